@@ -1,0 +1,1 @@
+"""The promise: plain transformers opens what we save, with equal logits."""

@@ -1,0 +1,248 @@
+"""Settings: a TOML file, `key=value` pairs and a Python call build one dictionary, checked once."""
+
+import json
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from types import UnionType
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core import ErrorDetails, core_schema
+
+from mamebert.errors import UserError, unknown
+
+C = TypeVar("C", bound="Config")
+
+
+class Config(BaseModel):
+    """A group of settings. Every field is declared once, with its default, bounds and meaning."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        polymorphic_serialization=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
+
+class Choice(Config):
+    """Settings whose `kind` names a file: the folder listing is the registry.
+
+    The abstract class of a family stands in a folder's `__init__.py`; the class of each kind stands
+    in a file of that folder, which is imported only when it is named.
+    """
+
+    family: ClassVar[type["Choice"]]
+    kind: str = ""
+    """Name of the file in the family's folder that does the work."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if Choice in cls.__bases__:
+            cls.family = cls
+        else:
+            stem = cls.__module__.rpartition(".")[2]
+            cls.kind = stem
+            cls.__annotations__["kind"] = Literal[stem]
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return the kinds of this family: the files of its folder."""
+        folder = import_module(cls.family.__module__).__path__
+        return sorted(m.name for m in iter_modules(folder) if not m.name.startswith("_"))
+
+    @classmethod
+    def find(cls, kind: str) -> type[Self]:
+        """Return the class of one kind; a UserError offers the nearest name."""
+        if kind not in cls.names():
+            raise unknown(f"{cls.family.__name__.lower()} kind", kind, cls.names())
+        module = import_module(f"{cls.family.__module__}.{kind}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, cls.family) and value.__module__ == module.__name__:
+                return value
+        raise TypeError(f"{module.__name__} defines no {cls.family.__name__}")
+
+    @classmethod
+    def from_text(cls, text: str) -> dict[str, Any]:
+        """Return the settings that a bare string stands for; a family may read it as something else."""
+        return {"kind": text}
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _open_the_file_that_kind_names(cls, value: Any, handler: Any) -> Any:
+        if isinstance(value, str):
+            value = cls.family.from_text(value)
+        if cls is cls.family and isinstance(value, Mapping):
+            if "kind" not in value:
+                raise ValueError(f"`kind` is missing. Choose from: {', '.join(cls.names())}.")
+            try:
+                found = cls.find(value["kind"])
+            except UserError as error:
+                raise ValueError(str(error)) from error
+            return found.model_validate(value)
+        return handler(value)
+
+
+class RunPath(type(Path())):  # type: ignore[misc]  # Path() picks the class of this operating system
+    """The folder of an earlier stage, or a model folder inside one; its identity becomes part of ours."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        """Read a string or path; write a string."""
+        return core_schema.no_info_plain_validator_function(
+            cls._check, serialization=core_schema.plain_serializer_function_ser_schema(str)
+        )
+
+    @classmethod
+    def _check(cls, value: Any) -> "RunPath":
+        if not isinstance(value, str | Path):
+            raise ValueError("Expected the path of a folder.")
+        return cls(value)
+
+
+def build(kind: type[C], settings: Mapping[str, Any]) -> C:
+    """Check `settings` and return the object; what is wrong comes back as one UserError."""
+    try:
+        return kind.model_validate(dict(settings))
+    except ValidationError as error:
+        raise UserError(_explain(kind, error, settings)) from error
+
+
+def read_settings(words: Iterable[str]) -> dict[str, Any]:
+    """Merge settings files (TOML, or the run.json of an earlier run) and `key=value` pairs; later wins."""
+    merged: dict[str, Any] = {}
+    for word in words:
+        if "=" in word and not Path(word).is_file():
+            merge(merged, parse_pair(word))
+        else:
+            merge(merged, read_file(Path(word)))
+    return merged
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return the settings in a TOML file or in a run.json."""
+    if not path.is_file():
+        raise UserError(f"There is no settings file {path}. Give a TOML file, a run.json or key=value pairs.")
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix != ".json":
+            return tomllib.loads(text)
+        record = json.loads(text)
+        return dict(record.get("settings", record))
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{path} cannot be read as settings: {error}.") from error
+
+
+def parse_pair(word: str) -> dict[str, Any]:
+    """Turn `training.steps=300` into {"training": {"steps": 300}}; the value is read as TOML, else as text."""
+    key, _, text = word.partition("=")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    for name in reversed(key.strip().split(".")):
+        value = {name: value}
+    return value  # type: ignore[no-any-return]
+
+
+def merge(into: dict[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `later` over `into`, table by table; a table with another `kind` replaces the earlier one."""
+    for key, value in later.items():
+        earlier = into.get(key)
+        if isinstance(value, Mapping) and isinstance(earlier, dict) and value.get("kind") in (None, earlier.get("kind")):
+            merge(earlier, value)
+        else:
+            into[key] = merge({}, value) if isinstance(value, Mapping) else value
+    return into
+
+
+def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (dotted name, value) for every leaf of settings, in declaration order."""
+    if isinstance(value, Config):
+        value = {name: getattr(value, name) for name in type(value).model_fields}
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from walk(item, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list | tuple):
+        for number, item in enumerate(value):
+            yield from walk(item, f"{path}.{number}")
+    else:
+        yield path, value
+
+
+def describe(kind: type[Config], prefix: str = "") -> Iterator[str]:
+    """Yield the help text of every setting: name, default, bounds, choices and meaning."""
+    for name, field in kind.model_fields.items():
+        inner = _config_in(field.annotation)
+        required = field.is_required()
+        default = None if required else field.get_default(call_default_factory=True)
+        if inner and issubclass(inner, Choice) and inner is inner.family:
+            shown = "(required)" if required else f"= {getattr(default, 'kind', None)!r}"
+            yield f"{prefix}{name}.kind {shown}  one of: {', '.join(inner.names())}"
+            yield f"    {_one_line(field.description or inner.__doc__)}"
+            for each in inner.names():
+                yield f"    with {name}.kind = {each!r}:"
+                yield from (f"    {line}" for line in describe(inner.find(each), f"{prefix}{name}."))
+        elif inner:
+            yield from describe(inner, f"{prefix}{name}.")
+        elif name != "kind":
+            shown = "(required)" if required else f"= {_plain(default)}"
+            bounds = "".join(f"  {bound}" for bound in map(_bound, field.metadata) if bound)
+            yield f"{prefix}{name} {shown}{bounds}{_choices(field.annotation)}"
+            yield f"    {_one_line(field.description)}"
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _config_in(annotation: Any) -> type[Config] | None:
+    parts = get_args(annotation) if isinstance(annotation, UnionType) or get_origin(annotation) else (annotation,)
+    return next((p for p in parts if isinstance(p, type) and issubclass(p, Config)), None)
+
+
+def _choices(annotation: Any) -> str:
+    names = get_args(annotation) if get_origin(annotation) is Literal else ()
+    return f"  one of: {', '.join(map(str, names))}" if names else ""
+
+
+def _bound(mark: Any) -> str:
+    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+    return " ".join(f"{sign} {getattr(mark, name)}" for name, sign in signs.items() if hasattr(mark, name))
+
+
+def _explain(kind: type[Config], error: ValidationError, settings: Mapping[str, Any]) -> str:
+    return " ".join(dict.fromkeys(_sentence(kind, detail, settings) for detail in error.errors()[:3]))
+
+
+def _sentence(kind: type[Config], detail: ErrorDetails, settings: Mapping[str, Any]) -> str:
+    place = [str(part) for part in detail["loc"]]
+    name = ".".join(place)
+    if detail["type"] == "extra_forbidden":
+        return str(unknown("setting", name, _names_beside(kind, place, settings)))
+    if detail["type"] == "missing":
+        return f"The setting {name!r} is missing. Give it in the settings file or as {name}=VALUE."
+    message = str(detail.get("ctx", {}).get("error") or detail["msg"])
+    if detail["type"] == "value_error":
+        return f"{name}: {message}" if name else message
+    return f"The setting {name!r} cannot be {_plain(detail['input'])}: {message[0].lower()}{message[1:]}."
+
+
+def _names_beside(kind: type[Config], place: list[str], settings: Any) -> list[str]:
+    current: type[Config] | None = kind
+    for part in place[:-1]:
+        field = current.model_fields.get(part) if current else None
+        current = _config_in(field.annotation) if field else None
+        settings = settings.get(part) if isinstance(settings, Mapping) else None
+        if current and issubclass(current, Choice) and isinstance(settings, Mapping):
+            current = current.find(settings["kind"])
+    parent = ".".join(place[:-1])
+    return [f"{parent}.{name}" if parent else name for name in (current.model_fields if current else ())]

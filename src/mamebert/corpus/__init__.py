@@ -1,0 +1,1 @@
+"""Text on disk: readers, cleaning, sentences, duplicates, document shards, token shards."""

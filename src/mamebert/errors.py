@@ -1,0 +1,16 @@
+"""What a user can get wrong, said in one sentence with the way out."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """A mistake a user can mend: the command line prints it without a traceback and exits with 2."""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
+    """Return the error for a `name` that is not among the `known` ones, with the nearest offered."""
+    names = sorted(known)
+    near = get_close_matches(str(name), names, n=1, cutoff=0.5)
+    way_out = f"Did you mean {near[0]!r}?" if near else f"Choose from: {', '.join(names)}."
+    return UserError(f"There is no {what} called {name!r}. {way_out}")

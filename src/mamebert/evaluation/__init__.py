@@ -1,0 +1,1 @@
+"""Numbers, no models: metrics, spread over seeds, simple baselines."""

@@ -1,0 +1,98 @@
+"""How far long work has come: a bar on a terminal, plain lines elsewhere; rate and time left in both."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from time import monotonic
+from types import TracebackType
+from typing import Self, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Meter:
+    """Counts units of work towards a total and shows the rate (units per second) and the time left.
+
+    Use as a context; call `advance` as work is done. Everything goes to stderr, so results on stdout
+    stay clean. `done` is where a resumed piece of work starts: it counts as done but not as speed.
+    """
+
+    def __init__(self, title: str, total: float | None, unit: str, done: float = 0) -> None:
+        self.title, self.total, self.unit = title, total, unit
+        self.done = self._done_at_start = done
+        self._note = ""
+        self._started = self._last_line = monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        """Start the clock."""
+        if sys.stderr.isatty():
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True))
+            self._task = self._bar.add_task(self.title, total=self.total, completed=self.done, text="")
+            self._bar.start()
+        return self
+
+    def advance(self, amount: float = 1, note: str = "") -> None:
+        """Count `amount` more units; `note` (a loss, say) is shown beside the rate."""
+        self.done += amount
+        self._note = note or self._note
+        if self._bar:
+            self._bar.update(self._task, completed=self.done, text=self._text())
+        elif monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = monotonic()
+            self._print()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Say the last figures."""
+        if self._bar:
+            self._bar.update(self._task, completed=self.done, text=self._text())
+            self._bar.stop()
+        else:
+            self._print()
+
+    def _rate(self) -> float:
+        return (self.done - self._done_at_start) / max(monotonic() - self._started, 1e-9)
+
+    def _text(self) -> str:
+        of_total = f"/{_short(self.total)}" if self.total else ""
+        parts = [f"{_short(self.done)}{of_total} {self.unit}", f"{_short(self._rate())}/s", self._note]
+        return "  ".join(part for part in parts if part)
+
+    def _print(self) -> None:
+        left = ""
+        if self.total and self._rate() > 0 and self.done < self.total:
+            left = f"  {_clock((self.total - self.done) / self._rate())} left"
+        print(f"{self.title}: {self._text()}{left}", file=sys.stderr, flush=True)
+
+
+def progress(items: Iterable[T], title: str, unit: str, total: int | None = None) -> Iterator[T]:
+    """Yield the items, counting each as one unit."""
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    with Meter(title, total, unit) as meter:
+        for item in items:
+            yield item
+            meter.advance()
+
+
+def say(text: str) -> None:
+    """Print one line for the person who waits (stderr)."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _short(number: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if number >= size:
+            return f"{number / (1e3 if letter == 'k' else size):.4g}{letter}"
+    return f"{number:.4g}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{seconds:02}s"

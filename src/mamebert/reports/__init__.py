@@ -1,0 +1,1 @@
+"""Numbers -> pages: tables, curves, the HTML page and the same in Markdown."""

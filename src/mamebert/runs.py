@@ -1,0 +1,310 @@
+"""A run folder: what a stage made, from which settings and inputs, on what machine, in how many seconds.
+
+A stage works in `NAME.partial` beside its final name and renames it when everything is in it, so that a
+half-written run can never be mistaken for a whole one. `run.json` tells what the run is; two runs with
+equal identities are the same run, and a finished one is not done again.
+"""
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import monotonic
+from typing import Any, ClassVar, Self
+
+from pydantic import Field
+
+from mamebert.config import Config, RunPath, walk
+from mamebert.errors import UserError
+
+# These say where and how fast, not what: another value gives the same artefact.
+NOT_PART_OF_THE_RESULT = {"output", "processes"}
+REPORTED_PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "gensim", "numpy", "scikit-learn")
+
+
+class StageConfig(Config):
+    """What the settings of every command share."""
+
+    command: ClassVar[str]
+    output: Path
+    """The run folder to make."""
+    seed: int = Field(default=0, ge=0)
+    """Every random choice derives from it."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Text that came from outside, named by its content."""
+
+    name: str
+    sha256: str
+
+
+@dataclass
+class Run:
+    """One stage at work, or the record of a finished one."""
+
+    final: Path
+    command: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, dict[str, str]] = field(default_factory=dict)
+    sources: list[dict[str, str]] = field(default_factory=list)
+    id: str = ""
+    seconds: float = 0.0
+    finished: bool = False
+    results: dict[str, Any] = field(default_factory=dict)
+    """Numbers the stage ends with; written to run.json."""
+
+    @classmethod
+    def start(cls, config: StageConfig, sources: list[Source] | None = None) -> Self:
+        """Open the run folder of `config`: finished already, begun earlier, or new.
+
+        `sources` is the outside text this stage reads itself; what its inputs have read is added, so
+        that a run always knows every text behind it. A folder that holds another run is a UserError.
+        """
+        inputs = {name: {"path": str(path), "id": identity(path)} for name, path in walk(config) if isinstance(path, RunPath)}
+        run = cls(
+            final=Path(config.output),
+            command=config.command,
+            settings=config.model_dump(mode="json"),
+            inputs=inputs,
+            sources=_union([vars(s) for s in sources or []], *(_sources_behind(Path(i["path"])) for i in inputs.values())),
+        )
+        own = [vars(s) for s in sources or []]
+        run.id = _hash({"command": run.command, "settings": run._settings_that_matter(), "inputs": run._input_ids(), "sources": own})
+        for folder in (run.final, run.folder):
+            run._refuse_another_run_in(folder)
+        if (run.final / "run.json").is_file():
+            return cls.open(run.final)
+        with disk_errors(run.folder):
+            run.folder.mkdir(parents=True, exist_ok=True)
+            run._lock()
+            run._started = monotonic()
+            run.seconds = float((_read_record(run.folder) or {}).get("seconds", 0.0))
+            run._write_record()
+        return run
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Self:
+        """Return the record of a finished run."""
+        folder = Path(folder)
+        record = _read_record(folder)
+        if record is None:
+            unfinished = partial(folder).exists()
+            way_out = "It was begun and not finished: start it again and it goes on." if unfinished else "Give the output folder of a stage."
+            raise UserError(f"{folder} is not a run folder (no run.json). {way_out}")
+        names = ("command", "settings", "inputs", "sources", "id", "seconds", "finished", "results")
+        return cls(final=folder, **{name: record[name] for name in names})
+
+    @property
+    def folder(self) -> Path:
+        """Where the artefact lies now: under the final name once finished."""
+        return self.final if self.finished else partial(self.final)
+
+    def record(self, **numbers: Any) -> None:
+        """Append one line to metrics.jsonl."""
+        with disk_errors(self.folder), (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(numbers, ensure_ascii=False) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the lines of metrics.jsonl; a torn last line (a kill while writing) is left out."""
+        path = self.folder / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
+        return [json.loads(line) for line in lines[:-1]]
+
+    def keep_metrics(self, lines: list[dict[str, Any]]) -> None:
+        """Replace metrics.jsonl: a resumed stage drops what came after the point it resumes from."""
+        write_text(self.folder / "metrics.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+
+    def keep_time(self) -> None:
+        """Write the seconds worked so far, for a stage that may be killed and resumed."""
+        self._count_seconds()
+        self._write_record()
+
+    def finish(self) -> Self:
+        """Write the final record and give the folder its final name."""
+        self._count_seconds()
+        with disk_errors(self.folder):
+            working = self.folder
+            self._write_record(finished=True)
+            os.replace(working, self.final)
+            _sync_folder(self.final.parent)
+        self.finished = True
+        return self
+
+    def _count_seconds(self) -> None:
+        now = monotonic()
+        self.seconds += now - self._started
+        self._started = now
+
+    def _settings_that_matter(self) -> dict[str, Any]:
+        paths = {name for name in self.inputs}
+        return {n: v for n, v in walk(self.settings) if n.split(".")[-1] not in NOT_PART_OF_THE_RESULT and n not in paths}
+
+    def _input_ids(self) -> dict[str, str]:
+        return {name: value["id"] for name, value in self.inputs.items()}
+
+    def _write_record(self, finished: bool = False) -> None:
+        record = {
+            "command": self.command,
+            "id": self.id,
+            "finished": finished,
+            "seconds": round(self.seconds, 3),
+            "settings": self.settings,
+            "inputs": self.inputs,
+            "sources": self.sources,
+            "results": self.results,
+            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": _versions(),
+            "machine": _machine(),
+        }
+        write_text(self.folder / "run.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+
+    def _refuse_another_run_in(self, folder: Path) -> None:
+        record = _read_record(folder)
+        if record is None:
+            if folder == self.final and folder.exists() and any(folder.iterdir()):
+                raise UserError(f"{folder} exists and is no run folder. Choose another output, so that nothing in it is lost.")
+            return
+        if record["id"] == self.id:
+            return
+        before = {**dict(walk(record["settings"])), **{f"{n} (content)": i["id"] for n, i in record["inputs"].items()}}
+        now = {**dict(walk(self.settings)), **{f"{n} (content)": i["id"] for n, i in self.inputs.items()}}
+        differ = [n for n in now if now[n] != before.get(n) and n.split(".")[-1] not in NOT_PART_OF_THE_RESULT]
+        shown = "; ".join(f"{n} was {before.get(n)!r}, now {now[n]!r}" for n in differ[:3]) or "its source text changed"
+        raise UserError(f"{folder} holds a run made with other settings ({shown}). Choose another output, or delete that folder.")
+
+    def _lock(self) -> None:
+        # Held until the process ends, however it ends; the file stays open for as long.
+        self._lock_file = (self.folder / ".lock").open("w")
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"Another process is working on {self.folder}. Wait for it, or choose another output.") from error
+
+
+def partial(folder: Path) -> Path:
+    """Return the name under which a folder is written until it is whole."""
+    return folder.with_name(folder.name + ".partial")
+
+
+def identity(path: Path) -> str:
+    """Return what a folder is: the id of the run it belongs to plus the place inside, else a hash of its files.
+
+    Folders from elsewhere (a Hugging Face model, say) have no run.json and are named by their content.
+    """
+    path = Path(path)
+    if not path.exists():
+        unfinished = any(partial(p).exists() for p in (path, *path.parents))
+        way_out = "The stage that makes it was not finished: run it again." if unfinished else "Check the path, or run the stage that makes it."
+        raise UserError(f"There is no folder {path}. {way_out}")
+    for folder in (path, *path.parents):
+        record = _read_record(folder)
+        if record is not None:
+            inside = path.relative_to(folder)
+            return str(record["id"]) + (f"/{inside}" if folder != path else "")
+    if path.is_file():
+        return hash_file(path)
+    return _hash({p.name: hash_file(p) for p in sorted(path.iterdir()) if p.is_file()})
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: beside its name first, on disk, then renamed."""
+    beside = path.with_name(path.name + ".tmp")
+    with disk_errors(path), beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(beside, path)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full disk or a forbidden folder into a UserError; what was written stays."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(f"The disk is full, writing {path}. Free some space and start the same command again: it goes on.") from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise UserError(f"{path} cannot be written (no permission). Choose another output folder.") from error
+        raise
+
+
+def need_space(folder: Path, num_bytes: int, what: str) -> None:
+    """Raise a UserError before work starts when `what` will not fit on the disk of `folder`."""
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    free = shutil.disk_usage(there).free
+    if free < num_bytes:
+        raise UserError(f"{what} need about {num_bytes / 1e6:,.0f} MB and the disk of {there} has {free / 1e6:,.0f} MB free. Free some space or choose another output.")
+
+
+def _read_record(folder: Path) -> dict[str, Any] | None:
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise UserError(f"{folder / 'run.json'} is damaged ({error}). Delete the folder and run the stage again.") from error
+    return record if isinstance(record, dict) and {"id", "command", "settings"} <= record.keys() else None
+
+
+def _sources_behind(path: Path) -> list[dict[str, str]]:
+    for folder in (path, *path.parents):
+        record = _read_record(folder)
+        if record is not None:
+            return list(record["sources"])
+    return []
+
+
+def _union(*lists: list[dict[str, str]]) -> list[dict[str, str]]:
+    return list({s["sha256"]: s for each in lists for s in each}.values())
+
+
+def _hash(value: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in REPORTED_PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _machine() -> dict[str, Any]:
+    return {"system": platform.platform(), "processor": _processor(), "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

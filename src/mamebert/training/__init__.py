@@ -1,0 +1,1 @@
+"""ONE loop for everything that learns: loop, optimizer, schedule, devices, snapshot."""
