@@ -1,1 +1,19 @@
-"""mamebert"""
+"""mamebert: from raw text in any language to a small BERT that `transformers` opens."""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("mamebert")
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `load`, the stages and their settings when they are first asked for: torch takes seconds."""
+    if name == "load":
+        return import_module("mamebert.serving.load").load
+    stages = import_module("mamebert.stages")
+    for stage in stages.names():
+        if name in (stage, f"{stage.capitalize()}Config"):
+            return getattr(import_module(f"mamebert.stages.{stage}"), name)
+    raise AttributeError(f"module 'mamebert' has no attribute {name!r}")

@@ -28,6 +28,20 @@ class Config(BaseModel):
         validate_default=True,
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _a_choice_without_kind_keeps_the_default_kind(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        filled = dict(values)
+        for name, field in cls.model_fields.items():
+            given = filled.get(name)
+            if isinstance(given, Mapping) and "kind" not in given and not field.is_required():
+                default = field.get_default(call_default_factory=True)
+                if isinstance(default, Choice):
+                    filled[name] = {"kind": default.kind, **given}
+        return filled
+
 
 class Choice(Config):
     """Settings whose `kind` names a file: the folder listing is the registry.

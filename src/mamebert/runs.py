@@ -77,7 +77,7 @@ class Run:
             command=config.command,
             settings=config.model_dump(mode="json"),
             inputs=inputs,
-            sources=_union([vars(s) for s in sources or []], *(_sources_behind(Path(i["path"])) for i in inputs.values())),
+            sources=_union([vars(s) for s in sources or []], *(sources_behind(Path(i["path"])) for i in inputs.values())),
         )
         own = [vars(s) for s in sources or []]
         run.id = _hash({"command": run.command, "settings": run._settings_that_matter(), "inputs": run._input_ids(), "sources": own})
@@ -204,7 +204,7 @@ def identity(path: Path) -> str:
     """
     path = Path(path)
     if not path.exists():
-        unfinished = any(partial(p).exists() for p in (path, *path.parents))
+        unfinished = any(partial(p).exists() for p in (path, *path.parents) if p.name)
         way_out = "The stage that makes it was not finished: run it again." if unfinished else "Check the path, or run the stage that makes it."
         raise UserError(f"There is no folder {path}. {way_out}")
     for folder in (path, *path.parents):
@@ -264,7 +264,8 @@ def _read_record(folder: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and {"id", "command", "settings"} <= record.keys() else None
 
 
-def _sources_behind(path: Path) -> list[dict[str, str]]:
+def sources_behind(path: Path) -> list[dict[str, str]]:
+    """Return every outside text that went into the run at, or around, `path`; nothing for folders from elsewhere."""
     for folder in (path, *path.parents):
         record = _read_record(folder)
         if record is not None:

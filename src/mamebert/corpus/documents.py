@@ -1,8 +1,11 @@
 """Document shards: what `clean` writes and `vocab` and `tokenize` read. A document is a list of sentences."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,3 +37,41 @@ def read_shard(path: Path) -> Iterator[list[str]]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=1024):
             yield from batch.column("sentences").to_pylist()
+
+
+class DocumentWriter:
+    """Writes documents to numbered shards of about `shard_characters`; one shard is in memory at a time.
+
+    Use as a context: the last shard is written on leaving without an error.
+    """
+
+    def __init__(self, run_folder: Path, shard_characters: int) -> None:
+        self.folder, self.shard_characters = Path(run_folder) / "documents", shard_characters
+        self.num_shards = 0
+        self._documents: list[list[str]] = []
+        self._characters = 0
+
+    def __enter__(self) -> Self:
+        """Start with no shard: those of a run that was killed are taken away."""
+        with disk_errors(self.folder):
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return self
+
+    def add(self, sentences: list[str], characters: int) -> None:
+        """Take one document of so many characters."""
+        self._documents.append(sentences)
+        self._characters += characters
+        if self._characters >= self.shard_characters:
+            self._write()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Write what is left."""
+        if error is None and self._documents:
+            self._write()
+
+    def _write(self) -> None:
+        write_shard(self.folder / f"{self.num_shards:05}.parquet", self._documents)
+        self.num_shards += 1
+        self._documents, self._characters = [], 0

@@ -1,1 +1,1 @@
-"""Text to ids: one file per kind of vocabulary, and Japanese word splitting."""
+"""Text to pieces and back: vocabularies (one file per kind), Japanese words, encoding, quality numbers."""

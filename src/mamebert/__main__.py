@@ -1,0 +1,5 @@
+"""`python -m mamebert`."""
+
+from mamebert.cli import main
+
+main()

@@ -1,0 +1,100 @@
+"""Hugging Face folders to networks."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from mamebert.checkpoints.layouts import encoder_config
+from mamebert.encoder.model import ClassificationNetwork, PretrainingNetwork
+from mamebert.errors import UserError
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def model_folder(path: Path) -> Path:
+    """Return the Hugging Face folder meant by `path`: itself, or the model inside a run folder."""
+    for folder in (path, path / "model"):
+        if (folder / "config.json").is_file():
+            return folder
+    inside = sorted(p.parent.name for p in path.glob("models/*/config.json"))
+    if len(inside) == 1:
+        return path / "models" / inside[0]
+    if inside:
+        raise UserError(f"{path} holds several models. Name one: {', '.join(str(path / 'models' / n) for n in inside)}.")
+    raise UserError(f"{path} is not a model folder (no config.json). Give a Hugging Face folder, or the output of pretrain or finetune.")
+
+
+def load_pretraining(path: Path) -> PretrainingNetwork:
+    """Open a folder as encoder with masked-word and sentence heads; both heads must be there or be told missing."""
+    folder = model_folder(path)
+    config, tensors = _read(folder)
+    tied = bool(config.get("tie_word_embeddings", True))
+    if not tied and "cls.predictions.decoder.bias" in tensors:
+        # Untied, this is the bias that transformers adds; the other is left over.
+        tensors["cls.predictions.bias"] = tensors["cls.predictions.decoder.bias"]
+    network = PretrainingNetwork(encoder_config(config, str(folder)), int(config["vocab_size"]), tied)
+    return _fill(network, tensors, folder, may_lack=("bert.pooler.", "cls.seq_relationship."))
+
+
+def load_classification(path: Path) -> ClassificationNetwork:
+    """Open a fine-tuned classifier."""
+    folder = model_folder(path)
+    config, tensors = _read(folder)
+    if "classifier.weight" not in tensors:
+        raise UserError(f"{folder} holds no classifier. Fine-tune it first, or give a fine-tuned folder.")
+    num_labels = len(tensors["classifier.weight"])
+    network = ClassificationNetwork(encoder_config(config, str(folder)), int(config["vocab_size"]), num_labels)
+    return _fill(network, tensors, folder, may_lack=())
+
+
+def start_classification(path: Path, num_labels: int) -> ClassificationNetwork:
+    """Open any BERT folder as the start of a classifier: the encoder comes from it, the last layer is new."""
+    folder = model_folder(path)
+    config, tensors = _read(folder)
+    network = ClassificationNetwork(encoder_config(config, str(folder)), int(config["vocab_size"]), num_labels)
+    return _fill(network, tensors, folder, may_lack=("classifier.", "bert.pooler."), ignore=("classifier.",))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the config.json of a model folder."""
+    folder = model_folder(path)
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{folder / 'config.json'} is damaged ({error}). Get the folder anew.") from error
+    return config
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    config = read_config(folder)
+    weights = folder / "model.safetensors"
+    if not weights.is_file():
+        old = "pytorch_model.bin is a pickle, which can run code, and is never loaded; save it as safetensors first."
+        way_out = old if (folder / "pytorch_model.bin").is_file() else "Give a folder that holds one."
+        raise UserError(f"{folder} has no model.safetensors. {way_out}")
+    try:
+        return config, load_file(weights)
+    except SafetensorError as error:
+        raise UserError(f"{weights} is damaged ({error}). Get the folder anew.") from error
+
+
+def _fill(network: N, tensors: dict[str, Tensor], folder: Path, may_lack: tuple[str, ...], ignore: tuple[str, ...] = ()) -> N:
+    # A bare BertModel saves its parameters without the prefix.
+    if not any(name.startswith("bert.") for name in tensors):
+        tensors = {f"bert.{name}": value for name, value in tensors.items()}
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            value = None if name.startswith(ignore) and ignore else tensors.get(name)
+            if value is None:
+                if not name.startswith(may_lack):
+                    raise UserError(f"{folder} lacks the weights {name}. It cannot be used here; give a model with that part.")
+            elif value.shape != parameter.shape:
+                raise UserError(f"{folder} stores {name} as {tuple(value.shape)}, and its config.json asks for {tuple(parameter.shape)}. Get the folder anew.")
+            else:
+                parameter.copy_(value)
+    return network

@@ -1,0 +1,135 @@
+"""The command line: one verb per stage. Settings are a TOML file and key=value pairs; see `mamebert VERB --settings`."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mamebert import stages
+from mamebert.config import build, describe, read_settings
+from mamebert.errors import UserError
+from mamebert.progress import say
+from mamebert.runs import Run
+
+app = typer.Typer(
+    help="From raw text to a small BERT that transformers opens.",
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="[FILE.toml] [KEY=VALUE]...", help="Settings; later ones win.")]
+ShowSettings = Annotated[bool, typer.Option("--settings", help="Print every setting with default, bounds and meaning.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and what it will take, and stop.")]
+Model = Annotated[Path, typer.Argument(help="A model folder, or the run folder that holds it.")]
+
+
+def _add_stage(command: str) -> None:
+    def verb(settings: Words = None, show: ShowSettings = False, dry_run: DryRun = False) -> None:
+        kind, work = stages.find(command)
+        if show:
+            print("\n".join(describe(kind)))
+            return
+        config = build(kind, read_settings(settings or []))
+        if dry_run:
+            _tell_plan(command, config)
+            return
+        _print_end(work(config))
+
+    app.command(command, help=_first_line(command))(verb)
+
+
+def _first_line(command: str) -> str:
+    """Read a stage's first docstring line without importing it, so that --help stays quick."""
+    source = Path(stages.__file__).with_name(f"{command}.py").read_text(encoding="utf-8")
+    return source.split('"""')[1].strip().partition(": ")[2] or source.split('"""')[1].strip()
+
+
+for _command in stages.names():
+    _add_stage(_command)
+
+
+@app.command()
+def run(
+    recipe: Annotated[list[str], typer.Argument(metavar="RECIPE.toml [STAGE.KEY=VALUE]...", help="A recipe; variant=NAME picks one of its variants.")],
+    dry_run: DryRun = False,
+) -> None:
+    """Every stage of a recipe, in order; finished stages are skipped."""
+    from mamebert.recipes import plan
+
+    planned = plan(recipe)
+    if dry_run:
+        print(json.dumps({stage.name: stage.config().model_dump(mode="json") for stage in planned}, ensure_ascii=False, indent=1))
+        return
+    for number, stage in enumerate(planned, start=1):
+        config = stage.config()
+        _, work = stages.find(stage.command)
+        already = (Path(config.output) / "run.json").is_file()
+        if not already:
+            say(f"[{number}/{len(planned)}] {stage.name}")
+        done = work(config)
+        how = "was there already" if already else "took"
+        say(f"[{number}/{len(planned)}] {stage.name} {how} {done.seconds:.1f} s -> {done.folder}")
+    _print_end(done)
+
+
+@app.command("fill-mask")
+def fill_mask_verb(
+    model: Model,
+    texts: Annotated[list[str], typer.Argument(help="Texts with [MASK] where a word is wanted.")],
+    top: Annotated[int, typer.Option(help="Candidates for each [MASK].", min=1)] = 5,
+) -> None:
+    """Print the likeliest words for each [MASK], as JSON lines."""
+    from mamebert.serving.load import load
+
+    for text, masks in zip(texts, load(model, "fill-mask")(texts, top=top), strict=True):
+        print(json.dumps({"text": text, "masks": masks}, ensure_ascii=False))
+
+
+@app.command()
+def predict(
+    model: Model,
+    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, --file is read.")] = None,
+    file: Annotated[Path | None, typer.Option(help="A .txt (a text per line), .jsonl, .csv or .parquet file.")] = None,
+) -> None:
+    """Print a label for each text, as JSON lines."""
+    from mamebert.serving.load import load
+    from mamebert.serving.rows import texts_of
+
+    answer = load(model, "classification")
+    for batch in [texts] if texts else texts_of(file, answer.columns):
+        for text, found in zip(batch, answer(batch), strict=True):
+            print(json.dumps({"text": text, **found}, ensure_ascii=False))
+
+
+def _tell_plan(command: str, config: Any) -> None:
+    told: dict[str, Any] = {"settings": config.model_dump(mode="json")}
+    estimate: Callable[[Any], dict[str, Any]] | None = getattr(sys.modules[f"mamebert.stages.{command}"], "estimate", None)
+    if estimate:
+        told["estimate"] = estimate(config)
+    print(json.dumps(told, ensure_ascii=False, indent=1))
+
+
+def _print_end(done: Run) -> None:
+    page = done.folder / "report.html"
+    print(page.resolve() if page.is_file() else done.folder)
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one sentence and exit code 2, Ctrl-C is 130."""
+    # Waiting threads that spin take the cores from whoever works.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app()
+    except UserError as error:
+        print(f"mamebert: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        say("mamebert: stopped. Start the same command again and it goes on.")
+        sys.exit(130)

@@ -1,0 +1,70 @@
+"""The same work on many items in several processes, with results in the order of the items."""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
+from multiprocessing import connection, get_context, parent_process
+from threading import Thread
+from typing import TypeVar
+
+from mamebert.errors import UserError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WAITING_PER_PROCESS = 2
+
+
+def num_cores() -> int:
+    """Return the cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ordered_map(work: Callable[[T], R], items: Iterable[T], processes: int = 0) -> Iterator[R]:
+    """Yield `work(item)` for each item, in order, computed in `processes` processes (0: one per core).
+
+    Items are read only a little ahead, so an endless or huge iterable costs no memory. A single item,
+    or one process, is worked on here. `work` must be a top-level function (or a `partial` of one).
+    """
+    items = iter(items)
+    first = list(islice(items, 2))
+    items = chain(first, items)
+    processes = processes or num_cores()
+    if processes == 1 or len(first) < 2:
+        yield from map(work, items)
+        return
+    # "spawn", because forking a process in which torch or Arrow has started threads can hang the child.
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_stay_quiet_and_end_with_parent) as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > processes * WAITING_PER_PROCESS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except BrokenProcessPool as error:
+            raise UserError(
+                "A worker process ended early, most often because memory ran out. Start again with processes=1, "
+                'or, in a script of your own, put the call under `if __name__ == "__main__":`.'
+            ) from error
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _stay_quiet_and_end_with_parent() -> None:
+    # Ctrl-C reaches the whole group; the parent alone answers it. A killed parent cannot answer,
+    # and pool workers hold both ends of their queue, so they would wait for ever.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,43 @@
+"""Where rows come from: one file per kind of source."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from mamebert.config import Choice
+from mamebert.runs import Source
+
+Row = dict[str, Any]
+
+
+def nobody(num_bytes: int) -> None:
+    """Hear how many bytes were read, and do nothing about it."""
+
+
+class Reader(Choice):
+    """Rows from somewhere. A bare string that names no kind is the path of files: `"corpus/*.txt"`."""
+
+    @abstractmethod
+    def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
+        """Yield the rows: columns by name. Unlabelled text has the column `text`, a paragraph per line.
+
+        `told` hears the stored bytes that were read since it heard last; they add up to `num_bytes()`.
+        The order is the same in every run. What is wrong with the source is a UserError.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> list[Source]:
+        """Return the text behind the rows, named by its content; settings such as masking play no part in it."""
+
+    def num_bytes(self) -> int | None:
+        """Return the size of what will be read, as stored; None when nobody knows."""
+        return None
+
+    def num_clean_bytes(self) -> int:
+        """Return about how many bytes the cleaned documents will take on disk; 0 when nobody knows."""
+        return 0
+
+    @classmethod
+    def from_text(cls, text: str) -> dict[str, Any]:
+        """Read a bare string as a kind where it names one, else as the path of files."""
+        return {"kind": text} if text in cls.names() else {"kind": "files", "path": text}

@@ -1,0 +1,109 @@
+"""A Hugging Face dataset: a folder made by `save_to_disk`, a folder of data files, or a name on the hub."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from mamebert.corpus.readers import Reader, Row, nobody
+from mamebert.errors import UserError, unknown
+from mamebert.runs import Source, hash_file
+
+
+class HuggingFace(Reader):
+    """The rows of one split; labels stored as numbers come as their names. Needs `mamebert[hub]`."""
+
+    name: str
+    """A local folder, or a name on the hub such as `wikimedia/wikipedia`."""
+    subset: str | None = None
+    """The dataset's configuration, `20231101.ja` say, where it has several."""
+    split: str = "train"
+    """The part to read."""
+    revision: str | None = None
+    """A commit or tag on the hub, so that a later change there does not change the text; empty means the newest."""
+    streaming: bool = True
+    """Read from the hub while working, instead of downloading everything first."""
+    text_column: str = "text"
+    """The column that holds the text; it is called `text` in the rows."""
+
+    def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
+        """Yield the rows in the order of the dataset."""
+        dataset = self._opened()
+        names_of = _label_names(dataset.features)
+        for row in dataset:
+            for column, names in names_of.items():
+                number = row[column]
+                row[column] = names[number] if isinstance(number, int) and number >= 0 else None
+            if self.text_column != "text":
+                if self.text_column not in row:
+                    raise UserError(
+                        f"{unknown('column', self.text_column, row)} Give text_column the one that holds the text."
+                    )
+                row["text"] = row[self.text_column]
+            yield row
+
+    def fingerprint(self) -> list[Source]:
+        """Return one source: a hash of a local folder's files, or of the name and revision on the hub."""
+        folder = Path(self.name).expanduser()
+        part = f"{self.subset or ''}/{self.split}"
+        if folder.is_dir():
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            content = "\n".join(f"{path.relative_to(folder)} {hash_file(path)}" for path in files)
+            return [Source(f"{folder.name} {part}", sha256(f"{content}\n{part}".encode()).hexdigest())]
+        named = f"{self.name} {part} @ {self._revision()}"
+        return [Source(named, sha256(named.encode()).hexdigest())]
+
+    def _opened(self) -> Any:
+        datasets = _library()
+        folder = Path(self.name).expanduser()
+        with _told_as_user_errors(self.name):
+            if any((folder / mark).is_file() for mark in ("state.json", "dataset_dict.json")):
+                return self._part(datasets.load_from_disk(str(folder)))
+            where = str(folder) if folder.is_dir() else self.name
+            streaming = self.streaming and not folder.is_dir()
+            return datasets.load_dataset(
+                where, self.subset, split=self.split, revision=self.revision, streaming=streaming
+            )
+
+    def _part(self, dataset: Any) -> Any:
+        if not isinstance(dataset, dict):
+            return dataset  # saved as a single split
+        if self.split not in dataset:
+            raise unknown("split", self.split, dataset)
+        return dataset[self.split]
+
+    def _revision(self) -> str:
+        if self.revision:
+            return self.revision
+        _library()
+        from huggingface_hub import HfApi
+
+        with _told_as_user_errors(self.name):
+            return str(HfApi().dataset_info(self.name).sha)
+
+
+def _label_names(features: Any) -> dict[str, list[str]]:
+    return {name: feature.names for name, feature in (features or {}).items() if type(feature).__name__ == "ClassLabel"}
+
+
+def _library() -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        raise UserError(
+            "The reader huggingface needs the package `datasets`. Install it: pip install 'mamebert[hub]'."
+        ) from error
+    return datasets
+
+
+@contextmanager
+def _told_as_user_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:  # of the library: a wrong name, split or connection
+        first_line = str(error).strip().split("\n")[0].rstrip(".")
+        raise UserError(
+            f"The dataset {name} cannot be opened ({first_line}). "
+            "Check its name, subset and split, and the connection; a folder made by save_to_disk works without one."
+        ) from error

@@ -1,0 +1,218 @@
+"""Token shards: what `tokenize` writes and every training stage reads, memory-mapped and without a copy.
+
+A run folder holds `tokens/train-00000.arrow`, `tokens/heldout-00000.arrow` and so on, one file of each part for
+every document shard, beside `tokens/manifest.json` (sizes and SHA-256) and `tokenizer/`. A row is a sentence. No
+sentence and no document is empty, a document never crosses a shard, and special tokens are not stored.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from mamebert.errors import UserError
+from mamebert.runs import disk_errors, hash_file, partial, write_text
+
+Part = Literal["train", "heldout"]
+Ids = npt.NDArray[np.unsignedinteger[Any]]
+Reader = Callable[["_Shard", int, int], npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class _Shard:
+    ids: Ids
+    word_start_bits: npt.NDArray[np.uint8]
+    sentence_starts: npt.NDArray[np.int32]
+    document_starts: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TokenShards:
+    """All shards of one part of a `tokenize` run, read as one long sequence of tokens."""
+
+    folder: Path
+    vocab_size: int
+    sentence_starts: npt.NDArray[np.int64]
+    """Token number at which each sentence starts; one more entry at the end: the number of tokens."""
+    document_starts: npt.NDArray[np.int64]
+    """Sentence number at which each document starts; one more entry at the end: the number of sentences."""
+    _shards: tuple[_Shard, ...]
+    _shard_starts: npt.NDArray[np.int64]
+
+    @classmethod
+    def open(cls, run_folder: Path | str, part: Part = "train", check: bool = True) -> Self:
+        """Map the shards of `part`; only sentence and document starts are read into memory.
+
+        A missing or altered shard is a UserError. With `check` the SHA-256 of every shard is compared (about a
+        second per GB, once), without it only its size.
+        """
+        folder = Path(run_folder)
+        manifest = read_manifest(folder)
+        entries = [entry for entry in manifest["shards"] if entry["part"] == part]
+        paths = [_checked(folder / "tokens", entry, check) for entry in entries]
+        shards = tuple(_map_shard(path) for path in paths)
+        return cls(
+            folder=folder,
+            vocab_size=int(manifest["vocab_size"]),
+            sentence_starts=_chain([shard.sentence_starts for shard in shards]),
+            document_starts=_chain([shard.document_starts for shard in shards]),
+            _shards=shards,
+            _shard_starts=np.cumsum([0] + [len(shard.ids) for shard in shards], dtype=np.int64),
+        )
+
+    @property
+    def tokenizer_folder(self) -> Path:
+        """The tokenizer that made the tokens, as `transformers.AutoTokenizer` opens it."""
+        return self.folder / "tokenizer"
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens in all documents, special tokens not among them."""
+        return int(self.sentence_starts[-1])
+
+    @property
+    def num_sentences(self) -> int:
+        """Sentences in all documents."""
+        return len(self.sentence_starts) - 1
+
+    @property
+    def num_documents(self) -> int:
+        """Documents of this part."""
+        return len(self.document_starts) - 1
+
+    def tokens(self, start: int, end: int) -> Ids:
+        """Return the ids of tokens start to end: a read-only view, or a copy where the range crosses shards."""
+        return self._gather(start, end, lambda shard, a, b: shard.ids[a:b], _dtype(self.vocab_size))
+
+    def word_starts(self, start: int, end: int) -> npt.NDArray[np.bool_]:
+        """Return, for tokens start to end, whether each begins a word."""
+        return self._gather(start, end, lambda shard, a, b: _unpack(shard.word_start_bits, a, b), np.dtype(bool))
+
+    def _gather(self, start: int, end: int, read: Reader, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        if not 0 <= start <= end <= self.num_tokens:
+            raise IndexError(f"Tokens {start} to {end} asked for, and there are {self.num_tokens}.")
+        first = int(np.searchsorted(self._shard_starts, start, side="right")) - 1
+        parts = []
+        for number in range(first, len(self._shards)):
+            begin = int(self._shard_starts[number])
+            if begin >= end:
+                break
+            shard = self._shards[number]
+            parts.append(read(shard, max(start - begin, 0), min(end - begin, len(shard.ids))))
+        return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype), *parts])
+
+
+def shard_path(run_folder: Path, part: Part, number: int) -> Path:
+    """Return the path of the shard made from document shard `number`."""
+    return run_folder / "tokens" / f"{part}-{number:05d}.arrow"
+
+
+def write_token_shard(path: Path, documents: Sequence[Sequence[tuple[Any, Any]]], vocab_size: int = 2**16) -> None:
+    """Write documents as one shard, whole or not at all.
+
+    A document is a list of sentences and a sentence a pair of equally long sequences: the ids, and whether each
+    begins a word. Ids take two bytes where `vocab_size` allows it, else four.
+    """
+    sentences = [sentence for document in documents for sentence in document]
+    lengths = np.array([len(ids) for ids, _ in sentences], dtype=np.int64)
+    if not all(documents) or not lengths.all() or any(len(ids) != len(starts) for ids, starts in sentences):
+        raise ValueError("A document needs a sentence, a sentence a token, and a token says whether it begins a word.")
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    ids = _join([ids for ids, _ in sentences], np.dtype(np.int32))
+    if len(ids) and not 0 <= ids.min() <= ids.max() < vocab_size:
+        raise ValueError(f"An id is not below the vocabulary size {vocab_size}.")
+    starts = _join([starts for _, starts in sentences], np.dtype(bool))
+    starts_document = _join([np.arange(len(document)) == 0 for document in documents], np.dtype(bool))
+    batch = pa.record_batch(
+        {
+            "ids": pa.ListArray.from_arrays(offsets, pa.array(ids.astype(_dtype(vocab_size)))),
+            "word_starts": pa.ListArray.from_arrays(offsets, pa.array(starts)),
+            "starts_document": pa.array(starts_document),
+        }
+    )
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with pa.OSFile(str(partial(path)), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+            writer.write_batch(batch)
+        os.replace(partial(path), path)
+
+
+def write_manifest(run_folder: Path, vocab_size: int) -> dict[str, Any]:
+    """List every shard in `run_folder/tokens` with its counts, bytes and SHA-256; return what was written."""
+    shards = []
+    for path in sorted((run_folder / "tokens").glob("*.arrow")):
+        shard = _map_shard(path)
+        counts = {
+            "tokens": len(shard.ids),
+            "sentences": len(shard.sentence_starts) - 1,
+            "documents": len(shard.document_starts) - 1,
+        }
+        part = path.name.partition("-")[0]
+        shards.append(
+            {"name": path.name, "part": part, **counts, "bytes": path.stat().st_size, "sha256": hash_file(path)}
+        )
+    manifest = {"vocab_size": vocab_size, "shards": shards}
+    write_text(run_folder / "tokens" / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    return manifest
+
+
+def read_manifest(run_folder: Path) -> dict[str, Any]:
+    """Return the manifest of a `tokenize` run: `vocab_size` and one entry for each shard."""
+    path = run_folder / "tokens" / "manifest.json"
+    if not path.is_file():
+        raise UserError(f"{run_folder} holds no token shards. Give the output folder of `mamebert tokenize`.")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}). Delete the folder and run `mamebert tokenize` again.") from error
+    return manifest
+
+
+def _checked(folder: Path, entry: dict[str, Any], check: bool) -> Path:
+    path = folder / str(entry["name"])
+    if not path.is_file():
+        raise UserError(f"The token shard {path} is missing. Delete the folder and run `mamebert tokenize` again.")
+    if path.stat().st_size != entry["bytes"] or (check and hash_file(path) != entry["sha256"]):
+        raise UserError(
+            f"The token shard {path} is not what was written. Delete the folder and run `mamebert tokenize` again."
+        )
+    return path
+
+
+def _map_shard(path: Path) -> _Shard:
+    batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    ids, words = batch.column("ids"), batch.column("word_starts")
+    starts = np.flatnonzero(batch.column("starts_document").to_numpy(zero_copy_only=False))
+    bits = words.values.buffers()[1]
+    return _Shard(
+        ids=ids.values.to_numpy(zero_copy_only=True),
+        word_start_bits=np.frombuffer(bits, np.uint8) if bits else np.empty(0, np.uint8),
+        sentence_starts=ids.offsets.to_numpy(zero_copy_only=True),
+        document_starts=np.append(starts, batch.num_rows).astype(np.int64),
+    )
+
+
+def _chain(starts: list[Any]) -> npt.NDArray[np.int64]:
+    """Join the starts of each shard (each ending with its count) into one sequence counted from the first shard."""
+    totals = np.cumsum([0] + [each[-1] for each in starts], dtype=np.int64)
+    shifted = [each[:-1] + base for each, base in zip(starts, totals[:-1], strict=True)]
+    return np.concatenate([*shifted, totals[-1:]]).astype(np.int64)
+
+
+def _unpack(bits: npt.NDArray[np.uint8], start: int, end: int) -> npt.NDArray[np.bool_]:
+    packed = bits[start // 8 : (end + 7) // 8]
+    return np.unpackbits(packed, bitorder="little")[start % 8 : start % 8 + end - start].view(bool)
+
+
+def _join(arrays: list[Any], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    return np.concatenate([np.empty(0, dtype), *arrays], dtype=dtype, casting="unsafe")
+
+
+def _dtype(vocab_size: int) -> np.dtype[Any]:
+    return np.dtype(np.uint16 if vocab_size <= 2**16 else np.uint32)

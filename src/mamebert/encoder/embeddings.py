@@ -1,0 +1,26 @@
+"""What a token is before any context: its word, its place and its segment, added and normalised."""
+
+import torch
+from torch import Tensor, nn
+
+from mamebert.encoder.packing import Packed
+from mamebert.encoder.parts import LayerNorm
+from mamebert.encoder.settings import EncoderConfig
+
+
+class Embeddings(nn.Module):
+    """The sum of three embeddings (Devlin et al., 2019)."""
+
+    def __init__(self, config: EncoderConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.word_embeddings = nn.Embedding(vocab_size, config.hidden_size, padding_idx=config.pad_token_id)
+        self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
+        self.LayerNorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, batch: Packed, dtype: torch.dtype) -> Tensor:
+        """Return [tokens, hidden_size] in `dtype`."""
+        places = self.position_embeddings(batch.positions) + self.token_type_embeddings(batch.segments)
+        hidden: Tensor = self.LayerNorm(self.word_embeddings(batch.ids) + places)
+        return self.dropout(hidden.to(dtype))

@@ -1,0 +1,73 @@
+"""Token embeddings that were learnt beforehand and stay as they are (Suganami and Shinnou, 2023)."""
+
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from mamebert.config import Config, RunPath
+from mamebert.encoder.model import PretrainingNetwork
+
+
+class TokenEmbeddings(Config):
+    """Where the token embeddings come from and whether they learn."""
+
+    vectors: RunPath | None = None
+    """A `mamebert vectors` run whose table is put in; without one they are drawn at random and learnt (the paper's N)."""
+    frozen: bool = True
+    """Keep the table bit for bit as it was put in (the paper's W). Means nothing without `vectors`."""
+    scale: Literal["init", "none"] = "init"
+    """init brings the vectors to the mean length of BERT's first weights; none takes them as word2vec left them."""
+    special_trainable: bool = False
+    """Let the rows of [CLS], [SEP], [MASK] and other rows without a vector learn although the table is frozen."""
+    tied: bool = True
+    """Use the table as output matrix too. It is one tensor then, so freezing it freezes both; the bias still learns."""
+    unfreeze_after_epochs: int = Field(default=0, ge=0)
+    """Let the whole table learn after so many epochs; 0 means never."""
+
+    @model_validator(mode="after")
+    def _freezing_needs_a_table(self) -> Self:
+        if self.vectors is None and (self.special_trainable or self.unfreeze_after_epochs):
+            raise ValueError("special_trainable and unfreeze_after_epochs belong to a frozen table. Give embeddings.vectors.")
+        return self
+
+    @property
+    def freezes(self) -> bool:
+        """Whether a table is put in and kept."""
+        return self.vectors is not None and self.frozen
+
+
+def put_in(network: PretrainingNetwork, table: Tensor) -> None:
+    """Copy `table` [vocabulary, hidden_size] over the token embeddings, and over an untied output matrix."""
+    with torch.no_grad():
+        for parameter in {words(network), network.cls.predictions.decoder.weight}:
+            parameter.copy_(table)
+
+
+def freeze(network: PretrainingNetwork, settings: TokenEmbeddings, learnt: Tensor) -> None:
+    """Stop the table from learning: no gradient is computed for it and no optimizer state kept.
+
+    With `special_trainable` the rows that no vector was learnt for (`learnt` is False, bool [vocabulary])
+    go on learning; a gradient is then computed for the whole table and erased everywhere else, so this
+    costs what freezing saves.
+    """
+    table = words(network)
+    if not settings.special_trainable:
+        table.requires_grad_(False)
+        return
+    rows = ~learnt
+    rows[network.bert.embeddings.word_embeddings.padding_idx] = False
+    table.register_hook(lambda gradient: gradient * rows[:, None].to(gradient))
+
+
+def words(network: PretrainingNetwork) -> nn.Parameter:
+    """Return the table."""
+    return network.bert.embeddings.word_embeddings.weight
+
+
+def count_parameters(network: nn.Module) -> dict[str, int]:
+    """Return the numbers of all, of learning and of frozen parameters; a tied tensor counts once."""
+    total = sum(p.numel() for p in network.parameters())
+    trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return {"total": total, "trainable": trainable, "frozen": total - trainable}

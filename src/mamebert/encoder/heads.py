@@ -1,0 +1,54 @@
+"""What stands on top of the encoder: masked words, sentence pairs, labels."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import gelu, linear
+
+from mamebert.encoder.cross_entropy import vocabulary_cross_entropy
+from mamebert.encoder.parts import LayerNorm, Linear
+from mamebert.encoder.settings import EncoderConfig
+
+
+class Transform(nn.Module):
+    """Dense, GELU, LayerNorm: from hidden state to the space of token embeddings."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.dense = Linear(config.hidden_size, config.hidden_size)
+        self.LayerNorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return [chosen, hidden_size]."""
+        normal: Tensor = self.LayerNorm(gelu(self.dense(hidden)))
+        return normal
+
+
+class MaskedWordHead(nn.Module):
+    """Scores every vocabulary entry for a token; its matrix is the embedding table unless untied."""
+
+    def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool) -> None:
+        super().__init__()
+        self.transform = Transform(config)
+        self.bias = nn.Parameter(torch.zeros(words.num_embeddings))
+        self.decoder = nn.Module()
+        self.decoder.weight = words.weight if tied else nn.Parameter(words.weight.detach().clone())
+        self.tied = tied
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return the logits [chosen, vocabulary] in float32."""
+        ready = self.transform(hidden)
+        logits = linear(ready, self.decoder.weight.to(ready.dtype))  # type: ignore[arg-type, operator]
+        return logits.float() + self.bias
+
+    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """Return the mean cross entropy in nats; logits are never kept whole."""
+        return vocabulary_cross_entropy(self.transform(hidden), self.decoder.weight, self.bias, targets)  # type: ignore[arg-type]
+
+
+class PretrainingHeads(nn.Module):
+    """The two heads of BERT's pretraining: masked words and next sentence."""
+
+    def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool) -> None:
+        super().__init__()
+        self.predictions = MaskedWordHead(config, words, tied)
+        self.seq_relationship = Linear(config.hidden_size, 2)

@@ -1,0 +1,104 @@
+"""The encoder, and the two networks built on it. Parameter names are those of `transformers`."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from mamebert.encoder.embeddings import Embeddings
+from mamebert.encoder.heads import PretrainingHeads
+from mamebert.encoder.layer import Layer
+from mamebert.encoder.packing import Packed
+from mamebert.encoder.parts import Linear
+from mamebert.encoder.settings import EncoderConfig
+
+
+class Layers(nn.Module):
+    """The stack of layers."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+
+
+class Pooler(nn.Module):
+    """tanh of a dense layer over the [CLS] vector."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.dense = Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, firsts: Tensor) -> Tensor:
+        """Return [sequences, hidden_size]."""
+        return torch.tanh(self.dense(firsts))
+
+
+class Encoder(nn.Module):
+    """BERT (Devlin et al., 2019) over packed sequences."""
+
+    def __init__(self, config: EncoderConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.config, self.vocab_size = config, vocab_size
+        self.compute_dtype = torch.float32
+        """Type of the arithmetic; weights stay float32."""
+        self.embeddings = Embeddings(config, vocab_size)
+        self.encoder = Layers(config)
+        self.pooler = Pooler(config)
+
+    def forward(self, batch: Packed) -> Tensor:
+        """Return the last hidden states [tokens, hidden_size]."""
+        *_, last = self.hidden_states(batch)
+        return last
+
+    def hidden_states(self, batch: Packed) -> Iterator[Tensor]:
+        """Yield num_hidden_layers + 1 tensors [tokens, hidden_size]: the embeddings, then each layer's output."""
+        hidden = self.embeddings(batch, self.compute_dtype)
+        yield hidden
+        for layer in self.encoder.layer:
+            hidden = layer(hidden, batch)
+            yield hidden
+
+    def pooled(self, hidden: Tensor, batch: Packed) -> Tensor:
+        """Return [sequences, hidden_size]: what the pooler makes of each [CLS]."""
+        result: Tensor = self.pooler(hidden[batch.firsts])
+        return result
+
+
+class PretrainingNetwork(nn.Module):
+    """Encoder with the heads it is pretrained with (BertForPreTraining)."""
+
+    def __init__(self, config: EncoderConfig, vocab_size: int, tied: bool = True) -> None:
+        super().__init__()
+        self.bert = Encoder(config, vocab_size)
+        initialise(self, config.initializer_range)
+        self.cls = PretrainingHeads(config, self.bert.embeddings.word_embeddings, tied)
+        initialise(self.cls, config.initializer_range)
+
+
+class ClassificationNetwork(nn.Module):
+    """Encoder with one linear layer over the pooled [CLS] (BertForSequenceClassification)."""
+
+    def __init__(self, config: EncoderConfig, vocab_size: int, num_labels: int) -> None:
+        super().__init__()
+        self.bert = Encoder(config, vocab_size)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.classifier = Linear(config.hidden_size, num_labels)
+        initialise(self, config.initializer_range)
+
+    def forward(self, batch: Packed) -> Tensor:
+        """Return the logits [sequences, labels] in float32."""
+        pooled = self.bert.pooled(self.bert(batch), batch)
+        logits: Tensor = self.classifier(self.dropout(pooled))
+        return logits.float()
+
+
+def initialise(network: nn.Module, deviation: float) -> None:
+    """Draw weights from N(0, deviation), as BERT does; biases 0, LayerNorm 1 and 0, the padding row 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=deviation)
+        if isinstance(module, nn.Linear) and module.bias is not None:
+            nn.init.zeros_(module.bias)
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            with torch.no_grad():
+                module.weight[module.padding_idx].zero_()

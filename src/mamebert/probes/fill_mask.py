@@ -1,0 +1,40 @@
+"""Which words would an encoder put in the place of [MASK]?"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from mamebert.encoder.model import PretrainingNetwork
+from mamebert.encoder.packing import Packed
+from mamebert.errors import UserError
+from mamebert.tokenizer.encoding import Tokenizer
+
+Candidates = list[tuple[str, float]]
+
+
+@torch.no_grad()
+def fill_mask(network: PretrainingNetwork, tokenizer: Tokenizer, texts: Sequence[str], top: int = 5) -> list[list[Candidates]]:
+    """Return, for every text and every [MASK] in it, the `top` tokens with their probabilities.
+
+    Probabilities are a softmax over the whole vocabulary. A text without [MASK], or one that is longer
+    than the encoder reads, is a UserError.
+    """
+    network.eval()
+    return [_fill(network, tokenizer, text, top) for text in texts]
+
+
+def _fill(network: PretrainingNetwork, tokenizer: Tokenizer, text: str, top: int) -> list[Candidates]:
+    pieces = tokenizer.encode(text, special="token").ids
+    ids = np.concatenate([[tokenizer.cls_id], pieces, [tokenizer.sep_id]]).astype(np.int64)
+    room = network.bert.config.max_position_embeddings
+    if len(ids) > room:
+        raise UserError(f"The text has {len(ids)} tokens and the encoder reads {room}. Give a shorter text.")
+    places = np.flatnonzero(ids == tokenizer.mask_id)
+    if not len(places):
+        raise UserError(f"There is no [MASK] in {text!r}. Put [MASK] where a word is wanted.")
+    batch = Packed.of([ids]).to(next(network.parameters()).device)
+    logits = network.cls.predictions(network.bert(batch)[torch.from_numpy(places)])
+    best = logits.softmax(-1).topk(min(top, logits.shape[-1]))
+    rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    return [[(tokenizer.tokens[i], p) for i, p in zip(*row, strict=True)] for row in rows]

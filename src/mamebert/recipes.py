@@ -1,0 +1,134 @@
+"""A recipe: whole pipelines in one TOML file, a table for each stage, in order.
+
+    output = "runs/demo"
+
+    [corpus]
+    command = "clean"              # a table called like its command needs no such line
+    sources = ["texts/*.txt"]
+
+    [encoder_w]
+    like = "encoder_n"             # begin with the settings of another table
+    embeddings.vectors = "@vectors"  # @NAME is the folder another table makes
+
+    [variants.large]               # chosen by variant=large
+    encoder_n.encoder.hidden_size = 1024
+
+Stages that a variant changes, and those that build on them, go to a folder of their own; the others are shared.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from mamebert.config import build, merge, read_file, read_settings
+from mamebert.errors import UserError, unknown
+from mamebert.runs import StageConfig
+from mamebert.stages import find
+
+RESERVED = ("output", "seed", "variants")
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage with everything but its inputs checked."""
+
+    name: str
+    command: str
+    settings: dict[str, Any]
+    depends_on: list[str]
+
+    def config(self) -> StageConfig:
+        """Return the checked settings; what is wrong is told with the stage's name."""
+        try:
+            return build(find(self.command)[0], self.settings)
+        except UserError as error:
+            raise UserError(f"[{self.name}] {error}") from error
+
+
+def plan(words: Iterable[str]) -> list[PlannedStage]:
+    """Read a recipe file and `stage.key=value` changes; return its stages in order, all checked."""
+    words = list(words)
+    files = [word for word in words if "=" not in word or Path(word).is_file()]
+    if len(files) != 1:
+        raise UserError("`mamebert run` takes one recipe. Give one TOML file, then changes such as encoder_n.training.steps=300.")
+    recipe = read_file(Path(files[0]))
+    changes = read_settings(word for word in words if word not in files)
+    variant = changes.pop("variant", None)
+    chosen = _variant(recipe, variant)
+    tables = {name: table for name, table in recipe.items() if name not in RESERVED}
+    for name in (*chosen, *changes):
+        if name not in tables and name not in RESERVED:
+            raise unknown("stage in this recipe", name, tables)
+    output = Path(changes.get("output", recipe.get("output", f"runs/{Path(files[0]).stem}")))
+    seed = changes.get("seed", recipe.get("seed", 0))
+
+    stages: dict[str, PlannedStage] = {}
+    touched: set[str] = set()
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise UserError(f"{name} = {table!r} is not a stage. Stages are tables, as in [{name}].")
+        own = _with_likes(name, tables, chosen, changes)
+        needs: list[str] = []
+        folders = {n: Path(s.settings["output"]) for n, s in stages.items()}
+        settings = _resolve(own, name, folders, needs)
+        command = settings.pop("command", name)
+        if name in chosen or table.get("like") in chosen or touched & set(needs):
+            touched.add(name)
+        place = output / str(variant) / name if name in touched else output / name
+        stages[name] = PlannedStage(name, command, {"seed": seed, "output": str(place), **settings}, needs)
+    for stage in stages.values():
+        stage.config()
+    return list(stages.values())
+
+
+def _variant(recipe: dict[str, Any], name: str | None) -> dict[str, Any]:
+    variants = recipe.get("variants", {})
+    if name is not None and name not in variants:
+        raise unknown("variant in this recipe", name, variants or ["(it has none)"])
+    return dict(variants[name]) if name is not None else {}
+
+
+def _with_likes(name: str, tables: dict[str, Any], chosen: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Lay a stage's own settings over those of the table it is `like`, each with its variant and changes."""
+    table = dict(tables[name])
+    like = table.pop("like", None)
+    if like is None:
+        settings: dict[str, Any] = {"command": table.get("command", name)}
+    elif like in list(tables)[: list(tables).index(name)]:
+        settings = _with_likes(like, tables, chosen, changes)
+    else:
+        raise UserError(f"[{name}] is like {like!r}, which is no earlier table. Name a table above it.")
+    for later in (table, chosen.get(name, {}), changes.get(name, {})):
+        merge(settings, later)
+    return settings
+
+
+def _resolve(value: Any, stage: str, folders: dict[str, Path], needs: list[str]) -> Any:
+    """Replace every "@NAME" and "@NAME/inside" by the folder that stage makes."""
+    if isinstance(value, dict):
+        return {key: _resolve(item, stage, folders, needs) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_resolve(item, stage, folders, needs) for item in value]
+    if isinstance(value, str) and "${" in value:
+        value = _with_environment(value, stage)
+    if isinstance(value, str) and value.startswith("@"):
+        name, _, inside = value[1:].partition("/")
+        if name not in folders:
+            raise UserError(f"[{stage}] {unknown('earlier stage', name, folders or ['(none)'])}")
+        needs.append(name)
+        return str(folders[name] / inside) if inside else str(folders[name])
+    return value
+
+
+def _with_environment(text: str, stage: str) -> str:
+    """Replace ${NAME} by the environment variable NAME."""
+    try:
+        return Template(text).substitute(os.environ)
+    except KeyError as error:
+        name = error.args[0]
+        raise UserError(f"[{stage}] {text!r} needs the environment variable {name}. Set it: export {name}=/some/folder") from error
+    except ValueError as error:
+        raise UserError(f"[{stage}] {text!r} is not a text with ${{NAME}} in it ({error}). Write $$ for a dollar sign.") from error

@@ -1,0 +1,95 @@
+"""The tables of a model card: what it was made from, what it reached, with which settings and in what time."""
+
+from typing import Any
+
+from mamebert.config import walk
+from mamebert.reports.blocks import Block, Cell, Section, Table, cells
+from mamebert.reports.encoders import Pretrained, model_name
+from mamebert.reports.numbers import clock, count, is_number, megabytes, percent, score
+from mamebert.reports.outcomes import Outcome, Task
+from mamebert.reports.records import dig, listed, numbers
+from mamebert.reports.sections.provenance import machine_of, versions_of
+from mamebert.runs import Run
+
+
+def card_sections(run: Run, behind: list[Run], config: dict[str, Any], kind: str) -> list[Section]:
+    """Return the parts of the card that are tables: data, results, training."""
+    found = [
+        Section("data", "Data and tokenizer", _data(behind)),
+        Section("results", "Results", _results(run) if kind == "pretrain" else _task_results(run)),
+        Section("training", "Training", _training(run, config)),
+    ]
+    return [section for section in found if section.blocks]
+
+
+def _data(behind: list[Run]) -> list[Block]:
+    rows = []
+    for run in behind:
+        tokens, documents = dig(run.results, "train.tokens"), dig(run.results, "train.documents")
+        if run.command == "tokenize" and is_number(tokens):
+            of = f" in {count(documents)} documents" if is_number(documents) else ""
+            rows.append(cells("Text for pretraining", f"{count(tokens)} tokens{of}"))
+        if run.command == "vocab":
+            tokenizer = dig(run.settings, "tokenizer.kind", dig(run.settings, "kind", "wordpiece"))
+            rows.append(cells("Tokenizer", f"{tokenizer}, {count(dig(run.results, 'size'))} entries"))
+        covered = dig(run.results, "coverage.rows_learnt_rate")
+        if run.command == "vectors" and is_number(covered):
+            rows.append(cells("Word vectors", f"CBOW; {percent(covered)} of the vocabulary has a learnt vector"))
+    return [Table("What it was made from", ["", ""], rows, num_text_columns=2)] if rows else []
+
+
+def _results(run: Run) -> list[Block]:
+    model = Pretrained(run, model_name(run))
+    rows = [
+        cells(
+            str(e.get("epoch", i)),
+            *(f"{e[k]:.3f}" if is_number(e.get(k)) else None for k in _MEASURED),
+            clock(e.get("seconds")),
+        )
+        for i, e in enumerate(model.epochs, 1)
+    ]
+    header = ["Epoch", "Training loss", "Held-out MLM loss", "Held-out MLM accuracy", "Held-out NSP accuracy", "Time"]
+    reckoned = (
+        ["The time of an epoch that was stopped early is reckoned for a whole one."] if model.extrapolated else []
+    )
+    return [Table("After each epoch", header, rows, notes=reckoned)] if rows else []
+
+
+_MEASURED = ("train_loss", "heldout_mlm_loss", "heldout_mlm_accuracy", "heldout_nsp_accuracy")
+
+
+def _task_results(run: Run) -> list[Block]:
+    records = [*listed(run.results, "models"), *listed(run.results, "baselines")]
+    tested = [t for t in map(Outcome.of, records) if t]
+    rows = [
+        [
+            Cell(t.name + (f", epoch {t.epoch:g}" if t.epoch else "")),
+            *cells(score(t.accuracy, t.spread), score(t.macro_f1), str(t.num_seeds) if t.num_seeds else None),
+        ]
+        for t in tested
+    ]
+    spread = ["± is the standard deviation over the seeds."] if any(t.spread is not None for t in tested) else []
+    tests = Task(run, [], []).num_test
+    title = f"On {count(tests)} test rows" if tests else "On the test rows"
+    return [Table(title, ["Model", "Accuracy", "Macro F1", "Seeds"], rows, notes=spread)] if rows else []
+
+
+def _training(run: Run, config: dict[str, Any]) -> list[Block]:
+    epochs = numbers(listed(run.results, "epochs"), "seconds")
+    seconds = run.seconds or dig(run.results, "training_seconds") or sum(epochs)
+    rows = [cells(name, str(value)) for name, value in walk(run.settings) if value is not None and value != ""]
+    rows += [cells("seconds", clock(seconds))] if seconds else []
+    rows += [cells(f"config.{name}", str(config[name])) for name in _SHAPE if name in config]
+    rows += [cells("model file", megabytes(size))] if (size := dig(run.results, "model_bytes")) else []
+    rows += [cells(name, text) for name, text in (("machine", machine_of(run)), ("versions", versions_of(run))) if text]
+    return [Table("Settings, time and machine", ["Setting", "Value"], rows, num_text_columns=2)]
+
+
+_SHAPE = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "vocab_size",
+)

@@ -1,0 +1,87 @@
+"""What a pretraining run tells about its encoder: name, shape, side, time per epoch."""
+
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from mamebert.reports.records import dig, first_number, listed, numbers
+from mamebert.runs import Run
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """One encoder of the comparison."""
+
+    run: Run
+    name: str
+    """Its name on the page, such as H256-L4-W."""
+    alone: bool = False
+    """Whether the page tells of one shape only."""
+
+    @property
+    def short(self) -> str:
+        """Return the name for a sentence: N or W where there is one shape only."""
+        return self.side if self.alone and self.side else self.name
+
+    @property
+    def shape(self) -> str:
+        """Return the name without its side: H256-L4."""
+        return self.name.rpartition("-")[0] if self.side else self.name
+
+    @property
+    def side(self) -> str:
+        """Return N (embeddings learnt), W (fixed by word2vec), or nothing."""
+        last = self.name.rpartition("-")[2]
+        return last if last in ("N", "W") else ""
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """Return the numbers the run ended with."""
+        return self.run.results
+
+    @property
+    def epochs(self) -> list[dict[str, Any]]:
+        """Return what was written down of each epoch."""
+        return [epoch for epoch in listed(self.results, "epochs") if isinstance(epoch, dict)]
+
+    @property
+    def whole_epochs(self) -> list[dict[str, Any]]:
+        """Return the epochs that were run to their end."""
+        whole = self.epochs[:-1] if dig(self.results, "partial_epoch") else self.epochs
+        return [epoch for epoch in whole if not epoch.get("extrapolated")]
+
+    @property
+    def epochs_seen(self) -> int | None:
+        """Return the epochs the finished encoder has seen; None where it stopped inside one."""
+        return len(self.epochs) if len(self.whole_epochs) == len(self.epochs) and self.epochs else None
+
+    @property
+    def extrapolated(self) -> bool:
+        """Tell whether the time per epoch was reckoned from a part of one."""
+        return bool(
+            dig(self.results, "extrapolated", not self.whole_epochs and any(e.get("extrapolated") for e in self.epochs))
+        )
+
+    @property
+    def seconds_per_epoch(self) -> float | None:
+        """Return the stated seconds per epoch, else the mean over whole epochs, else what a part of one comes to."""
+        whole = numbers(self.whole_epochs, "seconds")
+        parts = numbers([e for e in self.epochs if e.get("extrapolated")], "seconds")
+        return first_number(dig(self.results, "seconds_per_epoch"), mean(whole) if whole else None, *parts)
+
+    @property
+    def seconds_spread(self) -> float | None:
+        """Return the standard deviation over whole epochs, where there are two or more."""
+        whole = numbers(self.whole_epochs, "seconds")
+        return stdev(whole) if len(whole) > 1 and not self.extrapolated else None
+
+
+def model_name(run: Run) -> str:
+    """Return the name an encoder has by its shape and by who made its embeddings: H256-L4-W."""
+    stated = dig(run.results, "name")
+    if stated:
+        return str(stated)
+    width, depth = dig(run.settings, "encoder.hidden_size"), dig(run.settings, "encoder.num_hidden_layers")
+    if width is None or depth is None:
+        return run.final.name
+    return f"H{width}-L{depth}-{'W' if dig(run.settings, 'embeddings.vectors') else 'N'}"

@@ -1,0 +1,138 @@
+"""The model card (README.md) of a saved model: what it is, how to open it, what it was made from, what it reached."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+from mamebert.config import walk
+from mamebert.reports.card_sections import card_sections
+from mamebert.reports.encoders import Pretrained, model_name
+from mamebert.reports.numbers import amount, is_number, percent
+from mamebert.reports.outcomes import Task
+from mamebert.reports.records import dig, listed, numbers, runs_behind
+from mamebert.reports.render import language, render_markdown
+from mamebert.runs import Run
+
+Kind = Literal["pretrain", "finetune"]
+# What a plain transformers class is for: (words in its name, pipeline, class that opens it).
+USES = (
+    ("SequenceClassification", "text-classification", "AutoModelForSequenceClassification"),
+    ("TokenClassification", "token-classification", "AutoModelForTokenClassification"),
+    ("QuestionAnswering", "question-answering", "AutoModelForQuestionAnswering"),
+    ("MultipleChoice", "multiple-choice", "AutoModelForMultipleChoice"),
+    ("MaskedLM", "fill-mask", "AutoModelForMaskedLM"),
+    ("PreTraining", "fill-mask", "AutoModelForMaskedLM"),
+)
+
+
+def model_card(
+    run: Run, model_folder: Path, kind: Kind, *, licence: str | None = None, tongue: str | None = None
+) -> str:
+    """Return the text of README.md for the model in `model_folder`, made by `run`, which need not be finished.
+
+    `licence` is only written when it is given: who owns the text decides. `tongue` is the language code;
+    by default it is what an earlier stage was told, or "ja" where the vocabulary has kana.
+    """
+    behind = runs_behind(run)
+    origins = _origins(run, behind, model_folder)
+    config = _read_json(model_folder / "config.json")
+    pipeline, auto_class = _use(config, run, kind)
+    tokenizer = _read_json(model_folder / "tokenizer_config.json")
+    name = model_name(run) if kind == "pretrain" else f"{run.final.name}, {model_folder.name}"
+    return render_markdown(
+        "model_card.md.jinja",
+        front=front_matter(tongue or _language(run, behind, model_folder), licence, pipeline),
+        name=name,
+        kind=kind,
+        what=_what(run, origins, kind),
+        auto_class=auto_class,
+        pipeline=pipeline,
+        folder=model_folder.name,
+        mask=tokenizer.get("mask_token") if isinstance(tokenizer.get("mask_token"), str) else "[MASK]",
+        needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")) or "mecab" in json.dumps(tokenizer).lower(),
+        sections=card_sections(run, behind, config, kind),
+        limits=_limits(run, kind),
+        fixed=any(dig(r.results, "parameters.frozen") for r in origins),
+    )
+
+
+def front_matter(tongue: str | None, licence: str | None, pipeline: str | None) -> str:
+    """Return the YAML header that the Hugging Face Hub reads."""
+    from huggingface_hub import ModelCardData
+
+    data = ModelCardData(
+        language=tongue, license=licence, library_name="transformers", tags=["bert", "mamebert"], pipeline_tag=pipeline
+    )
+    return str(data.to_yaml())
+
+
+def _use(config: dict[str, Any], run: Run, kind: Kind) -> tuple[str | None, str]:
+    sequences = "classification" in str(dig(run.results, "task", ""))
+    expected = "MaskedLM" if kind == "pretrain" else "SequenceClassification" if sequences else ""
+    name = str((listed(config, "architectures") or [expected])[0])
+    return next(((pipeline, auto) for words, pipeline, auto in USES if words in name), (None, "AutoModel"))
+
+
+def _origins(run: Run, behind: list[Run], model_folder: Path) -> list[Run]:
+    """Return the pretraining runs this model may come from; its folder's name tells N from W where there are both."""
+    found = [r for r in (run, *behind) if r.command == "pretrain"]
+    told = set(re.split(r"[^0-9A-Za-z]+", "/".join(model_folder.parts[-2:])))
+    named = [r for r in found if Pretrained(r, model_name(r)).side in told]
+    return named if len(named) == 1 else found
+
+
+def _what(run: Run, origins: list[Run], kind: Kind) -> str:
+    if kind == "finetune":
+        task = Task(run, [], [])
+        names = list(dict.fromkeys(model_name(r) for r in origins))
+        base = f", from {'one of ' if len(names) > 1 else ''}{', '.join(names)}" if names else ""
+        return f"A BERT fine-tuned for {dig(run.results, 'task', 'a task')} ({task.title}){base}."
+    total, fixed = dig(run.results, "parameters.total"), dig(run.results, "parameters.frozen")
+    size = f" of {amount(total)} parameters" if is_number(total) else ""
+    embeddings = (
+        f" Its token embeddings ({amount(fixed)} of the parameters) are fixed word2vec vectors." if fixed else ""
+    )
+    return f"A small BERT{size}, pretrained from scratch (masked words, next sentence).{embeddings}"
+
+
+def _limits(run: Run, kind: Kind) -> list[str]:
+    limits = []
+    tokens = dig(run.results, "tokens") or sum(numbers(listed(run.results, "epochs"), "tokens"))
+    if kind == "pretrain":
+        seen = f"It read {amount(tokens)} tokens, counted over all epochs" if tokens else "It read little text"
+        limits.append(
+            f"{seen}: far less than the large public models. Expect it to know the words of its corpus and few facts."
+        )
+    cut = Task(run, [], []).truncated
+    if cut:
+        limits.append(f"{percent(cut)} of the labelled texts are longer than it reads at once.")
+    if any(dig(m, "seen_test_text") for m in listed(run.results, "models")):
+        limits.append(
+            "The texts of the test rows, without labels, were part of the pretraining text of models measured here."
+        )
+    if any(len(listed(m, "seeds")) == 1 for m in listed(run.results, "models")):
+        limits.append("Accuracy was measured with one seed only: its spread is not known.")
+    limits.append("It repeats what its training text says, biases included; nobody has examined them for this model.")
+    return limits
+
+
+def _language(run: Run, behind: list[Run], model_folder: Path) -> str | None:
+    for each in (run, *behind):
+        for name, value in walk(each.settings):
+            if name.rpartition(".")[2] == "language" and isinstance(value, str) and len(value) in (2, 3):
+                return value
+    try:
+        vocabulary = (model_folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return None
+    with_kana = sum(bool(language(entry)) for entry in vocabulary)
+    return "ja" if with_kana > len(vocabulary) / 20 else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,56 @@
+"""A story told: title, verdict, headline numbers and the sections in their order."""
+
+from mamebert.reports.blocks import Block, Code, Fold, Page, Section
+from mamebert.reports.records import dig, record_of
+from mamebert.reports.sections import (
+    accuracy,
+    corpus,
+    curves,
+    epochs,
+    fill_mask,
+    provenance,
+    sizes,
+    split,
+    time,
+    vectors,
+)
+from mamebert.reports.story import Story
+from mamebert.reports.verdict import facts, verdict
+
+ORDER = (accuracy, epochs, split, time, curves, sizes, fill_mask, vectors, corpus, provenance)
+
+
+def make_page(story: Story, title: str = "", command_line: str = "", recipe: str = "") -> Page:
+    """Return the page of these runs; `command_line` and `recipe` are shown as they were typed."""
+    sections = [section for part in ORDER for section in part.tell(story)]
+    asked: list[Block] = [Code(command_line, "The command")] if command_line else []
+    asked += [Fold("The recipe", [Code(recipe)])] if recipe else []
+    if asked:
+        last = sections[-1]
+        sections[-1] = Section(last.anchor, last.title, [*asked, *last.blocks], last.lead)
+    return Page(
+        title=title or _title(story),
+        verdict=verdict(story),
+        facts=facts(story),
+        sections=sections,
+        footer=_footer(story, command_line),
+    )
+
+
+def _title(story: Story) -> str:
+    if story.pairs:
+        return "Token embeddings: learnt, or fixed by word2vec?"
+    names = [model.name for model in story.pretrained]
+    return f"{' and '.join(names)}: cost and quality" if names else "What these runs made"
+
+
+def _footer(story: Story, command_line: str) -> list[str]:
+    dates = sorted(str(date)[:10] for run in story.runs if (date := dig(record_of(run), "written")))
+    days = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else ""
+    machines = dict.fromkeys(text for run in story.runs if (text := provenance.machine_of(run)))
+    version = next((v for run in reversed(story.runs) if (v := dig(record_of(run), "versions.mamebert"))), "")
+    return [
+        line
+        for line in (f"Made with mamebert {version}".strip() + (f", {days}" if days else ""), *machines, command_line)
+        if line
+    ]

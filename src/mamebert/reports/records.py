@@ -1,0 +1,65 @@
+"""Reading what runs wrote down, whatever of it is there."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mamebert.errors import UserError
+from mamebert.reports.numbers import is_number
+from mamebert.runs import Run
+
+
+def dig(value: Any, path: str, default: Any = None) -> Any:
+    """Return what lies at a dotted path inside nested dictionaries, or the default."""
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return default if value is None else value
+
+
+def listed(value: Any, path: str) -> list[Any]:
+    """Return the list at a dotted path; an empty one where there is none."""
+    found = dig(value, path, [])
+    return list(found) if isinstance(found, list | tuple) else []
+
+
+def numbers(records: Iterable[Any], key: str) -> list[float]:
+    """Return the numbers that records have under a key."""
+    return [float(value) for record in records if is_number(value := dig(record, key))]
+
+
+def first_number(*values: Any) -> float | None:
+    """Return the first of the values that is a number."""
+    return next((float(v) for v in values if is_number(v)), None)
+
+
+def record_of(run: Run) -> dict[str, Any]:
+    """Return run.json whole: versions, machine and date are only told there."""
+    try:
+        record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def runs_behind(run: Run) -> list[Run]:
+    """Return the finished runs that a run was made from, nearest first, as far as their folders are still there."""
+    found: dict[str, Run] = {}
+    waiting = [run]
+    while waiting:
+        for entry in waiting.pop(0).inputs.values():
+            earlier = _run_around(Path(entry.get("path", "")))
+            if earlier and earlier.id not in found:
+                found[earlier.id] = earlier
+                waiting.append(earlier)
+    return list(found.values())
+
+
+def _run_around(path: Path) -> Run | None:
+    for folder in (path, *path.parents):
+        if (folder / "run.json").is_file():
+            try:
+                return Run.open(folder)
+            except (UserError, KeyError):
+                return None
+    return None

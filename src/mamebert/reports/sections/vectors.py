@@ -1,0 +1,27 @@
+"""The word2vec table: how much of the vocabulary it covers, and which words it holds for neighbours."""
+
+from mamebert.reports.blocks import Answers, Block, Example, Examples, Section
+from mamebert.reports.numbers import is_number
+from mamebert.reports.records import dig
+from mamebert.reports.sections.corpus import tables
+from mamebert.reports.story import Story
+
+
+def tell(story: Story) -> list[Section]:
+    """Return the section on word vectors."""
+    blocks: list[Block] = []
+    for run in story.of("vectors"):
+        more = "" if len(story.of("vectors")) == 1 else f": {run.final.name}"
+        numbers = {name: value for name, value in run.results.items() if name != "neighbours"}
+        blocks += tables(numbers, f"The table of word vectors{more}")
+        items = [
+            Example(
+                str(word),
+                [Answers("", [(str(n[0]), float(n[1])) for n in near if len(n) == 2 and is_number(n[1])][:8])],
+            )
+            for word, near in dig(run.results, "neighbours", {}).items()
+        ]
+        if items := [item for item in items if item.answers[0].words]:
+            blocks.append(Examples(f"Nearest neighbours{more}", items, unit="cosine"))
+    lead = "word2vec (CBOW) is trained on the same tokens; its vectors become the fixed token embeddings of W."
+    return [Section("vectors", "Word vectors", blocks, lead)] if blocks else []

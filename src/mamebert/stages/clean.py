@@ -1,0 +1,84 @@
+"""Raw text -> clean, sentence-split documents without duplicates."""
+
+from collections.abc import Iterator
+from functools import partial
+from time import monotonic
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from mamebert.corpus.batches import Duplicates, RawBatch, clean_batch, raw_batches
+from mamebert.corpus.cleaning import Cleaning
+from mamebert.corpus.documents import DocumentWriter
+from mamebert.corpus.parallel import ordered_map
+from mamebert.corpus.readers import Reader, nobody
+from mamebert.corpus.sentences import Splitter
+from mamebert.corpus.tally import Tally
+from mamebert.progress import Meter
+from mamebert.runs import Run, StageConfig, need_space
+
+
+class CleanConfig(StageConfig):
+    """Settings of `mamebert clean`: where text comes from and what happens to it."""
+
+    command: ClassVar[str] = "clean"
+    sources: list[Reader] = Field(min_length=1)
+    """Where the text is: paths (`"corpus/*.txt"`), or tables with a `kind`; one or several."""
+    text_columns: list[str] = Field(default=["text"], min_length=1)
+    """Columns that make up a document, joined by line ends."""
+    language: str = Field(default="en", min_length=2)
+    """Language of the text (ISO 639: en, ja, ga ...); it decides how sentences end."""
+    splitter: Splitter = "rules"
+    """Who splits sentences: our rules (fast, any language) or pysbd (slow, 23 languages)."""
+    cleaning: Cleaning = Cleaning()
+    duplicates: Duplicates = "documents"
+    """What is kept only once: whole documents, or single paragraphs (lines) across all documents."""
+    shard_characters: int = Field(default=8_000_000, ge=1000)
+    """Characters in one document shard; about ten bytes of memory each while it is filled."""
+    max_documents: int | None = Field(default=None, ge=1)
+    """Stop after so many documents were kept."""
+    processes: int = Field(default=0, ge=0)
+    """Worker processes; 0 takes one per core. The result does not depend on it."""
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _one_source_is_a_list_of_one(cls, value: Any) -> Any:
+        return value if isinstance(value, list | tuple) else [value]
+
+
+def clean(config: CleanConfig) -> Run:
+    """Clean the sources, split them into sentences, drop duplicates; leave document shards."""
+    run = Run.start(config, sources=[source for reader in config.sources for source in reader.fingerprint()])
+    if run.finished:
+        return run
+    began = monotonic()
+    num_bytes = _num_bytes(config)
+    need_space(config.output, sum(reader.num_clean_bytes() for reader in config.sources), "The cleaned documents")
+    run.keep_metrics([])
+
+    tally = Tally(len(config.sources), config.cleaning.min_characters_per_document, config.max_documents, config.seed)
+    work = partial(clean_batch, config.cleaning, config.language, config.splitter, config.duplicates)
+    with (
+        Meter("clean", num_bytes, "bytes" if num_bytes else "characters") as meter,
+        DocumentWriter(run.folder, config.shard_characters) as writer,
+    ):
+        for batch in ordered_map(work, _read(config, meter if num_bytes else None), config.processes):
+            for sentences, characters in tally.kept(batch):
+                writer.add(sentences, characters)
+            meter.advance(0 if num_bytes else batch.characters_read, f"{tally.num_kept:,} documents kept")
+            if tally.full:
+                break
+
+    tally.refuse_nothing()
+    run.results |= tally.results() | {"shards": writer.num_shards, "seconds": round(monotonic() - began, 2)}
+    return run.finish()
+
+
+def _num_bytes(config: CleanConfig) -> int | None:
+    sizes = [reader.num_bytes() for reader in config.sources]
+    return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def _read(config: CleanConfig, meter: Meter | None) -> Iterator[RawBatch]:
+    for number, reader in enumerate(config.sources):
+        yield from raw_batches(number, reader.rows(meter.advance if meter else nobody), config.text_columns)

@@ -1,0 +1,45 @@
+"""`mamebert report`: the numbers of earlier runs -> one page that a person reads."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from mamebert.config import RunPath
+from mamebert.runs import Run, StageConfig, write_text
+
+
+class ReportConfig(StageConfig):
+    """Settings of `mamebert report`."""
+
+    command: ClassVar[str] = "report"
+    runs: list[RunPath] = Field(min_length=1)
+    """Run folders of earlier stages, in the order the story is told."""
+    title: str = ""
+    """Heading of the page; by default the names of the models."""
+    command_line: str = ""
+    """The command that made everything, as it was typed."""
+    recipe: str = ""
+    """Text of the recipe behind that command."""
+
+
+def report(config: ReportConfig) -> Run:
+    """Tell the runs as `report.html` and `report.md` (same tables); the results hold the verdict."""
+    from mamebert.reports.page import make_page
+    from mamebert.reports.render import plain_spaces, to_html, to_markdown
+    from mamebert.reports.story import Story
+
+    run = Run.start(config)
+    if run.finished:
+        return run
+    story = Story([Run.open(folder) for folder in config.runs])
+    page = make_page(story, config.title, config.command_line, config.recipe)
+
+    write_text(run.folder / "report.html", to_html(page))
+    write_text(run.folder / "report.md", to_markdown(page))
+
+    run.results |= {
+        "verdict": [plain_spaces(sentence) for sentence in page.verdict],
+        "page": "report.html",
+        "tables": "report.md",
+    }
+    return run.finish()

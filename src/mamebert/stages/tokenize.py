@@ -1,0 +1,170 @@
+"""Documents + tokenizer -> token shards."""
+
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from functools import partial as bind
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from mamebert.config import RunPath
+from mamebert.corpus.documents import document_shards, read_shard
+from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest, write_token_shard
+from mamebert.errors import UserError
+from mamebert.runs import Run, StageConfig, disk_errors, need_space
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.pieces import Pieces
+from mamebert.tokenizer.sampling import ShardSize, map_shards, measure_shards
+
+PARTS: tuple[Part, ...] = ("train", "heldout")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+BYTES_PER_SENTENCE = 9  # two offsets of four bytes, and a bit
+DOCUMENTS_AT_ONCE = 64
+
+
+class TokenizeConfig(StageConfig):
+    """Settings of `mamebert tokenize`."""
+
+    command: ClassVar[str] = "tokenize"
+    corpus: RunPath
+    """A run of `mamebert clean`."""
+    tokenizer: RunPath
+    """A run of `mamebert vocab`, or any folder that `transformers.AutoTokenizer` opens."""
+    heldout_rate: float = Field(default=0.01, ge=0, lt=1)
+    """Share of the documents, chosen by the seed, that are kept apart to measure the loss on."""
+    max_heldout_tokens: int = Field(default=200_000, ge=0)
+    """Keep apart no more than about so many tokens."""
+    processes: int = Field(default=0, ge=0)
+    """Processes that encode shards; 0 means one for each core. The shards do not depend on it."""
+
+
+def tokenize(config: TokenizeConfig) -> Run:
+    """Encode every document; leave shards of ids with sentence ends and word starts, and the tokenizer."""
+    run = Run.start(config)
+    if run.finished:
+        return run
+    source, shards = _tokenizer_folder(config.tokenizer), document_shards(config.corpus)
+    tokenizer = Tokenizer.open(source)
+    sizes = measure_shards(shards, config.processes)
+    tokens_per_character = _tokens_per_character(tokenizer, shards)
+    need_space(run.folder, _num_bytes(sizes, tokens_per_character, tokenizer.vocab_size), "Token shards")
+    _copy_tokenizer(source, run.folder / "tokenizer")
+
+    heldout = _choose_heldout(config, sizes, tokens_per_character)
+    jobs = [_Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]
+    left = [job for job in jobs if not all(shard_path(run.folder, part, job.number).is_file() for part in PARTS)]
+    begun = monotonic()
+    for done in map_shards(bind(_encode_shard, run.folder), left, config.processes, "tokenizing"):
+        run.record(**done)
+    run.results["seconds_encoding"] = round(monotonic() - begun, 3)
+
+    manifest = write_manifest(run.folder, tokenizer.vocab_size)
+    run.results.update(_count(run, tokenizer.unk_id, manifest, sizes))
+    return run.finish()
+
+
+@dataclass(frozen=True)
+class _Job:
+    number: int
+    shard: Path
+    heldout: tuple[int, ...]
+    """Numbers of the documents to keep apart."""
+
+
+def _encode_shard(folder: Path, job: _Job) -> dict[str, Any]:
+    tokenizer = _open_once(folder / "tokenizer")
+    begun, heldout = monotonic(), set(job.heldout)
+    parts: dict[Part, list[list[Pieces]]] = {"train": [], "heldout": []}
+    documents = enumerate(read_shard(job.shard))
+    while batch := list(islice(documents, DOCUMENTS_AT_ONCE)):
+        encoded = iter(tokenizer.encode_many(sentence for _, document in batch for sentence in document))
+        for number, document in batch:
+            sentences = [pieces for pieces in islice(encoded, len(document)) if len(pieces.ids)]
+            if sentences:
+                parts["heldout" if number in heldout else "train"].append(sentences)
+    for part, kept in parts.items():
+        write_token_shard(shard_path(folder, part, job.number), kept, tokenizer.vocab_size)
+    tokens = sum(len(pieces.ids) for kept in parts.values() for document in kept for pieces in document)
+    return {"shard": job.number, "tokens": tokens, "seconds": round(monotonic() - begun, 3)}
+
+
+@cache
+def _open_once(folder: Path) -> Tokenizer:
+    return Tokenizer.open(folder)
+
+
+def _tokenizer_folder(path: Path) -> Path:
+    return path / "tokenizer" if (path / "tokenizer").is_dir() else path
+
+
+def _copy_tokenizer(source: Path, target: Path) -> None:
+    with disk_errors(target):
+        target.mkdir(exist_ok=True)
+        for name in TOKENIZER_FILES:
+            if (source / name).is_file():
+                shutil.copyfile(source / name, target / name)
+
+
+def _tokens_per_character(tokenizer: Tokenizer, shards: list[Path]) -> float:
+    """Estimate from the first documents of a few shards."""
+    sentences: list[str] = []
+    for shard in shards[:: max(len(shards) // 4, 1)]:
+        for document in islice(read_shard(shard), 20):
+            sentences += document[:100]
+    tokens = sum(len(pieces.ids) for pieces in tokenizer.encode_many(sentences))
+    return tokens / max(sum(map(len, sentences)), 1)
+
+
+def _num_bytes(sizes: list[ShardSize], tokens_per_character: float, vocab_size: int) -> int:
+    tokens = tokens_per_character * sum(size.characters for size in sizes)
+    id_bytes = 2 if vocab_size <= 2**16 else 4
+    return int(tokens * (id_bytes + 1 / 8) + BYTES_PER_SENTENCE * sum(size.sentences for size in sizes))
+
+
+def _choose_heldout(config: TokenizeConfig, sizes: list[ShardSize], tokens_per_character: float) -> list[list[int]]:
+    """Return, for each shard, the numbers of the documents to keep apart; at least one where any are wanted."""
+    tokens = tokens_per_character * sum(size.characters for size in sizes)
+    rate = min(config.heldout_rate, config.max_heldout_tokens / max(tokens, 1.0))
+    lots = [np.random.default_rng([config.seed, n]).random(size.documents) for n, size in enumerate(sizes)]
+    every = np.concatenate(lots)
+    if rate > 0 and len(every) > 1:
+        rate = max(rate, float(np.nextafter(every.min(), 1)))
+    return [np.flatnonzero(lot < rate).tolist() for lot in lots]
+
+
+def _count(run: Run, unk_id: int, manifest: dict[str, Any], sizes: list[ShardSize]) -> dict[str, Any]:
+    results: dict[str, Any] = {}
+    unknown = 0
+    for part in PARTS:
+        shards = TokenShards.open(run.folder, part, check=False)
+        numbers = {"tokens": shards.num_tokens, "sentences": shards.num_sentences, "documents": shards.num_documents}
+        results[part] = numbers
+        for start in range(0, shards.num_tokens, 2**20):
+            unknown += int(np.count_nonzero(shards.tokens(start, min(start + 2**20, shards.num_tokens)) == unk_id))
+    if not results["train"]["tokens"]:
+        raise UserError("No document has a token to train on. Give more text, or set heldout_rate=0.")
+    totals = {name: sum(results[part][name] for part in PARTS) for name in ("tokens", "sentences", "documents")}
+    seconds = sum(line["seconds"] for line in run.metrics())
+    return {
+        **totals,
+        **results,
+        "empty_sentences_dropped": sum(size.sentences for size in sizes) - totals["sentences"],
+        "empty_documents_dropped": sum(size.documents for size in sizes) - totals["documents"],
+        "unknown_rate": round(unknown / totals["tokens"], 6),
+        "bytes": sum(shard["bytes"] for shard in manifest["shards"]),
+        "tokens_per_core_second": round(totals["tokens"] / max(seconds, 1e-3)),
+    }

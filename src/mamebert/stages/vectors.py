@@ -1,0 +1,56 @@
+"""`mamebert vectors`: token shards -> one word vector for every vocabulary id."""
+
+from time import perf_counter
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from mamebert.config import RunPath
+from mamebert.corpus.token_shards import TokenShards
+from mamebert.progress import say
+from mamebert.runs import Run, StageConfig
+from mamebert.vectors.cbow import Cbow, train_cbow
+from mamebert.vectors.probes import frequent_words, neighbours
+from mamebert.vectors.table import VectorTable
+
+
+class VectorsConfig(StageConfig):
+    """What `mamebert vectors` needs to know."""
+
+    command: ClassVar[str] = "vectors"
+    shards: RunPath
+    """Output folder of `mamebert tokenize`."""
+    cbow: Cbow = Cbow()
+    """How the vectors are learnt."""
+    probe_words: list[str] = Field(default_factory=list)
+    """Words whose nearest neighbours are shown; empty: frequent words are chosen."""
+
+
+def vectors(config: VectorsConfig) -> Run:
+    """Learn word vectors by CBOW; leave a table whose row i belongs to vocabulary id i, and what lies near what."""
+    run = Run.start(config)
+    if run.finished:
+        return run
+    shards = TokenShards.open(config.shards)
+
+    started = perf_counter()
+    found = train_cbow(shards, config.cbow, config.seed, scratch_folder=run.folder)
+    seconds = perf_counter() - started
+
+    table = VectorTable.align(found, shards.tokenizer_folder / "vocab.txt", config.seed)
+    table.save(run.folder)
+
+    run.results["coverage"] = table.coverage()
+    run.results["learning_seconds"] = round(seconds, 3)
+    run.results["tokens_per_second"] = round(config.cbow.epochs * shards.num_tokens / seconds)
+    run.results.update(_neighbours(table, config.probe_words))
+    return run.finish()
+
+
+def _neighbours(table: VectorTable, asked: list[str]) -> dict[str, Any]:
+    near = neighbours(table, asked or frequent_words(table))
+    unknown = [word for word in asked if word not in near]
+    if unknown:
+        say(f"No vector was learnt for {', '.join(unknown)}: not a whole token of the vocabulary, or not in the text.")
+    shown = {word: [[other, cosine] for other, cosine in found] for word, found in near.items()}
+    return {"neighbours": shown, "probe_words_unknown": unknown}

@@ -1,0 +1,185 @@
+"""The tokenizer of a folder: ours or anyone's, with the ids that plain `transformers` would give."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from tokenizers import Tokenizer as RustTokenizer
+from tokenizers.models import WordPiece
+
+from mamebert.errors import UserError
+from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, open_slowly, tokens_of, word_starts
+from mamebert.tokenizer.japanese import MecabWords
+from mamebert.tokenizer.pieces import Pieces, Special, mend
+from mamebert.tokenizer.words import Cut, WordEncoder
+
+Decode = Callable[[Sequence[int]], str]
+
+# BERT's normalizer drops these control characters, and Python's split() would take them for spaces.
+_DROPPED = re.compile(r"[\x0b\x0c\x1c-\x1f\x85]")
+_BERT_NORMALIZER, _BERT_SPLIT = "BertNormalizer", {"type": "BertPreTokenizer"}
+_PLAIN_MARK = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+
+
+class Encoder(Protocol):
+    """Turns texts into pieces."""
+
+    def encode_many(self, texts: Iterable[str], special: Special) -> list[Pieces]:
+        """Return the pieces of each text."""
+
+
+class Tokenizer:
+    """Text to ids and back. `tokens[i]` is the token with id i."""
+
+    def __init__(self, tokens: list[str], config: dict[str, Any], encoder: Encoder, decode: Decode) -> None:
+        self.tokens = tokens
+        self.vocab_size = len(tokens)
+        self._encoder, self._decode = encoder, decode
+        ids = {token: number for number, token in enumerate(tokens)}
+        names = ("pad", "unk", "cls", "sep", "mask")
+        self.special_ids = [_special_id(name, config, ids) for name in names]
+        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = self.special_ids
+
+    @classmethod
+    def open(cls, folder: Path | str) -> Self:
+        """Open a folder that `transformers.AutoTokenizer` opens; one that holds no tokenizer is a UserError."""
+        folder = Path(folder)
+        config = _read(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
+        if _is_japanese_wordpiece(config) and (folder / "vocab.txt").is_file():
+            return cls._open_japanese(folder, config)
+        if (folder / "tokenizer.json").is_file():
+            return cls._open_rust(folder, config)
+        if config or (folder / "vocab.txt").is_file():
+            slow = open_slowly(folder)
+            return cls(tokens_of(slow), slow.special_tokens_map, SlowEncoder(slow), slow.decode)
+        raise UserError(
+            f"{folder} holds no tokenizer (no tokenizer_config.json). Give the output folder of `mamebert vocab`, or "
+            "a Hugging Face tokenizer folder."
+        )
+
+    @classmethod
+    def _open_japanese(cls, folder: Path, config: dict[str, Any]) -> Self:
+        vocab = WordPiece.read_file(str(folder / "vocab.txt"))
+        tokens = by_id(vocab)
+        wordpiece = WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
+        specials = {token: vocab[token] for token in _special_tokens(config) if token in vocab}
+        encoder = WordEncoder(MecabWords().split, _cut_japanese(wordpiece, bool(config.get("do_lower_case"))), specials)
+
+        def decode(ids: Sequence[int]) -> str:
+            return " ".join(tokens[number] for number in ids).replace(" ##", "").strip()
+
+        return cls(tokens, config, encoder, decode)
+
+    @classmethod
+    def _open_rust(cls, folder: Path, config: dict[str, Any]) -> Self:
+        path = folder / "tokenizer.json"
+        description = _read(path)
+        rust = RustTokenizer.from_file(str(path))
+        encoder: Encoder = RustEncoder(rust)
+        if _is_bert(description):
+            specials = {token["content"]: token["id"] for token in description["added_tokens"]}
+            encoder = WordEncoder(_split_at_spaces, _cut_like_bert(rust), specials)
+
+        def decode(ids: Sequence[int]) -> str:
+            return rust.decode(list(ids), skip_special_tokens=False)
+
+        return cls(by_id(rust.get_vocab(with_added_tokens=True)), config, encoder, decode)
+
+    def encode(self, text: str, special: Special = "text") -> Pieces:
+        """Return the pieces of one text, without [CLS] and [SEP]."""
+        return self.encode_many([text], special)[0]
+
+    def encode_many(self, texts: Iterable[str], special: Special = "text") -> list[Pieces]:
+        """Return the pieces of each text; a thousand texts at once cost far less than a thousand calls.
+
+        With `special="token"` the ids are those of `transformers`, which takes "[MASK]" in a text for the token.
+        With "text", right for text that nobody has looked at, it is six characters like any others.
+        """
+        pieces = self._encoder.encode_many(texts, special)
+        if special == "token" or isinstance(self._encoder, WordEncoder):
+            return pieces
+        # A foreign model may hold "<mask>" among its ordinary pieces and find it in the text by itself.
+        marks = [number for number in self.special_ids if number != self.unk_id]
+        return [Pieces(np.where(np.isin(ids, marks), self.unk_id, ids), starts) for ids, starts in pieces]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Return the text of `ids`, special tokens included, as `transformers` would."""
+        return self._decode([int(number) for number in ids])
+
+
+def _split_at_spaces(text: str) -> list[str]:
+    return (text if text.isprintable() else _DROPPED.sub("", mend(text))).split()
+
+
+def _cut_like_bert(rust: RustTokenizer) -> Cut:
+    rust.encode_special_tokens = True
+
+    def cut(word: str) -> tuple[list[int], list[bool]]:
+        encoding = rust.encode(word, add_special_tokens=False)
+        return encoding.ids, word_starts(encoding.word_ids).tolist()
+
+    return cut
+
+
+def _cut_japanese(wordpiece: WordPiece, lowercase: bool) -> Cut:
+    def cut(word: str) -> tuple[list[int], list[bool]]:
+        ids, starts = [], []
+        for part in (word.lower() if lowercase else word).split():
+            pieces = [token.id for token in wordpiece.tokenize(part)]
+            ids += pieces
+            starts += [True] + [False] * (len(pieces) - 1)
+        return ids, starts
+
+    return cut
+
+
+def _is_japanese_wordpiece(config: dict[str, Any]) -> bool:
+    return (
+        config.get("tokenizer_class") == "BertJapaneseTokenizer"
+        and config.get("word_tokenizer_type") == "mecab"
+        and config.get("subword_tokenizer_type", "wordpiece") == "wordpiece"
+        and config.get("mecab_kwargs") == {"mecab_dic": "unidic_lite"}
+        and not config.get("never_split")
+        and config.get("do_word_tokenize", True) is config.get("do_subword_tokenize", True) is True
+    )
+
+
+def _is_bert(description: dict[str, Any]) -> bool:
+    """Say whether words can be encoded one by one: no rule of this tokenizer looks across a space."""
+    normalizer = description["normalizer"] or {}
+    marks = [{name: token[name] for name in _PLAIN_MARK} for token in description["added_tokens"]]
+    return (
+        normalizer.get("type") == _BERT_NORMALIZER
+        and normalizer.get("clean_text") is True
+        and description["pre_tokenizer"] == _BERT_SPLIT
+        and description["model"]["type"] == "WordPiece"
+        and all(mark == _PLAIN_MARK for mark in marks)
+    )
+
+
+def _special_tokens(config: dict[str, Any]) -> list[str]:
+    added = [token["content"] for token in config.get("added_tokens_decoder", {}).values()]
+    return list(dict.fromkeys([*(_token(name, config) for name in ("pad", "unk", "cls", "sep", "mask")), *added]))
+
+
+def _token(name: str, config: dict[str, Any]) -> str:
+    token = config.get(f"{name}_token") or f"[{name.upper()}]"
+    return str(token["content"] if isinstance(token, dict) else token)
+
+
+def _special_id(name: str, config: dict[str, Any], ids: dict[str, int]) -> int:
+    token = _token(name, config)
+    if token not in ids:
+        raise UserError(f"The tokenizer has no {name} token ({token!r}). Give the tokenizer of a BERT-like model.")
+    return ids[token]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}). Make the tokenizer again, or fetch the folder again.") from error
+    return value

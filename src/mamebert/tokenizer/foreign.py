@@ -1,0 +1,70 @@
+"""Encoders for tokenizer folders that were made elsewhere: by the `tokenizers` library, or slowly by `transformers`."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer as RustTokenizer
+
+from mamebert.tokenizer.pieces import Pieces, Special, mend
+
+
+class RustEncoder:
+    """Encodes as `tokenizer.json` says."""
+
+    def __init__(self, tokenizer: RustTokenizer) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+
+    def encode_many(self, texts: Iterable[str], special: Special) -> list[Pieces]:
+        """Return the pieces of each text, several texts at once."""
+        self._tokenizer.encode_special_tokens = special == "text"
+        encodings = self._tokenizer.encode_batch([mend(text) for text in texts], add_special_tokens=False)
+        return [Pieces(np.array(each.ids, np.int32), word_starts(each.word_ids)) for each in encodings]
+
+
+class SlowEncoder:
+    """Encodes by a `transformers` tokenizer that exists in Python only; words are told by "##"."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._inside = np.array([token.startswith("##") for token in tokens_of(tokenizer)])
+
+    def encode_many(self, texts: Iterable[str], special: Special) -> list[Pieces]:
+        """Return the pieces of each text."""
+        return [self._encode(mend(text), special) for text in texts]
+
+    def _encode(self, text: str, special: Special) -> Pieces:
+        tokens = self._tokenizer.tokenize(text, split_special_tokens=special == "text")
+        ids = np.array(self._tokenizer.convert_tokens_to_ids(tokens), np.int32)
+        return Pieces(ids, ~self._inside[ids])
+
+
+def open_slowly(folder: Path) -> Any:
+    """Return what `transformers.AutoTokenizer` opens in `folder`, without the network."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def tokens_of(tokenizer: Any) -> list[str]:
+    """Return the token of each id of a `transformers` tokenizer."""
+    return by_id(tokenizer.get_vocab())
+
+
+def by_id(vocab: dict[str, int]) -> list[str]:
+    """Return the tokens in the order of their ids; an id without token gets an empty one."""
+    tokens = [""] * (max(vocab.values()) + 1)
+    for token, number in vocab.items():
+        tokens[number] = token
+    return tokens
+
+
+def word_starts(words: Sequence[int | None]) -> Any:
+    """Return whether each piece begins a word, from the word number of each (None: a special token)."""
+    numbers = np.array([-1 if word is None else word for word in words], np.int64)
+    starts = np.ones(len(numbers), bool)
+    starts[1:] = (numbers[1:] != numbers[:-1]) | (numbers[1:] < 0)
+    return starts

@@ -1,0 +1,29 @@
+"""What encoding a text gives, and the names of the special tokens."""
+
+import re
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+"""Ids 0 to 4 of every vocabulary trained here, in this order."""
+
+Special = Literal["text", "token"]
+"""How "[MASK]" in a text is read: as six ordinary characters, or as the token."""
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Pieces(NamedTuple):
+    """One encoded text, without [CLS] and [SEP]."""
+
+    ids: npt.NDArray[np.int32]
+    word_starts: npt.NDArray[np.bool_]
+    """Whether each piece begins a word."""
+
+
+def mend(text: str) -> str:
+    """Return `text` with lone surrogates, which no encoder takes, replaced by U+FFFD."""
+    # Surrogates count as unprintable, and asking that is ten times faster than searching.
+    return text if text.isprintable() else _SURROGATES.sub("\ufffd", text)

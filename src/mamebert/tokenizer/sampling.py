@@ -1,0 +1,136 @@
+"""Which sentences a vocabulary learns from, and which are kept aside to judge it; the words counted in them.
+
+Every choice derives from the seed and the number of the document shard, so that neither the number of processes
+nor their order matters.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial as bind
+from math import ceil
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Literal, Self, TypeVar
+
+import numpy as np
+
+from mamebert.corpus.documents import read_shard
+from mamebert.errors import UserError
+from mamebert.progress import progress
+from mamebert.tokenizer.japanese import MecabWords
+
+Words = Literal["whitespace", "mecab"]
+T = TypeVar("T")
+R = TypeVar("R")
+
+NUM_HELD = 2_000
+
+
+@dataclass(frozen=True)
+class ShardSize:
+    """What one document shard holds."""
+
+    documents: int
+    sentences: int
+    characters: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A seeded sample of sentences from document shards."""
+
+    shards: tuple[Path, ...]
+    sizes: tuple[ShardSize, ...]
+    rate: float
+    """Share of the sentences that are learnt from."""
+    seed: int
+    processes: int
+
+    @classmethod
+    def draw(cls, shards: list[Path], characters: int, seed: int, processes: int) -> Self:
+        """Sample sentences so that about `characters` are learnt from, or all where there are fewer."""
+        sizes = measure_shards(shards, processes)
+        total = sum(size.characters for size in sizes)
+        if not total:
+            raise UserError("The corpus holds no text. Check what `mamebert clean` dropped, and why, in its run.json.")
+        return cls(tuple(shards), tuple(sizes), min(1.0, characters / total), seed, processes)
+
+    def held(self) -> list[str]:
+        """Return up to about 2,000 sentences that are not learnt from."""
+        picks = [_pick(size.sentences, number, self)[1] for number, size in enumerate(self.sizes)]
+        return [text for shard, pick in zip(self.shards, picks, strict=True) for text in _sentences(shard, pick)]
+
+    def count_words(self, words: Words) -> Counter[str]:
+        """Return how often each word stands in the sentences learnt from.
+
+        "whitespace" counts what stands between spaces, punctuation still attached; "mecab" Japanese words.
+        """
+        counts: Counter[str] = Counter()
+        jobs = list(enumerate(self.shards))
+        for each in map_shards(bind(_count, self, words), jobs, self.processes, "counting words"):
+            counts.update(each)
+        return counts
+
+
+def measure_shards(shards: list[Path], processes: int) -> list[ShardSize]:
+    """Return the size of each document shard."""
+    return list(map_shards(_measure, shards, processes, "measuring the corpus"))
+
+
+def map_shards(work: Callable[[T], R], jobs: list[T], processes: int, title: str) -> Iterator[R]:
+    """Yield the result of `work` for each job in order, done by several processes (0: one for each core)."""
+    processes = min(processes or num_cores(), len(jobs))
+    if processes <= 1:
+        yield from progress(map(work, jobs), title, "shards", len(jobs))
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        try:
+            yield from progress(pool.map(work, jobs), title, "shards", len(jobs))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def num_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _measure(shard: Path) -> ShardSize:
+    documents = sentences = characters = 0
+    for document in read_shard(shard):
+        documents += 1
+        sentences += len(document)
+        characters += sum(map(len, document))
+    return ShardSize(documents, sentences, characters)
+
+
+def _pick(num_sentences: int, shard: int, sample: Sample) -> tuple[set[int], set[int]]:
+    """Return the numbers of the sentences of a shard that are learnt from, and of those kept aside."""
+    lots = np.random.default_rng([sample.seed, shard]).random(num_sentences)
+    wanted = min(ceil(NUM_HELD / len(sample.shards)), max(num_sentences // 10, 1))
+    held = np.argsort(lots, kind="stable")[num_sentences - wanted :] if num_sentences > 1 else np.empty(0, np.int64)
+    learnt = lots < sample.rate
+    learnt[held] = False
+    return set(np.flatnonzero(learnt).tolist()), set(held.tolist())
+
+
+def _sentences(shard: Path, chosen: set[int]) -> Iterator[str]:
+    number = 0
+    for document in read_shard(shard):
+        for sentence in document:
+            if number in chosen:
+                yield sentence
+            number += 1
+
+
+def _count(sample: Sample, words: Words, job: tuple[int, Path]) -> Counter[str]:
+    number, shard = job
+    split: Callable[[str], list[str]] = MecabWords().split if words == "mecab" else str.split
+    counts: Counter[str] = Counter()
+    for sentence in _sentences(shard, _pick(sample.sizes[number].sentences, number, sample)[0]):
+        counts.update(split(sentence))
+    return counts

@@ -1,0 +1,35 @@
+"""Where the arithmetic runs and in which type."""
+
+from functools import cache
+
+import torch
+
+from mamebert.errors import UserError
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device called `name`; "auto" is a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"There is no device {name!r} on this machine. Use training.device=auto or cpu.") from error
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the arithmetic type; "auto" is bfloat16 where it is native, else float32."""
+    if name == "auto":
+        return torch.bfloat16 if _multiplies_bfloat16(device.type) else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+
+
+@cache
+def _multiplies_bfloat16(device_type: str) -> bool:
+    if device_type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device_type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return False

@@ -1,0 +1,108 @@
+import os
+import tarfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mamebert.evaluation.baselines import Part, Parts, mean_vectors_svm, most_frequent, tfidf_svm
+from mamebert.evaluation.split import stratified_split
+
+ANIMALS = ["犬が庭を走る", "猫が窓で眠る", "小鳥が枝で歌う", "犬と猫が遊ぶ", "小鳥が空を飛ぶ", "猫が魚を食べる"]
+KITCHEN = ["鍋で豆を煮る", "皿に米を盛る", "豆と米を洗う", "鍋に水を足す", "皿を棚に戻す", "米を鍋で炊く"]
+
+
+def in_parts(inputs, labels):
+    part = Part(list(inputs), list(labels))
+    return Parts(part, part, part)
+
+
+@pytest.fixture
+def texts():
+    labels = ["animals"] * 6 + ["kitchen"] * 6
+    everything = ANIMALS + KITCHEN
+    chosen = [[0, 1, 2, 6, 7, 8], [3, 9], [4, 5, 10, 11]]
+    return Parts(*(Part([everything[i] for i in rows], [labels[i] for i in rows]) for rows in chosen))
+
+
+def test_tfidf_tells_unspaced_texts_apart_by_their_characters(texts):
+    found = tfidf_svm(*texts)
+
+    assert found.predictions == ["animals", "animals", "kitchen", "kitchen"]
+    assert found.accuracy == found.macro_f1 == found.valid_accuracy == 1.0
+
+
+def test_tfidf_tells_spaced_texts_apart_by_their_words():
+    parts = in_parts(["tá an madra sa ghairdín", "tá an cat ag an bhfuinneog"], ["madra", "cat"])
+    assert tfidf_svm(*parts, analyzer="word").accuracy == 1.0
+
+
+def test_answers_do_not_look_at_the_test_rows(texts):
+    alone = Parts(texts.train, texts.valid, Part(texts.test.inputs[:1], ["kitchen"]))
+    assert tfidf_svm(*alone).predictions == tfidf_svm(*texts).predictions[:1]
+
+
+def test_means_of_vectors_tell_topics_apart():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(40, 8)).astype(np.float32) + 5
+    vectors[20:, 0] += 3
+    labels = [0, 1] * 60
+    ids = [rng.integers(0, 20, size=rng.integers(1, 30)) + 20 * label for label in labels]
+    parts = Parts(*(Part(ids[a:b], labels[a:b]) for a, b in ((0, 40), (40, 60), (60, 120))))
+    found = mean_vectors_svm(*parts, vectors=vectors)
+
+    assert found.accuracy > 0.95
+    assert found.predictions == mean_vectors_svm(*parts, vectors=vectors * 100).predictions
+
+
+def test_a_text_without_tokens_gets_an_answer():
+    parts = in_parts([[1, 2], [], [3]], ["a", "b", "a"])
+    assert len(mean_vectors_svm(*parts, vectors=np.eye(4, dtype=np.float32)).predictions) == 3
+
+
+def test_the_most_frequent_class_is_the_floor():
+    parts = Parts(Part("...", ["b", "b", "a"]), Part(".", ["b"]), Part("....", ["a", "b", "a", "a"]))
+    found = most_frequent(*parts)
+
+    assert found.predictions == ["b"] * 4
+    assert found.accuracy == 0.25
+
+
+@pytest.fixture(scope="module")
+def livedoor():
+    if "MAMEBERT_DATA" not in os.environ:
+        pytest.skip("MAMEBERT_DATA is not set")
+    titles, bodies, labels = [], [], []
+    with tarfile.open(Path(os.environ["MAMEBERT_DATA"]) / "livedoor" / "ldcc-text.tar.xz") as archive:
+        for member in sorted(archive.getmembers(), key=lambda each: each.name):
+            category, _, name = member.name.removeprefix("text/").partition("/")
+            if member.isfile() and name.startswith(category + "-"):
+                _, _, title, body = archive.extractfile(member).read().decode().split("\n", 3)
+                titles.append(title)
+                bodies.append(body)
+                labels.append(category)
+    return titles, bodies, labels
+
+
+def split_of(livedoor, texts):
+    labels = livedoor[2]
+    return Parts(*(Part([texts[i] for i in rows], [labels[i] for i in rows]) for rows in stratified_split(labels)))
+
+
+@pytest.mark.realdata
+def test_tfidf_reaches_the_known_accuracy_on_livedoor_titles(livedoor):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = tfidf_svm(*split_of(livedoor, livedoor[0]))
+    assert 0.76 < found.accuracy < 0.79
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_tfidf_reaches_the_known_accuracy_on_livedoor_articles(livedoor):
+    texts = [f"{title}\n{body}" for title, body in zip(*livedoor[:2], strict=True)]
+    found = tfidf_svm(*split_of(livedoor, texts))
+
+    assert found.accuracy > 0.92
+    assert found.seconds < 60

@@ -1,0 +1,73 @@
+import json
+
+import pytest
+import yaml
+
+from mamebert.reports.model_card import model_card
+from mamebert.runs import Run
+
+
+def parts(card):
+    _, front, body = card.split("---\n", 2)
+    return yaml.safe_load(front), body
+
+
+@pytest.fixture
+def model(runs):
+    folder = runs["W"] / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"architectures": ["BertForPreTraining"], "num_attention_heads": 4}))
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({"tokenizer_class": "BertJapaneseTokenizer", "mask_token": "[MASK]"})
+    )
+    return folder
+
+
+def test_the_card_of_an_encoder_tells_what_a_reader_needs(runs, model):
+    front, body = parts(model_card(Run.open(runs["W"]), model, "pretrain"))
+    assert front == {
+        "language": "ja",
+        "library_name": "transformers",
+        "pipeline_tag": "fill-mask",
+        "tags": ["bert", "mamebert"],
+    }
+    assert 'pipeline("fill-mask", model="model")' in body
+    assert "fugashi" in body
+    assert "1,638,400 tokens in 4,900 documents" in body
+    assert "8.19 M of the parameters) are fixed word2vec vectors" in body
+    assert "| 3 | 3.233 | 3.133 | 0.400 | 0.810 | 58m30s |" in body
+    assert "Suganami" in body
+
+
+def test_a_licence_is_only_named_when_it_is_given(runs, model):
+    run = Run.open(runs["W"])
+    assert "license" not in parts(model_card(run, model, "pretrain"))[0]
+    assert parts(model_card(run, model, "pretrain", licence="cc-by-4.0", tongue="ga"))[0]["license"] == "cc-by-4.0"
+
+
+def test_the_card_of_a_task_model_names_its_encoder_and_its_seeds(runs):
+    folder = runs["finetune"] / "models" / "N"
+    folder.mkdir(parents=True)
+    front, body = parts(model_card(Run.open(runs["finetune"]), folder, "finetune"))
+    assert front["pipeline_tag"] == "text-classification"
+    assert "from H256-L4-N." in body
+    assert "| N | 0.8110 ± 0.0090 | 0.8010 | 3 |" in body
+    assert "TF-IDF + linear SVM" in body
+    assert "Suganami" not in body  # N learnt its embeddings
+
+
+def test_japanese_is_known_from_the_vocabulary_when_no_stage_says_it(tmp_path, make):
+    folder = make["write_run"](tmp_path / "run", "pretrain", {})
+    (folder / "vocab.txt").write_text("[PAD]\n##ます\nそば\n山\n", encoding="utf-8")
+    assert parts(model_card(Run.open(folder), folder, "pretrain"))[0]["language"] == "ja"
+    (folder / "vocab.txt").write_text("[PAD]\nbean\n##s\n", encoding="utf-8")
+    assert "language" not in parts(model_card(Run.open(folder), folder, "pretrain"))[0]
+
+
+@pytest.mark.parametrize("kind", ["pretrain", "finetune"])
+def test_a_card_can_be_written_of_almost_nothing(tmp_path, make, kind):
+    folder = make["write_run"](tmp_path / "run", kind, {}, inputs={"gone": tmp_path / "gone"})
+    front, body = parts(model_card(Run.open(folder), folder / "model", kind))
+    assert front["library_name"] == "transformers"
+    assert "## Limits" in body
+    assert "None" not in body

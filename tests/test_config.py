@@ -1,0 +1,98 @@
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from pydantic import Field
+
+from mamebert.config import Config, RunPath, build, describe, merge, parse_pair, read_file, read_settings, walk
+from mamebert.errors import UserError
+from mamebert.objectives import Objective
+
+
+class Inner(Config):
+    steps: int = Field(default=10, gt=0)
+    """How many."""
+
+
+class Outer(Config):
+    training: Inner = Inner()
+    objective: Objective = Field(default_factory=lambda: Objective.find("masked_lm")())
+    corpus: RunPath | None = None
+    """Where from."""
+    mode: Literal["fast", "slow"] = "fast"
+    """How."""
+
+
+def test_file_pairs_and_python_say_the_same(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text('mode = "slow"\n[training]\nsteps = 1\n')
+    merged = read_settings([str(file), "training.steps=300", "objective.kind=masked_lm_nsp"])
+    spelt_in_python = Outer(mode="slow", training=Inner(steps=300), objective=Objective.find("masked_lm_nsp")())
+    assert build(Outer, merged) == spelt_in_python
+
+
+def test_a_run_record_is_accepted_as_settings(tmp_path):
+    (tmp_path / "run.json").write_text('{"command": "x", "settings": {"mode": "slow"}}')
+    assert read_file(tmp_path / "run.json") == {"mode": "slow"}
+
+
+def test_settings_survive_saving():
+    before = build(Outer, {"objective": {"kind": "masked_lm_nsp", "max_length": 32}, "corpus": "somewhere"})
+    assert build(Outer, before.model_dump(mode="json")) == before
+
+
+def test_a_choice_without_kind_keeps_the_default_kind():
+    assert build(Outer, {"objective": {"max_length": 16}}).objective == Objective.find("masked_lm")(max_length=16)
+
+
+def test_a_table_with_another_kind_replaces_the_earlier_one():
+    assert merge({"a": {"kind": "x", "size": 1}}, {"a": {"kind": "y"}}) == {"a": {"kind": "y"}}
+    assert merge({"a": {"kind": "x", "size": 1}}, {"a": {"size": 2}}) == {"a": {"kind": "x", "size": 2}}
+
+
+@pytest.mark.parametrize(
+    ("pair", "value"),
+    [("a.b=3", {"a": {"b": 3}}), ("a=1e-3", {"a": 1e-3}), ("a=no", {"a": "no"}), ("a=[1, 2]", {"a": [1, 2]}), ("a=x=y", {"a": "x=y"})],
+)
+def test_values_are_toml_or_else_text(pair, value):
+    assert parse_pair(pair) == value
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"trainin": {}}, "Did you mean 'training'?"),
+        ({"training": {"step": 3}}, "Did you mean 'training.steps'?"),
+        ({"objective": {"kind": "masked_lm_nps"}}, "Did you mean 'masked_lm_nsp'?"),
+        ({"objective": {"kind": "masked_lm", "short_rat": 1}}, "There is no setting called 'objective.short_rat'"),
+        ({"training": {"steps": 0}}, "greater than 0"),
+        ({"mode": "quick"}, "'fast' or 'slow'"),
+        ({"corpus": 3}, "path of a folder"),
+    ],
+)
+def test_mistakes_come_back_as_one_sentence(settings, sentence):
+    with pytest.raises(UserError) as caught:
+        build(Outer, settings)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["a = [", "not json"])
+def test_a_file_that_is_no_settings_file_is_named(tmp_path, content):
+    file = tmp_path / "broken.toml"
+    file.write_text(content)
+    with pytest.raises(UserError, match=r"broken\.toml"):
+        read_file(file)
+    with pytest.raises(UserError, match="no settings file"):
+        read_file(tmp_path / "missing.toml")
+
+
+def test_every_setting_is_described_with_its_bounds():
+    text = "\n".join(describe(Outer))
+    assert "training.steps = 10  > 0\n    How many." in text
+    assert "one of: masked_lm, masked_lm_nsp" in text
+    assert "one of: fast, slow" in text
+
+
+def test_walk_names_every_leaf():
+    assert dict(walk(Outer(corpus=Path("x"))))["training.steps"] == 10

@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import pytest
+
+from mamebert.errors import UserError
+from mamebert.recipes import plan
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+
+RECIPE = """
+output = "{output}"
+seed = 5
+[clean]
+sources = "text.txt"
+[vocab]
+corpus = "@clean"
+[tokenize]
+corpus = "@clean"
+tokenizer = "@vocab"
+[vectors]
+shards = "@tokenize"
+[encoder_n]
+command = "pretrain"
+shards = "@tokenize"
+training.steps = 10
+[encoder_w]
+like = "encoder_n"
+embeddings.vectors = "@vectors"
+[variants.wide]
+vectors.cbow.vector_size = 512
+encoder_n.encoder.hidden_size = 512
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.format(output=tmp_path / "out"))
+    return str(path)
+
+
+def stages(*words):
+    return {stage.name: stage for stage in plan(words)}
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_every_recipe_of_the_project_can_be_planned(path, monkeypatch):
+    monkeypatch.setenv("MAMEBERT_DATA", "/data")
+    names = ["variant=" + name for name in __import__("tomllib").loads(path.read_text()).get("variants", {})]
+    for variant in ([], *([n] for n in names)):
+        assert all(stage.config() for stage in plan([str(path), *variant]))
+
+
+def test_a_stage_finds_the_folder_of_an_earlier_one(recipe, tmp_path):
+    found = stages(recipe)
+    assert found["tokenize"].settings["tokenizer"] == str(tmp_path / "out" / "vocab")
+    assert found["tokenize"].config().seed == 5
+
+
+def test_like_takes_over_settings_with_their_changes(recipe):
+    found = stages(recipe, "encoder_n.training.steps=77")
+    assert found["encoder_w"].command == "pretrain"
+    assert found["encoder_w"].config().training.steps == 77
+    assert found["encoder_w"].config().embeddings.freezes
+    assert not found["encoder_n"].config().embeddings.freezes
+
+
+def test_a_variant_shares_what_it_does_not_change(recipe, tmp_path):
+    found = stages(recipe, "variant=wide")
+    assert found["tokenize"].settings["output"] == str(tmp_path / "out" / "tokenize")
+    for name in ("vectors", "encoder_n", "encoder_w"):
+        assert found[name].settings["output"] == str(tmp_path / "out" / "wide" / name)
+    assert found["encoder_w"].config().encoder.hidden_size == 512
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["variant=wid"], "Did you mean 'wide'?"),
+        (["encoders_n.seed=1"], "Did you mean 'encoder_n'?"),
+        (["encoder_n.trainin.steps=1"], r"\[encoder_n\] There is no setting called 'trainin'.*'training'"),
+        (["tokenize.corpus=@cleaned"], "Did you mean 'clean'?"),
+        (["clean.sources=${NOT_SET_ANYWHERE}/x"], "export NOT_SET_ANYWHERE="),
+    ],
+)
+def test_mistakes_name_the_stage_and_the_way_out(recipe, words, sentence):
+    with pytest.raises(UserError, match=sentence):
+        plan([recipe, *words])
+
+
+def test_a_stage_cannot_be_like_a_later_one(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text('[a]\nlike = "b"\n[b]\ncommand = "clean"\nsources = "x"\n')
+    with pytest.raises(UserError, match="no earlier table"):
+        plan([str(path)])

@@ -1,0 +1,145 @@
+import errno
+import subprocess
+import sys
+from typing import ClassVar
+
+import pytest
+
+from mamebert.config import RunPath
+from mamebert.errors import UserError
+from mamebert.runs import Run, Source, StageConfig, disk_errors, identity, need_space, partial, sources_behind
+
+
+class Bake(StageConfig):
+    command: ClassVar[str] = "bake"
+    heat: int = 180
+    """Degrees."""
+    dough: RunPath | None = None
+    """An earlier run."""
+    processes: int = 0
+    """Cores."""
+
+
+def finished(folder, **settings):
+    run = Run.start(Bake(output=folder, **settings))
+    return run if run.finished else run.finish()
+
+
+def test_a_run_has_its_final_name_only_when_it_is_whole(tmp_path):
+    run = Run.start(Bake(output=tmp_path / "bread"))
+    run.record(loss=1.5)
+    assert not (tmp_path / "bread").exists()
+    run.results["crumbs"] = 3
+    run.finish()
+    assert not partial(tmp_path / "bread").exists()
+    again = Run.open(tmp_path / "bread")
+    assert (again.results, again.metrics(), again.command) == ({"crumbs": 3}, [{"loss": 1.5}], "bake")
+
+
+def test_a_finished_run_is_not_done_again(tmp_path):
+    finished(tmp_path / "bread")
+    assert Run.start(Bake(output=tmp_path / "bread", processes=7)).finished
+
+
+def test_other_settings_are_refused_and_named(tmp_path):
+    finished(tmp_path / "bread")
+    with pytest.raises(UserError, match=r"heat was 180, now 200.*Choose another output"):
+        Run.start(Bake(output=tmp_path / "bread", heat=200))
+
+
+def test_an_unfinished_run_with_other_settings_is_refused_too(tmp_path):
+    Run.start(Bake(output=tmp_path / "bread"))._lock_file.close()
+    with pytest.raises(UserError, match="heat was 180, now 200"):
+        Run.start(Bake(output=tmp_path / "bread", heat=200))
+
+
+def test_a_run_depends_on_what_its_inputs_are_not_on_where_they_lie(tmp_path):
+    for name in ("a", "b"):
+        finished(tmp_path / name)
+    finished(tmp_path / "hot", heat=300)
+    ids = [Run.start(Bake(output=tmp_path / f"loaf-{n}", dough=tmp_path / n)).id for n in ("a", "b", "hot")]
+    assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_folder_inside_a_run_and_a_folder_from_elsewhere_have_identities(tmp_path):
+    run = finished(tmp_path / "bread")
+    (tmp_path / "bread" / "crust").mkdir()
+    assert identity(tmp_path / "bread" / "crust") == f"{run.id}/crust"
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").write_text("1")
+    before = identity(tmp_path / "other")
+    (tmp_path / "other" / "file").write_text("2")
+    assert identity(tmp_path / "other") != before
+
+
+def test_sources_are_handed_down(tmp_path):
+    Run.start(Bake(output=tmp_path / "a"), [Source("field", "1234")]).finish()
+    finished(tmp_path / "b", dough=tmp_path / "a")
+    assert sources_behind(tmp_path / "b") == [{"name": "field", "sha256": "1234"}]
+    assert sources_behind(tmp_path) == []
+
+
+def test_a_missing_input_tells_whether_its_stage_was_begun(tmp_path):
+    with pytest.raises(UserError, match="There is no folder"):
+        Run.start(Bake(output=tmp_path / "loaf", dough=tmp_path / "nowhere"))
+    Run.start(Bake(output=tmp_path / "begun"))
+    with pytest.raises(UserError, match="not finished"):
+        Run.start(Bake(output=tmp_path / "loaf", dough=tmp_path / "begun"))
+
+
+def test_a_folder_that_is_no_run_is_never_written_over(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter-1.txt").write_text("years of work")
+    with pytest.raises(UserError, match="no run folder"):
+        Run.start(Bake(output=tmp_path / "thesis"))
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from typing import ClassVar
+from mamebert.runs import Run, StageConfig
+class Bake(StageConfig):
+    command: ClassVar[str] = "bake"
+run = Run.start(Bake(output=Path(sys.argv[1])))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_processes_cannot_work_on_one_folder(tmp_path):
+    command = [sys.executable, "-c", HOLDER, str(tmp_path / "bread")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        (partial(tmp_path / "bread") / "run.json").unlink()  # as if it had the same settings as ours
+        with pytest.raises(UserError, match="Another process"):
+            Run.start(Bake(output=tmp_path / "bread"))
+        other.kill()
+    assert not Run.start(Bake(output=tmp_path / "bread")).finished  # the lock went with the process
+
+
+def test_a_torn_last_line_of_metrics_is_left_out(tmp_path):
+    run = Run.start(Bake(output=tmp_path / "bread"))
+    run.record(step=1)
+    with (run.folder / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 2, "lo')
+    assert run.metrics() == [{"step": 1}]
+
+
+def test_a_damaged_record_is_told(tmp_path):
+    finished(tmp_path / "bread")
+    (tmp_path / "bread" / "run.json").write_text("{")
+    with pytest.raises(UserError, match="damaged"):
+        Run.open(tmp_path / "bread")
+
+
+@pytest.mark.parametrize(("number", "sentence"), [(errno.ENOSPC, "disk is full"), (errno.EACCES, "no permission")])
+def test_disk_trouble_is_a_sentence(tmp_path, number, sentence):
+    with pytest.raises(UserError, match=sentence), disk_errors(tmp_path):
+        raise OSError(number, "trouble")
+
+
+def test_missing_space_is_told_before_work_starts(tmp_path):
+    need_space(tmp_path / "not" / "there" / "yet", 1, "Shards")
+    with pytest.raises(UserError, match=r"Shards need about .* MB free"):
+        need_space(tmp_path, 10**18, "Shards")
