@@ -50,8 +50,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "rows.jsonl").write_text("".join(rows), encoding="utf-8")
     for command, name, settings in (
         ("clean", "clean", {"sources": str(folder / "text.txt"), "processes": 1}),
-        ("vocab", "vocab", {"corpus": folder / "clean", "vocabulary": {"size": 80, "min_frequency": 1}, "processes": 1}),
-        ("tokenize", "tokens", {"corpus": folder / "clean", "tokenizer": folder / "vocab", "heldout_rate": 0.1, "processes": 1}),
+        (
+            "vocab",
+            "vocab",
+            {"corpus": folder / "clean", "vocabulary": {"size": 80, "min_frequency": 1}, "processes": 1},
+        ),
+        (
+            "tokenize",
+            "tokens",
+            {"corpus": folder / "clean", "tokenizer": folder / "vocab", "heldout_rate": 0.1, "processes": 1},
+        ),
         ("vectors", "vectors", {"shards": folder / "tokens", "cbow": {"vector_size": 32, "epochs": 2, "processes": 1}}),
     ):
         kind, work = find(command)
@@ -79,7 +87,13 @@ def encoders(world: Path, tiny: dict[str, object]) -> Callable[[str], Path]:
 
     def made(name: str) -> Path:
         embeddings = {"vectors": world / "vectors"} if name == "W" else {}
-        settings = {**tiny, "shards": world / "tokens", "output": world / f"encoder-{name}", "embeddings": embeddings, "keep_models": 2}
+        settings = {
+            **tiny,
+            "shards": world / "tokens",
+            "output": world / f"encoder-{name}",
+            "embeddings": embeddings,
+            "keep_models": 2,
+        }
         return pretrain(build(PretrainConfig, settings)).folder
 
     return made

@@ -16,7 +16,7 @@ class Inner(Config):
 
 class Outer(Config):
     training: Inner = Inner()
-    objective: Objective = Field(default_factory=lambda: Objective.find("masked_lm")())
+    objective: Objective = Field(default_factory=Objective.find("masked_lm"))
     corpus: RunPath | None = None
     """Where from."""
     mode: Literal["fast", "slow"] = "fast"
@@ -52,7 +52,13 @@ def test_a_table_with_another_kind_replaces_the_earlier_one():
 
 @pytest.mark.parametrize(
     ("pair", "value"),
-    [("a.b=3", {"a": {"b": 3}}), ("a=1e-3", {"a": 1e-3}), ("a=no", {"a": "no"}), ("a=[1, 2]", {"a": [1, 2]}), ("a=x=y", {"a": "x=y"})],
+    [
+        ("a.b=3", {"a": {"b": 3}}),
+        ("a=1e-3", {"a": 1e-3}),
+        ("a=no", {"a": "no"}),
+        ("a=[1, 2]", {"a": [1, 2]}),
+        ("a=x=y", {"a": "x=y"}),
+    ],
 )
 def test_values_are_toml_or_else_text(pair, value):
     assert parse_pair(pair) == value

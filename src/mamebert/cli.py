@@ -1,4 +1,4 @@
-"""The command line: one verb per stage. Settings are a TOML file and key=value pairs; see `mamebert VERB --settings`."""
+"""The command line: one verb per stage, with settings from a TOML file and key=value pairs."""
 
 import json
 import os
@@ -23,7 +23,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Words = Annotated[list[str] | None, typer.Argument(metavar="[FILE.toml] [KEY=VALUE]...", help="Settings; later ones win.")]
+Words = Annotated[
+    list[str] | None, typer.Argument(metavar="[FILE.toml] [KEY=VALUE]...", help="Settings; later ones win.")
+]
 ShowSettings = Annotated[bool, typer.Option("--settings", help="Print every setting with default, bounds and meaning.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and what it will take, and stop.")]
 Model = Annotated[Path, typer.Argument(help="A model folder, or the run folder that holds it.")]
@@ -56,7 +58,12 @@ for _command in stages.names():
 
 @app.command()
 def run(
-    recipe: Annotated[list[str], typer.Argument(metavar="RECIPE.toml [STAGE.KEY=VALUE]...", help="A recipe; variant=NAME picks one of its variants.")],
+    recipe: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECIPE.toml [STAGE.KEY=VALUE]...", help="A recipe; variant=NAME picks one of its variants."
+        ),
+    ],
     dry_run: DryRun = False,
 ) -> None:
     """Every stage of a recipe, in order; finished stages are skipped."""
@@ -64,7 +71,11 @@ def run(
 
     planned = plan(recipe)
     if dry_run:
-        print(json.dumps({stage.name: stage.config().model_dump(mode="json") for stage in planned}, ensure_ascii=False, indent=1))
+        print(
+            json.dumps(
+                {stage.name: stage.config().model_dump(mode="json") for stage in planned}, ensure_ascii=False, indent=1
+            )
+        )
         return
     for number, stage in enumerate(planned, start=1):
         config = stage.config()
@@ -109,7 +120,9 @@ def predict(
 
 def _tell_plan(command: str, config: Any) -> None:
     told: dict[str, Any] = {"settings": config.model_dump(mode="json")}
-    estimate: Callable[[Any], dict[str, Any]] | None = getattr(sys.modules[f"mamebert.stages.{command}"], "estimate", None)
+    estimate: Callable[[Any], dict[str, Any]] | None = getattr(
+        sys.modules[f"mamebert.stages.{command}"], "estimate", None
+    )
     if estimate:
         told["estimate"] = estimate(config)
     print(json.dumps(told, ensure_ascii=False, indent=1))

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from types import UnionType
-from typing import Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails, core_schema
@@ -70,7 +70,7 @@ class Choice(Config):
         return sorted(m.name for m in iter_modules(folder) if not m.name.startswith("_"))
 
     @classmethod
-    def find(cls, kind: str) -> type[Self]:
+    def find(cls, kind: str) -> Any:
         """Return the class of one kind; a UserError offers the nearest name."""
         if kind not in cls.names():
             raise unknown(f"{cls.family.__name__.lower()} kind", kind, cls.names())
@@ -167,7 +167,11 @@ def merge(into: dict[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """Lay `later` over `into`, table by table; a table with another `kind` replaces the earlier one."""
     for key, value in later.items():
         earlier = into.get(key)
-        if isinstance(value, Mapping) and isinstance(earlier, dict) and value.get("kind") in (None, earlier.get("kind")):
+        if (
+            isinstance(value, Mapping)
+            and isinstance(earlier, dict)
+            and value.get("kind") in (None, earlier.get("kind"))
+        ):
             merge(earlier, value)
         else:
             into[key] = merge({}, value) if isinstance(value, Mapping) else value

@@ -1,7 +1,7 @@
 """How far long work has come: a bar on a terminal, plain lines elsewhere; rate and time left in both."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
@@ -31,9 +31,14 @@ class Meter:
     def __enter__(self) -> Self:
         """Start the clock."""
         if sys.stderr.isatty():
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.fields[text]}"),
+                TimeRemainingColumn(),
+            )
             self._bar = Progress(*columns, console=Console(stderr=True))
-            self._task = self._bar.add_task(self.title, total=self.total, completed=self.done, text="")
+            self._task = self._bar.add_task(self.title, total=self.total, completed=int(self.done), text="")
             self._bar.start()
         return self
 
@@ -47,7 +52,9 @@ class Meter:
             self._last_line = monotonic()
             self._print()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Say the last figures."""
         if self._bar:
             self._bar.update(self._task, completed=self.done, text=self._text())
@@ -72,7 +79,7 @@ class Meter:
 
 def progress(items: Iterable[T], title: str, unit: str, total: int | None = None) -> Iterator[T]:
     """Yield the items, counting each as one unit."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with Meter(title, total, unit) as meter:
         for item in items:

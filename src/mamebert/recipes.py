@@ -53,7 +53,9 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
     words = list(words)
     files = [word for word in words if "=" not in word or Path(word).is_file()]
     if len(files) != 1:
-        raise UserError("`mamebert run` takes one recipe. Give one TOML file, then changes such as encoder_n.training.steps=300.")
+        raise UserError(
+            "`mamebert run` takes one recipe. Give one TOML file, then changes such as encoder_n.training.steps=300."
+        )
     recipe = read_file(Path(files[0]))
     changes = read_settings(word for word in words if word not in files)
     variant = changes.pop("variant", None)
@@ -129,6 +131,10 @@ def _with_environment(text: str, stage: str) -> str:
         return Template(text).substitute(os.environ)
     except KeyError as error:
         name = error.args[0]
-        raise UserError(f"[{stage}] {text!r} needs the environment variable {name}. Set it: export {name}=/some/folder") from error
+        raise UserError(
+            f"[{stage}] {text!r} needs the environment variable {name}. Set it: export {name}=/some/folder"
+        ) from error
     except ValueError as error:
-        raise UserError(f"[{stage}] {text!r} is not a text with ${{NAME}} in it ({error}). Write $$ for a dollar sign.") from error
+        raise UserError(
+            f"[{stage}] {text!r} is not a text with ${{NAME}} in it ({error}). Write $$ for a dollar sign."
+        ) from error

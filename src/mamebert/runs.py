@@ -63,6 +63,7 @@ class Run:
     finished: bool = False
     results: dict[str, Any] = field(default_factory=dict)
     """Numbers the stage ends with; written to run.json."""
+    _started: float = field(default_factory=monotonic, repr=False)
 
     @classmethod
     def start(cls, config: StageConfig, sources: list[Source] | None = None) -> Self:
@@ -71,16 +72,27 @@ class Run:
         `sources` is the outside text this stage reads itself; what its inputs have read is added, so
         that a run always knows every text behind it. A folder that holds another run is a UserError.
         """
-        inputs = {name: {"path": str(path), "id": identity(path)} for name, path in walk(config) if isinstance(path, RunPath)}
+        inputs = {
+            name: {"path": str(path), "id": identity(path)} for name, path in walk(config) if isinstance(path, RunPath)
+        }
         run = cls(
             final=Path(config.output),
             command=config.command,
             settings=config.model_dump(mode="json"),
             inputs=inputs,
-            sources=_union([vars(s) for s in sources or []], *(sources_behind(Path(i["path"])) for i in inputs.values())),
+            sources=_union(
+                [vars(s) for s in sources or []], *(sources_behind(Path(i["path"])) for i in inputs.values())
+            ),
         )
         own = [vars(s) for s in sources or []]
-        run.id = _hash({"command": run.command, "settings": run._settings_that_matter(), "inputs": run._input_ids(), "sources": own})
+        run.id = _hash(
+            {
+                "command": run.command,
+                "settings": run._settings_that_matter(),
+                "inputs": run._input_ids(),
+                "sources": own,
+            }
+        )
         for folder in (run.final, run.folder):
             run._refuse_another_run_in(folder)
         if (run.final / "run.json").is_file():
@@ -100,7 +112,11 @@ class Run:
         record = _read_record(folder)
         if record is None:
             unfinished = partial(folder).exists()
-            way_out = "It was begun and not finished: start it again and it goes on." if unfinished else "Give the output folder of a stage."
+            way_out = (
+                "It was begun and not finished: start it again and it goes on."
+                if unfinished
+                else "Give the output folder of a stage."
+            )
             raise UserError(f"{folder} is not a run folder (no run.json). {way_out}")
         names = ("command", "settings", "inputs", "sources", "id", "seconds", "finished", "results")
         return cls(final=folder, **{name: record[name] for name in names})
@@ -123,7 +139,9 @@ class Run:
 
     def keep_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Replace metrics.jsonl: a resumed stage drops what came after the point it resumes from."""
-        write_text(self.folder / "metrics.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+        write_text(
+            self.folder / "metrics.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        )
 
     def keep_time(self) -> None:
         """Write the seconds worked so far, for a stage that may be killed and resumed."""
@@ -147,8 +165,10 @@ class Run:
         self._started = now
 
     def _settings_that_matter(self) -> dict[str, Any]:
-        paths = {name for name in self.inputs}
-        return {n: v for n, v in walk(self.settings) if n.split(".")[-1] not in NOT_PART_OF_THE_RESULT and n not in paths}
+        paths = set(self.inputs)
+        return {
+            n: v for n, v in walk(self.settings) if n.split(".")[-1] not in NOT_PART_OF_THE_RESULT and n not in paths
+        }
 
     def _input_ids(self) -> dict[str, str]:
         return {name: value["id"] for name, value in self.inputs.items()}
@@ -173,7 +193,9 @@ class Run:
         record = _read_record(folder)
         if record is None:
             if folder == self.final and folder.exists() and any(folder.iterdir()):
-                raise UserError(f"{folder} exists and is no run folder. Choose another output, so that nothing in it is lost.")
+                raise UserError(
+                    f"{folder} exists and is no run folder. Choose another output, so that nothing in it is lost."
+                )
             return
         if record["id"] == self.id:
             return
@@ -181,7 +203,9 @@ class Run:
         now = {**dict(walk(self.settings)), **{f"{n} (content)": i["id"] for n, i in self.inputs.items()}}
         differ = [n for n in now if now[n] != before.get(n) and n.split(".")[-1] not in NOT_PART_OF_THE_RESULT]
         shown = "; ".join(f"{n} was {before.get(n)!r}, now {now[n]!r}" for n in differ[:3]) or "its source text changed"
-        raise UserError(f"{folder} holds a run made with other settings ({shown}). Choose another output, or delete that folder.")
+        raise UserError(
+            f"{folder} holds a run made with other settings ({shown}). Choose another output, or delete that folder."
+        )
 
     def _lock(self) -> None:
         # Held until the process ends, however it ends; the file stays open for as long.
@@ -189,7 +213,9 @@ class Run:
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise UserError(f"Another process is working on {self.folder}. Wait for it, or choose another output.") from error
+            raise UserError(
+                f"Another process is working on {self.folder}. Wait for it, or choose another output."
+            ) from error
 
 
 def partial(folder: Path) -> Path:
@@ -205,7 +231,11 @@ def identity(path: Path) -> str:
     path = Path(path)
     if not path.exists():
         unfinished = any(partial(p).exists() for p in (path, *path.parents) if p.name)
-        way_out = "The stage that makes it was not finished: run it again." if unfinished else "Check the path, or run the stage that makes it."
+        way_out = (
+            "The stage that makes it was not finished: run it again."
+            if unfinished
+            else "Check the path, or run the stage that makes it."
+        )
         raise UserError(f"There is no folder {path}. {way_out}")
     for folder in (path, *path.parents):
         record = _read_record(folder)
@@ -240,7 +270,9 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(f"The disk is full, writing {path}. Free some space and start the same command again: it goes on.") from error
+            raise UserError(
+                f"The disk is full, writing {path}. Free some space and start the same command again: it goes on."
+            ) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise UserError(f"{path} cannot be written (no permission). Choose another output folder.") from error
         raise
@@ -251,7 +283,10 @@ def need_space(folder: Path, num_bytes: int, what: str) -> None:
     there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
     free = shutil.disk_usage(there).free
     if free < num_bytes:
-        raise UserError(f"{what} need about {num_bytes / 1e6:,.0f} MB and the disk of {there} has {free / 1e6:,.0f} MB free. Free some space or choose another output.")
+        raise UserError(
+            f"{what} need about {num_bytes / 1e6:,.0f} MB and the disk of {there} has {free / 1e6:,.0f} MB free. "
+            "Free some space or choose another output."
+        )
 
 
 def _read_record(folder: Path) -> dict[str, Any] | None:
@@ -260,7 +295,9 @@ def _read_record(folder: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as error:
-        raise UserError(f"{folder / 'run.json'} is damaged ({error}). Delete the folder and run the stage again.") from error
+        raise UserError(
+            f"{folder / 'run.json'} is damaged ({error}). Delete the folder and run the stage again."
+        ) from error
     return record if isinstance(record, dict) and {"id", "command", "settings"} <= record.keys() else None
 
 
@@ -292,7 +329,11 @@ def _versions() -> dict[str, str]:
 
 
 def _machine() -> dict[str, Any]:
-    return {"system": platform.platform(), "processor": _processor(), "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()}
+    return {
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
 
 
 def _processor() -> str:

@@ -42,11 +42,15 @@ def test_pysbd_loses_nothing_either(text):
         ["Yahoo!豆ニュースを見た。", "豆は.NETで動く。"],
         ["値は3.14です。", "円周率である．", "以上"],
         ["そうか......でも行く。", "はい。"],
-        ["We wrote this in English. そして日本語で書いた。", "終わり。"],
     ],
 )
 def test_japanese_sentences_end_where_a_reader_ends_them(sentences):
     assert split_sentences("".join(sentences), "ja") == sentences
+
+
+def test_english_inside_japanese_is_split_too():
+    text = "英語も書く。We wrote in English. そして日本語に戻る。"
+    assert split_sentences(text, "ja") == ["英語も書く。", "We wrote in English.", "そして日本語に戻る。"]
 
 
 def test_a_bracket_that_never_closes_swallows_nothing():
@@ -70,18 +74,19 @@ def test_a_line_end_always_ends_a_sentence(language):
     [
         ("en", ["Beans grow.", "Do they?", "They do!", '"Good," he said.']),
         ("en", ["Dr. Bean and Mrs. Pod met J. R. Green.", "They ate."]),
-        ("en", ["It costs 3.50 in the U.S. Army store.", "He left the U.S. The rest stayed."][:1]),
+        ("en", ["It costs 3.50 in the U.S. Army store."]),
         ("en", ["She left the U.S.", "The rest stayed."]),
         ("en", ["See Fig. 3 and p. 12 of vol. 2.", "It is there."]),
         ("en", ["He waited... and waited.", "Nothing came..."]),
         ("en", ['She asked, "Why?"', "Nobody knew."]),
         ("en", ["(It was late.)", "We slept."]),
         ("en", ["It ended in 1990.", "12 beans were left."]),
-        ("en", ["That was World War I.", "Beans were scarce."][:1]),
+        ("en", ["That was World War I.", "Beans were scarce."]),
         ("de", ["Am 3. Oktober kam Dr. Bohne z.B. zu uns.", "Er blieb."]),
         ("et", ["See juhtus 5. mail nt. Tartus.", "Oad kasvasid."]),
         ("ga", ["Tá pónairí anseo.", "bhFuil siad go maith?", "hÉireann abú!"]),
         ("ga", ["Bhí an t-Uas. Ó Briain ann.", "D'ith sé pónairí."]),
+        ("en", ["豆だ。", "「甘い。」", "He said so."]),
         ("hi", ["यह सेम है।", "वह मटर है।"]),
     ],
 )
@@ -98,7 +103,9 @@ def test_pysbd_refuses_languages_it_does_not_know():
         split_sentences("Tá pónairí anseo.", "ga", "pysbd")
 
 
-@pytest.mark.parametrize("text", ["." * 200_000, "「" * 200_000, '。"あ' * 60_000, "(「" * 100_000 + "」" * 50_000, "a. " * 60_000])
+@pytest.mark.parametrize(
+    "text", ["." * 200_000, "「" * 200_000, '。"あ' * 60_000, "(「" * 100_000 + "」" * 50_000, "a. " * 60_000]
+)
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_hostile_text_takes_linear_time(text, language):
     started = perf_counter()

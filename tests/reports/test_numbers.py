@@ -27,6 +27,7 @@ def test_the_name_of_a_number_tells_its_unit():
         plain(n, v)
         for n, v in (
             ("unk_rate", 0.0003),
+            ("rare_rate", 4e-6),
             ("learning_seconds", 61.5),
             ("vocab_bytes", 2_500_000),
             ("size", 32_000),

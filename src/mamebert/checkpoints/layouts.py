@@ -26,9 +26,17 @@ def encoder_config(config: dict[str, Any], where: str) -> EncoderConfig:
     """Return the shape in a config.json; a model of another family is refused, never loaded half."""
     kind = config.get("model_type")
     if kind != "bert":
-        raise UserError(f"{where} holds a model of type {kind!r}, not a BERT. Give a folder whose config.json says model_type bert.")
+        raise UserError(
+            f"{where} holds a model of type {kind!r}, not a BERT. Give a folder whose config.json says model_type bert."
+        )
     if config.get("hidden_act", BERT_ACTIVATION) != BERT_ACTIVATION:
-        raise UserError(f"{where} uses the activation {config['hidden_act']!r}, and only {BERT_ACTIVATION!r} is known. Give another model.")
+        raise UserError(
+            f"{where} uses the activation {config['hidden_act']!r}, and only {BERT_ACTIVATION!r} is known. "
+            "Give another model."
+        )
     if config.get("position_embedding_type", "absolute") != "absolute":
-        raise UserError(f"{where} uses {config['position_embedding_type']!r} positions, and only absolute ones are known. Give another model.")
+        raise UserError(
+            f"{where} uses {config['position_embedding_type']!r} positions, and only absolute ones are known. "
+            "Give another model."
+        )
     return EncoderConfig(**{name: config[name] for name in EncoderConfig.model_fields if config.get(name) is not None})

@@ -25,8 +25,13 @@ def model_folder(path: Path) -> Path:
     if len(inside) == 1:
         return path / "models" / inside[0]
     if inside:
-        raise UserError(f"{path} holds several models. Name one: {', '.join(str(path / 'models' / n) for n in inside)}.")
-    raise UserError(f"{path} is not a model folder (no config.json). Give a Hugging Face folder, or the output of pretrain or finetune.")
+        raise UserError(
+            f"{path} holds several models. Name one: {', '.join(str(path / 'models' / n) for n in inside)}."
+        )
+    raise UserError(
+        f"{path} is not a model folder (no config.json). "
+        "Give a Hugging Face folder, or the output of pretrain or finetune."
+    )
 
 
 def load_pretraining(path: Path) -> PretrainingNetwork:
@@ -83,7 +88,9 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UserError(f"{weights} is damaged ({error}). Get the folder anew.") from error
 
 
-def _fill(network: N, tensors: dict[str, Tensor], folder: Path, may_lack: tuple[str, ...], ignore: tuple[str, ...] = ()) -> N:
+def _fill(
+    network: N, tensors: dict[str, Tensor], folder: Path, may_lack: tuple[str, ...], ignore: tuple[str, ...] = ()
+) -> N:
     # A bare BertModel saves its parameters without the prefix.
     if not any(name.startswith("bert.") for name in tensors):
         tensors = {f"bert.{name}": value for name, value in tensors.items()}
@@ -92,9 +99,14 @@ def _fill(network: N, tensors: dict[str, Tensor], folder: Path, may_lack: tuple[
             value = None if name.startswith(ignore) and ignore else tensors.get(name)
             if value is None:
                 if not name.startswith(may_lack):
-                    raise UserError(f"{folder} lacks the weights {name}. It cannot be used here; give a model with that part.")
+                    raise UserError(
+                        f"{folder} lacks the weights {name}. It cannot be used here; give a model with that part."
+                    )
             elif value.shape != parameter.shape:
-                raise UserError(f"{folder} stores {name} as {tuple(value.shape)}, and its config.json asks for {tuple(parameter.shape)}. Get the folder anew.")
+                raise UserError(
+                    f"{folder} stores {name} as {tuple(value.shape)}, and its config.json asks for "
+                    f"{tuple(parameter.shape)}. Get the folder anew."
+                )
             else:
                 parameter.copy_(value)
     return network

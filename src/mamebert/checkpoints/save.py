@@ -15,26 +15,39 @@ from mamebert.runs import disk_errors, partial, write_text
 
 Network = PretrainingNetwork | ClassificationNetwork
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.txt", "special_tokens_map.json", "added_tokens.json")
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 
 
 def save_pretraining(network: PretrainingNetwork, tokenizer_folder: Path, folder: Path) -> None:
     """Write a folder that BertForPreTraining, BertForMaskedLM and BertModel open."""
     head = network.cls.predictions
     # Untied, transformers adds the decoder's own copy of the bias.
-    extra = {} if head.tied else {"cls.predictions.decoder.bias": head.bias}
+    extra: dict[str, Tensor] = {} if head.tied else {"cls.predictions.decoder.bias": head.bias}
     _save(network, tokenizer_folder, folder, "BertForPreTraining", extra, tie_word_embeddings=head.tied)
 
 
-def save_classification(network: ClassificationNetwork, tokenizer_folder: Path, folder: Path, labels: list[str], about: dict[str, Any]) -> None:
+def save_classification(
+    network: ClassificationNetwork, tokenizer_folder: Path, folder: Path, labels: list[str], about: dict[str, Any]
+) -> None:
     """Write a folder that BertForSequenceClassification opens; `about` tells how its inputs were made."""
-    names = {"id2label": {str(i): name for i, name in enumerate(labels)}, "label2id": {name: i for i, name in enumerate(labels)}}
+    names = {
+        "id2label": {str(i): name for i, name in enumerate(labels)},
+        "label2id": {name: i for i, name in enumerate(labels)},
+    }
     # Stated, or transformers would guess a regression where there is one label and a multi-label task for float ones.
     more = {**names, "problem_type": "single_label_classification", "mamebert": about}
     _save(network, tokenizer_folder, folder, "BertForSequenceClassification", {}, **more)
 
 
-def _save(network: Network, tokenizer_folder: Path, folder: Path, architecture: str, extra: dict[str, Tensor], **more: Any) -> None:
+def _save(
+    network: Network, tokenizer_folder: Path, folder: Path, architecture: str, extra: dict[str, Tensor], **more: Any
+) -> None:
     """Write everything beside the final name, then rename: a folder is whole or not there."""
     config = bert_config(network.bert.config, network.bert.vocab_size, architecture, **more)
     working = partial(folder)

@@ -1,6 +1,5 @@
 """Proof of the promise: plain `transformers`, in a fresh process, opens the folder and gives the same logits."""
 
-import json
 import os
 import subprocess
 import sys
@@ -44,7 +43,7 @@ save_file(results, sys.argv[2])
 
 
 class NotTheSame(Exception):
-    """A saved folder does not give the logits of the network it was saved from: a defect of mamebert, not of the user."""
+    """A saved folder does not give the logits of the network it came from: a defect of ours, not of the user."""
 
 
 def verify(folders: list[Path]) -> dict[str, float]:
@@ -60,12 +59,16 @@ def verify(folders: list[Path]) -> dict[str, float]:
         environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:
-            raise NotTheSame(f"plain transformers could not open one of {', '.join(map(str, folders))}:\n{done.stderr[-2000:]}")
+            raise NotTheSame(
+                f"plain transformers could not open one of {', '.join(map(str, folders))}:\n{done.stderr[-2000:]}"
+            )
         theirs = load_file(answer)
     found = {}
     for number, folder in enumerate(folders):
         ours = _logits(folder, sequences, segments)
-        found[str(folder)] = max(_difference(theirs[f"{number}.{name}"], logits, lengths) for name, logits in ours.items())
+        found[str(folder)] = max(
+            _difference(theirs[f"{number}.{name}"], logits, lengths) for name, logits in ours.items()
+        )
         if found[str(folder)] > TOLERANCE:
             raise NotTheSame(f"{folder}: logits in plain transformers differ by {found[str(folder)]:.2g}")
     return found
@@ -95,7 +98,11 @@ def _difference(theirs: Tensor, ours: Tensor, lengths: list[int]) -> float:
 
 def _padded(sequences: list[Any], segments: list[Any]) -> dict[str, Tensor]:
     longest = max(map(len, sequences))
-    fields = {"input_ids": sequences, "token_type_ids": segments, "attention_mask": [np.ones(len(s)) for s in sequences]}
+    fields = {
+        "input_ids": sequences,
+        "token_type_ids": segments,
+        "attention_mask": [np.ones(len(s)) for s in sequences],
+    }
     return {
         name: torch.tensor(np.stack([np.pad(np.asarray(v, np.int64), (0, longest - len(v))) for v in rows]))
         for name, rows in fields.items()

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -10,10 +9,11 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mamebert.corpus.cleaning import SURROGATE
 from mamebert.corpus.opening import Errors, content_suffix, open_text, packing
+from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
 
-Row = dict[str, Any]
 Hear = Callable[[int], None]
 Format = Callable[[Path, str, Errors, Hear], Iterator[Row]]
 
@@ -21,7 +21,6 @@ Format = Callable[[Path, str, Errors, Hear], Iterator[Row]]
 MAX_LINE_CHARACTERS = 16_000_000
 # A text file without an empty line is a stream, not a document: it is handed on in parts.
 MAX_DOCUMENT_CHARACTERS = 1_000_000
-SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def format_of(path: Path) -> Format | None:
@@ -57,7 +56,9 @@ def read_jsonl(path: Path, encoding: str, errors: Errors, hear: Hear) -> Iterato
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise UserError(f"{path}, line {number}, is not JSON ({error}). Mend or remove that line.") from error
+                raise UserError(
+                    f"{path}, line {number}, is not JSON ({error}). A file holds one object per line."
+                ) from error
             if not isinstance(row, dict):
                 raise UserError(
                     f'{path}, line {number}, holds no JSON object. Write one object per line: {{"text": ...}}.'

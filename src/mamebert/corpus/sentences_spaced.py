@@ -5,6 +5,8 @@ import re
 # What ends a sentence: the Western marks, and those of Arabic, Urdu, Devanagari, Armenian, Ethiopic and Chinese.
 MARK = re.compile(r"[.!?…؟۔।॥։።。！？]+")
 AFTER_MARK = re.compile(r"[\"'”’»«“)\]}›]*\s+")
+# No space follows the marks of a language that has none, wherever its words turn up.
+AFTER_FULL_WIDTH = re.compile(r"[\"'”’»«“)\]}›」』）]*\s*")
 BEFORE_STOP = re.compile(r"[^\s(\[{\"'“”‘’«»/–—]*$")
 INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]\.")
 WORD = re.compile(r"[^\W\d_]+")
@@ -52,8 +54,8 @@ BEFORE_NUMBERS = {
 # An ordinal is a number with a stop: "am 3. Oktober".
 ORDINALS = {"de", "et", "fi", "da", "nb", "nn", "no", "is", "cs", "sk", "sl", "hr", "hu", "lv", "pl", "tr"}
 # Words that begin English sentences and hardly ever follow a shortened name within one: "in the U.S. The ..."
-STARTERS = """The In He She It They This That These Those A An However But And After Although As At By During For From His
-    Her Its Their If On One Some Many Most Since There Then Though Through To Under Until Upon We When While With You I
+STARTERS = """The In He She It They This That These Those A An However But And After Although As At By During For From
+    His Her Its Their If On One Some Many Most Since There Then Though Through To Under Until Upon We When While With You I
     According Also Another Because Before Both Despite Each Later No Not Other So Such Thus What Where Which Who Why
     Two Three"""
 SENTENCE_STARTERS = frozenset(STARTERS.split())
@@ -68,7 +70,7 @@ def split_spaced(line: str, language: str) -> list[str]:
     sentences = []
     start = 0
     for mark in MARK.finditer(line):
-        space = AFTER_MARK.match(line, mark.end())
+        space = (AFTER_FULL_WIDTH if mark.group()[-1] in "。！？" else AFTER_MARK).match(line, mark.end())
         if space and _ends_sentence(line, start, mark, space.end(), language):
             sentences.append(line[start : space.end()].strip())
             start = space.end()

@@ -69,7 +69,8 @@ def _ends_sentence(line: str, mark: re.Match[str]) -> bool:
         return True
     before, after = line[mark.start() - 1 : mark.start()], line[at : at + 1]
     if text.strip(".．"):  # ! and ?
-        inside_a_word = before.isascii() and before.isalnum() and after.isalnum()  # Yahoo!ニュース, page?id=1
+        joined = before.isascii() and before.isalnum() and after.isalnum()
+        inside_a_word = joined and (before.islower() or after.isascii())  # Yahoo!ニュース, page?id=1; but OK!豆だ
         in_code = not before.strip() or before in "=<>(/&" or (after in "=(&/<>" and after != "")  # a != b
         return not (inside_a_word or in_code or QUOTING.match(line, at))
     if len(text) > 1:  # an ellipsis

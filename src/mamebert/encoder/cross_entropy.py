@@ -54,5 +54,5 @@ def vocabulary_cross_entropy(hidden: Tensor, weight: Tensor, bias: Tensor, targe
     `hidden` [chosen, width], `weight` [vocabulary, width], `bias` [vocabulary], `targets` [chosen].
     No gradient of `weight` is computed when it is frozen.
     """
-    loss: Tensor = _CrossEntropy.apply(hidden, weight, bias, targets)
+    loss: Tensor = _CrossEntropy.apply(hidden, weight, bias, targets)  # type: ignore[no-untyped-call]
     return loss

@@ -23,4 +23,5 @@ class Embeddings(nn.Module):
         """Return [tokens, hidden_size] in `dtype`."""
         places = self.position_embeddings(batch.positions) + self.token_type_embeddings(batch.segments)
         hidden: Tensor = self.LayerNorm(self.word_embeddings(batch.ids) + places)
-        return self.dropout(hidden.to(dtype))
+        dropped: Tensor = self.dropout(hidden.to(dtype))
+        return dropped

@@ -1,4 +1,4 @@
-"""Token embeddings that were learnt beforehand and stay as they are (Suganami and Shinnou, 2023)."""
+"""Token embeddings that were learnt beforehand and stay as they are (Suganami and Shinnou, 2022)."""
 
 from typing import Literal, Self
 
@@ -14,7 +14,7 @@ class TokenEmbeddings(Config):
     """Where the token embeddings come from and whether they learn."""
 
     vectors: RunPath | None = None
-    """A `mamebert vectors` run whose table is put in; without one they are drawn at random and learnt (the paper's N)."""
+    """A `mamebert vectors` run whose table is put in; without one they start at random and learn (the paper's N)."""
     frozen: bool = True
     """Keep the table bit for bit as it was put in (the paper's W). Means nothing without `vectors`."""
     scale: Literal["init", "none"] = "init"
@@ -29,7 +29,9 @@ class TokenEmbeddings(Config):
     @model_validator(mode="after")
     def _freezing_needs_a_table(self) -> Self:
         if self.vectors is None and (self.special_trainable or self.unfreeze_after_epochs):
-            raise ValueError("special_trainable and unfreeze_after_epochs belong to a frozen table. Give embeddings.vectors.")
+            raise ValueError(
+                "special_trainable and unfreeze_after_epochs belong to a frozen table. Give embeddings.vectors."
+            )
         return self
 
     @property
@@ -41,8 +43,8 @@ class TokenEmbeddings(Config):
 def put_in(network: PretrainingNetwork, table: Tensor) -> None:
     """Copy `table` [vocabulary, hidden_size] over the token embeddings, and over an untied output matrix."""
     with torch.no_grad():
-        for parameter in {words(network), network.cls.predictions.decoder.weight}:
-            parameter.copy_(table)
+        words(network).copy_(table)
+        network.cls.predictions.output_matrix.copy_(table)
 
 
 def freeze(network: PretrainingNetwork, settings: TokenEmbeddings, learnt: Tensor) -> None:
@@ -63,7 +65,9 @@ def freeze(network: PretrainingNetwork, settings: TokenEmbeddings, learnt: Tenso
 
 def words(network: PretrainingNetwork) -> nn.Parameter:
     """Return the table."""
-    return network.bert.embeddings.word_embeddings.weight
+    table = network.bert.embeddings.word_embeddings.weight
+    assert isinstance(table, nn.Parameter)
+    return table
 
 
 def count_parameters(network: nn.Module) -> dict[str, int]:

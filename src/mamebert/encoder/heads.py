@@ -34,15 +34,22 @@ class MaskedWordHead(nn.Module):
         self.decoder.weight = words.weight if tied else nn.Parameter(words.weight.detach().clone())
         self.tied = tied
 
+    @property
+    def output_matrix(self) -> nn.Parameter:
+        """One row for each vocabulary entry; the embedding table itself when tied."""
+        matrix = self.decoder.weight
+        assert isinstance(matrix, nn.Parameter)
+        return matrix
+
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits [chosen, vocabulary] in float32."""
         ready = self.transform(hidden)
-        logits = linear(ready, self.decoder.weight.to(ready.dtype))  # type: ignore[arg-type, operator]
+        logits = linear(ready, self.output_matrix.to(ready.dtype))
         return logits.float() + self.bias
 
     def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
         """Return the mean cross entropy in nats; logits are never kept whole."""
-        return vocabulary_cross_entropy(self.transform(hidden), self.decoder.weight, self.bias, targets)  # type: ignore[arg-type]
+        return vocabulary_cross_entropy(self.transform(hidden), self.output_matrix, self.bias, targets)
 
 
 class PretrainingHeads(nn.Module):

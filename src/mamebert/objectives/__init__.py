@@ -17,7 +17,7 @@ from mamebert.training.loop import Losses
 
 @dataclass(frozen=True)
 class Examples:
-    """The sequences of one epoch, as places in the token shards. A sequence is [CLS] a [SEP], or with b, [CLS] a [SEP] b [SEP]."""
+    """The sequences of one epoch, as places in the token shards: [CLS] a [SEP], or with b, [CLS] a [SEP] b [SEP]."""
 
     spans: np.ndarray
     """int64 [examples, 4]: first and last-but-one token of a, and of b (equal where there is no b)."""
@@ -29,7 +29,8 @@ class Examples:
         """int64 [examples]: tokens of each sequence, special tokens included."""
         a = self.spans[:, 1] - self.spans[:, 0]
         b = self.spans[:, 3] - self.spans[:, 2]
-        return a + b + np.where(b > 0, 3, 2)
+        lengths: np.ndarray = a + b + np.where(b > 0, 3, 2)
+        return lengths
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ class PretrainingBatch:
 
     def to(self, device: torch.device) -> "PretrainingBatch":
         """Return the same batch on another device."""
-        return PretrainingBatch(self.packed.to(device), *(t.to(device) for t in (self.chosen, self.targets, self.labels)))
+        return PretrainingBatch(
+            self.packed.to(device), *(t.to(device) for t in (self.chosen, self.targets, self.labels))
+        )
 
 
 @dataclass
@@ -61,7 +64,10 @@ class Answers:
 
     def summary(self) -> dict[str, float]:
         """Return mean loss (nats per asked token) and shares of right answers."""
-        found = {"heldout_mlm_loss": self.loss / max(1, self.asked), "heldout_mlm_accuracy": self.right / max(1, self.asked)}
+        found = {
+            "heldout_mlm_loss": self.loss / max(1, self.asked),
+            "heldout_mlm_accuracy": self.right / max(1, self.asked),
+        }
         if self.sentences_asked:
             found["heldout_nsp_accuracy"] = self.sentences_right / self.sentences_asked
         return found

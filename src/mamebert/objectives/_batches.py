@@ -16,7 +16,15 @@ from mamebert.training.loop import derive_seed
 class EpochOfBatches:
     """The batches of one epoch; any of them can be made without the others."""
 
-    def __init__(self, objective: Objective, shards: TokenShards, special: dict[str, int], batch_tokens: int, seed: int, epoch: int) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        shards: TokenShards,
+        special: dict[str, int],
+        batch_tokens: int,
+        seed: int,
+        epoch: int,
+    ) -> None:
         self.objective, self.shards, self.special = objective, shards, special
         self.batch_tokens, self.seed, self.epoch = batch_tokens, seed, epoch
 
@@ -59,9 +67,11 @@ class EpochOfBatches:
         special = np.isin(ids, list(self.special.values()))
         chosen = choose_tokens(lengths, ~special, self.objective.mask_rate, rng)
         shown = hide(ids, chosen, self.special["mask"], self.shards.vocab_size, self.objective.mask_token_rate, rng)
-        positions = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        packed = Packed(*(torch.from_numpy(x) for x in (shown, segments, positions)), tuple(lengths.tolist()))
-        return PretrainingBatch(packed, *(torch.from_numpy(x) for x in (chosen, ids[chosen], self._examples.labels[rows])))
+        places = np.arange(len(ids)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        labels = self._examples.labels[rows]
+        tensor = torch.from_numpy
+        packed = Packed(tensor(shown), tensor(segments), tensor(places), tuple(lengths.tolist()))
+        return PretrainingBatch(packed, tensor(chosen), tensor(ids[chosen]), tensor(labels))
 
     def _sequence(self, span: list[int]) -> tuple[np.ndarray, np.ndarray]:
         a, b = self.shards.tokens(span[0], span[1]), self.shards.tokens(span[2], span[3]) if span[3] > span[2] else None

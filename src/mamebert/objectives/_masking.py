@@ -19,7 +19,9 @@ def choose_tokens(lengths: np.ndarray, maskable: np.ndarray, rate: float, rng: n
     return np.sort(order[rank < np.minimum(wanted, possible)[owner]])
 
 
-def hide(ids: np.ndarray, chosen: np.ndarray, mask_id: int, vocab_size: int, mask_share: float, rng: np.random.Generator) -> np.ndarray:
+def hide(
+    ids: np.ndarray, chosen: np.ndarray, mask_id: int, vocab_size: int, mask_share: float, rng: np.random.Generator
+) -> np.ndarray:
     """Return a copy of `ids` in which the chosen tokens are hidden.
 
     A share of them becomes [MASK]; of the others, half stay as they are and half become a token drawn

@@ -10,7 +10,10 @@ class MaskedLM(Objective):
     """Guess the masked tokens of a run of text."""
 
     def examples(self, shards: TokenShards, seed: int) -> Examples:
-        """Cut every document into runs of the longest length; the first run of each is of random length, so that cuts differ by epoch."""
+        """Cut every document into runs of the longest length.
+
+        The first run of each is of random length, so that the cuts differ from epoch to epoch.
+        """
         room = self.max_length - 2
         edges = shards.sentence_starts[shards.document_starts]
         starts, ends = edges[:-1], edges[1:]

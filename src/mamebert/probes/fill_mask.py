@@ -1,4 +1,4 @@
-"""Which words would an encoder put in the place of [MASK]?"""
+"""The words that an encoder would put in the place of [MASK]."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,9 @@ Candidates = list[tuple[str, float]]
 
 
 @torch.no_grad()
-def fill_mask(network: PretrainingNetwork, tokenizer: Tokenizer, texts: Sequence[str], top: int = 5) -> list[list[Candidates]]:
+def fill_mask(
+    network: PretrainingNetwork, tokenizer: Tokenizer, texts: Sequence[str], top: int = 5
+) -> list[list[Candidates]]:
     """Return, for every text and every [MASK] in it, the `top` tokens with their probabilities.
 
     Probabilities are a softmax over the whole vocabulary. A text without [MASK], or one that is longer

@@ -81,4 +81,3 @@ class Clock:
         wall, cpu = monotonic() - self._wall, process_time() - self._cpu
         self.restart()
         return wall, cpu
-

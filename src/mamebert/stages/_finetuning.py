@@ -63,14 +63,22 @@ class Finetuning:
         self.task = cast(Classification, config.task)
         self.rows = read_labelled(config.source, config.columns, config.label_column)
         split = config.split
-        self.split = stratified_split(self.rows.labels, (split.train, split.valid, 1 - split.train - split.valid), split.seed)
+        self.split = stratified_split(
+            self.rows.labels, (split.train, split.valid, 1 - split.train - split.valid), split.seed
+        )
         self.labels = sorted(set(self.rows.labels))
         number = {label: i for i, label in enumerate(self.labels)}
         self.gold = np.array([number[label] for label in self.rows.labels], np.int64)
         self.device = pick_device(self.training.device)
         self.encoded: dict[str, tuple[list[Document], float]] = {}
         (run.folder / "seeds").mkdir(exist_ok=True)
-        run.keep_metrics([line for line in run.metrics() if (run.folder / "seeds" / f"{line['model']}-seed-{line['seed']}.json").is_file()])
+        run.keep_metrics(
+            [
+                line
+                for line in run.metrics()
+                if (run.folder / "seeds" / f"{line['model']}-seed-{line['seed']}.json").is_file()
+            ]
+        )
         run.results |= {"models": [], "baselines": [], "comparisons": []}
 
     def tell_split(self) -> None:
@@ -86,7 +94,11 @@ class Finetuning:
             "split": counts,
             "num_empty_rows": self.rows.num_empty,
         }
-        say("finetune: " + ", ".join(f"{sum(c.values())} {part}" for part, c in counts.items()) + f" rows, {len(self.labels)} labels")
+        say(
+            "finetune: "
+            + ", ".join(f"{sum(c.values())} {part}" for part, c in counts.items())
+            + f" rows, {len(self.labels)} labels"
+        )
 
     def ask_baselines(self) -> None:
         """Let the simplest peers answer the same rows."""
@@ -141,7 +153,13 @@ class Finetuning:
         for i, a in enumerate(names):
             for b in names[i + 1 :]:
                 found = paired_bootstrap(right[a], right[b], seed=self.config.seed)
-                line = {"a": a, "b": b, "difference": found.difference, "interval": list(found.interval), "p": found.p_value}
+                line = {
+                    "a": a,
+                    "b": b,
+                    "difference": found.difference,
+                    "interval": list(found.interval),
+                    "p": found.p_value,
+                }
                 self.run.results["comparisons"].append(line)
 
     def save(self) -> None:
@@ -226,7 +244,10 @@ class Finetuning:
             self.encoded = {key: self.task.encode(Tokenizer.open(model.path), self.rows.texts)}
             room = int(read_config(model.path)["max_position_embeddings"])
             if self.task.max_length > room:
-                raise UserError(f"task.max_length {self.task.max_length} is longer than {model.name} reads ({room}). Lower it to {room}.")
+                raise UserError(
+                    f"task.max_length {self.task.max_length} is longer than {model.name} reads ({room}). "
+                    f"Lower it to {room}."
+                )
         return self.encoded[key]
 
     def _has_seen_these_texts(self, path: Path) -> bool:

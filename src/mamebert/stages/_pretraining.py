@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +107,10 @@ class Pretraining:
         """Take all steps: count, record, evaluate, snapshot, and stop when asked to."""
         assert self.run
         clock, last_snapshot = Clock(), monotonic()
-        with Meter(f"pretrain {self.name}", self.total_steps, "steps", done=self.count.step) as meter, stop_between_steps() as stopping:
+        with (
+            Meter(f"pretrain {self.name}", self.total_steps, "steps", done=self.count.step) as meter,
+            stop_between_steps() as stopping,
+        ):
             for step, batch in self.steps():
                 self.count.add(step, len(batch.packed.ids), *clock.lap())
                 rate = f"loss {step.loss:.3f}  {self.count.tokens / max(self.count.seconds, 1e-9):,.0f} tokens/s"
@@ -177,10 +179,14 @@ class Pretraining:
         folder = f"kept/step-{step:09}"
         save_pretraining(self.network, self.shards.tokenizer_folder, self.run.folder / folder)
         epochs_seen = self.count.epoch + self.count.batch / len(self.epoch(self.count.epoch))
-        self.count.kept.append({"folder": folder, "step": step, "tokens": self.count.tokens, "epoch": round(epochs_seen, 3)})
+        self.count.kept.append(
+            {"folder": folder, "step": step, "tokens": self.count.tokens, "epoch": round(epochs_seen, 3)}
+        )
 
     def _epoch(self, number: int) -> EpochOfBatches:
-        return EpochOfBatches(self.config.objective, self.shards, self._special, self.training.batch_tokens, self.config.seed, number)
+        return EpochOfBatches(
+            self.config.objective, self.shards, self._special, self.training.batch_tokens, self.config.seed, number
+        )
 
     @property
     def _special(self) -> dict[str, int]:
@@ -235,7 +241,7 @@ class Pretraining:
 
 
 def estimate(config: "PretrainConfig", timed_steps: int = 10) -> dict[str, Any]:
-    """Return, without writing anything, what a pretraining will take: parameters, steps, bytes, and seconds from some timed steps."""
+    """Return what a pretraining will take, from some timed steps, without writing anything."""
     work = Pretraining(config, run=None)
     clock, tokens = Clock(), 0
     for number, (_, batch) in enumerate(work.steps()):

@@ -1,5 +1,6 @@
 """Raw text -> clean, sentence-split documents without duplicates."""
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from time import monotonic
@@ -16,6 +17,19 @@ from mamebert.corpus.sentences import Splitter
 from mamebert.corpus.tally import Tally
 from mamebert.progress import Meter
 from mamebert.runs import Run, StageConfig, need_space
+
+LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_]\w+)*")
+# Countries and names taken for language codes; "jp" would split Japanese at spaces.
+LANGUAGES_OFTEN_MISSPELT = {
+    "jp": "ja",
+    "jpn": "ja",
+    "japanese": "ja",
+    "cn": "zh",
+    "chinese": "zh",
+    "english": "en",
+    "ie": "ga",
+    "irish": "ga",
+}
 
 
 class CleanConfig(StageConfig):
@@ -39,6 +53,14 @@ class CleanConfig(StageConfig):
     """Stop after so many documents were kept."""
     processes: int = Field(default=0, ge=0)
     """Worker processes; 0 takes one per core. The result does not depend on it."""
+
+    @field_validator("language")
+    @classmethod
+    def _language_is_a_code(cls, value: str) -> str:
+        code = LANGUAGES_OFTEN_MISSPELT.get(value.lower())
+        if code or not LANGUAGE_CODE.fullmatch(value):
+            raise ValueError(f"There is no language code {value!r}. Give the ISO 639 code, {code or 'en'!r} say.")
+        return value
 
     @field_validator("sources", mode="before")
     @classmethod

@@ -41,13 +41,13 @@ class FinetuneConfig(StageConfig):
     label_column: str = "label"
     """The column with the label."""
     split: Split = Split()
-    task: Task = Field(default_factory=lambda: Task.find("classification")())
+    task: Task = Field(default_factory=Task.find("classification"))
     training: Training = Training(epochs=15, batch_tokens=4096, peak_lr=2e-4)
     patience: int = Field(default=5, ge=1)
     """Epochs without a better validation accuracy after which training ends; the best epoch is what is tested."""
     seeds: list[int] = Field(default=[1, 2, 3], min_length=1)
     """Each trains anew from the same encoder: another last layer, order and dropout."""
-    epoch_seeds: list[int] = []
+    epoch_seeds: list[int] = Field(default=[])
     """Seeds with which the models kept on the way of pretraining are fine-tuned too (the paper's Table 3)."""
     baselines: Literal["char", "word", "none"] = "char"
     """Simple peers on the same split: a linear SVM on TF-IDF of characters (unspaced languages) or words."""

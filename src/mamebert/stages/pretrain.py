@@ -20,7 +20,7 @@ class PretrainConfig(StageConfig):
     """The token shards: output of `mamebert tokenize`."""
     encoder: EncoderConfig = EncoderConfig()
     embeddings: TokenEmbeddings = TokenEmbeddings()
-    objective: Objective = Field(default_factory=lambda: Objective.find("masked_lm_nsp")())
+    objective: Objective = Field(default_factory=Objective.find("masked_lm_nsp"))
     """What the encoder is asked."""
     training: Training
     heldout_tokens: int = Field(default=100_000, gt=0)
@@ -32,8 +32,8 @@ class PretrainConfig(StageConfig):
     snapshot_seconds: float = Field(default=60.0, ge=0)
     """Seconds between snapshots. A killed run goes on from the last one and ends with the same weights."""
     keep_models: int = Field(default=0, ge=0)
-    """Model folders kept on the way, evenly spaced, to see how a task gains from pretraining; as many as epochs: one each."""
-    probe_texts: list[str] = []
+    """Model folders kept on the way, evenly spaced (as many as epochs: one each), to see what a task gains from them."""
+    probe_texts: list[str] = Field(default=[])
     """Sentences with [MASK] to be filled in at the end, for the report."""
 
     @model_validator(mode="after")

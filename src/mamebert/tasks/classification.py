@@ -54,7 +54,9 @@ class Classification(Task):
             documents.append([np.concatenate([[tokenizer.cls_id], chunk, [tokenizer.sep_id]]) for chunk in chunks])
         return documents, num_cut / max(1, len(documents))
 
-    def batches(self, documents: Sequence[Document], order: Sequence[int], batch_tokens: int) -> Iterator[DocumentBatch]:
+    def batches(
+        self, documents: Sequence[Document], order: Sequence[int], batch_tokens: int
+    ) -> Iterator[DocumentBatch]:
         """Yield the documents in `order`, packed up to `batch_tokens`; a larger document makes a batch alone."""
         rows: list[int] = []
         filled = 0
@@ -74,15 +76,18 @@ class Classification(Task):
 
     def logits(self, network: ClassificationNetwork, batch: DocumentBatch) -> Tensor:
         """Return [documents, labels]: the mean over each document's sequences."""
-        found = network(batch.packed.to(batch.owners.device))
-        return found.new_zeros(len(batch.rows), found.shape[1]).index_add(0, batch.owners, found) / batch.counts[:, None]
+        found: Tensor = network(batch.packed)
+        sums = found.new_zeros(len(batch.rows), found.shape[1]).index_add(0, batch.owners, found)
+        return sums / batch.counts[:, None]
 
     def loss(self, network: ClassificationNetwork, batch: DocumentBatch, labels: Tensor) -> Losses:
         """Return the mean cross entropy; `labels` int64 [all documents]."""
         return Losses(cross_entropy(self.logits(network, batch), labels[batch.rows]), {})
 
     @torch.no_grad()
-    def predict(self, network: ClassificationNetwork, documents: Sequence[Document], batch_tokens: int = 16_384) -> np.ndarray:
+    def predict(
+        self, network: ClassificationNetwork, documents: Sequence[Document], batch_tokens: int = 16_384
+    ) -> np.ndarray:
         """Return the probabilities float32 [documents, labels], in the order given."""
         network.eval()
         # Texts of like length share a batch, so that attention groups them.

@@ -5,14 +5,16 @@ nor their order matters.
 """
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial as bind
 from math import ceil
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Literal, Self, TypeVar
 
 import numpy as np
@@ -86,12 +88,26 @@ def map_shards(work: Callable[[T], R], jobs: list[T], processes: int, title: str
     if processes <= 1:
         yield from progress(map(work, jobs), title, "shards", len(jobs))
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), _end_with_parent) as pool:
         try:
             yield from progress(pool.map(work, jobs), title, "shards", len(jobs))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """Let this worker process end at once and silently on Ctrl-C, and when the process that started it is killed."""
+    # Otherwise it would work on, or wait for ever, and could write a shard while a resumed run writes it too.
+    signal.signal(signal.SIGINT, lambda *_: os._exit(1))
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def num_cores() -> int:

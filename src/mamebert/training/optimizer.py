@@ -8,7 +8,12 @@ from torch import nn
 from mamebert.training.settings import Training
 
 
-def make_optimizer(network: nn.Module, settings: Training, keep_exact: Collection[nn.Parameter] = (), later: Collection[nn.Parameter] = ()) -> torch.optim.AdamW:
+def make_optimizer(
+    network: nn.Module,
+    settings: Training,
+    keep_exact: Collection[nn.Parameter] = (),
+    later: Collection[nn.Parameter] = (),
+) -> torch.optim.AdamW:
     """Return AdamW (Loshchilov and Hutter, 2019) for every parameter that learns.
 
     Frozen parameters are left out: they get no gradient, no state and no decay. `keep_exact` holds

@@ -38,6 +38,10 @@ class Training(Config):
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         if bool(self.epochs) == bool(self.steps):
-            given = "both training.epochs and training.steps" if self.epochs else "neither training.epochs nor training.steps"
+            given = (
+                "both training.epochs and training.steps"
+                if self.epochs
+                else "neither training.epochs nor training.steps"
+            )
             raise ValueError(f"How long to train is said by {given}. Give exactly one of them.")
         return self

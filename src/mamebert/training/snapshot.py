@@ -22,7 +22,9 @@ from mamebert.runs import disk_errors
 KEPT = 2
 
 
-def save_snapshot(folder: Path, step: int, network: nn.Module, optimizer: torch.optim.Optimizer, progress: dict[str, Any]) -> None:
+def save_snapshot(
+    folder: Path, step: int, network: nn.Module, optimizer: torch.optim.Optimizer, progress: dict[str, Any]
+) -> None:
     """Write the snapshot of `step`; `progress` is any JSON the caller needs to go on."""
     tensors = {f"network.{name}": value for name, value in _unique(network).items()}
     for number, state in optimizer.state_dict()["state"].items():
@@ -33,7 +35,9 @@ def save_snapshot(folder: Path, step: int, network: nn.Module, optimizer: torch.
     with disk_errors(path):
         # Not a .safetensors name: a torn file is never taken for a snapshot.
         beside = path.with_suffix(".tmp")
-        save_file(tensors, beside, metadata={"step": str(step), "progress": json.dumps(progress), "check": _digest(tensors)})
+        save_file(
+            tensors, beside, metadata={"step": str(step), "progress": json.dumps(progress), "check": _digest(tensors)}
+        )
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         os.replace(beside, path)

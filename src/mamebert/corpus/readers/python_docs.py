@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,19 +95,21 @@ def _parse(packages: list[Package], processes: int) -> dict[str, list[Row] | Non
     ]
     rows: dict[str, list[Row]] = {package.name: [] for package in packages}
     with Meter("python_docs", sum(len(task[2]) for task in tasks), "files") as meter:
-        for (name, _, files), found in zip(tasks, ordered_map(_read, tasks, processes), strict=True):
+        skipped = 0
+        for (name, _, files), (found, failed) in zip(tasks, ordered_map(_read, tasks, processes), strict=True):
             rows[name] += found
-            meter.advance(len(files))
+            skipped += failed
+            meter.advance(len(files), f"{skipped} are not Python we can parse" if skipped else "")
     for package in packages:
         _keep(package, rows[package.name])
     return dict(rows)
 
 
-def _read(task: Task) -> list[Row]:
+def _read(task: Task) -> tuple[list[Row], int]:
     _, names, files = task
-    return [
-        dict(zip(COLUMNS, (name, text, mask(text, names)), strict=True)) for name, text in read_docstrings(files).texts
-    ]
+    found = read_docstrings(files)
+    rows = [dict(zip(COLUMNS, (name, text, mask(text, names)), strict=True)) for name, text in found.texts]
+    return rows, found.skipped_files
 
 
 def _from_cache(package: Package) -> list[Row] | None:
@@ -126,7 +129,9 @@ def _keep(package: Package, rows: list[Row]) -> None:
         pq.write_table(pa.table(columns), beside, compression="zstd")
         os.replace(beside, path)
     except OSError:
-        beside.unlink(missing_ok=True)  # a cache that cannot be written costs seconds, not the result
+        # A cache that cannot be written costs seconds, not the result.
+        with suppress(OSError):
+            beside.unlink()
 
 
 def _cache_file(package: Package) -> Path:

@@ -22,7 +22,7 @@ from mamebert.tokenizer.vocabularies import Vocabulary
 MAX_WORD = 100
 """A longer word becomes [UNK], here as in `transformers`."""
 MODEL_INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
-MIN_ALPHABET = 100
+MIN_ALPHABET, MAX_ALPHABET = 100, 7_000  # Japanese models of 32,000 pieces know six to seven thousand characters
 REPEATS = 10_000
 
 
@@ -40,7 +40,7 @@ class Wordpiece(Vocabulary):
     min_frequency: int = Field(default=2, ge=1)
     """A character seen less often is left out, and a pair of pieces seen less often is not joined to one."""
     limit_alphabet: int = Field(default=0, ge=0)
-    """Keep so many characters, the most frequent; the rest becomes [UNK]. 0: a fifth of `size`, and 100 at least."""
+    """Keep so many characters, the most frequent; the rest becomes [UNK]. 0: a third of `size`, from 100 to 7,000."""
     max_length: int = Field(default=512, gt=2)
     """The longest input, in tokens, that `transformers` should cut texts to."""
 
@@ -93,7 +93,7 @@ class Wordpiece(Vocabulary):
                 characters[character] += count
         frequent = [character for character, count in characters.items() if count >= self.min_frequency]
         by_count = sorted(frequent, key=lambda character: (-characters[character], character))
-        kept = set(by_count[: self.limit_alphabet or max(self.size // 5, MIN_ALPHABET)])
+        kept = set(by_count[: self.limit_alphabet or min(max(self.size // 3, MIN_ALPHABET), MAX_ALPHABET)])
         return Counter({word: count for word, count in counts.items() if kept.issuperset(word)})
 
     def _normalizer(self) -> BertNormalizer:

@@ -1,0 +1,34 @@
+# A bare machine needs python3 (3.11 or newer) and nothing else; everything lands in .venv.
+PYTHON ?= python3
+PIP = .venv/bin/pip --disable-pip-version-check
+RUN = HF_HUB_OFFLINE=1 .venv/bin/
+
+.PHONY: demo test check slow clean
+
+demo: .venv/core
+	$(RUN)mamebert run recipes/demo.toml
+
+test: .venv/dev
+	$(RUN)pytest -m "not slow and not gpu"
+
+slow: .venv/dev
+	$(RUN)pytest -m "not gpu"
+
+check: .venv/dev
+	$(RUN)ruff format --check .
+	$(RUN)ruff check .
+	$(RUN)lint-imports
+	$(RUN)mypy
+	$(RUN)pytest -m "not slow and not gpu"
+
+.venv/core: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(PIP) install -q -c constraints.txt -e .
+	touch $@
+
+.venv/dev: .venv/core
+	$(PIP) install -q -c constraints.txt -e '.[ja,hub,dev]'
+	touch $@
+
+clean:
+	rm -rf .venv runs

@@ -1,0 +1,49 @@
+"""What every reader promises, whatever file it is in."""
+
+import inspect
+
+import pytest
+
+from mamebert.config import Config, build
+from mamebert.corpus.readers import Reader
+
+# The least that each kind must be told; a new file in the folder fails here until it has a line.
+NEEDED = {
+    "files": {"path": "corpus/*.txt"},
+    "huggingface": {"name": "someone/beans"},
+    "livedoor": {"path": "ldcc.tar.gz"},
+    "python_docs": {},
+}
+
+
+class Holder(Config):
+    """Settings with a reader in them."""
+
+    source: Reader
+    """Where rows come from."""
+
+
+@pytest.mark.parametrize("kind", Reader.names())
+def test_settings_survive_saving(kind):
+    reader = Reader.find(kind)(**NEEDED[kind])
+    assert Reader.model_validate(reader.model_dump(mode="json")) == reader
+    assert Holder.model_validate(Holder(source=reader).model_dump(mode="json")).source == reader
+
+
+@pytest.mark.parametrize("kind", Reader.names())
+def test_every_reader_explains_itself_and_its_settings(kind):
+    found = Reader.find(kind)
+    assert inspect.getdoc(found)
+    assert all(field.description for name, field in found.model_fields.items() if name != "kind")
+
+
+@pytest.mark.parametrize("kind", Reader.names())
+def test_every_reader_can_be_asked_who_it_is(kind):
+    found = Reader.find(kind)
+    assert not inspect.isabstract(found)
+    assert "told" in inspect.signature(found.rows).parameters
+
+
+def test_a_bare_string_is_a_path_unless_it_names_a_kind():
+    assert build(Holder, {"source": "corpus/*.txt"}).source.path == ["corpus/*.txt"]
+    assert build(Holder, {"source": "python_docs"}).source.kind == "python_docs"

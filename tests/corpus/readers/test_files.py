@@ -1,0 +1,188 @@
+import bz2
+import gzip
+import json
+import lzma
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from mamebert.config import build
+from mamebert.corpus.formats import MAX_DOCUMENT_CHARACTERS
+from mamebert.corpus.readers.files import Files
+from mamebert.errors import UserError
+
+TEXT = "一つ目の豆。\n二行目。\n\nAn pónaire eile.\n\n\n\nLast bean"
+DOCUMENTS = ["一つ目の豆。\n二行目。", "An pónaire eile.", "Last bean"]
+
+
+def texts(path, **settings):
+    return [row["text"] for row in Files(path=path, **settings).rows()]
+
+
+def zst(data):
+    return bytes(pa.compress(data, "zstd", asbytes=True))
+
+
+def zst_stream(path, data):
+    with pa.CompressedOutputStream(str(path), "zstd") as stream:
+        stream.write(data)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz", ".zst"])
+def test_text_files_give_a_row_per_document_however_they_are_packed(tmp_path, suffix):
+    path = tmp_path / f"beans.txt{suffix}"
+    data = TEXT.encode()
+    if suffix == ".zst":
+        zst_stream(path, data)
+    else:
+        path.write_bytes({"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix](data))
+    assert texts(path) == DOCUMENTS
+
+
+@pytest.mark.parametrize("packed", [".gz", ".bz2", ".xz", ".zst"])
+def test_damaged_packing_is_told_with_the_file(tmp_path, packed):
+    path = tmp_path / f"beans.txt{packed}"
+    path.write_bytes(b"this is not packed at all")
+    with pytest.raises(UserError, match=rf"beans\.txt\{packed} is damaged"):
+        texts(path)
+
+
+def test_a_truncated_file_is_damaged(tmp_path):
+    path = tmp_path / "beans.txt.gz"
+    path.write_bytes(gzip.compress(TEXT.encode() * 1000)[:-40])
+    with pytest.raises(UserError, match="is damaged"):
+        texts(path)
+
+
+def test_windows_line_ends_and_byte_order_mark_leave_no_trace(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfone\r\ntwo\r\n\r\nthree\r\n")
+    assert texts(tmp_path / "a.txt") == ["one\ntwo", "three"]
+
+
+def test_undecodable_bytes_are_told_with_file_and_offset(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("豆".encode() * 30_000 + b"ok \xff\xfe\n")
+    with pytest.raises(UserError, match=r'a\.txt is not utf-8: bytes ff fe 0a at offset 90003 .*errors = "replace"'):
+        texts(path)
+    assert texts(path, errors="replace")[0].endswith("ok ��")
+
+
+def test_a_character_cut_off_at_the_end_is_told(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"bean " + "豆".encode()[:2])
+    with pytest.raises(UserError, match="at offset 5"):
+        texts(tmp_path / "a.txt")
+
+
+def test_other_encodings_are_read_and_unknown_ones_refused(tmp_path):
+    (tmp_path / "a.txt").write_bytes("豆を煮る".encode("cp932"))
+    assert texts(tmp_path / "a.txt", encoding="cp932") == ["豆を煮る"]
+    with pytest.raises(UserError, match="no encoding called 'utf-88'"):
+        build(Files, {"path": "a.txt", "encoding": "utf-88"})
+
+
+def test_a_file_without_empty_lines_or_line_ends_comes_in_parts(tmp_path):
+    (tmp_path / "a.txt").write_text("bean " * (MAX_DOCUMENT_CHARACTERS // 2))
+    parts = texts(tmp_path / "a.txt")
+    assert max(map(len, parts)) <= MAX_DOCUMENT_CHARACTERS
+    assert "".join(parts) == "bean " * (MAX_DOCUMENT_CHARACTERS // 2)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+def test_json_lines_give_their_columns(tmp_path, name):
+    rows = [{"text": "豆", "label": "food"}, {"text": "pod\nbean", "label": "plant"}]
+    (tmp_path / name).write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    assert list(Files(path=tmp_path / name).rows()) == rows
+
+
+def test_surrogates_and_nul_never_reach_a_row(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a\\ud83d b\\u0000c"}\n')
+    (tmp_path / "b.txt").write_bytes(b"be\0an")
+    assert texts([tmp_path / "a.jsonl", tmp_path / "b.txt"]) == ["a� bc", "bean"]
+
+
+@pytest.mark.parametrize("line", ["{bad", "[1]", '"text"', '{"text": ' + "[" * 100_000])
+def test_a_bad_json_line_is_told_by_number(tmp_path, line):
+    (tmp_path / "a.jsonl").write_text('{"text": "fine"}\n' + line + "\n")
+    with pytest.raises(UserError, match=r"a\.jsonl, line 2, "):
+        texts(tmp_path / "a.jsonl")
+
+
+def test_tables_are_read_by_their_header(tmp_path):
+    (tmp_path / "a.csv").write_text('text,label\n"bean, ""red""",food\n"two\nlines",x\n')
+    (tmp_path / "b.tsv").write_text('text\tlabel\n5" pipe\tobject\n')
+    assert list(Files(path=[tmp_path / "a.csv", tmp_path / "b.tsv"]).rows()) == [
+        {"text": 'bean, "red"', "label": "food"},
+        {"text": "two\nlines", "label": "x"},
+        {"text": '5" pipe', "label": "object"},
+    ]
+
+
+@pytest.mark.parametrize("content", ["text,label\nbean\n", "text\nbean,food\n", 'text\n"never closed\n'])
+def test_a_table_that_does_not_fit_its_header_is_told(tmp_path, content):
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(UserError, match=r"a\.csv, line 2"):
+        texts(tmp_path / "a.csv")
+
+
+def test_parquet_is_read_and_damage_is_told(tmp_path):
+    pq.write_table(pa.table({"body": ["豆", "pod"], "n": [1, 2]}), tmp_path / "a.parquet")
+    assert texts(tmp_path / "a.parquet", text_column="body") == ["豆", "pod"]
+    (tmp_path / "b.parquet").write_bytes(b"PAR1 not really PAR1")
+    with pytest.raises(UserError, match=r"b\.parquet cannot be read as Parquet"):
+        texts(tmp_path / "b.parquet")
+
+
+def test_a_missing_text_column_is_told_with_those_there_are(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"body": "bean"}\n')
+    with pytest.raises(UserError, match=r"no column 'content' \(it has 'body'\)"):
+        texts(tmp_path / "a.jsonl", text_column="content")
+
+
+def test_folders_patterns_and_lists_come_sorted_and_once(tmp_path):
+    for name in ("b.txt", "a.txt", "deep/c.txt", ".hidden.txt", "LICENSE", "photo.png"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(name)
+    everything = ["a.txt", "b.txt", "deep/c.txt"]
+    assert texts(tmp_path) == everything
+    assert texts(f"{tmp_path}/**/*.txt") == everything
+    assert texts([tmp_path / "b.txt", tmp_path]) == ["b.txt", "a.txt", "deep/c.txt"]
+
+
+def test_a_file_name_may_look_like_a_pattern(tmp_path):
+    (tmp_path / "a[1].txt").write_text("bean")
+    assert texts(tmp_path / "a[1].txt") == ["bean"]
+
+
+def test_what_is_not_there_is_told(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.doc").write_text("bean")
+    for path, words in (("none.txt", "no file or folder"), ("*.txt", "No file matches"), ("empty", "holds no file")):
+        with pytest.raises(UserError, match=words):
+            texts(tmp_path / path)
+    with pytest.raises(UserError, match=r"a\.doc ends in no suffix we know"):
+        texts(tmp_path / "a.doc")
+
+
+def test_bytes_told_add_up_to_the_size(tmp_path):
+    (tmp_path / "a.txt").write_text("bean\n\n" * 5000)
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(b"pod\n\n" * 100))
+    reader, told = Files(path=tmp_path), []
+    assert sum(1 for _ in reader.rows(told.append)) == 5100
+    assert sum(told) == reader.num_bytes()
+    assert min(told) >= 0
+
+
+def test_the_fingerprint_is_the_content(tmp_path):
+    (tmp_path / "a.txt").write_text("bean")
+    before = Files(path=tmp_path).fingerprint()
+    assert before == Files(path=tmp_path / "a.txt", errors="replace").fingerprint()
+    (tmp_path / "a.txt").write_text("pod")
+    assert before != Files(path=tmp_path).fingerprint()
+
+
+def test_thousands_of_files_share_one_fingerprint(tmp_path):
+    for number in range(300):
+        (tmp_path / f"{number}.txt").write_text(str(number))
+    assert len(Files(path=tmp_path).fingerprint()) == 1
