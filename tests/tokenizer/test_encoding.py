@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -105,6 +106,17 @@ def test_memory_of_words_is_emptied_and_ids_stay(spaced, monkeypatch):
     monkeypatch.setattr("mamebert.tokenizer.words.MAX_WORDS", 0)
 
     assert spaced.ours.encode(text).ids.tolist() == before
+
+
+def test_threads_share_a_tokenizer(trained):
+    batches = [[f"bean{number} the{other}garden 豆{number}庭" for number in range(40)] for other in range(40)]
+    fresh = Tokenizer.open(trained.folder)
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(fresh.encode_many, batches))
+
+    for batch, encoded in zip(batches, together, strict=True):
+        alone = trained.ours.encode_many(batch)
+        assert [each.ids.tolist() for each in encoded] == [each.ids.tolist() for each in alone]
 
 
 def test_tokens_and_special_ids(trained):

@@ -57,6 +57,7 @@ def _save(
         for name in TOKENIZER_FILES:
             if (tokenizer_folder / name).is_file():
                 shutil.copyfile(tokenizer_folder / name, working / name)
+        _limit_length(working / "tokenizer_config.json", network.bert.config.max_position_embeddings)
         # named_parameters lists a tied matrix once, as transformers stores it.
         named = {**dict(network.named_parameters()), **extra}
         tensors = {name: p.detach().cpu().clone() for name, p in named.items()}
@@ -64,3 +65,10 @@ def _save(
         write_text(working / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(working, folder)
+
+
+def _limit_length(path: Path, longest: int) -> None:
+    """Let plain `transformers` cut texts to what the encoder reads; it would run past the last position otherwise."""
+    if path.is_file():
+        config = json.loads(path.read_text(encoding="utf-8"))
+        write_text(path, json.dumps({**config, "model_max_length": longest}, ensure_ascii=False, indent=2) + "\n")

@@ -25,7 +25,13 @@ NOT_DOCUMENTED = {
 MAX_SOURCE_BYTES = 5_000_000
 # A line this long was probably broken by its writer's editor and not by its meaning.
 WRAPPED = 48
-STANDS_ALONE = re.compile(r"\s*(?:>>>|\.\.\.(?:\s|$)|[-*+•|=:@]|\.\. |\d+[.)]\s|\w+ : |\w+ \([^)]*\): )")
+# Examples, lists, tables, directives, and the lines that name a parameter.
+STANDS_ALONE = re.compile(
+    r"""\s*(?: >>> | \.\.\.(?:\s|$) | [-*+•|=:@$] | [#] | \.\.[ ] | \d+[.)]\s
+          | \w+[ ]:[ ] | [\w*`]+:(?:\s|$) | [\w*`]+[ ]\([^)]*\):[ ] )""",
+    re.VERBOSE,
+)
+CODE = (">>>", "... ", "#", "$", "@")
 RULE = re.compile(r"[\W_]+")
 
 
@@ -59,20 +65,23 @@ def read_docstrings(files: list[tuple[str, Path]]) -> Found:
 def reflow(docstring: str) -> str:
     """Return a docstring as paragraphs: lines broken by an editor are joined, drawn rules left out."""
     lines: list[str] = []
-    wrapped, indent_before = False, -1
+    wrapped, item, indent_before = False, False, -1
     for line in cleandoc(docstring).split("\n"):
         stripped = line.strip()
-        indent = len(line) - len(line.lstrip())
         if not stripped or RULE.fullmatch(stripped):
             wrapped = False
             continue
+        indent = len(line) - len(line.lstrip())
         alone = STANDS_ALONE.match(line) is not None
-        if wrapped and not alone and indent == indent_before:
+        # The text of a list's item or of a parameter goes on at a deeper indent.
+        if wrapped and not alone and (indent == indent_before or (item and indent > indent_before)):
             lines[-1] += " " + stripped
+            item = False
         else:
             lines.append(stripped)
-        code = stripped.startswith((">>>", "... "))
-        wrapped, indent_before = len(stripped) >= WRAPPED and not code, indent
+            item = alone and not stripped.endswith(":")
+        wrapped = len(stripped) >= WRAPPED and not stripped.startswith(CODE)
+        indent_before = indent
     return "\n".join(lines)
 
 

@@ -54,10 +54,12 @@ BEFORE_NUMBERS = {
 # An ordinal is a number with a stop: "am 3. Oktober".
 ORDINALS = {"de", "et", "fi", "da", "nb", "nn", "no", "is", "cs", "sk", "sl", "hr", "hu", "lv", "pl", "tr"}
 # Words that begin English sentences and hardly ever follow a shortened name within one: "in the U.S. The ..."
-STARTERS = """The In He She It They This That These Those A An However But And After Although As At By During For From
-    His Her Its Their If On One Some Many Most Since There Then Though Through To Under Until Upon We When While With You I
-    According Also Another Because Before Both Despite Each Later No Not Other So Such Thus What Where Which Who Why
-    Two Three"""
+STARTERS = """
+    The In He She It They This That These Those A An However But And After Although As At By During For From His
+    Her Its Their If On One Some Many Most Since There Then Though Through To Under Until Upon We When While
+    With You I According Also Another Because Before Both Despite Each Later No Not Other So Such Thus What
+    Where Which Who Why Two Three
+"""
 SENTENCE_STARTERS = frozenset(STARTERS.split())
 NOT_ENDS = {language: frozenset(words.split()) for language, words in ALWAYS.items()}
 

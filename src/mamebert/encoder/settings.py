@@ -21,8 +21,8 @@ class EncoderConfig(Config):
     """Attention heads per layer; 0 means one for every 64 of hidden_size."""
     intermediate_size: int = Field(default=0, ge=0)
     """Width inside the feed-forward block; 0 means four times hidden_size."""
-    max_position_embeddings: int = Field(default=512, ge=8)
-    """Longest sequence, in tokens, special tokens included."""
+    max_position_embeddings: int = Field(default=128, ge=8)
+    """Longest sequence, in tokens, special tokens included. Positions that pretraining never reaches stay untrained."""
     type_vocab_size: int = Field(default=2, ge=1)
     """Segments a token can belong to: two for sentence pairs."""
     hidden_dropout_prob: float = Field(default=0.1, ge=0, lt=1)

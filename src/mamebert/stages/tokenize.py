@@ -14,12 +14,14 @@ from pydantic import Field
 
 from mamebert.config import RunPath
 from mamebert.corpus.documents import document_shards, read_shard
+from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest, write_token_shard
 from mamebert.errors import UserError
+from mamebert.progress import progress
 from mamebert.runs import Run, StageConfig, disk_errors, need_space
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Pieces
-from mamebert.tokenizer.sampling import ShardSize, map_shards, measure_shards
+from mamebert.tokenizer.sampling import ShardSize, measure_shards
 
 PARTS: tuple[Part, ...] = ("train", "heldout")
 TOKENIZER_FILES = (
@@ -59,7 +61,7 @@ def tokenize(config: TokenizeConfig) -> Run:
         return run
     source, shards = _tokenizer_folder(config.tokenizer), document_shards(config.corpus)
     tokenizer = Tokenizer.open(source)
-    sizes = measure_shards(shards, config.processes)
+    sizes = measure_shards(shards)
     tokens_per_character = _tokens_per_character(tokenizer, shards)
     need_space(run.folder, _num_bytes(sizes, tokens_per_character, tokenizer.vocab_size), "Token shards")
     _copy_tokenizer(source, run.folder / "tokenizer")
@@ -68,7 +70,8 @@ def tokenize(config: TokenizeConfig) -> Run:
     jobs = [_Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]
     left = [job for job in jobs if not all(shard_path(run.folder, part, job.number).is_file() for part in PARTS)]
     begun = monotonic()
-    for done in map_shards(bind(_encode_shard, run.folder), left, config.processes, "tokenizing"):
+    work = ordered_map(bind(_encode_shard, run.folder), left, config.processes)
+    for done in progress(work, "tokenizing", "shards", len(left)):
         run.record(**done)
     run.results["seconds_encoding"] = round(monotonic() - begun, 3)
 

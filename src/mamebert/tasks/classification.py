@@ -35,7 +35,7 @@ class DocumentBatch:
 class Classification(Task):
     """One label for each text."""
 
-    max_length: int = Field(default=256, ge=8)
+    max_length: int = Field(default=128, ge=8)
     """Longest sequence in tokens, special tokens included."""
     long_documents: Literal["cut", "chunks"] = "cut"
     """cut reads the beginning; chunks reads up to max_chunks sequences and takes the mean of their logits."""

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -37,7 +38,7 @@ class Tokenizer:
     def __init__(self, tokens: list[str], config: dict[str, Any], encoder: Encoder, decode: Decode) -> None:
         self.tokens = tokens
         self.vocab_size = len(tokens)
-        self._encoder, self._decode = encoder, decode
+        self._encoder, self._decode, self._lock = encoder, decode, Lock()
         ids = {token: number for number, token in enumerate(tokens)}
         names = ("pad", "unk", "cls", "sep", "mask")
         self.special_ids = [_special_id(name, config, ids) for name in names]
@@ -98,7 +99,8 @@ class Tokenizer:
         With `special="token"` the ids are those of `transformers`, which takes "[MASK]" in a text for the token.
         With "text", right for text that nobody has looked at, it is six characters like any others.
         """
-        pieces = self._encoder.encode_many(texts, special)
+        with self._lock:  # neither MeCab nor the memory of words can be used by two threads at once
+            pieces = self._encoder.encode_many(texts, special)
         if special == "token" or isinstance(self._encoder, WordEncoder):
             return pieces
         # A foreign model may hold "<mask>" among its ordinary pieces and find it in the text by itself.

@@ -4,29 +4,25 @@ Every choice derives from the seed and the number of the document shard, so that
 nor their order matters.
 """
 
-import os
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial as bind
 from math import ceil
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import Thread
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from mamebert.corpus.documents import read_shard
+from mamebert.corpus.parallel import ordered_map
 from mamebert.errors import UserError
 from mamebert.progress import progress
 from mamebert.tokenizer.japanese import MecabWords
 
 Words = Literal["whitespace", "mecab"]
-T = TypeVar("T")
-R = TypeVar("R")
 
 NUM_HELD = 2_000
 
@@ -54,7 +50,7 @@ class Sample:
     @classmethod
     def draw(cls, shards: list[Path], characters: int, seed: int, processes: int) -> Self:
         """Sample sentences so that about `characters` are learnt from, or all where there are fewer."""
-        sizes = measure_shards(shards, processes)
+        sizes = measure_shards(shards)
         total = sum(size.characters for size in sizes)
         if not total:
             raise UserError("The corpus holds no text. Check what `mamebert clean` dropped, and why, in its run.json.")
@@ -72,55 +68,25 @@ class Sample:
         """
         counts: Counter[str] = Counter()
         jobs = list(enumerate(self.shards))
-        for each in map_shards(bind(_count, self, words), jobs, self.processes, "counting words"):
+        work = bind(_count, self, words)
+        for each in progress(ordered_map(work, jobs, self.processes), "counting words", "shards", len(jobs)):
             counts.update(each)
         return counts
 
 
-def measure_shards(shards: list[Path], processes: int) -> list[ShardSize]:
-    """Return the size of each document shard."""
-    return list(map_shards(_measure, shards, processes, "measuring the corpus"))
-
-
-def map_shards(work: Callable[[T], R], jobs: list[T], processes: int, title: str) -> Iterator[R]:
-    """Yield the result of `work` for each job in order, done by several processes (0: one for each core)."""
-    processes = min(processes or num_cores(), len(jobs))
-    if processes <= 1:
-        yield from progress(map(work, jobs), title, "shards", len(jobs))
-        return
-    with ProcessPoolExecutor(processes, get_context("spawn"), _end_with_parent) as pool:
-        try:
-            yield from progress(pool.map(work, jobs), title, "shards", len(jobs))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _end_with_parent() -> None:
-    """Let this worker process end at once and silently on Ctrl-C, and when the process that started it is killed."""
-    # Otherwise it would work on, or wait for ever, and could write a shard while a resumed run writes it too.
-    signal.signal(signal.SIGINT, lambda *_: os._exit(1))
-
-    def watch() -> None:
-        parent = parent_process()
-        if parent:
-            parent.join()
-            os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
-
-
-def num_cores() -> int:
-    """Return the number of cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def measure_shards(shards: list[Path]) -> list[ShardSize]:
+    """Return the size of each document shard (a second for a gigabyte of text or so)."""
+    return [_measure(shard) for shard in progress(shards, "measuring the corpus", "shards")]
 
 
 def _measure(shard: Path) -> ShardSize:
     documents = sentences = characters = 0
-    for document in read_shard(shard):
-        documents += 1
-        sentences += len(document)
-        characters += sum(map(len, document))
+    with pq.ParquetFile(shard) as file:
+        for batch in file.iter_batches():
+            texts = batch.column("sentences").flatten()
+            documents += batch.num_rows
+            sentences += len(texts)
+            characters += pc.sum(pc.utf8_length(texts)).as_py() or 0
     return ShardSize(documents, sentences, characters)
 
 

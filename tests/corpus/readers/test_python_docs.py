@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from mamebert.corpus import installed
+from mamebert.corpus.docstrings import reflow
 from mamebert.corpus.readers.python_docs import PythonDocs
 from mamebert.errors import UserError
 
@@ -79,6 +80,28 @@ def test_wrapped_lines_are_joined_and_examples_are_not(site):
         "It is grown in a garden and it is eaten in a kitchen, sometimes even raw.",
         ">>> import bean_soup as bs",
         ">>> bean_soup.Bean()",
+    ]
+
+
+def test_parameters_keep_their_wrapped_text_and_their_own_lines():
+    docstring = """Cook beans.
+
+    Args:
+        water (int): How much of it, in litres; it has to cover
+            all of the beans.
+        salt: A pinch.
+
+    Returns
+    -------
+    dish
+    """
+    assert reflow(docstring).split("\n") == [
+        "Cook beans.",
+        "Args:",
+        "water (int): How much of it, in litres; it has to cover all of the beans.",
+        "salt: A pinch.",
+        "Returns",
+        "dish",
     ]
 
 

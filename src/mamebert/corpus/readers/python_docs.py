@@ -20,7 +20,7 @@ from mamebert.progress import Meter
 from mamebert.runs import Source
 
 # Part of the cache's file names: raise it when the same sources would give other rows.
-RULES = "1"
+RULES = "3"
 FILES_PER_TASK = 60
 COLUMNS = ("object", "text", "masked_text")
 

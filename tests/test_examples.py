@@ -1,0 +1,49 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def run(name, *words):
+    command = [sys.executable, str(EXAMPLES / name), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def classifier(world, encoders):
+    from mamebert.config import build
+    from mamebert.stages.finetune import FinetuneConfig, finetune
+
+    settings = {
+        "model": encoders("W"),
+        "source": str(world / "rows.jsonl"),
+        "training": {"epochs": 2, "batch_tokens": 512, "precision": "float32"},
+        "task": {"max_length": 32},
+        "seeds": [1],
+        "output": world / "examples-classifier",
+    }
+    return finetune(build(FinetuneConfig, settings)).folder
+
+
+def test_fill_mask(encoders):
+    assert len(eval(run("01_fill_mask.py", encoders("W")))) == 5
+
+
+def test_predict_and_plain_transformers_agree(classifier):
+    first = eval(run("02_predict.py", classifier))[0]
+    assert first["label"] in {"garden", "harbour", "kitchen"}
+    assert run("03_plain_transformers.py", classifier / "models" / "model").strip() == first["label"]
+
+
+def test_stages_from_python(world, tmp_path):
+    assert "encoder" in run("04_stages_from_python.py", world / "text.txt", tmp_path)
+
+
+def test_examples_are_short():
+    assert all(len(path.read_text().splitlines()) < 60 for path in EXAMPLES.glob("*.py"))
