@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP = .venv/bin/pip --disable-pip-version-check
 RUN = HF_HUB_OFFLINE=1 .venv/bin/
 
-.PHONY: demo test check slow clean
+.PHONY: demo test check style slow clean
 
 demo: .venv/core
 	$(RUN)mamebert run recipes/demo.toml
@@ -14,12 +14,13 @@ test: .venv/dev
 slow: .venv/dev
 	$(RUN)pytest -m "not gpu"
 
-check: .venv/dev
+check: style test
+
+style: .venv/dev
 	$(RUN)ruff format --check .
 	$(RUN)ruff check .
 	$(RUN)lint-imports
 	$(RUN)mypy
-	$(RUN)pytest -m "not slow and not gpu"
 
 .venv/core: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

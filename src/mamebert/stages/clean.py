@@ -1,4 +1,4 @@
-"""Raw text -> clean, sentence-split documents without duplicates."""
+"""`mamebert clean`: raw text in, clean and sentence-split documents without duplicates out."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""`mamebert report`: the numbers of earlier runs -> one page that a person reads."""
+"""`mamebert report`: the numbers of earlier runs in, one page that a person reads out."""
 
 from typing import ClassVar
 

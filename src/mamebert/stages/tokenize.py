@@ -1,4 +1,4 @@
-"""Documents + tokenizer -> token shards."""
+"""`mamebert tokenize`: documents and a tokenizer in, memory-mapped token shards out."""
 
 import shutil
 from dataclasses import dataclass

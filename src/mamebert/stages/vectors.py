@@ -1,4 +1,4 @@
-"""`mamebert vectors`: token shards -> one word vector for every vocabulary id."""
+"""`mamebert vectors`: token shards in, one word vector for every vocabulary id out."""
 
 from time import perf_counter
 from typing import Any, ClassVar

@@ -1,4 +1,4 @@
-"""Documents -> tokenizer."""
+"""`mamebert vocab`: documents in, a tokenizer that `transformers` opens out."""
 
 from typing import ClassVar
 
