@@ -1,6 +1,7 @@
 """Settings: a TOML file, `key=value` pairs and a Python call build one dictionary, checked once."""
 
 import json
+import os
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
@@ -130,7 +131,7 @@ def read_settings(words: Iterable[str]) -> dict[str, Any]:
     """Merge settings files (TOML, or the run.json of an earlier run) and `key=value` pairs; later wins."""
     merged: dict[str, Any] = {}
     for word in words:
-        if "=" in word and not Path(word).is_file():
+        if "=" in word and not os.path.isfile(word):  # Path.is_file fails at values too long for a name
             merge(merged, parse_pair(word))
         else:
             merge(merged, read_file(Path(word)))
@@ -257,10 +258,14 @@ def _sentence(kind: type[Config], detail: ErrorDetails, settings: Mapping[str, A
 def _names_beside(kind: type[Config], place: list[str], settings: Any) -> list[str]:
     current: type[Config] | None = kind
     for part in place[:-1]:
-        field = current.model_fields.get(part) if current else None
-        current = _config_in(field.annotation) if field else None
-        settings = settings.get(part) if isinstance(settings, Mapping) else None
+        if part.isdigit():  # an item of a list; a single one may stand without its list
+            settings = settings[int(part)] if isinstance(settings, list | tuple) else settings
+        else:
+            field = current.model_fields.get(part) if current else None
+            current = _config_in(field.annotation) if field else None
+            default = field.get_default(call_default_factory=True) if field else None
+            settings = settings.get(part) if isinstance(settings, Mapping) else None
         if current and issubclass(current, Choice) and isinstance(settings, Mapping):
-            current = current.find(settings["kind"])
+            current = current.find(settings.get("kind") or default.kind)
     parent = ".".join(place[:-1])
     return [f"{parent}.{name}" if parent else name for name in (current.model_fields if current else ())]

@@ -61,6 +61,8 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
     variant = changes.pop("variant", None)
     chosen = _variant(recipe, variant)
     tables = {name: table for name, table in recipe.items() if name not in RESERVED}
+    if not tables:
+        raise UserError(f"{files[0]} has no stages. Write a table for each, such as [clean].")
     for name in (*chosen, *changes):
         if name not in tables and name not in RESERVED:
             raise unknown("stage in this recipe", name, tables)
@@ -77,7 +79,7 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
         folders = {n: Path(s.settings["output"]) for n, s in stages.items()}
         settings = _resolve(own, name, folders, needs)
         command = settings.pop("command", name)
-        if name in chosen or table.get("like") in chosen or touched & set(needs):
+        if chosen.keys() & set(_lineage(name, tables)) or touched & set(needs):
             touched.add(name)
         place = output / str(variant) / name if name in touched else output / name
         stages[name] = PlannedStage(name, command, {"seed": seed, "output": str(place), **settings}, needs)
@@ -91,6 +93,12 @@ def _variant(recipe: dict[str, Any], name: str | None) -> dict[str, Any]:
     if name is not None and name not in variants:
         raise unknown("variant in this recipe", name, variants or ["(it has none)"])
     return dict(variants[name]) if name is not None else {}
+
+
+def _lineage(name: str, tables: dict[str, Any]) -> list[str]:
+    """Return a stage and those it is `like`, one after the other."""
+    like = tables[name].get("like")
+    return [name, *(_lineage(like, tables) if like else [])]
 
 
 def _with_likes(name: str, tables: dict[str, Any], chosen: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

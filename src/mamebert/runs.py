@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -268,14 +269,21 @@ def disk_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or a forbidden folder into a UserError; what was written stays."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except Exception as error:
+        number = _error_number(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             raise UserError(
                 f"The disk is full, writing {path}. Free some space and start the same command again: it goes on."
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if number in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise UserError(f"{path} cannot be written (no permission). Choose another output folder.") from error
         raise
+
+
+def _error_number(error: Exception) -> int | None:
+    # Libraries in Rust (safetensors, tokenizers) have errors of their own, with the number in the text.
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return error.errno if isinstance(error, OSError) else int(told[1]) if told else None
 
 
 def need_space(folder: Path, num_bytes: int, what: str) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from mamebert.config import build
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 
@@ -39,4 +40,12 @@ def encoder_config(config: dict[str, Any], where: str) -> EncoderConfig:
             f"{where} uses {config['position_embedding_type']!r} positions, and only absolute ones are known. "
             "Give another model."
         )
-    return EncoderConfig(**{name: config[name] for name in EncoderConfig.model_fields if config.get(name) is not None})
+    if config.get("is_decoder"):
+        raise UserError(f"{where} holds a decoder, which reads to the left only. Give a BERT encoder.")
+    if "vocab_size" not in config:
+        raise UserError(f"{where} has no vocab_size in its config.json. Get the folder anew.")
+    known = {name: config[name] for name in EncoderConfig.model_fields if config.get(name) is not None}
+    try:
+        return build(EncoderConfig, known)
+    except UserError as error:
+        raise UserError(f"{where} has a config.json that cannot be: {error}") from error

@@ -5,6 +5,7 @@ from typing import Literal, Self
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from mamebert.config import Config, RunPath
 from mamebert.encoder.model import PretrainingNetwork
@@ -28,9 +29,10 @@ class TokenEmbeddings(Config):
 
     @model_validator(mode="after")
     def _freezing_needs_a_table(self) -> Self:
-        if self.vectors is None and (self.special_trainable or self.unfreeze_after_epochs):
+        if not self.freezes and (self.special_trainable or self.unfreeze_after_epochs):
             raise ValueError(
-                "special_trainable and unfreeze_after_epochs belong to a frozen table. Give embeddings.vectors."
+                "special_trainable and unfreeze_after_epochs belong to a frozen table. "
+                "Give embeddings.vectors, and leave embeddings.frozen=true."
             )
         return self
 
@@ -47,20 +49,20 @@ def put_in(network: PretrainingNetwork, table: Tensor) -> None:
         network.cls.predictions.output_matrix.copy_(table)
 
 
-def freeze(network: PretrainingNetwork, settings: TokenEmbeddings, learnt: Tensor) -> None:
+def freeze(network: PretrainingNetwork, settings: TokenEmbeddings, learnt: Tensor) -> RemovableHandle | None:
     """Stop the table from learning: no gradient is computed for it and no optimizer state kept.
 
     With `special_trainable` the rows that no vector was learnt for (`learnt` is False, bool [vocabulary])
     go on learning; a gradient is then computed for the whole table and erased everywhere else, so this
-    costs what freezing saves.
+    costs what freezing saves. The hook that erases comes back: the whole table learns once it is removed.
     """
     table = words(network)
     if not settings.special_trainable:
         table.requires_grad_(False)
-        return
+        return None
     rows = ~learnt
     rows[network.bert.embeddings.word_embeddings.padding_idx] = False
-    table.register_hook(lambda gradient: gradient * rows[:, None].to(gradient))
+    return table.register_hook(lambda gradient: gradient * rows[:, None].to(gradient))
 
 
 def words(network: PretrainingNetwork) -> nn.Parameter:

@@ -39,7 +39,11 @@ class EncoderConfig(Config):
     @model_validator(mode="before")
     @classmethod
     def _fill_in_what_follows_from_the_width(cls, values: object) -> object:
-        if isinstance(values, dict) and isinstance(width := values.get("hidden_size", 256), int):
+        if isinstance(values, dict):
+            try:
+                width = int(values.get("hidden_size", 256))
+            except (TypeError, ValueError, OverflowError):
+                return values  # the field itself tells what is wrong with it
             values = dict(values)
             if not values.get("num_attention_heads"):
                 values["num_attention_heads"] = max(1, width // HEAD_WIDTH)

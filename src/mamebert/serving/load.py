@@ -38,9 +38,11 @@ class Classify:
         room = {"max_length": config["max_position_embeddings"]}
         self.task = Classification.model_validate(about.get("task", {"kind": "classification", **room}))
         self.columns: list[str] = about.get("columns", ["text"])
-        self.labels = [config["id2label"][str(i)] for i in range(len(config["id2label"]))]
         self.tokenizer = Tokenizer.open(folder)
         self.network = load_classification(folder).to(pick_device(device)).eval()
+        # transformers leaves the names out where they are its own, LABEL_0 and so on.
+        names = config.get("id2label", {})
+        self.labels = [names.get(str(i), f"LABEL_{i}") for i in range(self.network.classifier.out_features)]
 
     @torch.no_grad()
     def __call__(self, texts: Sequence[str] | str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from mamebert.corpus.opening import content_suffix, open_text
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError, unknown
 
@@ -14,15 +15,13 @@ def texts_of(path: Path | None, columns: Sequence[str]) -> Iterator[list[str]]:
     """Yield lists of texts: the lines of a .txt file, else the columns joined as they were in training."""
     if path is None:
         raise UserError("There is nothing to predict. Give texts, or a file with --file.")
-    texts = _lines(path) if path.suffix == ".txt" else _rows(path, columns)
+    texts = _lines(path) if content_suffix(path) == ".txt" else _rows(path, columns)
     while batch := list(islice(texts, AT_A_TIME)):
         yield batch
 
 
 def _lines(path: Path) -> Iterator[str]:
-    if not path.is_file():
-        raise UserError(f"There is no file {path}. Check the path.")
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with open_text(path, "utf-8", "strict") as (file, _):
         yield from (line.rstrip("\n") for line in file)
 
 

@@ -61,8 +61,10 @@ class Finetuning:
     def __init__(self, config: "FinetuneConfig", run: Run) -> None:
         self.config, self.run, self.training = config, run, config.training
         self.task = cast(Classification, config.task)
-        self.rows = read_labelled(config.source, config.columns, config.label_column)
         split = config.split
+        self.rows = read_labelled(config.source, config.columns, config.label_column).sample(
+            config.max_rows, split.seed
+        )
         self.split = stratified_split(
             self.rows.labels, (split.train, split.valid, 1 - split.train - split.valid), split.seed
         )

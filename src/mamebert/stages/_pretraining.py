@@ -50,8 +50,9 @@ class Pretraining:
         exact = [table] if config.embeddings.special_trainable else []
         thawing = [table] if config.embeddings.unfreeze_after_epochs else []
         self.optimizer = make_optimizer(self.network, self.training, keep_exact=exact, later=thawing)
-        self.count = Count()
+        self.count, self.clock = Count(), Clock()
         self.epoch = lru_cache(maxsize=2)(self._epoch)
+        self._filled_masks()  # a text that cannot be filled is told now, not when the training is over
 
     @property
     def name(self) -> str:
@@ -99,20 +100,20 @@ class Pretraining:
             )  # fmt: skip
             for step in taken:
                 yield step, self._batch
-                if step.number == self.total_steps or self.count.batch == len(plan):
+                if self._epoch_is_over:
                     break
             self._end_epoch(len(plan))
 
     def learn(self) -> None:
         """Take all steps: count, record, evaluate, snapshot, and stop when asked to."""
         assert self.run
-        clock, last_snapshot = Clock(), monotonic()
+        last_snapshot = monotonic()
         with (
             Meter(f"pretrain {self.name}", self.total_steps, "steps", done=self.count.step) as meter,
             stop_between_steps() as stopping,
         ):
             for step, batch in self.steps():
-                self.count.add(step, len(batch.packed.ids), *clock.lap())
+                self.count.add(step, len(batch.packed.ids), *self.clock.lap())
                 rate = f"loss {step.loss:.3f}  {self.count.tokens / max(self.count.seconds, 1e-9):,.0f} tokens/s"
                 meter.advance(1, rate)
                 if step.number % self.config.record_every == 0:
@@ -121,18 +122,22 @@ class Pretraining:
                     self.run.record(**self.count.place(), **self.measure())
                 if step.number in self._kept_steps:
                     self._keep(step.number)
-                if stopping.asked or monotonic() - last_snapshot >= self.config.snapshot_seconds:
+                due = stopping.asked or monotonic() - last_snapshot >= self.config.snapshot_seconds
+                if due and not self._epoch_is_over:  # the end of an epoch takes its own, with the epoch's numbers
                     self.snapshot()
                     last_snapshot = monotonic()
-                if stopping.asked:
-                    say("Stopped. Start the same command again and it goes on from here.")
-                    raise KeyboardInterrupt
-                clock.restart()
+                    if stopping.asked:
+                        break
+                self.clock.restart()
+            if stopping.asked:
+                say("Stopped. Start the same command again and it goes on from here.")
+                raise KeyboardInterrupt
 
     def snapshot(self) -> None:
         """Write everything that going on needs."""
         assert self.run
         save_snapshot(self.run.folder / "snapshots", self.count.step, self.network, self.optimizer, self.count.saved())
+        self.run.keep_time()
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
@@ -193,6 +198,10 @@ class Pretraining:
         names = self.tokenizer
         return {"pad": names.pad_id, "cls": names.cls_id, "sep": names.sep_id, "mask": names.mask_id}
 
+    @property
+    def _epoch_is_over(self) -> bool:
+        return self.count.step == self.total_steps or self.count.batch == len(self.epoch(self.count.epoch))
+
     def _remembered(self, batches: Iterator[PretrainingBatch]) -> Iterator[PretrainingBatch]:
         for batch in batches:
             self._batch = batch.to(self.device)
@@ -202,16 +211,16 @@ class Pretraining:
         return self.config.objective.loss(self.network, batch)
 
     def _end_epoch(self, num_batches: int) -> None:
-        found = self.measure()
         if self.run:
+            found = self.measure()
             self.run.record(**self.count.place(), **found)
             self.count.close_epoch(num_batches, found)
             self.snapshot()
-            self.run.keep_time()
+            self.clock.restart()
 
     def _place_vectors(self, network: PretrainingNetwork) -> None:
         settings = self.config.embeddings
-        self._table = None
+        self._table, self._hook = None, None
         if settings.vectors is None:
             return
         vectors = VectorTable.open(settings.vectors)
@@ -220,13 +229,15 @@ class Pretraining:
         table = torch.from_numpy(vectors.scaled(settings.scale))
         put_in(network, table)
         if settings.frozen:
-            freeze(network, settings, torch.from_numpy(vectors.learnt))
+            self._hook = freeze(network, settings, torch.from_numpy(vectors.learnt))
             self._table = table
 
     def _thaw_when_due(self) -> None:
         after = self.config.embeddings.unfreeze_after_epochs
         if after and self.count.epoch >= after:
             words(self.network).requires_grad_(True)
+            if self._hook:
+                self._hook.remove()
 
     def _table_is_unchanged(self) -> bool | None:
         settings = self.config.embeddings

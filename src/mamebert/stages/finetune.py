@@ -40,6 +40,8 @@ class FinetuneConfig(StageConfig):
     """Text columns; several are joined by a line end."""
     label_column: str = "label"
     """The column with the label."""
+    max_rows: int = Field(default=0, ge=0)
+    """Take so many rows, drawn by the seed of the split; 0 takes all."""
     split: Split = Split()
     task: Task = Field(default_factory=Task.find("classification"))
     training: Training = Training(epochs=15, batch_tokens=4096, peak_lr=2e-4)

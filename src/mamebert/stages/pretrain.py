@@ -32,7 +32,7 @@ class PretrainConfig(StageConfig):
     snapshot_seconds: float = Field(default=60.0, ge=0)
     """Seconds between snapshots. A killed run goes on from the last one and ends with the same weights."""
     keep_models: int = Field(default=0, ge=0)
-    """Model folders kept on the way, evenly spaced (as many as epochs: one each), to see what a task gains from them."""
+    """Model folders kept on the way, evenly spaced (as many as epochs: one each), to see what a task gains."""
     probe_texts: list[str] = Field(default=[])
     """Sentences with [MASK] to be filled in at the end, for the report."""
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError, unknown
 
@@ -15,6 +17,13 @@ class Labelled:
     labels: list[str]
     num_empty: int
     """Rows left out because text or label was empty."""
+
+    def sample(self, num_rows: int, seed: int) -> "Labelled":
+        """Return `num_rows` rows drawn at random, in their old order; all of them where 0 or too many are asked for."""
+        if not 0 < num_rows < len(self.texts):
+            return self
+        drawn = np.sort(np.random.default_rng(seed).permutation(len(self.texts))[:num_rows]).tolist()
+        return Labelled([self.texts[i] for i in drawn], [self.labels[i] for i in drawn], self.num_empty)
 
 
 def read_labelled(source: Reader, columns: Sequence[str], label_column: str) -> Labelled:

@@ -58,21 +58,12 @@ class Classification(Task):
         self, documents: Sequence[Document], order: Sequence[int], batch_tokens: int
     ) -> Iterator[DocumentBatch]:
         """Yield the documents in `order`, packed up to `batch_tokens`; a larger document makes a batch alone."""
-        rows: list[int] = []
-        filled = 0
-        for row in order:
-            size = sum(map(len, documents[row]))
-            if rows and filled + size > batch_tokens:
-                yield _pack(documents, rows)
-                rows, filled = [], 0
-            rows.append(int(row))
-            filled += size
-        if rows:
-            yield _pack(documents, rows)
+        for rows in _filled([sum(map(len, documents[row])) for row in order], batch_tokens):
+            yield _pack(documents, [int(order[place]) for place in rows])
 
     def num_batches(self, documents: Sequence[Document], batch_tokens: int) -> int:
         """Return about how many batches an epoch has, whatever the order."""
-        return max(1, round(sum(len(s) for d in documents for s in d) / batch_tokens))
+        return sum(1 for _ in _filled([sum(map(len, document)) for document in documents], batch_tokens))
 
     def logits(self, network: ClassificationNetwork, batch: DocumentBatch) -> Tensor:
         """Return [documents, labels]: the mean over each document's sequences."""
@@ -102,6 +93,19 @@ def to_device(batch: DocumentBatch, network: ClassificationNetwork) -> DocumentB
     """Return the batch where the network is."""
     device = network.classifier.weight.device
     return DocumentBatch(batch.packed.to(device), batch.owners.to(device), batch.counts.to(device), batch.rows)
+
+
+def _filled(sizes: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+    rows: list[int] = []
+    filled = 0
+    for row, size in enumerate(sizes):
+        if rows and filled + size > batch_tokens:
+            yield rows
+            rows, filled = [], 0
+        rows.append(row)
+        filled += size
+    if rows:
+        yield rows
 
 
 def _pack(documents: Sequence[Document], rows: list[int]) -> DocumentBatch:

@@ -65,10 +65,12 @@ class PythonDocs(Reader):
         installed = installed_packages()
         if not self.packages:
             return installed
-        by_name = {package.name: [package] for package in installed}
+        by_name: dict[str, list[Package]] = {}
         for package in installed:
             for name, _ in package.distributions:
                 by_name.setdefault(plain(name), []).append(package)
+        # What is imported as `torch` is that package; the distribution of that name installs others beside it.
+        by_name |= {package.name: [package] for package in installed}
         chosen: dict[str, Package] = {}
         for name in self.packages:
             found = by_name.get(name) or by_name.get(plain(name))
