@@ -159,7 +159,8 @@ def test_a_record_without_machine_or_metrics_still_makes_a_page(runs):
 def test_markdown_shows_text_as_it_is():
     assert markdown_field("a|b *c* `d`\nheld_out _x_") == r"a\|b \*c\* \`d\` held_out \_x\_"
     assert markdown_line("## 見出し") == r"\## 見出し"
-    assert markdown_line("1. 一つ") == r"\1. 一つ"
+    assert markdown_line("1. 一つ") == r"1\. 一つ"
+    assert markdown_line("67.0 % of the rows") == "67.0 % of the rows"
 
 
 def test_a_recipe_is_shown_as_typed_even_with_fences_and_empty_lines(runs):

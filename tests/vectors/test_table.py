@@ -85,6 +85,8 @@ def test_scaling_changes_lengths_and_no_direction(vocabulary):
     assert not scaled[0].any()
     ratio = scaled[1:] / table.vectors[1:]
     np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-4)
+    lengths = np.linalg.norm(table.scaled("unit")[table.learnt], axis=1)
+    assert lengths.mean() == pytest.approx(1.0, rel=1e-5)
     np.testing.assert_array_equal(table.scaled("none"), table.vectors)
 
 

@@ -70,6 +70,12 @@ class Pretrained:
         return first_number(dig(self.results, "seconds_per_epoch"), mean(whole) if whole else None, *parts)
 
     @property
+    def processor_seconds_per_epoch(self) -> float | None:
+        """Return the processor seconds of an epoch on a CPU, which other work on the machine hardly changes."""
+        each = numbers(self.whole_epochs, "cpu_seconds") or numbers(self.epochs, "cpu_seconds")
+        return mean(each) if each and dig(self.results, "device") == "cpu" else None
+
+    @property
     def seconds_spread(self) -> float | None:
         """Return the standard deviation over whole epochs, where there are two or more."""
         whole = numbers(self.whole_epochs, "seconds")

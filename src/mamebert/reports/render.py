@@ -59,7 +59,8 @@ def markdown_field(text: str) -> str:
 
 def markdown_line(text: str) -> str:
     """Return a text that may also begin a line: no heading, list or quotation comes of it."""
-    return re.sub(r"^([#>+=-]|\d+(?=[.)]))", r"\\\1", markdown_field(text))
+    text = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", markdown_field(text))
+    return re.sub(r"^([#>+=-])", r"\\\1", text)
 
 
 def fence(text: str) -> str:

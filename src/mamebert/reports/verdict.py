@@ -75,7 +75,20 @@ def what_was_made(story: Story) -> list[str]:
 
 
 def time_sentence(n: Pretrained, w: Pretrained) -> str:
-    """Return what W saves per epoch, or that it cannot be told."""
+    """Return what W saves per epoch, by the clock and in processor time, or that it cannot be told."""
+    return " ".join(sentence for sentence in (_by_the_clock(n, w), _by_the_processor(n, w)) if sentence)
+
+
+def _by_the_processor(n: Pretrained, w: Pretrained) -> str:
+    by_n, by_w = n.processor_seconds_per_epoch, w.processor_seconds_per_epoch
+    if not by_n or not by_w:
+        return ""
+    change = 1 - by_w / by_n
+    size = f"{percent(abs(change))} {'less' if change > 0 else 'more'}"
+    return f"In processor time, which other work on the machine hardly changes, it takes {size}."
+
+
+def _by_the_clock(n: Pretrained, w: Pretrained) -> str:
     by_n, by_w = n.seconds_per_epoch or 0.0, w.seconds_per_epoch or 0.0
     change = 1 - by_w / by_n
     spread = hypot(n.seconds_spread or 0, w.seconds_spread or 0)

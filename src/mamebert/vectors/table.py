@@ -18,7 +18,7 @@ FILE = "vectors.safetensors"
 # The standard deviation with which BERT draws its embeddings (Devlin et al., 2019; `initializer_range`).
 INITIALIZER_RANGE = 0.02
 
-Scale = Literal["none", "init"]
+Scale = Literal["unit", "init", "none"]
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,14 @@ class VectorTable:
         }
 
     def scaled(self, mode: Scale) -> npt.NDArray[np.float32]:
-        """Return the vectors as they are ("none"), or as long as an encoder's own at the start ("init").
+        """Return the vectors as they are ("none"), or multiplied by one number, so that proportions stay as learnt.
 
-        "init" multiplies all by one number, so that the learnt rows have a mean norm of 0.02 * sqrt(width);
-        [PAD] stays zero, and angles and proportions stay as learnt.
+        The learnt rows then have a mean norm of 1 ("unit"), or of 0.02 * sqrt(width), as an encoder's own
+        embeddings have at the start ("init"). [PAD] stays zero.
         """
         if mode == "none":
             return self.vectors.copy()
-        wanted = INITIALIZER_RANGE * sqrt(self.vectors.shape[1])
+        wanted = 1.0 if mode == "unit" else INITIALIZER_RANGE * sqrt(self.vectors.shape[1])
         norm = float(np.linalg.norm(self.vectors[self.learnt], axis=1).mean())
         return (self.vectors * np.float32(wanted / norm)).astype(np.float32)
 
