@@ -2,8 +2,10 @@
 
 import os
 import random
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -16,25 +18,71 @@ WORLDS = {
     "harbour": ["boat", "rope", "tide", "sail", "anchor", "net", "gull", "pier"],
     "kitchen": ["pot", "flame", "salt", "bread", "spoon", "oven", "dough", "plate"],
 }
+ADJECTIVES, VERBS = ["old", "small", "wet", "bright"], ["holds", "meets", "leaves"]
 
 
 def invent_text(num_documents: int, seed: int = 0) -> list[tuple[str, str]]:
-    """Return (world, document) pairs: a document's nouns come from its world, so both words and labels can be learnt."""
+    """Return (world, document) pairs: the nouns come from the world, so both words and labels can be learnt."""
     rng = random.Random(seed)
     made = []
     for _ in range(num_documents):
         world = rng.choice(list(WORLDS))
         sentences = [
-            f"The {rng.choice(['old', 'small', 'wet', 'bright'])} {a} {rng.choice(['holds', 'meets', 'leaves'])} the {b}."
+            f"The {rng.choice(ADJECTIVES)} {a} {rng.choice(VERBS)} the {b}."
             for a, b in (rng.sample(WORLDS[world], 2) for _ in range(rng.randint(2, 8)))
         ]
         made.append((world, " ".join(sentences)))
     return made
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    torch.set_num_threads(1)
+torch.set_num_threads(1)  # these sizes gain nothing from a second one, and lose much where the machine is busy
+
+
+class Said(NamedTuple):
+    """What a command line ended with."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def mistake(self) -> str:
+        """The sentence on stderr, after making sure that it is one line and what a user's mistake must look like."""
+        lines = [line for line in self.err.splitlines() if line.startswith("mamebert: ")]
+        assert (self.code, len(lines)) == (2, 1), self
+        assert self.err.rstrip("\n").endswith(lines[0]), self.err
+        assert "Traceback" not in self.err + self.out
+        assert lines[0].count(". ") >= 1, f"only one sentence: {lines[0]}"
+        return lines[0]
+
+
+@pytest.fixture
+def mamebert(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Return a function that runs a command line in this process."""
+    from mamebert.cli import main
+
+    def run(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["mamebert", *map(str, words)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return Said(code, *capsys.readouterr())
+
+    return run
+
+
+def _believe(patch: pytest.MonkeyPatch) -> None:
+    for stage in ("_pretraining", "_finetuning"):
+        patch.setattr(f"mamebert.stages.{stage}.verify", lambda folders: {str(folder): 0.0 for folder in folders})
+
+
+@pytest.fixture
+def unproved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save models without the proof in a fresh process, which takes seconds: tests/checkpoints asks for that."""
+    _believe(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +141,35 @@ def encoders(world: Path, tiny: dict[str, object]) -> Callable[[str], Path]:
             "output": world / f"encoder-{name}",
             "embeddings": embeddings,
             "keep_models": 2,
+            "probe_texts": ["The old [MASK] holds the boat ."],
         }
-        return pretrain(build(PretrainConfig, settings)).folder
+        with pytest.MonkeyPatch.context() as patch:
+            _believe(patch)
+            return pretrain(build(PretrainConfig, settings)).folder
 
     return made
+
+
+@pytest.fixture(scope="session")
+def finetuning(world: Path, encoders: Callable[[str], Path]) -> dict[str, object]:
+    """Return fine-tuning settings, all but the output, that take about two seconds: N and W, three seeds each."""
+    return {
+        "models": {"N": encoders("N"), "W": encoders("W")},
+        "source": str(world / "rows.jsonl"),
+        "split": {"train": 0.4, "valid": 0.2},
+        "task": {"max_length": 32},
+        "training": {"epochs": 6, "batch_tokens": 64, "peak_lr": 3e-3, "precision": "float32"},
+        "patience": 2,
+        "baselines": "word",
+    }
+
+
+@pytest.fixture(scope="session")
+def classifiers(world: Path, finetuning: dict[str, object]) -> Path:
+    """Return the run folder of a finished fine-tuning."""
+    from mamebert.config import build
+    from mamebert.stages.finetune import FinetuneConfig, finetune
+
+    with pytest.MonkeyPatch.context() as patch:
+        _believe(patch)
+        return finetune(build(FinetuneConfig, {**finetuning, "output": world / "classifiers"})).folder

@@ -93,3 +93,19 @@ def test_a_stage_cannot_be_like_a_later_one(tmp_path):
     path.write_text('[a]\nlike = "b"\n[b]\ncommand = "clean"\nsources = "x"\n')
     with pytest.raises(UserError, match="no earlier table"):
         plan([str(path)])
+
+
+def test_a_variant_reaches_those_that_are_like_one_that_is_like_what_it_changes(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text(
+        'output = "out"\n[a]\ncommand = "clean"\nsources = "x"\n[b]\nlike = "a"\n[c]\nlike = "b"\nsources = "y"\n'
+        '[d]\ncommand = "clean"\nsources = "z"\n[variants.short.a]\nmax_documents = 3\n'
+    )
+    found = stages(str(path), "variant=short")
+    assert [stage.config().max_documents for stage in found.values()] == [3, 3, 3, None]
+    assert [stage.settings["output"] for stage in found.values()] == [
+        "out/short/a",
+        "out/short/b",
+        "out/short/c",
+        "out/d",
+    ]

@@ -48,9 +48,21 @@ def test_other_settings_are_refused_and_named(tmp_path):
 
 
 def test_an_unfinished_run_with_other_settings_is_refused_too(tmp_path):
-    Run.start(Bake(output=tmp_path / "bread"))._lock_file.close()
+    Run.start(Bake(output=tmp_path / "bread")).record(crumbs=1)
     with pytest.raises(UserError, match="heat was 180, now 200"):
         Run.start(Bake(output=tmp_path / "bread", heat=200))
+
+
+def test_a_run_that_stopped_before_it_made_anything_can_be_started_with_mended_settings(tmp_path):
+    (Run.start(Bake(output=tmp_path / "bread")).folder / "seeds").mkdir()
+    run = Run.start(Bake(output=tmp_path / "bread", heat=200)).finish()
+    assert Run.open(run.final).settings["heat"] == 200
+
+
+def test_a_failed_try_can_be_repeated_in_the_same_process(tmp_path):
+    first = Run.start(Bake(output=tmp_path / "bread"))  # an error leaves it behind, in the memory of a notebook
+    assert Run.start(Bake(output=tmp_path / "bread")).finish().finished
+    assert not first.finished
 
 
 def test_a_run_depends_on_what_its_inputs_are_not_on_where_they_lie(tmp_path):

@@ -143,6 +143,7 @@ def main() -> None:
     except UserError as error:
         print(f"mamebert: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        say("mamebert: stopped. Start the same command again and it goes on.")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == 130:  # what typer makes of a KeyboardInterrupt
+            say("mamebert: stopped. Start the same command again and it goes on.")
+        raise

@@ -149,7 +149,9 @@ def read_file(path: Path) -> dict[str, Any]:
         record = json.loads(text)
         return dict(record.get("settings", record))
     except (ValueError, AttributeError, TypeError) as error:
-        raise UserError(f"{path} cannot be read as settings: {error}.") from error
+        raise UserError(
+            f'{path} cannot be read as settings: {error}. Mend that place; a text stands in quotes: name = "bean".'
+        ) from error
 
 
 def parse_pair(word: str) -> dict[str, Any]:
@@ -193,12 +195,17 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def describe(kind: type[Config], prefix: str = "") -> Iterator[str]:
-    """Yield the help text of every setting: name, default, bounds, choices and meaning."""
+def describe(kind: type[Config], prefix: str = "", within: Config | None = None) -> Iterator[str]:
+    """Yield the help text of every setting: name, default, bounds, choices and meaning.
+
+    Defaults are those of the fields, or those that `within`, a group's own default, has instead.
+    """
     for name, field in kind.model_fields.items():
         inner = _config_in(field.annotation)
-        required = field.is_required()
+        required = field.is_required() and within is None
         default = None if required else field.get_default(call_default_factory=True)
+        if within is not None and name in within.model_fields_set:
+            default = getattr(within, name)
         if inner and issubclass(inner, Choice) and inner is inner.family:
             shown = "(required)" if required else f"= {getattr(default, 'kind', None)!r}"
             yield f"{prefix}{name}.kind {shown}  one of: {', '.join(inner.names())}"
@@ -207,12 +214,19 @@ def describe(kind: type[Config], prefix: str = "") -> Iterator[str]:
                 yield f"    with {name}.kind = {each!r}:"
                 yield from (f"    {line}" for line in describe(inner.find(each), f"{prefix}{name}."))
         elif inner:
-            yield from describe(inner, f"{prefix}{name}.")
+            yield from describe(inner, f"{prefix}{name}.", default if default != _as_declared(inner) else None)
         elif name != "kind":
             shown = "(required)" if required else f"= {_plain(default)}"
             bounds = "".join(f"  {bound}" for bound in map(_bound, field.metadata) if bound)
             yield f"{prefix}{name} {shown}{bounds}{_choices(field.annotation)}"
             yield f"    {_one_line(field.description)}"
+
+
+def _as_declared(kind: type[Config]) -> Config | None:
+    try:
+        return kind()
+    except ValidationError:  # something in it must be given
+        return None
 
 
 def _plain(value: Any) -> str:
@@ -266,6 +280,6 @@ def _names_beside(kind: type[Config], place: list[str], settings: Any) -> list[s
             default = field.get_default(call_default_factory=True) if field else None
             settings = settings.get(part) if isinstance(settings, Mapping) else None
         if current and issubclass(current, Choice) and isinstance(settings, Mapping):
-            current = current.find(settings.get("kind") or default.kind)
+            current = current.find(str(settings.get("kind") or getattr(default, "kind", "")))
     parent = ".".join(place[:-1])
     return [f"{parent}.{name}" if parent else name for name in (current.model_fields if current else ())]

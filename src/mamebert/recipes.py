@@ -66,8 +66,8 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
     for name in (*chosen, *changes):
         if name not in tables and name not in RESERVED:
             raise unknown("stage in this recipe", name, tables)
-    output = Path(changes.get("output", recipe.get("output", f"runs/{Path(files[0]).stem}")))
-    seed = changes.get("seed", recipe.get("seed", 0))
+    asked = {"output": f"runs/{Path(files[0]).stem}", "seed": 0, **recipe, **chosen, **changes}
+    output, seed = Path(_resolve(asked["output"], "output", {}, [])), asked["seed"]
 
     stages: dict[str, PlannedStage] = {}
     touched: set[str] = set()

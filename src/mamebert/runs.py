@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
-from typing import Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -30,6 +30,9 @@ from mamebert.errors import UserError
 # These say where and how fast, not what: another value gives the same artefact.
 NOT_PART_OF_THE_RESULT = {"output", "processes"}
 REPORTED_PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "gensim", "numpy", "scikit-learn")
+
+# Folders this process works on, by their lock file's place on disk.
+_OUR_LOCKS: dict[tuple[int, int], IO[str]] = {}
 
 
 class StageConfig(Config):
@@ -102,7 +105,8 @@ class Run:
             run.folder.mkdir(parents=True, exist_ok=True)
             run._lock()
             run._started = monotonic()
-            run.seconds = float((_read_record(run.folder) or {}).get("seconds", 0.0))
+            before = _read_record(run.folder)
+            run.seconds = float(before["seconds"]) if before and before["id"] == run.id else 0.0
             run._write_record()
         return run
 
@@ -157,6 +161,7 @@ class Run:
             self._write_record(finished=True)
             os.replace(working, self.final)
             _sync_folder(self.final.parent)
+        _OUR_LOCKS.pop(self._lock_id).close()
         self.finished = True
         return self
 
@@ -198,7 +203,7 @@ class Run:
                     f"{folder} exists and is no run folder. Choose another output, so that nothing in it is lost."
                 )
             return
-        if record["id"] == self.id:
+        if record["id"] == self.id or (folder != self.final and not _has_work(folder)):
             return
         before = {**dict(walk(record["settings"])), **{f"{n} (content)": i["id"] for n, i in record["inputs"].items()}}
         now = {**dict(walk(self.settings)), **{f"{n} (content)": i["id"] for n, i in self.inputs.items()}}
@@ -209,14 +214,19 @@ class Run:
         )
 
     def _lock(self) -> None:
-        # Held until the process ends, however it ends; the file stays open for as long.
+        # Held until the run is finished or the process ends, however it ends; the file stays open for as long.
         self._lock_file = (self.folder / ".lock").open("w")
+        about = os.fstat(self._lock_file.fileno())
+        self._lock_id = (about.st_dev, about.st_ino)
+        if self._lock_id in _OUR_LOCKS:
+            return  # a second try in one process (a notebook, say) after the first one failed
         try:
             fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise UserError(
                 f"Another process is working on {self.folder}. Wait for it, or choose another output."
             ) from error
+        _OUR_LOCKS[self._lock_id] = self._lock_file
 
 
 def partial(folder: Path) -> Path:
@@ -269,6 +279,8 @@ def disk_errors(path: Path) -> Iterator[None]:
     """Turn a full disk or a forbidden folder into a UserError; what was written stays."""
     try:
         yield
+    except UserError:
+        raise
     except Exception as error:
         number = _error_number(error)
         if number in (errno.ENOSPC, errno.EDQUOT):
@@ -316,6 +328,12 @@ def sources_behind(path: Path) -> list[dict[str, str]]:
         if record is not None:
             return list(record["sources"])
     return []
+
+
+def _has_work(folder: Path) -> bool:
+    # A run that stopped at a mistake in its settings has nothing to lose; they can be mended and it be started again.
+    made = (p for p in folder.rglob("*") if p.name not in ("run.json", "run.json.tmp", ".lock"))
+    return any(p.is_file() and p.stat().st_size for p in made)
 
 
 def _union(*lists: list[dict[str, str]]) -> list[dict[str, str]]:

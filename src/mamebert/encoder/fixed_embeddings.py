@@ -18,8 +18,12 @@ class TokenEmbeddings(Config):
     """A `mamebert vectors` run whose table is put in; without one they start at random and learn (the paper's N)."""
     frozen: bool = True
     """Keep the table bit for bit as it was put in (the paper's W). Means nothing without `vectors`."""
-    scale: Literal["init", "none"] = "init"
-    """init brings the vectors to the mean length of BERT's first weights; none takes them as word2vec left them."""
+    scale: Literal["unit", "init", "none"] = "unit"
+    """Mean length of the vectors: 1, or that of BERT's first weights (init), or as word2vec left them (none).
+
+    A table that is also the output matrix and may not grow has to be long enough to give confident answers: in
+    short runs unit reached a lower loss than none, and init stayed far behind (docs/lab.md).
+    """
     special_trainable: bool = False
     """Let the rows of [CLS], [SEP], [MASK] and other rows without a vector learn although the table is frozen."""
     tied: bool = True
@@ -62,7 +66,8 @@ def freeze(network: PretrainingNetwork, settings: TokenEmbeddings, learnt: Tenso
         return None
     rows = ~learnt
     rows[network.bert.embeddings.word_embeddings.padding_idx] = False
-    return table.register_hook(lambda gradient: gradient * rows[:, None].to(gradient))
+    hook: RemovableHandle = table.register_hook(lambda gradient: gradient * rows[:, None].to(gradient))
+    return hook
 
 
 def words(network: PretrainingNetwork) -> nn.Parameter:

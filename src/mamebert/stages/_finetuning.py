@@ -73,6 +73,7 @@ class Finetuning:
         self.gold = np.array([number[label] for label in self.rows.labels], np.int64)
         self.device = pick_device(self.training.device)
         self.encoded: dict[str, tuple[list[Document], float]] = {}
+        self._refuse_what_would_fail_later()
         (run.folder / "seeds").mkdir(exist_ok=True)
         run.keep_metrics(
             [
@@ -121,8 +122,8 @@ class Finetuning:
     def candidates(self) -> Iterator[Candidate]:
         """Yield every encoder, and where asked the models kept on its way before it."""
         for name, path in self.config.models.items():
-            kept = Run.open(path).results["kept"] if self.config.epoch_seeds and (path / "run.json").is_file() else []
-            for place in kept:
+            has_record = self.config.epoch_seeds and (path / "run.json").is_file()
+            for place in Run.open(path).results.get("kept", []) if has_record else []:
                 yield Candidate(name, path / place["folder"], place["epoch"], self.config.epoch_seeds)
             yield Candidate(name, model_folder(path), None, self.config.seeds)
 
@@ -200,7 +201,7 @@ class Finetuning:
                     done = step.number
                     meter.advance(1, f"loss {step.loss:.3f}  best valid {max(best, 0):.4f}")
                     if stopping.asked:
-                        say("Stopped. Start the same command again: finished seeds are kept.")
+                        say("Finished seeds are kept.")
                         raise KeyboardInterrupt
                 valid = self._accuracy(network, documents, self.split.valid)
                 by_epoch.append(valid)
@@ -227,7 +228,7 @@ class Finetuning:
         if model.epoch is None:
             about = {"task": self.task.model_dump(), "columns": self.config.columns}
             save_classification(network, model.path, self._place(model, seed), self.labels, about)
-        write_text(self._place(model, seed).with_suffix(".json"), json.dumps(result))
+        write_text(self._answers(model, seed), json.dumps(result))
         return result
 
     def _length(self, documents: list[Document]) -> tuple[int, int]:
@@ -244,13 +245,19 @@ class Finetuning:
         key = hash_file(model.path / "vocab.txt") if (model.path / "vocab.txt").is_file() else str(model.path)
         if key not in self.encoded:
             self.encoded = {key: self.task.encode(Tokenizer.open(model.path), self.rows.texts)}
+        return self.encoded[key]
+
+    def _refuse_what_would_fail_later(self) -> None:
+        for part, rows in zip(PARTS, self.split, strict=True):
+            if not len(rows):
+                raise UserError(f"The {part} part has no rows. Give more rows, or other shares in split.")
+        for model in self.candidates():
             room = int(read_config(model.path)["max_position_embeddings"])
             if self.task.max_length > room:
                 raise UserError(
                     f"task.max_length {self.task.max_length} is longer than {model.name} reads ({room}). "
                     f"Lower it to {room}."
                 )
-        return self.encoded[key]
 
     def _has_seen_these_texts(self, path: Path) -> bool:
         behind = {source["sha256"] for source in sources_behind(path)}
@@ -264,8 +271,12 @@ class Finetuning:
     def _place(self, model: Candidate, seed: int) -> Path:
         return self.run.folder / "seeds" / f"{model.title}-seed-{seed}"
 
+    def _answers(self, model: Candidate, seed: int) -> Path:
+        place = self._place(model, seed)
+        return place.with_name(place.name + ".json")  # not with_suffix: a name may have a dot, as epoch-0.5 does
+
     def _done_before(self, model: Candidate, seed: int) -> dict[str, Any] | None:
-        path = self._place(model, seed).with_suffix(".json")
+        path = self._answers(model, seed)
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def _best(self, model: Candidate) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Pretraining:
 
     @cached_property
     def total_steps(self) -> int:
-        """Optimizer steps from beginning to end."""
+        """Optimizer steps from beginning to end; with `epochs` an estimate, since the pairs of each epoch differ."""
         return self.training.steps or self.training.epochs * len(self.epoch(0))
 
     @cached_property
@@ -90,7 +90,7 @@ class Pretraining:
 
     def steps(self) -> Iterator[tuple[Step, PretrainingBatch]]:
         """Take the remaining steps, epoch after epoch; yield after each."""
-        while self.count.step < self.total_steps:
+        while not self._is_done:
             plan = self.epoch(self.count.epoch)
             self._thaw_when_due()
             batches = self._remembered(plan.starting_from(self.count.batch))
@@ -120,8 +120,8 @@ class Pretraining:
                     self.run.record(**self.count.line(step))
                 if step.number % self.config.evaluate_every == 0:
                     self.run.record(**self.count.place(), **self.measure())
-                if step.number in self._kept_steps:
-                    self._keep(step.number)
+                if self.training.steps and step.number in self._marks:
+                    self._keep()
                 due = stopping.asked or monotonic() - last_snapshot >= self.config.snapshot_seconds
                 if due and not self._epoch_is_over:  # the end of an epoch takes its own, with the epoch's numbers
                     self.snapshot()
@@ -130,7 +130,6 @@ class Pretraining:
                         break
                 self.clock.restart()
             if stopping.asked:
-                say("Stopped. Start the same command again and it goes on from here.")
                 raise KeyboardInterrupt
 
     def snapshot(self) -> None:
@@ -171,16 +170,27 @@ class Pretraining:
             "verified": {"largest_difference": max(verify(folders).values()), "folders": len(folders)},
         }
         write_text(model / "README.md", model_card(self.run, model, "pretrain"))
-        shutil.rmtree(self.run.folder / "snapshots")  # they were for going on, and there is nothing left to do
+
+    def drop_snapshots(self) -> None:
+        """Delete what going on would have needed: the run is finished."""
+        assert self.run
+        shutil.rmtree(self.run.folder / "snapshots")
+
+    @property
+    def _is_done(self) -> bool:
+        if self.training.epochs:
+            return self.count.epoch == self.training.epochs
+        return self.count.step == self.training.steps
 
     @cached_property
-    def _kept_steps(self) -> set[int]:
-        # The last of them is the finished model.
-        parts = self.config.keep_models
-        return {round(self.total_steps * part / parts) for part in range(1, parts)}
+    def _marks(self) -> set[int]:
+        """Epochs, or else steps, after which a model is kept; the last of them is the finished model."""
+        length, parts = self.training.epochs or self.training.steps, self.config.keep_models
+        return {round(length * part / parts) for part in range(1, parts)}
 
-    def _keep(self, step: int) -> None:
+    def _keep(self) -> None:
         assert self.run
+        step = self.count.step
         folder = f"kept/step-{step:09}"
         save_pretraining(self.network, self.shards.tokenizer_folder, self.run.folder / folder)
         epochs_seen = self.count.epoch + self.count.batch / len(self.epoch(self.count.epoch))
@@ -200,7 +210,7 @@ class Pretraining:
 
     @property
     def _epoch_is_over(self) -> bool:
-        return self.count.step == self.total_steps or self.count.batch == len(self.epoch(self.count.epoch))
+        return self.count.step == self.training.steps or self.count.batch == len(self.epoch(self.count.epoch))
 
     def _remembered(self, batches: Iterator[PretrainingBatch]) -> Iterator[PretrainingBatch]:
         for batch in batches:
@@ -215,6 +225,8 @@ class Pretraining:
             found = self.measure()
             self.run.record(**self.count.place(), **found)
             self.count.close_epoch(num_batches, found)
+            if self.training.epochs and self.count.epoch in self._marks:
+                self._keep()
             self.snapshot()
             self.clock.restart()
 

@@ -60,9 +60,20 @@ class FinetuneConfig(StageConfig):
     @classmethod
     def _one_model_needs_no_name(cls, values: Any) -> Any:
         if isinstance(values, dict) and "model" in values:
+            if "models" in values:
+                raise ValueError("Both model and models are given. Name all of them as models.NAME=FOLDER.")
             values = {**values, "models": {"model": values["model"]}}
             del values["model"]
         return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_training_leaves_open_is_as_above(cls, values: Any) -> Any:
+        given = values.get("training") if isinstance(values, dict) else None
+        if not isinstance(given, dict):
+            return values
+        ours = {"batch_tokens": 4096, "peak_lr": 2e-4} | ({} if given.get("steps") else {"epochs": 15})
+        return {**values, "training": {**ours, **given}}
 
     @field_validator("models")
     @classmethod

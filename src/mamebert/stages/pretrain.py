@@ -57,7 +57,9 @@ def pretrain(config: PretrainConfig) -> Run:
     work.resume()
     work.learn()
     work.save()
-    return run.finish()
+    run.finish()
+    work.drop_snapshots()
+    return run
 
 
 def estimate(config: PretrainConfig) -> dict[str, Any]:

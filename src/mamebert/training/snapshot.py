@@ -30,9 +30,9 @@ def save_snapshot(
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
     tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{step:09}.safetensors"
     with disk_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
         # Not a .safetensors name: a torn file is never taken for a snapshot.
         beside = path.with_suffix(".tmp")
         save_file(

@@ -1,0 +1,72 @@
+import errno
+import json
+
+import pytest
+from safetensors import SafetensorError, safe_open
+
+from mamebert.checkpoints import save
+from mamebert.checkpoints.load import load_classification, load_pretraining
+from mamebert.checkpoints.save import save_classification, save_pretraining
+from mamebert.errors import UserError
+from mamebert.runs import partial
+
+
+@pytest.fixture
+def network(encoders):
+    return load_pretraining(encoders("N"))
+
+
+def test_saving_what_was_loaded_gives_the_same_file(network, encoders, tmp_path):
+    before = encoders("N") / "model"
+    save_pretraining(network, before, tmp_path / "again")
+    for name in ("model.safetensors", "config.json", "vocab.txt", "tokenizer.json", "tokenizer_config.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (before / name).read_bytes()
+
+
+def test_a_tied_table_is_stored_once(encoders):
+    with safe_open(encoders("N") / "model" / "model.safetensors", "pt") as file:
+        assert "cls.predictions.decoder.weight" not in set(file.keys())
+        assert file.metadata() == {"format": "pt"}
+
+
+def test_plain_transformers_cuts_texts_to_what_the_encoder_reads(encoders):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(encoders("N") / "model", local_files_only=True)
+    assert tokenizer.model_max_length == 64
+    assert len(tokenizer("bean " * 200, truncation=True)["input_ids"]) == 64
+
+
+def test_labels_and_inputs_of_a_classifier_are_written_down(classifiers):
+    config = json.loads((classifiers / "models" / "N" / "config.json").read_text())
+    assert config["id2label"] == {"0": "garden", "1": "harbour", "2": "kitchen"}
+    assert config["problem_type"] == "single_label_classification"
+    assert config["mamebert"]["columns"] == ["text"]
+    assert config["mamebert"]["task"]["max_length"] == 32
+
+
+def test_writing_over_a_model_replaces_it_whole(network, classifiers, encoders, tmp_path):
+    save_pretraining(network, encoders("N") / "model", tmp_path / "model")
+    classifier = load_classification(classifiers / "models" / "N")
+    save_classification(classifier, encoders("N") / "model", tmp_path / "model", ["a", "b", "c"], {})
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["architectures"] == [
+        "BertForSequenceClassification"
+    ]
+    assert not partial(tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "full"), SafetensorError("I/O error: No space left on device (os error 28)")],
+)
+def test_a_full_disk_leaves_the_earlier_model(network, encoders, tmp_path, monkeypatch, error):
+    save_pretraining(network, encoders("N") / "model", tmp_path / "model")
+    before = (tmp_path / "model" / "model.safetensors").read_bytes()
+
+    def full(*_, **__):
+        raise error
+
+    monkeypatch.setattr(save, "save_file", full)
+    with pytest.raises(UserError, match="The disk is full"):
+        save_pretraining(network, encoders("N") / "model", tmp_path / "model")
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == before

@@ -1,0 +1,72 @@
+"""What every pretraining objective promises."""
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from mamebert.corpus.token_shards import TokenShards
+from mamebert.encoder.model import PretrainingNetwork
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.objectives import Answers, Objective
+from mamebert.objectives._batches import EpochOfBatches
+
+pytestmark = pytest.mark.parametrize("kind", Objective.names())
+SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
+SHAPE = EncoderConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=32)
+
+
+@pytest.fixture
+def at_work(kind, world):
+    """An objective, a network without dropout and a batch of real shards."""
+    objective = Objective.find(kind)(max_length=32)
+    shards = TokenShards.open(world / "tokens")
+    torch.manual_seed(0)
+    network = PretrainingNetwork(SHAPE, shards.vocab_size).eval()
+    return objective, network, EpochOfBatches(objective, shards, SPECIAL, batch_tokens=512, seed=1, epoch=0)
+
+
+def test_settings_survive_saving(kind):
+    objective = Objective.find(kind)(max_length=48, mask_rate=0.3)
+    assert Objective.model_validate(objective.model_dump(mode="json")) == objective
+    assert objective.kind == kind
+
+
+def test_it_explains_itself_and_its_settings(kind):
+    found = Objective.find(kind)
+    assert inspect.getdoc(found)
+    assert inspect.getdoc(inspect.getmodule(found))
+    assert not inspect.isabstract(found)
+    assert all(field.description for name, field in found.model_fields.items() if name != "kind")
+
+
+def test_its_loss_is_a_number_that_every_learning_part_hears(at_work):
+    objective, network, batches = at_work
+    losses = objective.loss(network, batches[0])
+    losses.total.backward()
+    assert losses.total.ndim == 0
+    assert float(losses.total.detach()) == pytest.approx(sum(losses.parts.values()), rel=1e-5)
+    asked = {name for name, p in network.named_parameters() if p.grad is not None and bool(p.grad.abs().sum())}
+    assert {"bert.embeddings.word_embeddings.weight", "cls.predictions.bias"} <= asked
+
+
+def test_answers_agree_with_the_loss_and_are_counted(at_work):
+    objective, network, batches = at_work
+    so_far = Answers()
+    with torch.no_grad():
+        objective.answer(network, batches[0], so_far)
+        masked = objective.loss(network, batches[0]).parts["mlm_loss"]
+    found = so_far.summary()
+    assert found["heldout_mlm_loss"] == pytest.approx(masked, rel=1e-5)
+    assert so_far.asked == len(batches[0].targets)
+    assert all(0 <= value <= 1 for name, value in found.items() if name.endswith("accuracy"))
+
+
+def test_a_batch_says_the_same_on_its_way_to_a_device(at_work):
+    _, _, batches = at_work
+    batch = batches[0]
+    moved = batch.to(torch.device("cpu"))
+    assert torch.equal(moved.packed.ids, batch.packed.ids)
+    assert torch.equal(moved.targets, batch.targets)
+    assert np.array_equal(moved.packed.lengths, batch.packed.lengths)

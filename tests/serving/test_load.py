@@ -1,0 +1,58 @@
+import shutil
+
+import pytest
+
+import mamebert
+from mamebert.errors import UserError
+from mamebert.serving.load import Classify, FillMask, load
+
+TEXTS = ["The old boat meets the rope.", "The small bean holds the leaf.", "", "The bright pot leaves the flame. " * 30]
+
+
+def test_a_folder_answers_what_it_was_made_for(encoders, classifiers):
+    assert isinstance(mamebert.load(encoders("N")), FillMask)
+    assert isinstance(mamebert.load(str(classifiers / "models" / "W")), Classify)
+
+
+def test_fill_mask_takes_one_text_or_several(encoders):
+    model = load(encoders("W"))
+    one = model("The [MASK] .")
+    assert one == model(["The [MASK] ."])
+    assert len(model(["[MASK] [MASK]", "[MASK]"], top=3)[0]) == 2
+    assert all(len(mask) == 3 for mask in model("[MASK]", top=3)[0])
+
+
+@pytest.mark.parametrize("name", ["N", "W"])
+def test_answers_are_those_of_the_transformers_pipeline(classifiers, name):
+    from transformers import pipeline
+
+    folder = classifiers / "models" / name
+    pipe = pipeline("text-classification", model=str(folder), device="cpu")
+    theirs = pipe(TEXTS, truncation=True, max_length=32)
+    for ours, expected in zip(load(folder)(TEXTS), theirs, strict=True):
+        assert ours["label"] == expected["label"]
+        assert ours["probability"] == pytest.approx(expected["score"], abs=1e-5)
+
+
+@pytest.mark.parametrize("num_labels", [2, 3])
+def test_a_classifier_saved_by_transformers_answers_with_its_own_label_names(encoders, tmp_path, num_labels):
+    from transformers import BertConfig, BertForSequenceClassification, pipeline
+
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = BertConfig(vocab_size=80, max_position_embeddings=40, num_labels=num_labels, **shape)
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        shutil.copy(encoders("N") / "model" / name, tmp_path)
+    theirs = pipeline("text-classification", model=str(tmp_path), device="cpu")(TEXTS[:2])
+    ours = load(tmp_path)(TEXTS[:2])
+    assert [a["label"] for a in ours] == [a["label"] for a in theirs]
+    assert all(a["label"].startswith("LABEL_") for a in ours)
+
+
+def test_what_a_model_cannot_do_is_told_with_the_stage_that_can(encoders, classifiers):
+    with pytest.raises(UserError, match=r"does not do classification\. Give the output of finetune"):
+        load(encoders("N"), "classification")
+    with pytest.raises(UserError, match=r"does not do fill-mask\. Give the output of pretrain"):
+        load(classifiers / "models" / "N", "fill-mask")
+    with pytest.raises(UserError, match="no device 'cuda:77'"):
+        load(encoders("N"), device="cuda:77")

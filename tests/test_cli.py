@@ -1,0 +1,219 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mamebert import stages
+from mamebert.corpus.token_shards import TokenShards
+
+RECIPE = """
+output = "{out}"
+[clean]
+sources = "{text}"
+processes = 1
+[vocab]
+corpus = "@clean"
+vocabulary = {{ size = 80, min_frequency = 1 }}
+processes = 1
+[tokenize]
+corpus = "@clean"
+tokenizer = "@vocab"
+heldout_rate = 0.1
+processes = 1
+[vectors]
+shards = "@tokenize"
+cbow = {{ vector_size = 32, epochs = 1, processes = 1 }}
+[encoder_n]
+command = "pretrain"
+shards = "@tokenize"
+encoder = {{ hidden_size = 32, num_hidden_layers = 1, max_position_embeddings = 32 }}
+objective = {{ kind = "masked_lm_nsp", max_length = 32 }}
+training = {{ steps = 4, batch_tokens = 256, precision = "float32" }}
+probe_texts = ["The [MASK] holds the boat ."]
+[encoder_w]
+like = "encoder_n"
+embeddings.vectors = "@vectors"
+[rows]
+command = "finetune"
+models = {{ N = "@encoder_n", W = "@encoder_w" }}
+source = "{rows}"
+task.max_length = 32
+training = {{ epochs = 2, batch_tokens = 512, precision = "float32" }}
+seeds = [1]
+baselines = "word"
+vectors = "@vectors"
+[report]
+runs = ["@clean", "@vocab", "@tokenize", "@vectors", "@encoder_n", "@encoder_w", "@rows"]
+"""
+
+
+@pytest.fixture
+def recipe(world, tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.format(out=tmp_path / "out", text=world / "text.txt", rows=world / "rows.jsonl"))
+    return path
+
+
+@pytest.fixture
+def words(world, encoders):
+    """What each stage needs on the command line."""
+    return {
+        "clean": [f"sources={world / 'text.txt'}"],
+        "vocab": [f"corpus={world / 'clean'}"],
+        "tokenize": [f"corpus={world / 'clean'}", f"tokenizer={world / 'vocab'}"],
+        "vectors": [f"shards={world / 'tokens'}"],
+        "pretrain": [
+            f"shards={world / 'tokens'}",
+            "training.steps=5",
+            "training.batch_tokens=256",
+            "encoder.hidden_size=16",
+            "encoder.num_hidden_layers=1",
+        ],
+        "finetune": [f"model={encoders('N')}", f"source={world / 'rows.jsonl'}"],
+        "report": [f'runs=["{world / "clean"}"]'],
+    }
+
+
+def test_help_is_quick_and_leaves_torch_alone():
+    code = (
+        "import sys; sys.argv = ['mamebert', '--help']\n"
+        "from mamebert.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'transformers', 'gensim', 'sklearn', 'datasets', 'pyarrow', 'fugashi'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    took = []
+    for _ in range(3):  # the first may have to read everything from the disk
+        began = time.monotonic()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        took.append(time.monotonic() - began)
+        assert done.returncode == 0, done.stderr
+    assert min(took) < 1
+    for command in (*stages.names(), "run", "fill-mask", "predict"):
+        assert f" {command} " in done.stdout
+
+
+@pytest.mark.parametrize("command", stages.names())
+def test_every_stage_lists_its_settings(mamebert, command):
+    code, out, _ = mamebert(command, "--settings")
+    assert code == 0
+    assert "output (required)\n    The run folder to make." in out
+    assert "seed = 0  >= 0" in out
+
+
+def test_the_settings_shown_are_those_that_hold(mamebert):
+    _, out, _ = mamebert("finetune", "--settings")
+    assert "training.peak_lr = 0.0002  > 0" in out
+    assert "one of: char, word, none" in out
+    _, out, _ = mamebert("pretrain", "--settings")
+    assert "training.peak_lr = 0.001  > 0" in out
+    assert "objective.kind = 'masked_lm_nsp'  one of: masked_lm, masked_lm_nsp" in out
+
+
+@pytest.mark.parametrize("command", stages.names())
+def test_a_dry_run_of_every_stage_tells_its_settings_and_writes_nothing(mamebert, command, words, tmp_path):
+    code, out, err = mamebert(command, f"output={tmp_path / 'out'}", "seed=4", *words[command], "--dry-run")
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["settings"]["seed"] == 4
+    assert told["settings"]["output"] == str(tmp_path / "out")
+    assert ("estimate" in told) == (command == "pretrain")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recipe_is_done_once_from_text_to_report(mamebert, recipe, tmp_path, unproved):
+    code, out, err = mamebert("run", recipe)
+    assert code == 0, err
+    page = tmp_path / "out" / "report" / "report.html"
+    assert out.strip() == str(page)
+    assert "W" in page.read_text(encoding="utf-8")
+    assert [line[:5] for line in err.splitlines() if line.startswith("[")] == [
+        f"[{n}/8]" for n in range(1, 9) for _ in "ab"
+    ]
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*")}
+
+    code, out, err = mamebert("run", recipe)
+    assert (code, out.strip()) == (0, str(page))
+    assert err.count("was there already") == 8
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*")} == before
+
+
+def test_a_dry_run_of_a_recipe_tells_all_settings(mamebert, recipe, tmp_path):
+    code, out, _ = mamebert("run", recipe, "encoder_n.training.steps=77", "--dry-run")
+    told = json.loads(out)
+    assert code == 0
+    assert list(told) == ["clean", "vocab", "tokenize", "vectors", "encoder_n", "encoder_w", "rows", "report"]
+    assert told["encoder_w"]["training"]["steps"] == 77
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_record_is_a_settings_file(mamebert, world, tmp_path):
+    code, out, err = mamebert("clean", world / "clean" / "run.json", f"output={tmp_path / 'again'}")
+    assert (code, out.strip()) == (0, str(tmp_path / "again")), err
+    ids = [json.loads((f / "run.json").read_text())["id"] for f in (world / "clean", tmp_path / "again")]
+    assert ids[0] == ids[1]
+
+
+def test_values_too_long_for_a_file_name_are_values(mamebert, words, tmp_path):
+    long = json.dumps(["The old [MASK] holds the boat . " * 30])
+    code, _, err = mamebert("pretrain", f"output={tmp_path / 'o'}", *words["pretrain"], f"probe_texts={long}")
+    assert code == 2  # too long for the encoder, which is another matter
+    assert "the encoder reads" in err
+
+
+def test_fill_mask_prints_json_lines(mamebert, encoders):
+    import mamebert as library
+
+    texts = ["The old [MASK] holds the boat .", "[MASK] and [MASK]"]
+    code, out, _ = mamebert("fill-mask", encoders("N"), *texts, "--top", "3")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert [line["text"] for line in lines] == texts
+    expected = library.load(encoders("N"))(texts, top=3)
+    assert [line["masks"] for line in lines] == json.loads(json.dumps(expected))
+
+
+def test_predict_prints_json_lines_for_words_and_for_files(mamebert, classifiers, world, tmp_path):
+    import mamebert as library
+
+    model = classifiers / "models" / "N"
+    texts = ["The old boat meets the rope .", "The wet pot holds the salt ."]
+    code, out, _ = mamebert("predict", model, *texts)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert lines == [{"text": t, **a} for t, a in zip(texts, library.load(model)(texts), strict=True)]
+    (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    assert mamebert("predict", model, "--file", tmp_path / "texts.txt").out == out
+    code, out, _ = mamebert("predict", model, "--file", world / "rows.jsonl")
+    assert len(out.splitlines()) == 120
+
+
+def test_japanese_and_irish_stay_readable(mamebert, classifiers):
+    out = mamebert("predict", classifiers / "models" / "N", "豆とあさ", "An bhfuil tú ann?").out
+    assert "豆とあさ" in out
+    assert "An bhfuil tú ann?" in out
+
+
+def test_the_module_and_the_script_are_one_command(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mamebert", "vocab", f"output={tmp_path / 'o'}", f"corpus={tmp_path / 'none'}"],
+        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"mamebert: There is no folder {tmp_path / 'none'}. Check the path, or run the stage that makes it.\n"
+    )
+
+
+def test_stages_and_their_settings_are_importable_from_the_package(world):
+    import mamebert as library
+
+    assert library.PretrainConfig.command == "pretrain"
+    assert callable(library.finetune)
+    assert TokenShards.open(world / "tokens").num_documents > 0
+    with pytest.raises(AttributeError, match="no attribute 'pretrian'"):
+        _ = library.pretrian
