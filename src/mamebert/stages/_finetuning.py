@@ -155,7 +155,7 @@ class Finetuning:
         names = list(right)
         for i, a in enumerate(names):
             for b in names[i + 1 :]:
-                found = paired_bootstrap(right[a], right[b], seed=self.config.seed)
+                found = paired_bootstrap(right[b], right[a], seed=self.config.seed)  # a minus b
                 line = {
                     "a": a,
                     "b": b,

@@ -118,7 +118,7 @@ class Pretraining:
                 meter.advance(1, rate)
                 if step.number % self.config.record_every == 0:
                     self.run.record(**self.count.line(step))
-                if step.number % self.config.evaluate_every == 0:
+                if step.number % self.config.evaluate_every == 0 and not self._epoch_is_over:
                     self.run.record(**self.count.place(), **self.measure())
                 if self.training.steps and step.number in self._marks:
                     self._keep()
