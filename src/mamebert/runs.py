@@ -28,7 +28,7 @@ from mamebert.config import Config, RunPath, walk
 from mamebert.errors import UserError
 
 # These say where and how fast, not what: another value gives the same artefact.
-NOT_PART_OF_THE_RESULT = {"output", "processes"}
+NOT_PART_OF_THE_RESULT = {"output", "processes", "device", "snapshot_seconds"}
 REPORTED_PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "gensim", "numpy", "scikit-learn")
 
 # Folders this process works on, by their lock file's place on disk.
