@@ -79,6 +79,12 @@ class Pretraining:
     def resume(self) -> None:
         """Go to the last snapshot, if there is one; records made after it are dropped, for they are made again."""
         assert self.run
+        reached, room = self.config.objective.max_length, self.config.encoder.max_position_embeddings
+        if reached < room:
+            say(
+                f"Sequences have up to {reached} tokens and the encoder has {room} positions: those beyond stay "
+                "untrained. Lower encoder.max_position_embeddings, or raise objective.max_length."
+            )
         step, saved = load_snapshot(self.run.folder / "snapshots", self.network, self.optimizer)
         if saved:
             self.count = Count(**saved)
