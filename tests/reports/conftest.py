@@ -9,7 +9,7 @@ import pytest
 LIVEDOOR = (
     "dokujo-tsushin",
     "it-life-hack",
-    "kaji-channel",
+    "kaden-channel",
     "livedoor-homme",
     "movie-enter",
     "peachy",

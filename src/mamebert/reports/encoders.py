@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
+from mamebert.reports.numbers import is_number
 from mamebert.reports.records import dig, first_number, listed, numbers
 from mamebert.runs import Run
 
@@ -51,9 +52,15 @@ class Pretrained:
         return [epoch for epoch in whole if not epoch.get("extrapolated")]
 
     @property
-    def epochs_seen(self) -> int | None:
-        """Return the epochs the finished encoder has seen; None where it stopped inside one."""
-        return len(self.epochs) if len(self.whole_epochs) == len(self.epochs) and self.epochs else None
+    def epochs_seen(self) -> float | None:
+        """Return the epochs the finished encoder has seen; None where it stopped inside one and no share is known."""
+        if self.epochs and len(self.whole_epochs) == len(self.epochs):
+            return len(self.epochs)
+        for kept in listed(self.results, "kept")[-1:]:
+            steps = dig(self.results, "steps")
+            if is_number(kept.get("epoch")) and is_number(kept.get("step")) and is_number(steps):
+                return float(round(kept["epoch"] * steps / kept["step"], 3))
+        return None
 
     @property
     def extrapolated(self) -> bool:

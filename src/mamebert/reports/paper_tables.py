@@ -12,7 +12,7 @@ SOURCE = "Suganami and Shinnou (2022), “Construction of Japanese BERT with Fix
 SPLIT = {
     "dokujo-tsushin": (87, 87, 697),
     "it-life-hack": (87, 87, 697),
-    "kaji-channel": (86, 86, 693),
+    "kaden-channel": (86, 86, 693),  # printed "Kaji Channel"; the folder is 家電チャンネル, kaden
     "livedoor-homme": (51, 51, 410),
     "movie-enter": (87, 87, 697),
     "peachy": (84, 84, 675),
