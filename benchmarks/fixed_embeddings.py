@@ -89,7 +89,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     device = pick_device("auto")
     result = {
-        "shapes": {name: measure(name, 5 if quick else 9, device) for name in (["H128-L2"] if quick else SHAPES)},
+        "shapes": {name: measure(name, 5, device) for name in (["H128-L2"] if quick else SHAPES)},
         "batch_tokens": BATCH_TOKENS,
         "length": LENGTH,
         "vocabulary": VOCAB,
