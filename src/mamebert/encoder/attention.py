@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
 from mamebert.encoder.packing import Group, Packed
-from mamebert.encoder.parts import LayerNorm, Linear
+from mamebert.encoder.parts import AddAndNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
 
 
@@ -46,28 +46,13 @@ class SelfAttention(nn.Module):
         return rows if group.places is None else rows[group.places]
 
 
-class AttentionOutput(nn.Module):
-    """Mix the heads, add what was there before, normalise."""
-
-    def __init__(self, config: EncoderConfig) -> None:
-        super().__init__()
-        self.dense = Linear(config.hidden_size, config.hidden_size)
-        self.LayerNorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-
-    def forward(self, mixed: Tensor, before: Tensor) -> Tensor:
-        """Return [tokens, hidden_size]."""
-        normal: Tensor = self.LayerNorm(self.dropout(self.dense(mixed)) + before)
-        return normal
-
-
 class Attention(nn.Module):
     """Self-attention and its output, named as in `transformers`."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.self = SelfAttention(config)
-        self.output = AttentionOutput(config)
+        self.output = AddAndNorm(config.hidden_size, config)
 
     def forward(self, hidden: Tensor, batch: Packed) -> Tensor:
         """Return [tokens, hidden_size]."""

@@ -5,7 +5,7 @@ from torch.nn.functional import gelu
 
 from mamebert.encoder.attention import Attention
 from mamebert.encoder.packing import Packed
-from mamebert.encoder.parts import LayerNorm, Linear
+from mamebert.encoder.parts import AddAndNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
 
 
@@ -21,21 +21,6 @@ class Intermediate(nn.Module):
         return gelu(self.dense(hidden))
 
 
-class Output(nn.Module):
-    """Narrow again, add what was there before, normalise."""
-
-    def __init__(self, config: EncoderConfig) -> None:
-        super().__init__()
-        self.dense = Linear(config.intermediate_size, config.hidden_size)
-        self.LayerNorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-
-    def forward(self, wide: Tensor, before: Tensor) -> Tensor:
-        """Return [tokens, hidden_size]."""
-        normal: Tensor = self.LayerNorm(self.dropout(self.dense(wide)) + before)
-        return normal
-
-
 class Layer(nn.Module):
     """Attention and feed-forward."""
 
@@ -43,7 +28,7 @@ class Layer(nn.Module):
         super().__init__()
         self.attention = Attention(config)
         self.intermediate = Intermediate(config)
-        self.output = Output(config)
+        self.output = AddAndNorm(config.intermediate_size, config)
 
     def forward(self, hidden: Tensor, batch: Packed) -> Tensor:
         """Return [tokens, hidden_size]."""

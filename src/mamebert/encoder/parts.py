@@ -1,4 +1,4 @@
-"""Linear and LayerNorm that follow the type of their input: bfloat16 arithmetic on float32 weights.
+"""Linear and LayerNorm that follow the type of their input (bfloat16 arithmetic on float32 weights), and both joined.
 
 Weights stay in float32 (bfloat16 would lose small updates) and are cast where they are used. On CPUs
 this is faster than torch.autocast, which casts and caches on every call.
@@ -6,6 +6,8 @@ this is faster than torch.autocast, which casts and caches on every call.
 
 from torch import Tensor, nn
 from torch.nn import functional
+
+from mamebert.encoder.settings import EncoderConfig
 
 
 class Linear(nn.Linear):
@@ -24,3 +26,18 @@ class LayerNorm(nn.LayerNorm):
         """Return the same shape."""
         weight, bias = self.weight.to(hidden.dtype), self.bias.to(hidden.dtype)
         return functional.layer_norm(hidden, self.normalized_shape, weight, bias, self.eps)
+
+
+class AddAndNorm(nn.Module):
+    """What ends both halves of a layer: a dense layer, plus what was there before, normalised (post-norm)."""
+
+    def __init__(self, in_features: int, config: EncoderConfig) -> None:
+        super().__init__()
+        self.dense = Linear(in_features, config.hidden_size)
+        self.LayerNorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, hidden: Tensor, before: Tensor) -> Tensor:
+        """Return [tokens, hidden_size]."""
+        normal: Tensor = self.LayerNorm(self.dropout(self.dense(hidden)) + before)
+        return normal
