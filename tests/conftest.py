@@ -1,5 +1,6 @@
 """A small invented world for tests: text, tokenizer, token shards and an encoder, made once by our own stages."""
 
+import json
 import os
 import random
 import sys
@@ -58,11 +59,12 @@ class Said(NamedTuple):
 
 @pytest.fixture
 def mamebert(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Return a function that runs a command line in this process."""
+    """Return a function that runs a command line in this process; a dictionary stands for its key=value pairs."""
     from mamebert.cli import main
 
     def run(*words: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["mamebert", *map(str, words)])
+        spelt = [each for word in words for each in (_pairs(word) if isinstance(word, dict) else [str(word)])]
+        monkeypatch.setattr(sys, "argv", ["mamebert", *spelt])
         capsys.readouterr()
         code = 0
         try:
@@ -72,6 +74,10 @@ def mamebert(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         return Said(code, *capsys.readouterr())
 
     return run
+
+
+def _pairs(settings: dict[str, object]) -> list[str]:
+    return [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in settings.items()]
 
 
 def _believe(patch: pytest.MonkeyPatch) -> None:

@@ -23,4 +23,3 @@ def test_positions_start_anew_in_every_sequence():
     batch = Packed.of([np.arange(3), np.arange(2)])
     assert batch.positions.tolist() == [0, 1, 2, 0, 1]
     assert batch.firsts.tolist() == [0, 3]
-    assert batch.owners.tolist() == [0, 0, 0, 1, 1]

@@ -5,11 +5,9 @@ from hypothesis import strategies as st
 
 from mamebert.evaluation.metrics import (
     accuracy,
-    confusion,
     macro_f1,
     mean_and_spread,
     paired_bootstrap,
-    wilson_interval,
 )
 
 EXPECTED = ["a", "a", "a", "a", "b", "c"]
@@ -24,19 +22,9 @@ def test_macro_f1_weighs_every_class_alike():
     assert macro_f1(EXPECTED, PREDICTED) == pytest.approx((3 / 4 + 2 / 3 + 0) / 3)
 
 
-def test_rows_of_the_confusion_table_are_the_expected_classes():
-    assert confusion(EXPECTED, PREDICTED, ["c", "a", "b"]) == [[0, 1, 0], [0, 3, 1], [0, 0, 1]]
-
-
 def test_spread_is_the_sample_standard_deviation():
     assert mean_and_spread([0.70, 0.72, 0.74]) == pytest.approx((0.72, 0.02, 3))
     assert mean_and_spread([0.7]) == (0.7, 0.0, 1)
-
-
-def test_wilson_interval_of_a_known_case():
-    # 8 of 10: (0.8 + 1.96^2/20 -+ 1.96 sqrt(0.016 + 1.96^2/400)) / (1 + 1.96^2/10)
-    assert wilson_interval(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson_interval(10, 10).high == pytest.approx(1.0)
 
 
 def test_bootstrap_interval_is_as_wide_as_theory_says():

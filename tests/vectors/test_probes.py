@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
 
-from mamebert.errors import UserError
 from mamebert.vectors.probes import frequent_words, neighbours
-from mamebert.vectors.similarity import read_pairs, similarity
 from mamebert.vectors.table import VectorTable
 
 ANGLES = {
@@ -59,21 +57,3 @@ def test_frequent_words_skip_grammar_in_alphabets_too():
     tokens = ["agus", "bhí", "##acht", "scoil", "farraige", "12345", "teanga"]
     table = VectorTable(np.eye(7, dtype=np.float32), np.ones(7, bool), np.arange(100, 30, -10), tokens, "")
     assert frequent_words(table, count=9) == ["scoil", "farraige", "teanga"]
-
-
-def test_similarity_is_the_rank_correlation_over_known_pairs(table):
-    pairs = [("東京", "大阪", 9.0), ("東京", "京都", 8.0), ("東京", "サッカー", 1.0), ("東京", "火星", 5.0)]
-    assert similarity(table, pairs) == {"num_pairs": 4, "num_pairs_known": 3, "spearman": pytest.approx(1.0)}
-    assert "spearman" not in similarity(table, pairs[2:])
-
-
-def test_a_file_of_pairs_is_read_and_a_bad_line_is_named(tmp_path):
-    path = tmp_path / "pairs.tsv"
-    path.write_text("# comment\n犬\t猫\t7.5\n", encoding="utf-8")
-    assert read_pairs(path) == [("犬", "猫", 7.5)]
-
-    path.write_text("犬\t猫\t7.5\n犬 猫 7.5\n", encoding="utf-8")
-    with pytest.raises(UserError, match="line 2 is not a pair"):
-        read_pairs(path)
-    with pytest.raises(UserError, match="There is no file"):
-        read_pairs(tmp_path / "none.tsv")

@@ -57,11 +57,6 @@ class Packed:
         return torch.from_numpy(starts.astype(np.int64)).to(self.ids.device)
 
     @cached_property
-    def owners(self) -> Tensor:
-        """int64 [tokens]: the sequence every token belongs to."""
-        return torch.repeat_interleave(torch.arange(len(self.lengths)), torch.tensor(self.lengths)).to(self.ids.device)
-
-    @cached_property
     def groups(self) -> list[Group]:
         """Return the attention groups, in order; their tokens follow each other without gaps."""
         runs = (list(run) for _, run in groupby(self.lengths, key=lambda n: -(-n // BUCKET)))

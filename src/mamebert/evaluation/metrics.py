@@ -48,27 +48,11 @@ def macro_f1(expected: Sequence[Any], predicted: Sequence[Any]) -> float:
     return float(f1_score(expected, predicted, average="macro", zero_division=0))
 
 
-def confusion(expected: Sequence[Any], predicted: Sequence[Any], labels: Sequence[Any]) -> list[list[int]]:
-    """Return counts: row = expected class, column = predicted class, both in the order of `labels`."""
-    from sklearn.metrics import confusion_matrix
-
-    table: list[list[int]] = confusion_matrix(expected, predicted, labels=list(labels)).tolist()
-    return table
-
-
 def mean_and_spread(values: Sequence[float]) -> Spread:
     """Return mean, sample standard deviation and number of `values`."""
     numbers = np.asarray(values, dtype=np.float64)
     deviation = float(numbers.std(ddof=1)) if len(numbers) > 1 else 0.0
     return Spread(mean=float(numbers.mean()), deviation=deviation, n=len(numbers))
-
-
-def wilson_interval(num_right: int, num_rows: int, confidence: float = 0.95) -> Interval:
-    """Return the interval of an accuracy measured once on `num_rows` test rows (Wilson, 1927)."""
-    from scipy.stats import binomtest
-
-    found = binomtest(num_right, num_rows).proportion_ci(confidence, method="wilson")
-    return Interval(low=float(found.low), high=float(found.high))
 
 
 def paired_bootstrap(
