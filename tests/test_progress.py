@@ -51,6 +51,17 @@ def test_what_was_done_before_counts_as_done_but_not_as_speed(clock, capsys):
     assert capsys.readouterr().err.splitlines()[-1] == "pretrain: 95/100 steps  0.5/s  0m10s left"
 
 
+def test_the_rate_follows_a_change_and_forgets_what_is_long_ago(clock, capsys):
+    with Meter("pretrain", 10_000, "steps") as meter:
+        for _ in range(300):
+            clock.now += 1
+            meter.advance(10)
+        for _ in range(130):
+            clock.now += 1
+            meter.advance(1)
+    assert capsys.readouterr().err.splitlines()[-1] == "pretrain: 3130/10k steps  1/s  1h54m left"
+
+
 def test_an_interrupted_meter_still_says_its_last_figures(clock, capsys):
     def interrupted():
         with Meter("work", 10, "files") as meter:

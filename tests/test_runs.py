@@ -1,4 +1,5 @@
 import errno
+import json
 import subprocess
 import sys
 from typing import ClassVar
@@ -130,12 +131,49 @@ def test_two_processes_cannot_work_on_one_folder(tmp_path):
     assert not Run.start(Bake(output=tmp_path / "bread")).finished  # the lock went with the process
 
 
-def test_a_torn_last_line_of_metrics_is_left_out(tmp_path):
+def test_a_run_that_another_process_finished_meanwhile_is_taken(tmp_path, monkeypatch):
+    lock = Run._lock
+
+    def late(run):
+        monkeypatch.undo()
+        finished(tmp_path / "bread")  # by the other process
+        run.folder.mkdir()
+        lock(run)
+
+    monkeypatch.setattr(Run, "_lock", late)
+    assert Run.start(Bake(output=tmp_path / "bread")).finished
+    assert not partial(tmp_path / "bread").exists()
+
+
+@pytest.mark.parametrize("torn", [b'{"step": 2, "lo', b'{"step": 2, "lo\x00\x00\x00\n{"step": 3}\n', b"\xe8\xb1"])
+def test_what_follows_a_torn_line_of_metrics_is_left_out_and_nothing_is_lost_after_it(tmp_path, torn):
+    run = Run.start(Bake(output=tmp_path / "bread"))
+    run.record(step=1)
+    with (run.folder / "metrics.jsonl").open("ab") as file:
+        file.write(torn)
+    assert run.metrics() == [{"step": 1}]
+    again = Run.start(Bake(output=tmp_path / "bread"))
+    again.keep_metrics(again.metrics())
+    again.record(step=2)
+    assert again.metrics() == [{"step": 1}, {"step": 2}]
+
+
+def test_a_torn_last_line_does_not_swallow_the_next(tmp_path):
     run = Run.start(Bake(output=tmp_path / "bread"))
     run.record(step=1)
     with (run.folder / "metrics.jsonl").open("a") as file:
         file.write('{"step": 2, "lo')
-    assert run.metrics() == [{"step": 1}]
+    Run.start(Bake(output=tmp_path / "bread")).record(step=2)
+    assert run.metrics() == [{"step": 1}, {"step": 2}]
+
+
+def test_a_record_of_another_version_is_told(tmp_path):
+    run = finished(tmp_path / "bread")
+    record = json.loads((run.final / "run.json").read_text())
+    del record["results"]
+    (run.final / "run.json").write_text(json.dumps({**record, "versions": {"mamebert": "0.0.7"}}))
+    with pytest.raises(UserError, match=r"made by mamebert 0\.0\.7.*run the stage again"):
+        Run.open(tmp_path / "bread")
 
 
 def test_a_damaged_record_is_told(tmp_path):
@@ -145,7 +183,10 @@ def test_a_damaged_record_is_told(tmp_path):
         Run.open(tmp_path / "bread")
 
 
-@pytest.mark.parametrize(("number", "sentence"), [(errno.ENOSPC, "disk is full"), (errno.EACCES, "no permission")])
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [(errno.ENOSPC, "disk is full"), (errno.EACCES, "no permission"), (errno.EIO, "disk failed")],
+)
 def test_disk_trouble_is_a_sentence(tmp_path, number, sentence):
     with pytest.raises(UserError, match=sentence), disk_errors(tmp_path):
         raise OSError(number, "trouble")

@@ -13,7 +13,9 @@ from mamebert import stages
 from mamebert.config import build, describe, read_settings
 from mamebert.errors import UserError
 from mamebert.progress import say
+from mamebert.ranks import leads, num_processes
 from mamebert.runs import Run
+from mamebert.training.interruption import Stopped, stop_when_told
 
 app = typer.Typer(
     help="From raw text to a small BERT that transformers opens.",
@@ -118,7 +120,18 @@ def predict(
             print(json.dumps({"text": text, **found}, ensure_ascii=False))
 
 
+@app.command("doctor")
+def doctor_verb() -> None:
+    """What this machine has, and which path a training takes on it and why."""
+    from mamebert.doctor import findings
+
+    for finding in findings():
+        print(finding, flush=True)
+
+
 def _tell_plan(command: str, config: Any) -> None:
+    if not leads():
+        return
     told: dict[str, Any] = {"settings": config.model_dump(mode="json")}
     estimate: Callable[[Any], dict[str, Any]] | None = getattr(
         sys.modules[f"mamebert.stages.{command}"], "estimate", None
@@ -129,21 +142,38 @@ def _tell_plan(command: str, config: Any) -> None:
 
 
 def _print_end(done: Run) -> None:
+    if not leads():
+        return
     page = done.folder / "report.html"
     print(page.resolve() if page.is_file() else done.folder)
 
 
+def _told(error: Exception) -> bool:
+    if num_processes() > 1:
+        from mamebert.training.followers import told
+
+        return told(error)
+    if isinstance(error, UserError):
+        print(f"mamebert: {error}", file=sys.stderr)
+    return isinstance(error, UserError)
+
+
 def main() -> None:
-    """Run a command; a user's mistake is one sentence and exit code 2, Ctrl-C is 130."""
+    """Run a command; a user's mistake is one sentence and exit code 2, Ctrl-C is 130, SIGTERM is 0."""
     # Waiting threads that spin take the cores from whoever works.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    if num_processes() > 1:
+        # Every process would warn that DDP looked for unused parameters and found none.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     try:
-        app()
-    except UserError as error:
-        print(f"mamebert: {error}", file=sys.stderr)
+        with stop_when_told():
+            app()
+    except Exception as error:
+        if not _told(error):
+            raise
         sys.exit(2)
     except SystemExit as end:
-        if end.code == 130:  # what typer makes of a KeyboardInterrupt
+        if end.code == 130 or isinstance(end, Stopped):  # 130 is what typer makes of a KeyboardInterrupt
             say("mamebert: stopped. Start the same command again and it goes on.")
         raise

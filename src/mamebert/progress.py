@@ -1,41 +1,46 @@
 """How far long work has come: a bar on a terminal, plain lines elsewhere; rate and time left in both."""
 
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Sized
 from time import monotonic
 from types import TracebackType
 from typing import Self, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
+
+from mamebert.ranks import leads
 
 T = TypeVar("T")
 
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_OF_RATE = 120.0  # long enough to have evaluations and snapshots in it, short enough to follow a change
 
 
 class Meter:
     """Counts units of work towards a total and shows the rate (units per second) and the time left.
 
     Use as a context; call `advance` as work is done. Everything goes to stderr, so results on stdout
-    stay clean. `done` is where a resumed piece of work starts: it counts as done but not as speed.
+    stay clean. `done` is where a resumed piece of work starts: it counts as done but not as speed, and
+    so does what was done more than two minutes ago.
     """
 
     def __init__(self, title: str, total: float | None, unit: str, done: float = 0) -> None:
         self.title, self.total, self.unit = title, total, unit
-        self.done = self._done_at_start = done
+        self.done = done
         self._note = ""
-        self._started = self._last_line = monotonic()
+        self._last_line = monotonic()
+        self._marks = deque([(self._last_line, done)])
         self._bar: Progress | None = None
 
     def __enter__(self) -> Self:
         """Start the clock."""
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and leads():
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
                 TextColumn("{task.fields[text]}"),
-                TimeRemainingColumn(),
             )
             self._bar = Progress(*columns, console=Console(stderr=True))
             self._task = self._bar.add_task(self.title, total=self.total, completed=int(self.done), text="")
@@ -46,6 +51,7 @@ class Meter:
         """Count `amount` more units; `note` (a loss, say) is shown beside the rate."""
         self.done += amount
         self._note = note or self._note
+        self._mark()
         if self._bar:
             self._bar.update(self._task, completed=self.done, text=self._text())
         elif monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
@@ -62,19 +68,32 @@ class Meter:
         else:
             self._print()
 
+    @property
+    def left(self) -> str:
+        """Return the time left at the present rate, as 1m05s; empty where it is not known."""
+        if not self.total or self.done >= self.total or self._rate() <= 0:
+            return ""
+        return _clock((self.total - self.done) / self._rate())
+
+    def _mark(self) -> None:
+        now = monotonic()
+        if now - self._marks[-1][0] >= 1:
+            self._marks.append((now, self.done))
+        while len(self._marks) > 2 and now - self._marks[1][0] >= SECONDS_OF_RATE:
+            self._marks.popleft()
+
     def _rate(self) -> float:
-        return (self.done - self._done_at_start) / max(monotonic() - self._started, 1e-9)
+        since, done = self._marks[0]
+        return (self.done - done) / max(monotonic() - since, 1e-9)
 
     def _text(self) -> str:
         of_total = f"/{_short(self.total)}" if self.total else ""
-        parts = [f"{_short(self.done)}{of_total} {self.unit}", f"{_short(self._rate())}/s", self._note]
+        left = f"{self.left} left" if self.left else ""
+        parts = [f"{_short(self.done)}{of_total} {self.unit}", f"{_short(self._rate())}/s", self._note, left]
         return "  ".join(part for part in parts if part)
 
     def _print(self) -> None:
-        left = ""
-        if self.total and self._rate() > 0 and self.done < self.total:
-            left = f"  {_clock((self.total - self.done) / self._rate())} left"
-        print(f"{self.title}: {self._text()}{left}", file=sys.stderr, flush=True)
+        say(f"{self.title}: {self._text()}")
 
 
 def progress(items: Iterable[T], title: str, unit: str, total: int | None = None) -> Iterator[T]:
@@ -89,7 +108,8 @@ def progress(items: Iterable[T], title: str, unit: str, total: int | None = None
 
 def say(text: str) -> None:
     """Print one line for the person who waits (stderr)."""
-    print(text, file=sys.stderr, flush=True)
+    if leads():  # of several processes, the first one speaks
+        print(text, file=sys.stderr, flush=True)
 
 
 def _short(number: float) -> str:

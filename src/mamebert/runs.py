@@ -26,9 +26,19 @@ from pydantic import Field
 
 from mamebert.config import Config, RunPath, walk
 from mamebert.errors import UserError
+from mamebert.ranks import num_processes
 
 # These say where and how fast, not what: another value gives the same artefact.
-NOT_PART_OF_THE_RESULT = {"output", "processes", "device", "snapshot_seconds"}
+NOT_PART_OF_THE_RESULT = {
+    "output",
+    "processes",
+    "device",
+    "snapshot_seconds",
+    "keep_snapshots",
+    "inexact",
+    "parallel",
+    "tensorboard",
+}
 REPORTED_PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "gensim", "numpy", "scikit-learn")
 
 # Folders this process works on, by their lock file's place on disk.
@@ -39,6 +49,8 @@ class StageConfig(Config):
     """What the settings of every command share."""
 
     command: ClassVar[str]
+    in_processes: ClassVar[bool] = False
+    """Whether the processes of torchrun can share its work."""
     output: Path
     """The run folder to make."""
     seed: int = Field(default=0, ge=0)
@@ -101,12 +113,18 @@ class Run:
             run._refuse_another_run_in(folder)
         if (run.final / "run.json").is_file():
             return cls.open(run.final)
+        if num_processes() > 1 and not config.in_processes:
+            raise UserError(f"`mamebert {run.command}` is done by one process. Start it without torchrun.")
         with disk_errors(run.folder):
             run.folder.mkdir(parents=True, exist_ok=True)
             run._lock()
+            if (run.final / "run.json").is_file():  # another process finished it while we came this far
+                run._unlock()
+                if not _has_work(run.folder):
+                    shutil.rmtree(run.folder, ignore_errors=True)
+                return cls.open(run.final)
             run._started = monotonic()
-            before = _read_record(run.folder)
-            run.seconds = float(before["seconds"]) if before and before["id"] == run.id else 0.0
+            run._mend_metrics()
             run._write_record()
         return run
 
@@ -124,6 +142,12 @@ class Run:
             )
             raise UserError(f"{folder} is not a run folder (no run.json). {way_out}")
         names = ("command", "settings", "inputs", "sources", "id", "seconds", "finished", "results")
+        if not set(names) <= record.keys():
+            writer = record.get("versions", {}).get("mamebert", "another version")
+            raise UserError(
+                f"{folder} was made by mamebert {writer}, whose run.json differs. "
+                f"Read it with that version, or run the stage again in another output."
+            )
         return cls(final=folder, **{name: record[name] for name in names})
 
     @property
@@ -132,15 +156,28 @@ class Run:
         return self.final if self.finished else partial(self.final)
 
     def record(self, **numbers: Any) -> None:
-        """Append one line to metrics.jsonl."""
+        """Append one line to metrics.jsonl; it is on disk for certain after `sync_metrics`."""
         with disk_errors(self.folder), (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(numbers, ensure_ascii=False) + "\n")
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """Return the lines of metrics.jsonl; a torn last line (a kill while writing) is left out."""
+    def sync_metrics(self) -> None:
+        """Force what was recorded to disk."""
         path = self.folder / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else []
-        return [json.loads(line) for line in lines[:-1]]
+        if path.is_file():
+            with disk_errors(path), path.open("rb") as file:
+                os.fsync(file.fileno())
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the lines of metrics.jsonl up to the first torn one (a kill or a power cut while writing)."""
+        path = self.folder / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []
+        whole = []
+        for line in lines[:-1]:
+            try:
+                whole.append(json.loads(line))
+            except ValueError:
+                break
+        return whole
 
     def keep_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Replace metrics.jsonl: a resumed stage drops what came after the point it resumes from."""
@@ -148,27 +185,30 @@ class Run:
             self.folder / "metrics.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         )
 
-    def keep_time(self) -> None:
-        """Write the seconds worked so far, for a stage that may be killed and resumed."""
-        self._count_seconds()
-        self._write_record()
-
     def finish(self) -> Self:
         """Write the final record and give the folder its final name."""
-        self._count_seconds()
+        self.worked_seconds()
         with disk_errors(self.folder):
             working = self.folder
             self._write_record(finished=True)
             os.replace(working, self.final)
-            _sync_folder(self.final.parent)
-        _OUR_LOCKS.pop(self._lock_id).close()
+            sync_folder(self.final.parent)
+        self._unlock()
         self.finished = True
         return self
 
-    def _count_seconds(self) -> None:
+    def worked_seconds(self) -> float:
+        """Return, and remember, the seconds worked so far; a stage that resumes sets `seconds` to those before."""
         now = monotonic()
         self.seconds += now - self._started
         self._started = now
+        return self.seconds
+
+    def _mend_metrics(self) -> None:
+        # What is appended to a torn line would be lost with it.
+        path = self.folder / "metrics.jsonl"
+        if path.is_file() and not path.read_bytes().endswith(b"\n"):
+            self.keep_metrics(self.metrics())
 
     def _settings_that_matter(self) -> dict[str, Any]:
         paths = set(self.inputs)
@@ -228,6 +268,9 @@ class Run:
             ) from error
         _OUR_LOCKS[self._lock_id] = self._lock_file
 
+    def _unlock(self) -> None:
+        _OUR_LOCKS.pop(self._lock_id).close()
+
 
 def partial(folder: Path) -> Path:
     """Return the name under which a folder is written until it is whole."""
@@ -272,6 +315,16 @@ def write_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(beside, path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to disk: a rename is certain only then."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -289,6 +342,10 @@ def disk_errors(path: Path) -> Iterator[None]:
             ) from error
         if number in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise UserError(f"{path} cannot be written (no permission). Choose another output folder.") from error
+        if number == errno.EIO:
+            raise UserError(
+                f"The disk failed, writing {path}. Check the disk and start the same command again: it goes on."
+            ) from error
         raise
 
 
@@ -357,22 +414,15 @@ def _versions() -> dict[str, str]:
 def _machine() -> dict[str, Any]:
     return {
         "system": platform.platform(),
-        "processor": _processor(),
+        "processor": processor_name(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """Return what the processor calls itself."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

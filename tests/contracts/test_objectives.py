@@ -43,12 +43,33 @@ def test_it_explains_itself_and_its_settings(kind):
 
 def test_its_loss_is_a_number_that_every_learning_part_hears(at_work):
     objective, network, batches = at_work
-    losses = objective.loss(network, batches[0])
+    losses = objective.loss(network, batches[0], batches[0].asked)
     losses.total.backward()
     assert losses.total.ndim == 0
-    assert float(losses.total.detach()) == pytest.approx(sum(losses.parts.values()), rel=1e-5)
+    assert float(losses.total.detach()) == pytest.approx(float(sum(losses.parts.values())), rel=1e-5)
     asked = {name for name, p in network.named_parameters() if p.grad is not None and bool(p.grad.abs().sum())}
     assert {"bert.embeddings.word_embeddings.weight", "cls.predictions.bias"} <= asked
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_the_losses_and_gradients_of_the_parts_add_up_to_the_batchs(at_work, number):
+    objective, network, batches = at_work
+    batch = batches[0]
+
+    def learn(parts):
+        network.zero_grad()
+        found = [objective.loss(network, part, batch.asked) for part in parts]
+        for each in found:
+            each.total.backward()
+        gradients = {n: p.grad.clone() for n, p in network.named_parameters() if p.grad is not None}
+        return sum(each.total.item() for each in found), gradients
+
+    at_once, wanted = learn([batch])
+    in_parts, found = learn(batch.parts(number))
+    assert in_parts == pytest.approx(at_once, rel=1e-6)
+    assert found.keys() == wanted.keys()
+    for name in wanted:
+        torch.testing.assert_close(found[name], wanted[name], rtol=1e-5, atol=1e-6)
 
 
 def test_answers_agree_with_the_loss_and_are_counted(at_work):
@@ -56,7 +77,7 @@ def test_answers_agree_with_the_loss_and_are_counted(at_work):
     so_far = Answers()
     with torch.no_grad():
         objective.answer(network, batches[0], so_far)
-        masked = objective.loss(network, batches[0]).parts["mlm_loss"]
+        masked = float(objective.loss(network, batches[0], batches[0].asked).parts["mlm_loss"])
     found = so_far.summary()
     assert found["heldout_mlm_loss"] == pytest.approx(masked, rel=1e-5)
     assert so_far.asked == len(batches[0].targets)

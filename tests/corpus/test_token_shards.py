@@ -68,6 +68,31 @@ def test_parts_are_read_apart(tmp_path):
     assert TokenShards.open(tmp_path, "heldout").tokens(0, 1).tolist() == [7]
 
 
+@settings(deadline=None)  # files are written
+@given(st.lists(documents, min_size=1, max_size=3), st.sampled_from(VOCAB_SIZES), st.data())
+def test_many_ranges_come_end_to_end(shards, vocab_size, data):
+    with TemporaryDirectory() as folder:
+        opened = TokenShards.open(make_run(Path(folder), shards, vocab_size))
+        edges = opened.sentence_starts[opened.document_starts]
+        numbers = data.draw(st.lists(st.integers(0, len(edges) - 2), max_size=6)) if len(edges) > 1 else []
+        starts = [data.draw(st.integers(edges[n], edges[n + 1])) for n in numbers]
+        ends = [data.draw(st.integers(start, edges[n + 1])) for start, n in zip(starts, numbers, strict=True)]
+        asked = np.array(starts, np.int64), np.array(ends, np.int64) - np.array(starts, np.int64)
+
+        ids = [i for start, end in zip(starts, ends, strict=True) for i in opened.tokens(start, end)]
+        words = [w for start, end in zip(starts, ends, strict=True) for w in opened.word_starts(start, end)]
+        assert opened.gather(*asked).tolist() == ids
+        assert opened.gather(*asked).dtype == np.int64
+        assert opened.gather_word_starts(*asked).tolist() == words
+
+
+@pytest.mark.parametrize("asked", [(0, 4), (1, 3), (3, 1), (-1, 2)])
+def test_a_gathered_range_beyond_its_shard_is_an_error(tmp_path, asked):
+    shards = TokenShards.open(make_run(tmp_path, [[[([5, 6], [True, True])]], [[([7], [True])]]]))
+    with pytest.raises(IndexError, match="crosses the end"):
+        shards.gather(*np.array(asked)[:, None])
+
+
 def test_a_range_outside_the_tokens_is_an_error(tmp_path):
     shards = TokenShards.open(make_run(tmp_path, [[[([5], [True])]]]))
 

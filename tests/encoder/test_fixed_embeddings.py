@@ -1,13 +1,19 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
+from torch.testing import assert_close
 
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.save import save_pretraining
 from mamebert.config import build
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings, count_parameters, freeze, put_in, words
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+from mamebert.kernels import torch_only
 from mamebert.training.optimizer import make_optimizer
 from mamebert.training.settings import Training
 
@@ -42,6 +48,27 @@ def test_frozen_means_bit_identical_without_gradient_or_state():
     assert words(network).grad is None
     assert all(p is not words(network) for group in optimizer.param_groups for p in group["params"])
     assert not torch.equal(network.cls.predictions.bias, bias_before)
+
+
+@pytest.mark.parametrize("path", [nullcontext, torch_only])
+def test_a_frozen_table_may_be_kept_in_half_the_memory(path, tmp_path):
+    network, table, optimizer = fixed(TokenEmbeddings(vectors="somewhere", storage="bfloat16"))
+    with path():
+        learn(network, optimizer)
+        assert torch.equal(words(network), table.bfloat16())
+        batch = Packed.of([np.arange(5, 17)])
+        ours = network.eval().cls.predictions(network.bert(batch))
+        (tmp_path / "tokenizer").mkdir()
+        save_pretraining(network, tmp_path / "tokenizer", tmp_path / "model")
+        loaded = load_pretraining(tmp_path / "model").eval()
+        assert words(loaded).dtype == torch.float32
+        assert_close(loaded.cls.predictions(loaded.bert(batch)), ours)
+
+
+def test_a_table_that_will_learn_is_not_kept_in_bfloat16():
+    for learns in ({"frozen": False}, {"special_trainable": True}, {"unfreeze_after_epochs": 1}):
+        with pytest.raises(UserError, match="storage=float32"):
+            build(TokenEmbeddings, {"vectors": "somewhere", "storage": "bfloat16", **learns})
 
 
 def test_the_trainable_count_falls_by_exactly_the_table():

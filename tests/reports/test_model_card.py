@@ -39,6 +39,27 @@ def test_the_card_of_an_encoder_tells_what_a_reader_needs(runs, model):
     assert "Suganami" in body
 
 
+def test_the_card_of_an_encoder_tells_what_it_cost_and_how_to_cite(runs, make, tmp_path):
+    made = make["pretraining"]("H256-L4-N")
+    made["results"] |= {
+        "tokens": 1_638_400,
+        "training_seconds": 400.0,
+        "mfu": 0.61,
+        "product_peak": {"flops": 160e9, "source": "measured, 2048 x 2048 matrices"},
+        "peak_memory_bytes": 812_000_000,
+        "energy": {"kilowatt_hours": 0.0267, "watts": 24.3, "source": "assumed: 12 W for each of 2.0 busy cores"},
+    }
+    folder = make["write_run"](tmp_path / "run", inputs={"shards": runs["tokenize"]}, **made)
+    _, body = parts(model_card(Run.open(folder), folder / "model", "pretrain"))
+    body = body.replace("\\", "")
+    assert "| tokens a second | 4.1 k |" in body
+    assert "| share of the machine's peak (MFU) | 61.0 % of 160 GFLOP/s (measured, 2048 x 2048 matrices) |" in body
+    assert "| peak memory | 812 MB |" in body
+    assert "| energy of the training steps | 26.7 Wh, 24.3 W (assumed: 12 W for each of 2.0 busy cores) |" in body
+    assert "@software{mamebert" in body
+    assert "version = {0.1.0}" in body
+
+
 def test_a_licence_is_only_named_when_it_is_given(runs, model):
     run = Run.open(runs["W"])
     assert "license" not in parts(model_card(run, model, "pretrain"))[0]

@@ -96,13 +96,16 @@ def test_batches_hold_every_document_once_within_the_budget(tokenizer):
     assert task.num_batches(documents, 60) == len(in_order)
 
 
-def test_the_loss_is_the_mean_cross_entropy_of_the_documents(tokenizer, network):
+def test_the_loss_is_the_mean_cross_entropy_of_the_documents_whole_or_in_parts(tokenizer, network):
     task = Classification(max_length=16, long_documents="chunks")
     documents, _ = task.encode(tokenizer, TEXTS)
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
     (batch,) = task.batches(documents, [3, 1, 5], 10_000)
     expected = torch.nn.functional.cross_entropy(logits(task, network, documents)[[3, 1, 5]], labels[[3, 1, 5]])
-    torch.testing.assert_close(task.loss(network, batch, labels).total, expected)
+    torch.testing.assert_close(task.loss(network, batch, labels, 3).total, expected)
+    parts = list(task.batches(documents, batch.rows, 1))
+    assert len(parts) == 3
+    torch.testing.assert_close(sum(task.loss(network, part, labels, 3).total for part in parts), expected)
 
 
 @pytest.mark.parametrize("kind", Task.names())

@@ -1,5 +1,3 @@
-import itertools
-
 import numpy as np
 import pytest
 import torch
@@ -10,9 +8,9 @@ from mamebert.errors import UserError
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.training.loop import Losses, derive_seed, train
 from mamebert.training.optimizer import make_optimizer
-from mamebert.training.schedules import warmup_then_linear
 from mamebert.training.settings import Training
-from mamebert.training.snapshot import KEPT, load_snapshot, save_snapshot
+from mamebert.training.snapshot import Snapshot, put_back, state_of
+from mamebert.training.snapshot_folder import SnapshotFolder
 
 SETTINGS = Training(steps=20, peak_lr=0.05, precision="float32")
 
@@ -27,11 +25,13 @@ def batches(start=0):
         yield torch.from_numpy(np.random.default_rng(number).normal(size=(6, 4)).astype(np.float32))
 
 
-def steps(network, optimizer, start=0, data=None):
-    def loss(batch):
-        return Losses((network(batch) - batch.sum(1, keepdim=True)).square().mean(), {})
+def steps(network, optimizer, start=0, data=None, num_parts=1):
+    def loss(part):
+        rows, size = part
+        return Losses((network(rows) - rows.sum(1, keepdim=True)).square().sum() / size, {})
 
-    yield from train(network, optimizer, data or batches(start), loss, SETTINGS, SETTINGS.steps, seed=1, done=start)
+    cut = ([(part, len(batch)) for part in batch.chunk(num_parts)] for batch in data or batches(start))
+    yield from train(network, optimizer, cut, loss, SETTINGS, SETTINGS.steps, seed=1, done=start)
 
 
 def weights(network):
@@ -44,6 +44,17 @@ def test_the_loop_learns():
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
 
 
+@pytest.mark.parametrize("num_parts", [2, 3])
+def test_a_batch_in_parts_teaches_what_it_teaches_whole(num_parts):
+    whole, cut = small(), small()
+    whole[1].p = cut[1].p = 0.0  # each part has its own dropout
+    at_once = list(steps(whole, make_optimizer(whole, SETTINGS)))
+    in_parts = list(steps(cut, make_optimizer(cut, SETTINGS), num_parts=num_parts))
+    assert [s.loss for s in in_parts] == pytest.approx([s.loss for s in at_once], rel=1e-4)
+    assert [s.gradient_norm for s in in_parts] == pytest.approx([s.gradient_norm for s in at_once], rel=1e-3)
+    torch.testing.assert_close(weights(cut), weights(whole), rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("stopped_after", [1, 7, 19])
 def test_a_resumed_training_ends_bit_identical(tmp_path, stopped_after):
     whole = small()
@@ -51,38 +62,23 @@ def test_a_resumed_training_ends_bit_identical(tmp_path, stopped_after):
 
     first = small()
     optimizer = make_optimizer(first, SETTINGS)
-    for step in steps(first, optimizer):
-        if step.number == stopped_after:
-            save_snapshot(tmp_path, step.number, first, optimizer, {"place": stopped_after})
-            break
+    with SnapshotFolder(tmp_path, keep=2, before_writing=lambda: None) as folder:
+        for step in steps(first, optimizer):
+            if step.number == stopped_after:
+                folder.take(Snapshot(step.number, state_of(first, optimizer), {"place": stopped_after}, {}))
+                # The next step goes on over the tensors while they are written.
+            if step.number > stopped_after:
+                break
     torch.manual_seed(999)  # another process has another past
     torch.rand(17)
     second = small(seed=5)
     optimizer = make_optimizer(second, SETTINGS)
-    done, progress = load_snapshot(tmp_path, second, optimizer)
-    losses = [s.loss for s in steps(second, optimizer, done)]
-    assert progress == {"place": stopped_after}
+    found = SnapshotFolder(tmp_path, keep=2, before_writing=lambda: None).newest()
+    put_back(found.tensors, second, optimizer)
+    losses = [s.loss for s in steps(second, optimizer, found.step)]
+    assert found.progress == {"place": stopped_after}
     assert torch.equal(weights(whole), weights(second))
     assert losses == all_losses[stopped_after:]
-
-
-def test_a_damaged_snapshot_is_passed_over_for_the_one_before(tmp_path):
-    network = small()
-    optimizer = make_optimizer(network, SETTINGS)
-    for step in steps(network, optimizer):
-        save_snapshot(tmp_path, step.number, network, optimizer, {})
-        if step.number == 3:
-            break
-    files = sorted(tmp_path.iterdir())
-    assert [f.name for f in files] == [f"step-{n:09}.safetensors" for n in (2, 3)]
-    assert len(files) == KEPT
-    content = bytearray(files[-1].read_bytes())
-    content[-3] ^= 1
-    files[-1].write_bytes(content)
-    assert load_snapshot(tmp_path, network, optimizer)[0] == 2
-    files[0].write_bytes(b"torn")
-    with pytest.raises(UserError, match="damaged"):
-        load_snapshot(tmp_path, network, optimizer)
 
 
 def test_a_loss_that_is_no_number_never_reaches_a_weight():
@@ -92,24 +88,6 @@ def test_a_loss_that_is_no_number_never_reaches_a_weight():
     with pytest.raises(UserError, match=r"step 1.*Lower training\.peak_lr"):
         list(steps(network, make_optimizer(network, SETTINGS), data=poisoned))
     assert torch.equal(weights(network), before)
-
-
-def test_the_rate_rises_then_falls_to_zero_without_a_jump():
-    rates = [warmup_then_linear(n, 100, 0.1) for n in range(101)]
-    assert max(rates) == 1.0
-    assert rates[100] == 0.0
-    assert max(abs(a - b) for a, b in itertools.pairwise(rates)) <= 0.1 + 1e-9
-    assert warmup_then_linear(0, 10, 0.0) == 1.0
-
-
-def test_biases_are_not_decayed_and_frozen_parameters_are_not_known():
-    network = small()
-    network[0].weight.requires_grad_(False)
-    groups = make_optimizer(network, SETTINGS).param_groups
-    known = {id(p): group["weight_decay"] for group in groups for p in group["params"]}
-    assert id(network[0].weight) not in known
-    assert known[id(network[2].weight)] == SETTINGS.weight_decay
-    assert known[id(network[2].bias)] == 0
 
 
 def test_seeds_for_different_purposes_differ():

@@ -58,9 +58,9 @@ def _save(
             if (tokenizer_folder / name).is_file():
                 shutil.copyfile(tokenizer_folder / name, working / name)
         _limit_length(working / "tokenizer_config.json", network.bert.config.max_position_embeddings)
-        # named_parameters lists a tied matrix once, as transformers stores it.
+        # named_parameters lists a tied matrix once, as transformers stores it. A frozen table may be kept in bfloat16.
         named = {**dict(network.named_parameters()), **extra}
-        tensors = {name: p.detach().cpu().clone() for name, p in named.items()}
+        tensors = {name: p.detach().cpu().float().clone() for name, p in named.items()}
         save_file(tensors, working / "model.safetensors", metadata={"format": "pt"})
         write_text(working / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)

@@ -90,7 +90,7 @@ def _logits(folder: Path, sequences: list[Any], segments: list[Any]) -> dict[str
         network = load_pretraining(folder).eval()
         assert isinstance(network, PretrainingNetwork)
         hidden = network.bert(batch)
-        scores = network.cls.seq_relationship(network.bert.pooled(hidden, batch))
+        scores = network.cls.seq_relationship(network.bert.pooled(hidden[batch.firsts]))
         return {"prediction_logits": network.cls.predictions(hidden), "seq_relationship_logits": scores}
 
 

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -30,6 +31,14 @@ class _Shard:
     word_start_bits: npt.NDArray[np.uint8]
     sentence_starts: npt.NDArray[np.int32]
     document_starts: npt.NDArray[np.int64]
+
+    @cached_property
+    def id_bytes(self) -> memoryview:
+        return self.ids.view(np.uint8).data
+
+    @cached_property
+    def word_start_bytes(self) -> memoryview:
+        return self.word_start_bits.data
 
 
 @dataclass(frozen=True)
@@ -93,6 +102,38 @@ class TokenShards:
     def word_starts(self, start: int, end: int) -> npt.NDArray[np.bool_]:
         """Return, for tokens start to end, whether each begins a word."""
         return self._gather(start, end, lambda shard, a, b: _unpack(shard.word_start_bits, a, b), np.dtype(bool))
+
+    def gather(self, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the ids of many ranges end to end, each within a document: int64 [sum of sizes].
+
+        A range is `sizes[i]` tokens from token `starts[i]` on.
+        """
+        # Joining slices of the maps is faster than one indexed read, and as fast over many shards as in one.
+        width = _dtype(self.vocab_size).itemsize
+        number, start = self._places(starts)
+        first, last = (width * start).tolist(), (width * (start + sizes)).tolist()
+        maps = [shard.id_bytes for shard in self._shards]
+        found = b"".join([maps[n][a:b] for n, a, b in zip(number.tolist(), first, last, strict=True)])
+        if len(found) != width * int(sizes.sum()):
+            raise IndexError("A range of tokens crosses the end of a shard, or of all of them.")
+        return np.frombuffer(found, _dtype(self.vocab_size)).astype(np.int64)
+
+    def gather_word_starts(self, starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Return, for the tokens of many ranges end to end, whether each begins a word: [sum of sizes]."""
+        number, start = self._places(starts)
+        first, last = start // 8, (start + sizes + 7) // 8
+        maps = [shard.word_start_bytes for shard in self._shards]
+        places = zip(number.tolist(), first.tolist(), last.tolist(), strict=True)
+        bits = np.unpackbits(np.frombuffer(b"".join([maps[n][a:b] for n, a, b in places]), np.uint8), bitorder="little")
+        before = 8 * (np.cumsum(last - first) - (last - first)) + start % 8
+        wanted = np.arange(sizes.sum()) + np.repeat(before - (np.cumsum(sizes) - sizes), sizes)
+        found: npt.NDArray[np.bool_] = bits[wanted].view(bool)
+        return found
+
+    def _places(self, starts: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return, for token numbers, the shard of each and its number within."""
+        shard = np.searchsorted(self._shard_starts[1:-1], starts, side="right")
+        return shard, starts - self._shard_starts[shard]
 
     def _gather(self, start: int, end: int, read: Reader, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         if not 0 <= start <= end <= self.num_tokens:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.parts import LayerNorm
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.kernels.embeddings import summed_embeddings
 
 
 class Embeddings(nn.Module):
@@ -17,11 +18,16 @@ class Embeddings(nn.Module):
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, config.hidden_size)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, config.hidden_size)
         self.LayerNorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.drop_rate = config.hidden_dropout_prob
 
     def forward(self, batch: Packed, dtype: torch.dtype) -> Tensor:
         """Return [tokens, hidden_size] in `dtype`."""
-        places = self.position_embeddings(batch.positions) + self.token_type_embeddings(batch.segments)
-        hidden: Tensor = self.LayerNorm(self.word_embeddings(batch.ids) + places)
-        dropped: Tensor = self.dropout(hidden.to(dtype))
-        return dropped
+        tables = (self.word_embeddings, self.position_embeddings, self.token_type_embeddings)
+        return summed_embeddings(
+            (batch.ids, batch.positions, batch.segments),
+            tuple(table.weight for table in tables),
+            (self.LayerNorm.weight, self.LayerNorm.bias),
+            dtype,
+            self.LayerNorm.eps,
+            self.drop_rate if self.training else 0.0,
+        )

@@ -24,6 +24,9 @@ class TokenEmbeddings(Config):
     A table that is also the output matrix and may not grow has to be long enough to give confident answers: in
     short runs unit reached a lower loss than none, and init stayed far behind (docs/lab.md).
     """
+    storage: Literal["float32", "bfloat16"] = "float32"
+    """Type in which a frozen table is kept while training: bfloat16 halves its memory and rounds it (8 bits of 24).
+    Where the arithmetic is bfloat16 too, that rounds it anyway. The saved model is float32, of what was trained with."""
     special_trainable: bool = False
     """Let the rows of [CLS], [SEP], [MASK] and other rows without a vector learn although the table is frozen."""
     tied: bool = True
@@ -33,7 +36,13 @@ class TokenEmbeddings(Config):
 
     @model_validator(mode="after")
     def _freezing_needs_a_table(self) -> Self:
-        if not self.freezes and (self.special_trainable or self.unfreeze_after_epochs):
+        learns_later = self.special_trainable or self.unfreeze_after_epochs
+        if self.storage != "float32" and (learns_later or not self.freezes):
+            raise ValueError(
+                "Only a table that never learns can be kept in bfloat16, which loses small updates. "
+                "Set embeddings.storage=float32, or freeze the whole table."
+            )
+        if not self.freezes and learns_later:
             raise ValueError(
                 "special_trainable and unfreeze_after_epochs belong to a frozen table. "
                 "Give embeddings.vectors, and leave embeddings.frozen=true."
@@ -63,6 +72,7 @@ def freeze(network: PretrainingNetwork, settings: TokenEmbeddings, learnt: Tenso
     table = words(network)
     if not settings.special_trainable:
         table.requires_grad_(False)
+        table.data = table.data.to(getattr(torch, settings.storage))
         return None
     rows = ~learnt
     rows[network.bert.embeddings.word_embeddings.padding_idx] = False

@@ -2,11 +2,12 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, linear
+from torch.nn.functional import linear
 
-from mamebert.encoder.cross_entropy import vocabulary_cross_entropy
 from mamebert.encoder.parts import LayerNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
+from mamebert.kernels.dense import linear_gelu
 
 
 class Transform(nn.Module):
@@ -19,7 +20,7 @@ class Transform(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return [chosen, hidden_size]."""
-        normal: Tensor = self.LayerNorm(gelu(self.dense(hidden)))
+        normal: Tensor = self.LayerNorm(linear_gelu(hidden, self.dense.weight, self.dense.bias))
         return normal
 
 
@@ -47,9 +48,9 @@ class MaskedWordHead(nn.Module):
         logits = linear(ready, self.output_matrix.to(ready.dtype))
         return logits.float() + self.bias
 
-    def loss(self, hidden: Tensor, targets: Tensor) -> Tensor:
-        """Return the mean cross entropy in nats; logits are never kept whole."""
-        return vocabulary_cross_entropy(self.transform(hidden), self.output_matrix, self.bias, targets)
+    def loss(self, hidden: Tensor, targets: Tensor, divisor: int | None = None) -> Tensor:
+        """Return the summed cross entropy in nats over `divisor`, else the mean; logits are never kept whole."""
+        return vocabulary_cross_entropy(self.transform(hidden), self.output_matrix, self.bias, targets, divisor)
 
 
 class PretrainingHeads(nn.Module):

@@ -1,12 +1,12 @@
 """One Transformer layer: attention, then a feed-forward block, each added and normalised (post-norm)."""
 
 from torch import Tensor, nn
-from torch.nn.functional import gelu
 
 from mamebert.encoder.attention import Attention
-from mamebert.encoder.packing import Packed
+from mamebert.encoder.packing import Packed, Rows
 from mamebert.encoder.parts import AddAndNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.kernels.dense import linear_gelu
 
 
 class Intermediate(nn.Module):
@@ -18,7 +18,7 @@ class Intermediate(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return [tokens, intermediate_size]."""
-        return gelu(self.dense(hidden))
+        return linear_gelu(hidden, self.dense.weight, self.dense.bias)
 
 
 class Layer(nn.Module):
@@ -30,8 +30,8 @@ class Layer(nn.Module):
         self.intermediate = Intermediate(config)
         self.output = AddAndNorm(config.intermediate_size, config)
 
-    def forward(self, hidden: Tensor, batch: Packed) -> Tensor:
-        """Return [tokens, hidden_size]."""
-        seen = self.attention(hidden, batch)
+    def forward(self, hidden: Tensor, batch: Packed, rows: Rows | None = None) -> Tensor:
+        """Return [tokens, hidden_size], or [rows, hidden_size] where only some rows are wanted."""
+        seen = self.attention(hidden, batch, rows)
         result: Tensor = self.output(self.intermediate(seen), seen)
         return result

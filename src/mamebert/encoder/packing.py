@@ -12,6 +12,8 @@ from torch import Tensor
 
 # Sequences whose lengths fall into the same bucket share one attention call, padded to the longest.
 BUCKET = 16
+# A compiled GPU graph is made anew for every new size, so sizes are rounded up to multiples of these.
+SEQUENCE_STEP, LENGTH_STEP = 256, 128
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,24 @@ class Packed:
         return cls(ids, kinds, torch.cat([torch.arange(n) for n in lengths]), lengths)
 
     @cached_property
+    def starts(self) -> Tensor:
+        """int64 [sequences + 1]: where each sequence begins, and the number of tokens."""
+        return torch.from_numpy(np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)).to(self.ids.device)
+
+    @cached_property
+    def spans(self) -> Tensor:
+        """`starts` as GPU attention wants them: int32, filled up with empty sequences to a size that seldom changes."""
+        return _filled_up(self.starts)
+
+    @cached_property
+    def longest(self) -> int:
+        """A bound on the lengths that seldom changes."""
+        return -(-max(self.lengths) // LENGTH_STEP) * LENGTH_STEP
+
+    @cached_property
     def firsts(self) -> Tensor:
         """int64 [sequences]: where each sequence begins, the place of its [CLS]."""
-        starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
-        return torch.from_numpy(starts.astype(np.int64)).to(self.ids.device)
+        return self.starts[:-1]
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -64,7 +80,34 @@ class Packed:
 
     def to(self, device: torch.device) -> "Packed":
         """Return the same batch on another device."""
-        return Packed(self.ids.to(device), self.segments.to(device), self.positions.to(device), self.lengths)
+        return Packed(*(to_device(t, device) for t in (self.ids, self.segments, self.positions)), self.lengths)
+
+
+class Rows:
+    """Some tokens of a packed batch, in rising order."""
+
+    def __init__(self, places: Tensor, batch: Packed) -> None:
+        self.places = places
+        """int64 [rows]."""
+        self.starts = torch.searchsorted(places, batch.starts)
+        """int64 [sequences + 1]: where the rows of each sequence begin, and the number of rows."""
+
+    @cached_property
+    def spans(self) -> Tensor:
+        """`starts` as GPU attention wants them."""
+        return _filled_up(self.starts)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return the tensor on `device`; a GPU fetches it while the processor goes on."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def _filled_up(starts: Tensor) -> Tensor:
+    missing = -(len(starts) - 1) % SEQUENCE_STEP
+    return torch.cat([starts, starts[-1:].expand(missing)]).int()
 
 
 def _group(lengths: list[int], device: torch.device) -> Group:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.kernels.dense import linear_add_norm
 
 
 class Linear(nn.Linear):
@@ -35,9 +36,10 @@ class AddAndNorm(nn.Module):
         super().__init__()
         self.dense = Linear(in_features, config.hidden_size)
         self.LayerNorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.drop_rate = config.hidden_dropout_prob
 
     def forward(self, hidden: Tensor, before: Tensor) -> Tensor:
         """Return [tokens, hidden_size]."""
-        normal: Tensor = self.LayerNorm(self.dropout(self.dense(hidden)) + before)
-        return normal
+        dense, norm = self.dense, self.LayerNorm
+        weights = (dense.weight, dense.bias), (norm.weight, norm.bias)
+        return linear_add_norm(hidden, before, *weights, norm.eps, self.drop_rate if self.training else 0.0)

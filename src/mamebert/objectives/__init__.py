@@ -2,35 +2,53 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from mamebert.config import Choice
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
-from mamebert.encoder.packing import Packed
+from mamebert.encoder.packing import Packed, to_device
+from mamebert.objectives._masking import MaskUnit
 from mamebert.training.loop import Losses
 
 
 @dataclass(frozen=True)
 class Examples:
-    """The sequences of one epoch, as places in the token shards: [CLS] a [SEP], or with b, [CLS] a [SEP] b [SEP]."""
+    """The sequences of one epoch, as places in the token shards.
 
-    spans: np.ndarray
-    """int64 [examples, 4]: first and last-but-one token of a, and of b (equal where there is no b)."""
+    An example is one range of tokens, shown as [CLS] a [SEP], or two, shown as [CLS] a [SEP] b [SEP].
+    """
+
+    starts: np.ndarray
+    """int64 [examples, 1 or 2]: first token of each range."""
+    sizes: np.ndarray
+    """int64 [examples, 1 or 2]: tokens of each range, 1 or more."""
     labels: np.ndarray
     """int64 [examples]: answer of the sentence question, 0 where none is asked."""
 
     @property
     def lengths(self) -> np.ndarray:
         """int64 [examples]: tokens of each sequence, special tokens included."""
-        a = self.spans[:, 1] - self.spans[:, 0]
-        b = self.spans[:, 3] - self.spans[:, 2]
-        lengths: np.ndarray = a + b + np.where(b > 0, 3, 2)
+        lengths: np.ndarray = self.sizes.sum(axis=1) + self.sizes.shape[1] + 1
         return lengths
+
+    def of(self, rows: np.ndarray) -> "Examples":
+        """Return the examples in `rows`."""
+        return Examples(self.starts[rows], self.sizes[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How much a batch asks: what the losses of its parts are divided by, so that they add up to the batch's."""
+
+    tokens: int
+    sequences: int
 
 
 @dataclass(frozen=True)
@@ -39,7 +57,7 @@ class PretrainingBatch:
 
     packed: Packed
     chosen: Tensor
-    """int64 [chosen]: places of the tokens asked for."""
+    """int64 [chosen]: places of the tokens asked for, in order."""
     targets: Tensor
     """int64 [chosen]: the tokens that stood there."""
     labels: Tensor
@@ -48,7 +66,43 @@ class PretrainingBatch:
     def to(self, device: torch.device) -> "PretrainingBatch":
         """Return the same batch on another device."""
         return PretrainingBatch(
-            self.packed.to(device), *(t.to(device) for t in (self.chosen, self.targets, self.labels))
+            self.packed.to(device), *(to_device(t, device) for t in (self.chosen, self.targets, self.labels))
+        )
+
+    @property
+    def asked(self) -> Asked:
+        """Tokens and sequences asked for."""
+        return Asked(len(self.targets), len(self.packed.lengths))
+
+    def parts(self, number: int) -> list["PretrainingBatch"]:
+        """Cut into `number` batches of neighbouring sequences and about equally many tokens.
+
+        None is empty: fewer sequences than `number` give one batch each.
+        """
+        lengths = self.packed.lengths
+        edges = np.concatenate([[0], np.cumsum(lengths)])
+        number = min(number, len(lengths))
+        k = np.arange(1, number)
+        nearest = np.searchsorted((edges[:-1] + edges[1:]) / 2, edges[-1] * k / number)
+        # At least one sequence in every part, those that follow included.
+        cuts = k + np.maximum.accumulate(np.clip(nearest - k, 0, len(lengths) - number))
+        bounds = [0, *cuts.tolist(), len(lengths)]
+        return [self._between(first, last, edges) for first, last in pairwise(bounds)]
+
+    def _between(self, first: int, last: int, edges: np.ndarray) -> "PretrainingBatch":
+        start, end = int(edges[first]), int(edges[last])
+        low, high = torch.searchsorted(self.chosen, torch.tensor([start, end], device=self.chosen.device)).tolist()
+        packed = self.packed
+        return PretrainingBatch(
+            Packed(
+                packed.ids[start:end],
+                packed.segments[start:end],
+                packed.positions[start:end],
+                packed.lengths[first:last],
+            ),
+            self.chosen[low:high] - start,
+            self.targets[low:high],
+            self.labels[first:last],
         )
 
 
@@ -76,22 +130,29 @@ class Answers:
 class Objective(Choice):
     """A pretraining objective."""
 
+    asks_pairs: ClassVar[bool] = False
+    """Whether it asks a question of every pair of sentences, answered at its [CLS]."""
     max_length: int = Field(default=128, ge=8)
     """Longest sequence in tokens, special tokens included."""
     mask_rate: float = Field(default=0.15, gt=0, lt=1)
     """Share of the tokens that are asked for (BERT: 0.15)."""
     mask_token_rate: float = Field(default=0.8, ge=0, le=1)
     """Of the tokens asked for, the share shown as [MASK]; of the rest, half stay and half become a random token."""
+    mask_unit: MaskUnit = "token"
+    """What is asked for as a whole: tokens, words, or spans of 1 to 10 words (as SpanBERT draws them)."""
 
     @abstractmethod
     def examples(self, shards: TokenShards, seed: int) -> Examples:
         """Return the sequences of one epoch, drawn anew for every seed."""
 
-    def loss(self, network: PretrainingNetwork, batch: PretrainingBatch) -> Losses:
-        """Return the mean cross entropy over the tokens asked for."""
-        hidden = network.bert(batch.packed)
-        masked = network.cls.predictions.loss(hidden[batch.chosen], batch.targets)
-        return Losses(masked, {"mlm_loss": float(masked.detach())})
+    def loss(self, network: PretrainingNetwork, part: PretrainingBatch, whole: Asked) -> Losses:
+        """Return the cross entropy of the tokens that a part of a batch asks for, over the number asked in the whole.
+
+        So the losses of all parts, wherever they are computed, add up to the mean over the batch.
+        """
+        hidden = network.bert(part.packed, part.chosen)
+        masked = network.cls.predictions.loss(hidden, part.targets, whole.tokens)
+        return Losses(masked, {"mlm_loss": masked.detach()})
 
     def answer(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: Answers) -> None:
         """Add the answers to one held-out batch to `so_far`."""
@@ -101,3 +162,16 @@ class Objective(Choice):
             so_far.loss += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
             so_far.right += int((logits.argmax(-1) == targets).sum())
             so_far.asked += len(targets)
+
+
+class Asking(nn.Module):
+    """An objective put to a network: one module, whose forward several processes can share."""
+
+    def __init__(self, objective: Objective, network: PretrainingNetwork) -> None:
+        super().__init__()
+        self.objective, self.network = objective, network
+
+    def forward(self, part: PretrainingBatch, whole: Asked) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the objective's loss and its terms."""
+        losses = self.objective.loss(self.network, part, whole)
+        return losses.total, losses.parts

@@ -1,37 +1,81 @@
 """Which tokens are asked for, and what is shown in their place."""
 
+from typing import Literal
+
 import numpy as np
 
+MaskUnit = Literal["token", "word", "span"]
 
-def choose_tokens(lengths: np.ndarray, maskable: np.ndarray, rate: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the places of the chosen tokens, in order: int64 [chosen].
+# Spans of words: SpanBERT (Joshi et al., 2020) draws their lengths from a geometric distribution cut off at 10.
+SPAN_END_RATE, LONGEST_SPAN = 0.2, 10
 
-    Each sequence gets max(1, round(rate * length)) of them, special tokens counted in its length but never
-    chosen (BERT's rule). `lengths` [sequences] and `maskable` bool [tokens] describe a packed batch.
+
+def choose_tokens(num_tokens: int, number: int, rng: np.random.Generator) -> np.ndarray:
+    """Return `number` of the places 0 to num_tokens - 1, in order: int64 [number].
+
+    Every set of so many places is equally likely.
     """
-    owner = np.repeat(np.arange(len(lengths)), lengths)
-    draw = rng.random(len(maskable))
-    draw[~maskable] = 2.0  # behind every token that may be chosen
-    order = np.lexsort((draw, owner))
-    rank = np.arange(len(order)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    wanted = np.maximum(1, np.round(rate * lengths)).astype(np.int64)
-    possible = np.bincount(owner, weights=maskable, minlength=len(lengths)).astype(np.int64)
-    return np.sort(order[rank < np.minimum(wanted, possible)[owner]])
+    if 2 * number > num_tokens:  # drawing the few that stay out is faster
+        left_out = choose_tokens(num_tokens, num_tokens - number, rng)
+        return np.delete(np.arange(num_tokens), left_out)
+    taken = np.zeros(num_tokens, bool)
+    missing = number
+    while missing:
+        taken[rng.integers(0, num_tokens, missing)] = True  # some draw what another has drawn
+        missing = number - int(np.count_nonzero(taken))
+    return np.flatnonzero(taken)
+
+
+def choose_units(begins: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    """Return the places of the tokens of whole units, in order: int64 [at most `number`].
+
+    `begins` bool [tokens] tells where units begin. They are taken in random order; one that would be too
+    much is passed over, as in BERT's whole-word masking, so that `number` is missed only when no unit fits.
+    """
+    firsts = np.flatnonzero(begins)
+    sizes = np.diff(firsts, append=len(begins))
+    order = rng.permutation(len(firsts))
+    filled = np.cumsum(sizes[order])
+    next_unit = int(np.searchsorted(filled, number, side="right"))
+    taken = np.zeros(len(firsts), bool)
+    taken[order[:next_unit]] = True
+    missing = number - (int(filled[next_unit - 1]) if next_unit else 0)
+    while missing:
+        fitting = np.flatnonzero(sizes[order[next_unit:]] <= missing)
+        if not len(fitting):
+            break
+        next_unit += int(fitting[0])
+        taken[order[next_unit]] = True
+        missing -= int(sizes[order[next_unit]])
+        next_unit += 1
+    return np.flatnonzero(np.repeat(taken, sizes))
+
+
+def begin_spans(words: np.ndarray, breaks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return where spans of one to ten words begin, when text is cut at random word starts: bool [tokens].
+
+    `words` bool [tokens] tells where words begin, and `breaks` int64 where no span may go on.
+    """
+    ends_before = words & (rng.random(len(words), dtype=np.float32) < SPAN_END_RATE)
+    ends_before[breaks] = True
+    number = np.cumsum(words)
+    in_span = number - np.maximum.accumulate(np.where(ends_before, number, 0))
+    begins: np.ndarray = ends_before | (words & (in_span % LONGEST_SPAN == 0))
+    return begins
 
 
 def hide(
-    ids: np.ndarray, chosen: np.ndarray, mask_id: int, vocab_size: int, mask_share: float, rng: np.random.Generator
+    ids: np.ndarray, chosen: np.ndarray, mask_id: int, ordinary: np.ndarray, mask_share: float, rng: np.random.Generator
 ) -> np.ndarray:
     """Return a copy of `ids` in which the chosen tokens are hidden.
 
     A share of them becomes [MASK]; of the others, half stay as they are and half become a token drawn
-    uniformly from the vocabulary. [MASK] never appears after pretraining, so an encoder that only ever
-    saw [MASK] would meet a new world in fine-tuning.
+    uniformly from `ordinary`, the ids that are not special. [MASK] never appears after pretraining, so an
+    encoder that only ever saw [MASK] would meet a new world in fine-tuning.
     """
     shown = ids.copy()
-    draw = rng.random(len(chosen))
-    random_share = (1 - mask_share) / 2
+    draw = rng.random(len(chosen), dtype=np.float32)
     shown[chosen[draw < mask_share]] = mask_id
-    replaced = chosen[draw >= 1 - random_share]
-    shown[replaced] = rng.integers(0, vocab_size, len(replaced))
+    replaced = chosen[draw >= (1 + mask_share) / 2]
+    shown[replaced] = ordinary[rng.integers(0, len(ordinary), len(replaced))]
     return shown

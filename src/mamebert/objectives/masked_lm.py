@@ -4,6 +4,7 @@ import numpy as np
 
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.objectives import Examples, Objective
+from mamebert.objectives._budget import shortest
 
 
 class MaskedLM(Objective):
@@ -14,18 +15,17 @@ class MaskedLM(Objective):
 
         The first run of each is of random length, so that the cuts differ from epoch to epoch.
         """
-        room = self.max_length - 2
+        room, least = self.max_length - 2, shortest(self.max_length) - 2
         edges = shards.sentence_starts[shards.document_starts]
-        starts, ends = edges[:-1], edges[1:]
-        first = np.minimum(np.random.default_rng(seed).integers(1, room + 1, len(starts)), ends - starts)
+        sizes = np.diff(edges)
+        first = np.random.default_rng(seed).integers(least, room + 1, len(sizes))
         # A document no longer than one run stays whole.
-        first = np.where(ends - starts <= room, ends - starts, first)
-        rest = -(-(ends - starts - first) // room)
-        document = np.repeat(np.arange(len(starts)), rest)
-        number = np.arange(len(document)) - np.repeat(np.cumsum(rest) - rest, rest)
-        later = (starts + first)[document] + number * room
-        a = np.concatenate([starts, later])
-        b = np.concatenate([starts + first, np.minimum(later + room, ends[document])])
-        keep = b > a
-        spans = np.stack([a, b, b, b], axis=1)[keep]
-        return Examples(spans, np.zeros(len(spans), np.int64))
+        runs = np.where(sizes <= room, 1, 1 - (first - sizes) // room)
+        document = np.repeat(np.arange(len(runs)), runs)
+        number = np.arange(len(document)) - np.repeat(np.cumsum(runs) - runs, runs)
+        start = np.where(number > 0, first[document] + (number - 1) * room, 0)
+        is_last = number == runs[document] - 1
+        # A last run that would be too short begins within the one before.
+        start = np.where(is_last & (number > 0), np.minimum(start, sizes[document] - least), start)
+        end = np.where(is_last, sizes[document], np.append(start[1:], 0))
+        return Examples((edges[document] + start)[:, None], (end - start)[:, None], np.zeros(len(start), np.int64))

@@ -4,6 +4,7 @@ from typing import Any
 
 from mamebert.config import walk
 from mamebert.reports.blocks import Block, Cell, Section, Table, cells
+from mamebert.reports.cost import energy_told, peak_memory, share_told, speed
 from mamebert.reports.encoders import Pretrained, model_name
 from mamebert.reports.numbers import clock, count, is_number, megabytes, percent, score
 from mamebert.reports.outcomes import Outcome, Task
@@ -28,7 +29,13 @@ def _data(behind: list[Run]) -> list[Block]:
         tokens, documents = dig(run.results, "train.tokens"), dig(run.results, "train.documents")
         if run.command == "tokenize" and is_number(tokens):
             of = f" in {count(documents)} documents" if is_number(documents) else ""
-            rows.append(cells("Text for pretraining", f"{count(tokens)} tokens{of}"))
+            size = dig(run.results, "bytes")
+            room = f", {megabytes(size)} of token shards" if is_number(size) else ""
+            rows.append(cells("Text for pretraining", f"{count(tokens)} tokens{of}{room}"))
+        characters = dig(run.results, "characters")
+        if run.command == "clean" and is_number(characters):
+            told = f"{count(characters)} characters in {count(dig(run.results, 'documents'))} documents"
+            rows.append(cells("Cleaned text", told))
         if run.command == "vocab":
             tokenizer = dig(run.settings, "tokenizer.kind", dig(run.settings, "kind", "wordpiece"))
             rows.append(cells("Tokenizer", f"{tokenizer}, {count(dig(run.results, 'size'))} entries"))
@@ -79,12 +86,19 @@ def _training(run: Run, config: dict[str, Any]) -> list[Block]:
     seconds = run.seconds or dig(run.results, "training_seconds") or sum(epochs)
     rows = [cells(name, str(value)) for name, value in walk(run.settings) if value is not None and value != ""]
     rows += [cells("seconds", clock(seconds))] if seconds else []
+    rows += [cells(name, told) for name, write in _COST if (told := write(run.results))]
     rows += [cells(f"config.{name}", str(config[name])) for name in _SHAPE if name in config]
     rows += [cells("model file", megabytes(size))] if (size := dig(run.results, "model_bytes")) else []
     rows += [cells(name, text) for name, text in (("machine", machine_of(run)), ("versions", versions_of(run))) if text]
     return [Table("Settings, time and machine", ["Setting", "Value"], rows, num_text_columns=2)]
 
 
+_COST = (
+    ("tokens a second", speed),
+    ("share of the machine's peak (MFU)", share_told),
+    ("peak memory", peak_memory),
+    ("energy of the training steps", energy_told),
+)
 _SHAPE = (
     "hidden_size",
     "num_hidden_layers",

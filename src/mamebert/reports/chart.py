@@ -17,7 +17,7 @@ WRITE: dict[Scale, Callable[[float], str]] = {
     "score": score,
     "plain": lambda v: f"{v:.3f}",
 }
-WIDTH, HEIGHT = 480, 300
+SIZE = (480, 300)
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 46
 
 
@@ -56,26 +56,23 @@ class Chart:
     with_numbers: bool = True
     """Show the numbers below; not where a table beside the chart has them."""
     x_from_zero: bool = True
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Return width and height of the whole drawing."""
-        return WIDTH, HEIGHT
+    size: tuple[int, int] = SIZE
+    """Width and height of the whole drawing."""
 
     @property
     def box(self) -> tuple[float, float, float, float]:
         """Return the plotting area: left, top, right, bottom."""
-        return LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM
+        return LEFT, TOP, self.size[0] - RIGHT, self.size[1] - BOTTOM
 
     def x(self, value: float) -> float:
         """Return where a value lies across."""
-        low, high = self._x_range
-        return round(LEFT + (value - low) / (high - low) * (WIDTH - LEFT - RIGHT), 1)
+        (left, _, right, _), (low, high) = self.box, self._x_range
+        return round(left + (value - low) / (high - low) * (right - left), 1)
 
     def y(self, value: float) -> float:
         """Return where a value lies from the top."""
-        low, high = self._y_range
-        return round(HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
+        (_, top, _, bottom), (low, high) = self.box, self._y_range
+        return round(bottom - (value - low) / (high - low) * (bottom - top), 1)
 
     def path(self, line: Line) -> str:
         """Return the SVG path of a curve."""
@@ -100,7 +97,7 @@ class Chart:
     @property
     def y_ticks(self) -> list[Tick]:
         """Return the marks of the vertical axis."""
-        marks = ticks(*self._y_range, 5)
+        marks = ticks(*self._y_range, self.size[1] // 60)
         decimals = max(0, -floor(log10(marks[1] - marks[0]) + 1e-9)) if len(marks) > 1 else 2
         return [Tick(self.y(v), f"{v:.{decimals}f}") for v in marks]
 

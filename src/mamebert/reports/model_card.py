@@ -10,7 +10,7 @@ from mamebert.reports.card_sections import card_sections
 from mamebert.reports.encoders import Pretrained, model_name
 from mamebert.reports.numbers import amount, is_number, percent
 from mamebert.reports.outcomes import Task
-from mamebert.reports.records import dig, listed, numbers, runs_behind
+from mamebert.reports.records import dig, listed, numbers, record_of, runs_behind
 from mamebert.reports.render import language, render_markdown
 from mamebert.runs import Run
 
@@ -53,6 +53,7 @@ def model_card(
         needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")) or "mecab" in json.dumps(tokenizer).lower(),
         sections=card_sections(run, behind, config, kind),
         limits=_limits(run, kind),
+        citation=_citation(run),
         fixed=any(dig(r.results, "parameters.frozen") for r in origins),
     )
 
@@ -115,6 +116,13 @@ def _limits(run: Run, kind: Kind) -> list[str]:
         limits.append("Accuracy was measured with one seed only: its spread is not known.")
     limits.append("It repeats what its training text says, biases included; nobody has examined them for this model.")
     return limits
+
+
+def _citation(run: Run) -> str:
+    """Return the entry of the program; who publishes the model adds theirs."""
+    number = dig(record_of(run), "versions.mamebert", "")
+    told = f", version = {{{number}}}" if number else ""
+    return f"@software{{mamebert, title = {{mamebert: from raw text to a small BERT}}, year = {{2026}}{told}}}"
 
 
 def _language(run: Run, behind: list[Run], model_folder: Path) -> str | None:

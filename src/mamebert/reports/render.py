@@ -27,6 +27,11 @@ def render_markdown(template: str, **values: Any) -> str:
     return plain_spaces(text).strip() + "\n"
 
 
+def to_svg(template: str, **values: Any) -> str:
+    """Return a picture of this room as SVG, in the page's colours."""
+    return str(_templates(autoescape=True).get_template(template).render(**values))
+
+
 @cache
 def _templates(autoescape: bool) -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # only a report needs it: `--help` stays fast

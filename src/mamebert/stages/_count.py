@@ -19,8 +19,13 @@ class Count:
     seconds: float = 0.0
     """Wall time of the steps alone: evaluation, snapshots and saving are not in it."""
     cpu_seconds: float = 0.0
+    flops: int = 0
+    """Floating-point operations of the matrix products."""
     epoch_began: dict[str, float] = field(default_factory=lambda: {"tokens": 0, "seconds": 0.0, "cpu_seconds": 0.0})
     epoch_loss: float = 0.0
+    """Sum over the steps of this epoch that had no trouble."""
+    epoch_good: int = 0
+    """Steps of this epoch that had no trouble."""
     epochs: list[dict[str, Any]] = field(default_factory=list)
     kept: list[dict[str, Any]] = field(default_factory=list)
     """Model folders kept on the way."""
@@ -29,13 +34,16 @@ class Count:
         """Return it as JSON."""
         return asdict(self)
 
-    def add(self, step: Step, tokens: int, wall: float, cpu: float) -> None:
+    def add(self, step: Step, tokens: int, flops: int, wall: float, cpu: float) -> None:
         """Count a step of `tokens` that took `wall` and `cpu` seconds."""
         self.step, self.batch = step.number, self.batch + 1
         self.tokens += tokens
+        self.flops += flops
         self.seconds += wall
         self.cpu_seconds += cpu
-        self.epoch_loss += step.loss
+        if not step.trouble:
+            self.epoch_loss += step.loss
+            self.epoch_good += 1
 
     def place(self) -> dict[str, Any]:
         """Return where we are, as the beginning of a line of metrics.jsonl."""
@@ -58,11 +66,11 @@ class Count:
                 "extrapolated": share < 1,
                 "tokens": tokens,
                 "tokens_per_second": round(tokens / max(seconds, 1e-9)),
-                "train_loss": self.epoch_loss / max(1, self.batch),
+                "train_loss": self.epoch_loss / max(1, self.epoch_good),
                 **held_out,
             }
         )
-        self.epoch, self.batch, self.epoch_loss = self.epoch + 1, 0, 0.0
+        self.epoch, self.batch, self.epoch_loss, self.epoch_good = self.epoch + 1, 0, 0.0, 0
         self.epoch_began = {"tokens": self.tokens, "seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
 
 

@@ -24,7 +24,7 @@ from mamebert.progress import Meter, say
 from mamebert.reports.model_card import model_card
 from mamebert.runs import Run, hash_file, sources_behind, write_text
 from mamebert.tasks._rows import read_labelled
-from mamebert.tasks.classification import Classification, Document, to_device
+from mamebert.tasks.classification import Classification, Document, DocumentBatch, to_device
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.training.interruption import stop_between_steps
@@ -194,15 +194,16 @@ class Finetuning:
                 order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(self.split.train)
                 batches = self.task.batches(documents, order.tolist(), self.training.batch_tokens)
                 taken = train(
-                    network, optimizer, (to_device(b, network) for b in batches),
-                    lambda batch: self.task.loss(network, batch, gold), self.training, total, seed, done,
+                    network, optimizer, (self._parts(documents, batch) for batch in batches),
+                    lambda part: self.task.loss(network, to_device(part[0], network), gold, part[1]),
+                    self.training, total, seed, done,
                 )  # fmt: skip
                 for step in taken:
                     done = step.number
                     meter.advance(1, f"loss {step.loss:.3f}  best valid {max(best, 0):.4f}")
                     if stopping.asked:
                         say("Finished seeds are kept.")
-                        raise KeyboardInterrupt
+                        stopping.obey()
                 valid = self._accuracy(network, documents, self.split.valid)
                 by_epoch.append(valid)
                 self.run.record(model=model.title, seed=seed, epoch=epoch + 1, valid_accuracy=valid)
@@ -230,6 +231,12 @@ class Finetuning:
             save_classification(network, model.path, self._place(model, seed), self.labels, about)
         write_text(self._answers(model, seed), json.dumps(result))
         return result
+
+    def _parts(self, documents: list[Document], batch: DocumentBatch) -> list[tuple[DocumentBatch, int]]:
+        """Return the parts that are computed one after the other, each with the number of documents in the batch."""
+        at_once = self.training.part_tokens
+        parts = self.task.batches(documents, batch.rows, at_once) if at_once else [batch]
+        return [(part, len(batch.rows)) for part in parts]
 
     def _length(self, documents: list[Document]) -> tuple[int, int]:
         """Return the number of epochs and of steps."""

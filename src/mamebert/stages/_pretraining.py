@@ -2,30 +2,39 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import astuple
 from functools import cached_property, lru_cache
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.verify import verify
+from mamebert.corpus.frequencies import token_counts
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.fixed_embeddings import count_parameters, freeze, put_in, words
 from mamebert.encoder.model import PretrainingNetwork
-from mamebert.objectives import Answers, PretrainingBatch
+from mamebert.encoder.output_bias import start_from_frequencies
+from mamebert.evaluation.memory import forget_peak_memory
+from mamebert.objectives import Answers, Asked, Asking, PretrainingBatch
 from mamebert.objectives._batches import EpochOfBatches
+from mamebert.objectives._flops import batch_flops
 from mamebert.probes.fill_mask import fill_mask
-from mamebert.progress import Meter, say
+from mamebert.progress import say
 from mamebert.reports.model_card import model_card
 from mamebert.runs import Run, need_space, write_text
 from mamebert.stages._count import Clock, Count
+from mamebert.stages._safekeeping import Safekeeping
+from mamebert.stages._telling import Place, Telling
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.arithmetic import arithmetic
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.training.interruption import stop_between_steps
 from mamebert.training.loop import Losses, Step, derive_seed, train
 from mamebert.training.optimizer import make_optimizer
-from mamebert.training.snapshot import KEPT, load_snapshot, save_snapshot
+from mamebert.training.processes import Processes, put_together
+from mamebert.training.snapshot import digest, state_of
+from mamebert.training.trouble import Watch
 from mamebert.vectors.table import VectorTable
 
 if TYPE_CHECKING:
@@ -35,24 +44,34 @@ if TYPE_CHECKING:
 class Pretraining:
     """Network, data and counts of one pretraining, from its last snapshot on."""
 
-    def __init__(self, config: "PretrainConfig", run: Run | None) -> None:
+    def __init__(self, config: "PretrainConfig", run: Run | None, processes: Processes | None = None) -> None:
         self.config, self.run, self.training = config, run, config.training
         self.shards = TokenShards.open(config.shards)
         self.tokenizer = Tokenizer.open(self.shards.tokenizer_folder)
-        self.device = pick_device(self.training.device)
+        self.processes = processes or Processes(pick_device(self.training.device))
+        self.device = self.processes.device
+        forget_peak_memory(self.device)
         torch.manual_seed(derive_seed(config.seed, "weights"))
         network = PretrainingNetwork(config.encoder, self.shards.vocab_size, config.embeddings.tied)
         self._place_vectors(network)
+        if config.output_bias == "frequencies":
+            start_from_frequencies(network, torch.from_numpy(token_counts(self.shards)))
         self.parameters = count_parameters(network)
         self.network = network.to(self.device)
         self.network.bert.compute_dtype = pick_precision(self.training.precision, self.device)
+        if self.training.compile_layers:
+            self.network.bert.compile_layers()
+        self._filled_masks(self.network)  # a text that cannot be filled is told now, not when the training is over
+        self._spread()
         table = words(self.network)
         exact = [table] if config.embeddings.special_trainable else []
         thawing = [table] if config.embeddings.unfreeze_after_epochs else []
         self.optimizer = make_optimizer(self.network, self.training, keep_exact=exact, later=thawing)
-        self.count, self.clock = Count(), Clock()
+        self.count, self.clock, self.watch = Count(), Clock(), Watch(config.trouble)
+        if run:
+            how = arithmetic(self.processes, self.network.bert.compute_dtype)
+            self.safe = Safekeeping(config, run, self.network, self.optimizer, how, self.processes)
         self.epoch = lru_cache(maxsize=2)(self._epoch)
-        self._filled_masks()  # a text that cannot be filled is told now, not when the training is over
 
     @property
     def name(self) -> str:
@@ -63,7 +82,10 @@ class Pretraining:
     @cached_property
     def total_steps(self) -> int:
         """Optimizer steps from beginning to end; with `epochs` an estimate, since the pairs of each epoch differ."""
-        return self.training.steps or self.training.epochs * len(self.epoch(0))
+        if self.training.steps:
+            return self.training.steps
+        first, later = (self.epoch(number) for number in (0, 1 if self.training.batch_ramp else 0))
+        return len(first) + (self.training.epochs - 1) * len(later)
 
     @cached_property
     def held_out(self) -> list[PretrainingBatch]:
@@ -77,7 +99,7 @@ class Pretraining:
         return [plan[number].to(self.device) for number in range(min(num_batches, len(plan)))]
 
     def resume(self) -> None:
-        """Go to the last snapshot, if there is one; records made after it are dropped, for they are made again."""
+        """Go to the last snapshot, if there is one."""
         assert self.run
         reached, room = self.config.objective.max_length, self.config.encoder.max_position_embeddings
         if reached < room:
@@ -85,24 +107,27 @@ class Pretraining:
                 f"Sequences have up to {reached} tokens and the encoder has {room} positions: those beyond stay "
                 "untrained. Lower encoder.max_position_embeddings, or raise objective.max_length."
             )
-        step, saved = load_snapshot(self.run.folder / "snapshots", self.network, self.optimizer)
-        if saved:
-            self.count = Count(**saved)
-            say(f"{self.name}: going on from step {step} of {self.total_steps}.")
-        self.run.keep_metrics([line for line in self.run.metrics() if line["step"] <= step])
+        self.count, self.watch = self.safe.resume()
+        if self.count.step:
+            say(f"{self.name}: going on from step {self.count.step} of {self.total_steps}.")
+        place = Place(self.device, self.network.bert.compute_dtype, self.processes.count)
+        self.telling = Telling(self.run, self.name, self.total_steps, self.count.step, place, self.config.tensorboard)
         # Weights and optimizer state (three times the weights) of the snapshots, and a model for every epoch.
+        snapshots = self.config.keep_snapshots + 1 + (2 if self.config.trouble.goes_back else 0)
         models = self.config.keep_models + 1
-        need_space(self.run.folder, 4 * self.parameters["total"] * (3 * (KEPT + 1) + models), "Snapshots and models")
+        need_space(self.run.folder, 4 * self.parameters["total"] * (3 * snapshots + models), "Snapshots and models")
 
     def steps(self) -> Iterator[tuple[Step, PretrainingBatch]]:
         """Take the remaining steps, epoch after epoch; yield after each."""
         while not self._is_done:
+            # A shard cut short while it is mapped would end the process without a word.
+            TokenShards.open(self.config.shards, check=False)
             plan = self.epoch(self.count.epoch)
             self._thaw_when_due()
             batches = self._remembered(plan.starting_from(self.count.batch))
             taken = train(
-                self.network, self.optimizer, batches, self._loss, self.training,
-                self.total_steps, self.config.seed, self.count.step,
+                self.network, self.optimizer, map(self._parts, batches), self._loss, self.training,
+                self.total_steps, self.config.seed, self.count.step, self.processes, self.watch,
             )  # fmt: skip
             for step in taken:
                 yield step, self._batch
@@ -113,51 +138,61 @@ class Pretraining:
     def learn(self) -> None:
         """Take all steps: count, record, evaluate, snapshot, and stop when asked to."""
         assert self.run
-        last_snapshot = monotonic()
         with (
-            Meter(f"pretrain {self.name}", self.total_steps, "steps", done=self.count.step) as meter,
+            self.telling,
             stop_between_steps() as stopping,
+            self.safe.folder,
         ):
+            if not self.count.step and self.watch.mark(0):
+                self.snapshot()
             for step, batch in self.steps():
-                self.count.add(step, len(batch.packed.ids), *self.clock.lap())
-                rate = f"loss {step.loss:.3f}  {self.count.tokens / max(self.count.seconds, 1e-9):,.0f} tokens/s"
-                meter.advance(1, rate)
-                if step.number % self.config.record_every == 0:
-                    self.run.record(**self.count.line(step))
+                seconds, cpu_seconds = self.clock.lap()
+                tokens = len(batch.packed.ids)
+                flops = batch_flops(self.network, batch, self.config.objective.asks_pairs)
+                self.count.add(step, tokens, flops, seconds, cpu_seconds)
+                self.telling.step(step, tokens, flops, seconds)
+                if step.trouble:
+                    self.telling.record(**self.count.place(), **self.safe.mend(step, self.watch))
+                elif step.number % self.config.record_every == 0:
+                    self.telling.record(**self.count.line(step))
                 if step.number % self.config.evaluate_every == 0 and not self._epoch_is_over:
-                    self.run.record(**self.count.place(), **self.measure())
+                    self.telling.record(**self.count.place(), **self.measure())
                 if self.training.steps and step.number in self._marks:
                     self._keep()
-                due = stopping.asked or monotonic() - last_snapshot >= self.config.snapshot_seconds
+                stop, due = self.processes.any(stopping.asked, self.safe.due)
+                due = self.watch.mark(step.number) or stop or due
                 if due and not self._epoch_is_over:  # the end of an epoch takes its own, with the epoch's numbers
                     self.snapshot()
-                    last_snapshot = monotonic()
-                    if stopping.asked:
+                    if stop:
                         break
                 self.clock.restart()
-            if stopping.asked:
-                raise KeyboardInterrupt
+            [stop] = self.processes.any(stopping.asked)
+        if stop:
+            stopping.obey()
 
     def snapshot(self) -> None:
-        """Write everything that going on needs."""
-        assert self.run
-        save_snapshot(self.run.folder / "snapshots", self.count.step, self.network, self.optimizer, self.count.saved())
-        self.run.keep_time()
+        """Write everything that going on needs, while training goes on."""
+        self.safe.take(self.count, self.watch)
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
         """Return held-out loss (nats per masked token) and accuracies; empty where nothing was held out."""
-        self.network.eval()
-        answers = Answers()
-        for batch in self.held_out:
-            self.config.objective.answer(self.network, batch, answers)
-        return answers.summary() if self.held_out else {}
+        network, answers = self._whole(), Answers()
+        network.eval()
+        for share in self.processes.shares(self.held_out):
+            if share.counts:
+                self.config.objective.answer(network, share.part, answers)
+        counted = self.processes.sum(torch.tensor(astuple(answers), dtype=torch.float64))
+        return Answers(*counted.tolist()).summary() if self.held_out else {}
 
     def save(self) -> None:
         """Leave the Hugging Face folder, proved to open in plain transformers, and the numbers of the report."""
         assert self.run
+        network, state = self._whole(), state_of(self.network, self.optimizer)
+        if not self.processes.leads:
+            return
         model = self.run.folder / "model"
-        save_pretraining(self.network, self.shards.tokenizer_folder, model)
+        save_pretraining(network, self.shards.tokenizer_folder, model)
         folders = [model, *(self.run.folder / place["folder"] for place in self.count.kept)]
         self.run.results |= {
             "name": self.name,
@@ -166,13 +201,17 @@ class Pretraining:
             "precision": str(self.network.bert.compute_dtype).removeprefix("torch."),
             "device": str(self.device),
             "threads": torch.get_num_threads(),
+            "processes": self.processes.count,
             "steps": self.count.step,
             "tokens": self.count.tokens,
             "training_seconds": round(self.count.seconds, 3),
+            **self.telling.summary(self.count),
             "epochs": self.count.epochs,
             "kept": self.count.kept,
             "embeddings_unchanged": self._table_is_unchanged(),
-            "fill_mask": self._filled_masks(),
+            "fill_mask": self._filled_masks(network),
+            "trouble": {"left_out": self.watch.left_out, "went_back": self.watch.went_back},
+            "state_sha256": digest(state),
             "verified": {"largest_difference": max(verify(folders).values()), "folders": len(folders)},
         }
         write_text(model / "README.md", model_card(self.run, model, "pretrain"))
@@ -180,7 +219,8 @@ class Pretraining:
     def drop_snapshots(self) -> None:
         """Delete what going on would have needed: the run is finished."""
         assert self.run
-        shutil.rmtree(self.run.folder / "snapshots")
+        if self.processes.leads:
+            shutil.rmtree(self.run.folder / "snapshots")
 
     @property
     def _is_done(self) -> bool:
@@ -198,21 +238,25 @@ class Pretraining:
         assert self.run
         step = self.count.step
         folder = f"kept/step-{step:09}"
-        save_pretraining(self.network, self.shards.tokenizer_folder, self.run.folder / folder)
+        network = self._whole()
+        if self.processes.leads:
+            save_pretraining(network, self.shards.tokenizer_folder, self.run.folder / folder)
         epochs_seen = self.count.epoch + self.count.batch / len(self.epoch(self.count.epoch))
         self.count.kept.append(
             {"folder": folder, "step": step, "tokens": self.count.tokens, "epoch": round(epochs_seen, 3)}
         )
 
     def _epoch(self, number: int) -> EpochOfBatches:
+        before = number * self.shards.num_tokens
         return EpochOfBatches(
-            self.config.objective, self.shards, self._special, self.training.batch_tokens, self.config.seed, number
-        )
+            self.config.objective, self.shards, self._special, self.training.batch_tokens, self.config.seed, number,
+            lambda read: self.training.batch_tokens_at(before + read),
+        )  # fmt: skip
 
     @property
     def _special(self) -> dict[str, int]:
         names = self.tokenizer
-        return {"pad": names.pad_id, "cls": names.cls_id, "sep": names.sep_id, "mask": names.mask_id}
+        return dict(zip(("pad", "unk", "cls", "sep", "mask"), names.special_ids, strict=True))
 
     @property
     def _epoch_is_over(self) -> bool:
@@ -223,13 +267,31 @@ class Pretraining:
             self._batch = batch.to(self.device)
             yield self._batch
 
-    def _loss(self, batch: PretrainingBatch) -> Losses:
-        return self.config.objective.loss(self.network, batch)
+    def _parts(self, batch: PretrainingBatch) -> list[tuple[PretrainingBatch, Asked]]:
+        num_tokens, processes = len(batch.packed.ids), self.processes.count
+        rounds = -(-num_tokens // (processes * (self.training.part_tokens or num_tokens)))
+        return [(part, batch.asked) for part in batch.parts(rounds * processes)]
+
+    def _loss(self, part: tuple[PretrainingBatch, Asked]) -> Losses:
+        return Losses(*self._learner(*part))
+
+    def _spread(self) -> None:
+        asking = Asking(self.config.objective, self.network)
+        self._learner = self.processes.spread(asking, list(self.network.bert.encoder.layer))
+
+    def _whole(self) -> PretrainingNetwork:
+        """Return the network with all its weights in this process; every process has to ask for it."""
+        if not self.processes.sharded:
+            return self.network
+        network = PretrainingNetwork(self.config.encoder, self.shards.vocab_size, self.config.embeddings.tied)
+        network.bert.compute_dtype = self.network.bert.compute_dtype
+        put_together(self.network, network.to(self.device))
+        return network
 
     def _end_epoch(self, num_batches: int) -> None:
         if self.run:
             found = self.measure()
-            self.run.record(**self.count.place(), **found)
+            self.telling.record(**self.count.place(), **found)
             self.count.close_epoch(num_batches, found)
             if self.training.epochs and self.count.epoch in self._marks:
                 self._keep()
@@ -248,12 +310,14 @@ class Pretraining:
         put_in(network, table)
         if settings.frozen:
             self._hook = freeze(network, settings, torch.from_numpy(vectors.learnt))
-            self._table = table
+            self._table = table.to(getattr(torch, settings.storage))
 
     def _thaw_when_due(self) -> None:
         after = self.config.embeddings.unfreeze_after_epochs
         if after and self.count.epoch >= after:
-            words(self.network).requires_grad_(True)
+            if not words(self.network).requires_grad:
+                words(self.network).requires_grad_(True)
+                self._spread()
             if self._hook:
                 self._hook.remove()
 
@@ -263,32 +327,7 @@ class Pretraining:
             return None
         return torch.equal(words(self.network).cpu(), self._table)
 
-    def _filled_masks(self) -> list[dict[str, Any]]:
+    def _filled_masks(self, network: PretrainingNetwork) -> list[dict[str, Any]]:
         texts = self.config.probe_texts
-        found = fill_mask(self.network, self.tokenizer, texts)
+        found = fill_mask(network, self.tokenizer, texts)
         return [{"text": text, "candidates": masks[0]} for text, masks in zip(texts, found, strict=True)]
-
-
-def estimate(config: "PretrainConfig", timed_steps: int = 10) -> dict[str, Any]:
-    """Return what a pretraining will take, from some timed steps, without writing anything."""
-    work = Pretraining(config, run=None)
-    clock, tokens = Clock(), 0
-    for number, (_, batch) in enumerate(work.steps()):
-        if number == 0:  # the first step warms up allocators and thread pools
-            clock.restart()
-            continue
-        tokens += len(batch.packed.ids)
-        if number == timed_steps:
-            break
-    seconds, _ = clock.lap()
-    rate = tokens / seconds
-    return {
-        "name": work.name,
-        "parameters": work.parameters,
-        "model_bytes": 4 * work.parameters["total"],
-        "steps": work.total_steps,
-        "tokens_per_epoch": work.epoch(0).num_tokens,
-        "tokens_per_second": round(rate),
-        "seconds_per_epoch": round(work.epoch(0).num_tokens / rate, 1),
-        "seconds_in_all": round(work.total_steps * work.training.batch_tokens / rate, 1),
-    }

@@ -71,9 +71,13 @@ class Classification(Task):
         sums = found.new_zeros(len(batch.rows), found.shape[1]).index_add(0, batch.owners, found)
         return sums / batch.counts[:, None]
 
-    def loss(self, network: ClassificationNetwork, batch: DocumentBatch, labels: Tensor) -> Losses:
-        """Return the mean cross entropy; `labels` int64 [all documents]."""
-        return Losses(cross_entropy(self.logits(network, batch), labels[batch.rows]), {})
+    def loss(self, network: ClassificationNetwork, part: DocumentBatch, labels: Tensor, whole: int) -> Losses:
+        """Return the cross entropy of a part of a batch over the number of documents in the `whole` batch.
+
+        So the losses of all parts add up to the mean over the batch. `labels` int64 [all documents].
+        """
+        wrong = cross_entropy(self.logits(network, part), labels[part.rows], reduction="sum")
+        return Losses(wrong / whole, {})
 
     @torch.no_grad()
     def predict(

@@ -2,9 +2,19 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import NoReturn
+
+from mamebert.ranks import num_processes
+
+
+class Stopped(SystemExit):
+    """SIGTERM was obeyed. The exit code is 0: whoever stops jobs (a cluster's scheduler) takes others for failures."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
 
 
 class Stopping:
@@ -12,24 +22,48 @@ class Stopping:
 
     def __init__(self) -> None:
         self.asked = False
+        self.by_hand = False
+        """Whether it was Ctrl-C."""
+
+    def obey(self) -> NoReturn:
+        """End the process as the one who asked expects it: with 130 after Ctrl-C, else with 0."""
+        raise KeyboardInterrupt if self.by_hand else Stopped
 
 
 @contextmanager
 def stop_between_steps() -> Iterator[Stopping]:
     """Catch the first SIGINT or SIGTERM as a wish; a second one stops at once."""
     wish = Stopping()
-    if threading.current_thread() is not threading.main_thread():
-        yield wish  # only the main thread may catch signals
-        return
 
     def note(number: int, frame: FrameType | None) -> None:
-        if wish.asked:
+        # torchrun passes on what a terminal has sent to all already, and ends by itself whoever takes too long.
+        if wish.asked and num_processes() == 1:
             raise KeyboardInterrupt
-        wish.asked = True
+        wish.asked, wish.by_hand = True, number == signal.SIGINT
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with _handling(note, signal.SIGINT, signal.SIGTERM):
         yield wish
+
+
+@contextmanager
+def stop_when_told() -> Iterator[None]:
+    """Make SIGTERM end whatever is at work with `Stopped`, as Ctrl-C does with KeyboardInterrupt."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped
+
+    with _handling(stop, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may catch signals
+        return
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)

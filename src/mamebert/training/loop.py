@@ -1,6 +1,6 @@
 """ONE loop for everything that learns."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,17 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mamebert.errors import UserError
-from mamebert.training.schedules import warmup_then_linear
+from mamebert.training.processes import ALONE, Processes, whole
+from mamebert.training.schedules import share_of_peak
 from mamebert.training.settings import Training
+from mamebert.training.trouble import Watch, stop_at_once
 
 
 @dataclass(frozen=True)
 class Losses:
-    """What one batch taught: the total to minimise and its parts, in nats."""
+    """What a part of a batch adds to the loss of the batch: the total to minimise and its terms, in nats."""
 
     total: Tensor
-    parts: dict[str, float]
+    parts: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -31,42 +32,58 @@ class Step:
     loss: float
     parts: dict[str, float]
     gradient_norm: float
+    trouble: str
+    """Why no weight changed; empty after a good step."""
 
 
 def train(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    batches: Iterable[Any],
+    batches: Iterable[Sequence[Any]],
     loss: Callable[[Any], Losses],
     settings: Training,
     total_steps: int,
     seed: int,
     done: int = 0,
+    processes: Processes = ALONE,
+    watch: Watch | None = None,
 ) -> Iterator[Step]:
     """Yield after each optimizer step; whoever calls records, evaluates, snapshots or stops.
 
-    `batches` begins with the batch of step `done` + 1. Dropout is seeded anew at every step, so a step
-    depends on (settings, seed, step) and not on what ran before it in this process. A loss that is not
-    a number stops with a UserError before it can reach a weight.
+    `batches` begins with the batch of step `done` + 1. Each is a sequence of parts whose losses add up to
+    the loss of the batch. Dropout is seeded anew for every part of every step, so a step depends on
+    (settings, seed, step) and not on what ran before it or in which process. A step that `watch` finds
+    wrong changes no weight; without a watch, a loss that is not a number is a UserError.
     """
-    for number, batch in enumerate(batches, start=done + 1):
+    watch = watch or stop_at_once()
+    for number, parts in enumerate(batches, start=done + 1):
         network.train()
-        torch.manual_seed(derive_seed(seed, "dropout", number))
-        lr = settings.peak_lr * warmup_then_linear(number - 1, total_steps, settings.warmup_rate)
+        lr = settings.peak_lr * watch.lr_factor * share_of_peak(number - 1, total_steps, settings)
         for group in optimizer.param_groups:
             group["lr"] = lr
-        losses = loss(batch)
-        losses.total.backward()
+        value, terms = _learn(parts, loss, processes, derive_seed(seed, "dropout", number))
         norm = nn.utils.clip_grad_norm_((p for p in network.parameters() if p.requires_grad), settings.clip_norm)
-        value = float(losses.total.detach())
-        if not np.isfinite(value) or not torch.isfinite(norm):
-            raise UserError(
-                f"The loss became {value} (gradient norm {float(norm)}) at step {number}. "
-                f"Lower training.peak_lr (now {settings.peak_lr}) or raise training.warmup_rate; snapshots are kept."
-            )
-        optimizer.step()
+        norm = whole(norm)
+        trouble = watch.judge(number, value, float(norm))
+        if not trouble:
+            optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        yield Step(number, lr, value, losses.parts, float(norm))
+        yield Step(number, lr, value, terms, float(norm), trouble)
+
+
+def _learn(
+    parts: Sequence[Any], loss: Callable[[Any], Losses], processes: Processes, seed: int
+) -> tuple[float, dict[str, float]]:
+    """Return the loss of the batch and its terms; its gradients are in the parameters then."""
+    taught = []
+    for share in processes.shares(parts):
+        torch.manual_seed(derive_seed(seed, share.place))
+        with processes.adding_up(share):
+            found = loss(share.part)
+            processes.backward(found.total, share)
+        taught.append(torch.stack([found.total.detach(), *found.parts.values()]) * share.counts)
+    total, *terms = processes.sum(torch.stack(taught).sum(0)).tolist()
+    return total, dict(zip(found.parts, terms, strict=True))
 
 
 def derive_seed(seed: int, *what: str | int) -> int:

@@ -8,7 +8,7 @@ from mamebert.config import Config
 
 
 class Training(Config):
-    """One optimizer (AdamW), a warm-up and a linear fall to zero, as in BERT (Devlin et al., 2019)."""
+    """Batches, optimizer and learning rate."""
 
     epochs: int = Field(default=0, ge=0)
     """Times the corpus is read. Give this or `steps`."""
@@ -16,24 +16,58 @@ class Training(Config):
     """Optimizer steps. Give this or `epochs`."""
     batch_tokens: int = Field(default=8192, ge=16)
     """Tokens of one step; sequences are packed up to it, so no padding counts."""
+    batch_ramp: int = Field(default=0, ge=0)
+    """Tokens of pretraining in which batches grow: a third of them is read in batches of an eighth of batch_tokens, a
+    third in batches of a quarter, a third of a half."""
+    part_tokens: int = Field(default=0, ge=0)
+    """Tokens computed at a time: a batch is cut into parts of about so many and their gradients are added up, so
+    that a large batch fits into memory. 0 computes a batch, or a process's share of it, at once."""
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    """What the processes of torchrun keep: ddp a copy of everything each, fsdp (FSDP2) a share of weights, gradients
+    and optimizer state each, which saves memory and costs traffic. One process keeps everything."""
     peak_lr: float = Field(default=1e-3, gt=0)
     """Highest learning rate, reached when the warm-up ends. Small encoders bear more than BERT's 1e-4."""
     warmup_rate: float = Field(default=0.06, ge=0, le=1)
     """Share of all steps in which the learning rate rises from 0."""
+    schedule: Literal["linear", "cosine", "warmup_stable_decay"] = "linear"
+    """How the rate falls to 0 after the warm-up: evenly, along half a cosine, or only in the last `decay_rate`."""
+    decay_rate: float = Field(default=0.2, gt=0, le=1)
+    """Share of all steps, at the end, in which warmup_stable_decay falls (as 1 - sqrt; Hägele et al., 2024)."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """muon takes Muon for the matrices of the encoder's layers, and AdamW for all else."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Decoupled decay of matrices; biases, LayerNorm and embeddings with frozen rows have none."""
     beta_1: float = Field(default=0.9, ge=0, lt=1)
     """Adam's memory of the mean gradient."""
     beta_2: float = Field(default=0.98, ge=0, lt=1)
     """Adam's memory of the squared gradient. BERT used 0.999, which is slow to react in short runs."""
+    muon_momentum: float = Field(default=0.95, ge=0, lt=1)
+    """Muon's memory of the mean gradient."""
     epsilon: float = Field(default=1e-6, gt=0)
     """Added to the root of the squared gradient."""
     clip_norm: float = Field(default=1.0, gt=0)
     """Gradients longer than this are shortened to it."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Type of the arithmetic; auto takes bfloat16 where the hardware multiplies it natively. Weights stay float32."""
+    compile_layers: bool = False
+    """Let torch compile the layers: for GPUs, where it joins what the CPU's native kernels join. Slower on CPUs."""
     device: str = "auto"
     """cpu, cuda, cuda:1 ...; auto takes a GPU where there is one."""
+
+    @model_validator(mode="after")
+    def _the_fall_begins_after_the_warmup(self) -> Self:
+        if self.schedule == "warmup_stable_decay" and self.warmup_rate + self.decay_rate > 1:
+            raise ValueError(
+                f"training.warmup_rate {self.warmup_rate} and training.decay_rate {self.decay_rate} are more than all "
+                "steps. Choose shares whose sum is at most 1."
+            )
+        return self
+
+    def batch_tokens_at(self, tokens_read: int) -> int:
+        """Return the tokens of the batch that begins when `tokens_read` are read; they double with the ramp."""
+        if tokens_read >= self.batch_ramp:
+            return self.batch_tokens
+        return max(16, self.batch_tokens >> (3 - 3 * tokens_read // self.batch_ramp))
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:

@@ -1,13 +1,16 @@
-"""Everything a stopped training needs to go on as if it had never stopped.
+"""Everything a stopped training needs to go on as if it had never stopped, in one safetensors file.
 
-A snapshot is one safetensors file: weights, optimizer state, and in its header the place in the data and
-the sums kept so far. It is written beside its name, forced to disk and renamed; the last two are kept,
-so one is always whole. (Safetensors, not torch.save: nothing that is loaded can run code.)
+Tensors are weights and optimizer state; the header holds the step, the caller's place in the data and sums kept so
+far, the arithmetic that was used, and a SHA-256 of all of it. A file is written beside its name, forced to disk and
+renamed, so one with a snapshot's name is whole unless the disk has damaged it, and then its hash tells.
+(Safetensors, not torch.save: nothing that is loaded can run code.)
 """
 
 import hashlib
 import json
 import os
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,63 +20,113 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mamebert.errors import UserError
-from mamebert.runs import disk_errors
+from mamebert.runs import disk_errors, sync_folder
+from mamebert.training.processes import share_like, whole
 
-KEPT = 2
+LAYOUT = "2"
+"""Raised whenever files as written here could be misread by an earlier or later version."""
 
 
-def save_snapshot(
-    folder: Path, step: int, network: nn.Module, optimizer: torch.optim.Optimizer, progress: dict[str, Any]
-) -> None:
-    """Write the snapshot of `step`; `progress` is any JSON the caller needs to go on."""
-    tensors = {f"network.{name}": value for name, value in _unique(network).items()}
+class Damaged(Exception):
+    """A file that is not what was written."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One moment of a training."""
+
+    step: int
+    tensors: dict[str, Tensor]
+    """As `state_of` gives them."""
+    progress: dict[str, Any]
+    """Any JSON that the caller needs to go on."""
+    arithmetic: dict[str, str]
+    """What decides how sums are rounded, such as the number of threads; resuming compares it."""
+
+
+def state_of(network: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Return all weights and all optimizer state by name: the tensors themselves, no copies.
+
+    What is sharded between processes is gathered; every process has to ask then.
+    """
+    tensors = {f"network.{name}": value.detach() for name, value in _unique(network).items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    tensors = {name: value.detach().contiguous() for name, value in tensors.items()}
-    path = folder / f"step-{step:09}.safetensors"
-    with disk_errors(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        # Not a .safetensors name: a torn file is never taken for a snapshot.
-        beside = path.with_suffix(".tmp")
-        save_file(
-            tensors, beside, metadata={"step": str(step), "progress": json.dumps(progress), "check": _digest(tensors)}
-        )
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    for old in sorted(folder.glob("step-*.safetensors"))[:-KEPT]:
-        old.unlink()
+    return {name: whole(value) for name, value in tensors.items()}
 
 
-def load_snapshot(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
-    """Put the newest whole snapshot into network and optimizer; return its step and progress, or (0, {})."""
-    paths = sorted(folder.glob("step-*.safetensors"), reverse=True)
-    for path in paths:
-        try:
-            with safe_open(path, framework="pt") as file:
-                about = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-        except SafetensorError:
-            continue
-        if _digest(tensors) != about["check"]:
-            continue
-        _restore(tensors, network, optimizer)
-        return int(about["step"]), json.loads(about["progress"])
-    if paths:
-        raise UserError(f"All snapshots in {folder} are damaged. Delete the folder {folder.parent} and start again.")
-    return 0, {}
-
-
-def _restore(tensors: dict[str, Tensor], network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def put_back(tensors: dict[str, Tensor], network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Make network and optimizer what they were when `state_of` gave `tensors`."""
     with torch.no_grad():
         for name, value in _unique(network).items():
-            value.copy_(tensors[f"network.{name}"])
+            value.copy_(share_like(value, tensors[f"network.{name}"]))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, number, key = name.split(".", 2)
-            state.setdefault(int(number), {})[key] = value
+            share = share_like(parameters[int(number)], value)
+            state.setdefault(int(number), {})[key] = share.clone()  # it may be a view of a file
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """Return the SHA-256 of names, types, shapes and values."""
+    found = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].cpu().contiguous()
+        found.update(f"{name} {value.dtype} {list(value.shape)}\n".encode())
+        found.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Write a snapshot whole or not at all; a full disk is a UserError and leaves nothing behind."""
+    about = {
+        "layout": LAYOUT,
+        "mamebert": version("mamebert"),
+        "step": str(snapshot.step),
+        "progress": json.dumps(snapshot.progress),
+        "arithmetic": json.dumps(snapshot.arithmetic),
+        "state": digest(snapshot.tensors),
+    }
+    tensors = {name: value.contiguous() for name, value in snapshot.tensors.items()}
+    # One name for all that is unfinished, and no snapshot's name: a torn file is neither taken for one nor piles up.
+    beside = path.with_name("unfinished.tmp")
+    try:
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file(tensors, beside, metadata={**about, "check": _hash(about)})
+            with beside.open("rb") as file:
+                os.fsync(file.fileno())
+            os.replace(beside, path)
+            sync_folder(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read_snapshot(path: Path) -> Snapshot:
+    """Return the snapshot in a file; `Damaged` if it is not what was written, a UserError if of another version."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = dict(file.metadata())
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+        if about.keys() == {"step", "progress", "check"}:
+            raise _written_otherwise(path, "of an earlier version")
+        if about.pop("check") != _hash(about) or digest(tensors) != about["state"]:
+            raise Damaged(path)
+        if about["layout"] != LAYOUT:
+            raise _written_otherwise(path, f"of mamebert {about['mamebert']}")
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise Damaged(path) from error
+    return Snapshot(int(about["step"]), tensors, json.loads(about["progress"]), json.loads(about["arithmetic"]))
+
+
+def _written_otherwise(path: Path, writer: str) -> UserError:
+    return UserError(
+        f"{path} has the layout {writer}, and mamebert {version('mamebert')} reads layout {LAYOUT} only. "
+        "Finish the run with the version that began it, or choose another output."
+    )
 
 
 def _unique(network: nn.Module) -> dict[str, Tensor]:
@@ -81,10 +134,5 @@ def _unique(network: nn.Module) -> dict[str, Tensor]:
     return {**dict(network.named_parameters()), **dict(network.named_buffers())}
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    # Hash of the arrays' raw bytes. SHA-256 runs at over 1 GB/s, far below the cost of the steps between.
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+def _hash(about: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

@@ -3,6 +3,7 @@
 from statistics import mean
 
 from mamebert.reports.blocks import Cell, Section, Table, cells, drop_empty_columns
+from mamebert.reports.cost import energy, peak_memory, share_of_peak
 from mamebert.reports.encoders import Pretrained
 from mamebert.reports.numbers import amount, clock, percent
 from mamebert.reports.paper_tables import SECONDS_PER_EPOCH
@@ -52,6 +53,9 @@ def _by_model(timed: list[Pretrained], story: Story) -> Table:
         "Time per epoch",
         "Processor time per epoch",
         "Tokens per second",
+        "MFU",
+        "Peak memory",
+        "Energy",
         "Whole epochs",
         "Pretraining in all",
         "Ran on",
@@ -66,6 +70,9 @@ def _by_model(timed: list[Pretrained], story: Story) -> Table:
                 _time(model),
                 clock(mean(cpu)) if cpu else None,
                 amount(mean(speed)) if speed else None,
+                share_of_peak(model.results),
+                peak_memory(model.results),
+                energy(model.results),
                 str(len(model.whole_epochs)) if model.epochs else None,
                 clock(model.run.seconds) if model.run.seconds else None,
                 _device(model),
@@ -88,6 +95,10 @@ def _notes(timed: list[Pretrained], story: Story) -> list[str]:
         )
     if any(m.seconds_spread for m in timed):
         notes.append("± is the standard deviation over the epochs.")
+    if any(share_of_peak(m.results) for m in timed):
+        notes.append("MFU: matrix products that were needed, as a share of what the machine could do in that time.")
+    sources = dict.fromkeys(dig(m.results, "energy.source") for m in timed if energy(m.results))
+    notes += [f"Energy of the training steps: {source}." for source in sources]
     making = [run.seconds for run in story.of("vectors") if run.seconds]
     if making and any(m.side == "W" for m in timed):
         notes.append(

@@ -1,0 +1,41 @@
+"""How much memory this process has held at most."""
+
+import resource
+import sys
+from pathlib import Path
+
+import torch
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Begin anew: what this process held before no longer counts, where the system can do that (Linux, CUDA)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif _CLEAR.exists():
+        try:
+            _CLEAR.write_text("5", encoding="ascii")  # proc(5): resets the peak resident set size
+        except OSError:
+            return  # a container may forbid it; the peak is then that of the whole process
+
+
+def peak_memory(device: torch.device) -> int:
+    """Return the most bytes held at once: of the GPU's memory there, else of resident memory.
+
+    Resident memory has everything in it: interpreter, libraries, and the pages of mapped files that were read.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    return _from_status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+
+
+_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def _from_status(name: str) -> int:
+    try:
+        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), 0)

@@ -1,0 +1,198 @@
+"""The native kernels: compiled on first use for this processor, kept, and done without where that is impossible.
+
+The C++ source (`source/`) is one text for every instruction set. Which set is used is decided when the program
+runs; the library is kept under the hash of source, flags and compiler, so another processor or another version
+never meets it. Whoever has no compiler gets the same results from torch, more slowly, and is told once.
+"""
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mamebert.errors import UserError
+from mamebert.progress import say
+
+SOURCE = Path(__file__).with_name("source")
+FLAGS = [
+    "-O3",
+    "-shared",
+    "-fPIC",
+    "-fopenmp",
+    "-std=c++17",
+    "-ffp-contract=fast",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+]
+# Best first: what a processor must have (names of /proc/cpuinfo), and how the compiler is told.
+INSTRUCTION_SETS = {
+    "avx512_bf16": (
+        {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_bf16", "fma"},
+        ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma", "-mprefer-vector-width=512"],
+    ),
+    "avx512": (
+        {"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"},
+        ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"],
+    ),
+    "avx2": ({"avx2", "fma"}, ["-mavx2", "-mfma"]),
+    "baseline": (set[str](), list[str]()),
+}
+
+
+@dataclass(frozen=True)
+class Status:
+    """Which path the kernels take on this machine, and why."""
+
+    path: str
+    """`native (avx2)`, say, or `torch`."""
+    reason: str
+
+
+class _Unavailable(Exception):
+    """Why there are no native kernels here."""
+
+
+class Library:
+    """The compiled kernels; a call takes tensors and numbers in the order of the C function."""
+
+    def __init__(self, path: Path) -> None:
+        self._functions = ctypes.CDLL(str(path))
+
+    def __call__(self, name: str, *arguments: Tensor | float | int | None) -> None:
+        """Run kernel `name` on all threads of torch. Tensors have to be contiguous or views whose rows are known."""
+        kernel = getattr(self._functions, name)
+        kernel.restype = None
+        kernel(*map(_as_c, arguments), ctypes.c_int(torch.get_num_threads()))
+
+
+def native(*tensors: Tensor) -> Library | None:
+    """Return the library where it can work on these tensors (CPU; float32 or bfloat16; rows that fill vectors)."""
+    first = tensors[0]
+    fits = (
+        first.device.type == "cpu"
+        and first.dtype in (torch.float32, torch.bfloat16)
+        and all(t.shape[-1] % 16 == 0 for t in tensors)
+    )
+    return _library() if fits and not _without and not torch.compiler.is_compiling() else None
+
+
+def type_name(tensor: Tensor) -> str:
+    """Return `float32` or `bfloat16`: the end of a kernel's name."""
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+_without: list[bool] = []
+
+
+@contextmanager
+def torch_only() -> Iterator[None]:
+    """Take the torch path within, to compare or to differentiate twice."""
+    _without.append(True)
+    try:
+        yield
+    finally:
+        _without.pop()
+
+
+@cache
+def status() -> Status:
+    """Build the kernels if need be and return which path is in use. MAMEBERT_KERNELS may name another one."""
+    try:
+        wanted = os.environ.get("MAMEBERT_KERNELS", "auto")
+        if wanted == "torch":
+            raise _Unavailable("MAMEBERT_KERNELS=torch asks for it")
+        name = _instruction_set(wanted)
+        _build(name)
+    except _Unavailable as reason:
+        return Status("torch", f"{reason}.")
+    chosen = "this processor's best" if wanted == "auto" else f"MAMEBERT_KERNELS={wanted} asks for it"
+    return Status(f"native ({name})", f"{chosen}; kept in {_library_path(name).parent}.")
+
+
+@cache
+def _library() -> Library | None:
+    found = status()
+    if found.path == "torch":
+        if "MAMEBERT_KERNELS" not in found.reason:
+            say(f"Native kernels are not in use, so training is slower: {found.reason}")
+        return None
+    return Library(_library_path(found.path.removeprefix("native (").removesuffix(")")))
+
+
+def _instruction_set(wanted: str) -> str:
+    has = _processor_flags()
+    usable = [name for name, (needed, _) in INSTRUCTION_SETS.items() if needed <= has]
+    if wanted == "auto":
+        return usable[0]
+    if wanted not in usable:
+        raise UserError(
+            f"MAMEBERT_KERNELS={wanted!r} cannot be used on this processor. "
+            f"Choose from: auto, torch, {', '.join(usable)}."
+        )
+    return wanted
+
+
+def _processor_flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+@cache
+def _compiler() -> str:
+    named = os.environ.get("CXX")
+    found = next((path for path in map(shutil.which, [named] if named else ["g++", "clang++"]) if path), None)
+    if found is None:
+        raise _Unavailable(f"there is no C++ compiler ({named or 'g++ or clang++'}); install g++")
+    return found
+
+
+@cache
+def _library_path(name: str) -> Path:
+    sources = sorted(SOURCE.iterdir())
+    version = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
+    about = [*FLAGS, *INSTRUCTION_SETS[name][1], platform.machine(), version, *(p.read_text("utf-8") for p in sources)]
+    key = hashlib.sha256("\n".join(about).encode()).hexdigest()[:24]
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return root / "mamebert" / "kernels" / f"{name}-{key}.so"
+
+
+def _build(name: str) -> None:
+    path = _library_path(name)
+    if path.is_file():
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as place:
+            beside = Path(place) / "kernels.so"
+            command = [_compiler(), *FLAGS, *INSTRUCTION_SETS[name][1], *map(str, sorted(SOURCE.glob("*.cpp")))]
+            say("Compiling the native kernels for this processor (once, some seconds) ...")
+            done = subprocess.run([*command, "-o", str(beside)], capture_output=True, text=True, check=False)
+            if done.returncode:
+                told = done.stderr.strip().splitlines() or ["no message"]
+                raise _Unavailable(f"the compiler {_compiler()} failed ({told[0]})")
+            os.replace(beside, path)
+    except OSError as error:
+        raise _Unavailable(f"they cannot be kept in {path.parent} ({error})") from error
+
+
+def _as_c(value: Tensor | float | int | None) -> Any:
+    if isinstance(value, Tensor):
+        return ctypes.c_void_p(value.data_ptr())
+    if value is None:
+        return ctypes.c_void_p(None)
+    return ctypes.c_int64(value) if isinstance(value, int) else ctypes.c_float(value)

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from mamebert.encoder.model import PretrainingNetwork
+from mamebert.encoder.packing import Packed
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.evaluation.cost import step_flops
+from mamebert.kernels import torch_only
+from mamebert.objectives import Objective, PretrainingBatch
+from mamebert.objectives._flops import batch_flops
+
+SHAPE = EncoderConfig(hidden_size=64, num_hidden_layers=3, num_attention_heads=2, max_position_embeddings=32)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("kind", Objective.names())
+def test_the_formula_counts_what_torch_counts(kind, frozen):
+    network = PretrainingNetwork(SHAPE, 500)
+    network.bert.embeddings.word_embeddings.weight.requires_grad_(not frozen)
+    objective = Objective.find(kind)()
+    rng = np.random.default_rng(0)
+    packed = Packed.of([rng.integers(5, 500, 16) for _ in range(4)])
+    # All are asked for: torch's own path computes the last layer's queries of tokens that nobody reads, too.
+    chosen = [place for place in range(64) if place % 16 or not objective.asks_pairs]
+    batch = PretrainingBatch(packed, torch.tensor(chosen), packed.ids[chosen], torch.tensor([0, 1, 0, 1]))
+    with torch_only(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        objective.loss(network, batch, batch.asked).total.backward()
+    assert batch_flops(network, batch, objective.asks_pairs) == counter.get_total_flops()
+
+
+def test_the_last_layer_counts_only_where_it_is_read():
+    lengths, width, inner = [10, 20], 64, 256
+    whole = step_flops(SHAPE, 500, lengths, lengths, num_chosen=5)
+    some = step_flops(SHAPE, 500, lengths, [2, 3], num_chosen=5)
+    rows = (30 - 5) * (4 * width**2 + 4 * width * inner)  # query, output and feed-forward of 25 tokens
+    scores = 4 * width * (10 * (10 - 2) + 20 * (20 - 3))  # they look at 10 and at 20
+    assert whole - some == 3 * (rows + scores)

@@ -1,0 +1,47 @@
+"""What every process of a test runs, under torchrun or alone: `mamebert pretrain` for each JSON file it is given.
+
+Beside its settings a file says `stop_after`, a step after whose snapshot the processes leave, and `mistake`, what
+the last process meets before its first step. Saved models are not proved in a fresh process, which takes seconds.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from mamebert.cli import main
+from mamebert.errors import UserError
+from mamebert.stages import _pretraining
+from mamebert.stages._safekeeping import Safekeeping
+
+take, steps = Safekeeping.take, _pretraining.Pretraining.steps
+
+
+def run(file: str) -> None:
+    asked = json.loads(Path(file).read_text())
+
+    def take_and_leave(self, count, watch):
+        take(self, count, watch)
+        if count.step and count.step == asked["stop_after"]:
+            self.folder.wait()
+            raise SystemExit(0)
+
+    def steps_with_a_mistake(self):
+        if asked["mistake"] and self.processes.rank == self.processes.count - 1:
+            raise UserError(asked["mistake"])
+        yield from steps(self)
+
+    Safekeeping.take, _pretraining.Pretraining.steps = take_and_leave, steps_with_a_mistake
+    sys.argv = ["mamebert", "pretrain", file]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+
+
+if __name__ == "__main__":
+    _pretraining.verify = lambda folders: {str(folder): 0.0 for folder in folders}
+    Path(sys.argv[1]).with_name("pid-" + os.environ.get("RANK", "0")).write_text(str(os.getpid()))
+    for file in sys.argv[1:]:
+        run(file)
