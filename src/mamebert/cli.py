@@ -148,14 +148,19 @@ def _print_end(done: Run) -> None:
     print(page.resolve() if page.is_file() else done.folder)
 
 
-def _told(error: Exception) -> bool:
+def _tell_end(how: object) -> None:
     if num_processes() > 1:
-        from mamebert.training.followers import told
+        from mamebert.training.followers import first_to_speak
 
-        return told(error)
-    if isinstance(error, UserError):
-        print(f"mamebert: {error}", file=sys.stderr)
-    return isinstance(error, UserError)
+        if not first_to_speak():
+            return
+    print(f"mamebert: {how}", file=sys.stderr, flush=True)
+
+
+def _lost_another(error: Exception) -> bool:
+    from mamebert.training.followers import lost_another
+
+    return lost_another(error)
 
 
 def main() -> None:
@@ -169,11 +174,15 @@ def main() -> None:
     try:
         with stop_when_told():
             app()
+    except UserError as error:
+        _tell_end(error)
+        sys.exit(2)
     except Exception as error:
-        if not _told(error):
+        if num_processes() == 1 or not _lost_another(error):
             raise
+        _tell_end("Another process has ended. Start the same command again: it goes on.")
         sys.exit(2)
     except SystemExit as end:
         if end.code == 130 or isinstance(end, Stopped):  # 130 is what typer makes of a KeyboardInterrupt
-            say("mamebert: stopped. Start the same command again and it goes on.")
+            _tell_end("stopped. Start the same command again and it goes on.")
         raise

@@ -88,16 +88,17 @@ def test_the_estimate_of_snapshots_covers_what_was_ever_there(settings, unproved
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kind", ["masked_lm", "masked_lm_nsp"])
 def test_the_memory_foreseen_is_within_15_percent_of_what_is_seen(settings, kind):
     settings |= {
-        "encoder": {"hidden_size": 512, "num_hidden_layers": 6, "max_position_embeddings": 64},
+        "encoder": {"hidden_size": 512, "num_hidden_layers": 4, "max_position_embeddings": 64},
         "objective": {"kind": kind, "max_length": 64},
-        "training": {"steps": 40, "batch_tokens": 1024, "precision": "float32"},
-        "snapshot_seconds": 2,
-        "evaluate_every": 20,
+        "training": {"steps": 24, "batch_tokens": 512, "precision": "float32"},
+        "snapshot_seconds": 1,
+        "evaluate_every": 12,
     }
     foreseen = in_a_process_of_its_own("estimate", settings)["peak_memory_bytes"]
     seen = in_a_process_of_its_own("pretrain", settings)["peak_memory_bytes"]
-    assert seen > 600e6
+    assert seen > 500e6
     assert foreseen == pytest.approx(seen, rel=0.15), f"{foreseen / 1e6:.0f} MB foreseen, {seen / 1e6:.0f} MB seen"

@@ -50,6 +50,14 @@ def test_a_table_that_is_not_frozen_learns(settings, world, unproved):
     assert not torch.equal(load_file(folder / "model" / "model.safetensors")[TABLE], table)
 
 
+def test_an_encoder_knows_from_the_start_how_often_words_occur(settings):
+    def loss_before_training(start):
+        return _pretraining.Pretraining(config(settings, output_bias=start), run=None).measure()["heldout_mlm_loss"]
+
+    assert loss_before_training("zero") == pytest.approx(np.log(80), abs=0.05)
+    assert loss_before_training("frequencies") < np.log(80) - 0.5
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [("no mask in here", r"There is no \[MASK\]"), ("[MASK] " * 80, "the encoder reads 64")],

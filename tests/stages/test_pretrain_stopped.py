@@ -383,13 +383,13 @@ def test_no_clock_that_may_be_set_decides_anything(settings, tmp_path, unproved,
 
 
 def test_a_disk_that_fills_up_beside_training_is_told_and_nothing_is_lost(
-    small, tmp_path, unproved, monkeypatch, everything, snapshots
+    settings, tmp_path, unproved, monkeypatch, everything, snapshots
 ):
-    whole = everything(pretrain(config(small, output=tmp_path / "whole")).folder)
+    whole = everything(pretrain(config(settings, output=tmp_path / "whole")).folder)
     write, written = snapshot_folder.write_snapshot, threading.Event()
 
     def full_after_a_while(path, snapshot):
-        if snapshot.step > 12:
+        if snapshot.step > 3:
             written.set()
             raise UserError(f"The disk is full, writing {path}. Free some space.")
         write(path, snapshot)
@@ -397,10 +397,10 @@ def test_a_disk_that_fills_up_beside_training_is_told_and_nothing_is_lost(
     with monkeypatch.context() as patch:
         patch.setattr(snapshot_folder, "write_snapshot", full_after_a_while)
         with pytest.raises(UserError, match="The disk is full"):
-            pretrain(config(small))
+            pretrain(config(settings))
     assert written.is_set()
-    assert 1 <= int(snapshots(small)[-1].stem[5:]) <= 12
-    assert everything(pretrain(config(small)).folder) == whole
+    assert 1 <= int(snapshots(settings)[-1].stem[5:]) <= 3
+    assert everything(pretrain(config(settings)).folder) == whole
 
 
 def test_a_disk_that_fills_up_amid_a_line_of_metrics_loses_nothing(

@@ -6,6 +6,7 @@ the last process meets before its first step. Saved models are not proved in a f
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,11 +18,19 @@ from mamebert.stages._safekeeping import Safekeeping
 take, steps = Safekeeping.take, _pretraining.Pretraining.steps
 
 
+def memory_of(name: str) -> dict[str, int]:
+    """Return the kB of a file's mapping in this process by kind, as Linux tells; empty where there is none."""
+    sections = re.split(r"\n(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text())
+    found = [section for section in sections if name in section.splitlines()[0]]
+    return {kind: int(size) for section in found for kind, size in re.findall(r"(\w+): +(\d+) kB", section)}
+
+
 def run(file: str) -> None:
     asked = json.loads(Path(file).read_text())
 
     def take_and_leave(self, count, watch):
         take(self, count, watch)
+        Path(file).with_name(f"table-{self.processes.rank}.json").write_text(json.dumps(memory_of("table.tmp")))
         if count.step and count.step == asked["stop_after"]:
             self.folder.wait()
             raise SystemExit(0)

@@ -148,6 +148,20 @@ def test_a_killed_worker_leaves_a_run_that_goes_on_to_the_same_bits(world, tiny,
     assert found == wanted
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="only Linux tells whose memory is whose")
+def test_a_fixed_table_is_in_memory_once_and_stays_so_when_the_run_goes_on(world, settings, processes, tmp_path):
+    fixed = {**settings, "embeddings": {"vectors": str(world / "vectors")}, "output": str(tmp_path / "fixed")}
+    fixed["snapshot_seconds"] = 0
+    for stop_after in (3, 6):
+        finished(processes({"settings": fixed, "stop_after": stop_after}))
+        for rank in (0, 1):
+            found = json.loads((tmp_path / f"table-{rank}.json").read_text())
+            assert found["Rss"] > 0
+            assert found["Anonymous"] == 0, "pages of its own"
+    assert not list(tmp_path.rglob("table.tmp"))
+
+
 def wait_for_step(folder, least):
     end = time.monotonic() + 120
     while time.monotonic() < end:

@@ -25,8 +25,8 @@ class TokenEmbeddings(Config):
     short runs unit reached a lower loss than none, and init stayed far behind (docs/lab.md).
     """
     storage: Literal["float32", "bfloat16"] = "float32"
-    """Type in which a frozen table is kept while training: bfloat16 halves its memory and rounds it (8 bits of 24).
-    Where the arithmetic is bfloat16 too, that rounds it anyway. The saved model is float32, of what was trained with."""
+    """Type in which a frozen table is kept while training: bfloat16 halves its memory and rounds it (8 bits of 24),
+    as bfloat16 arithmetic does anyway. The saved model is float32, of the table that was trained with."""
     special_trainable: bool = False
     """Let the rows of [CLS], [SEP], [MASK] and other rows without a vector learn although the table is frozen."""
     tied: bool = True

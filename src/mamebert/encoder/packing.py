@@ -80,7 +80,8 @@ class Packed:
 
     def to(self, device: torch.device) -> "Packed":
         """Return the same batch on another device."""
-        return Packed(*(to_device(t, device) for t in (self.ids, self.segments, self.positions)), self.lengths)
+        ids, segments, positions = (to_device(t, device) for t in (self.ids, self.segments, self.positions))
+        return Packed(ids, segments, positions, self.lengths)
 
 
 class Rows:

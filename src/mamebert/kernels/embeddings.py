@@ -20,8 +20,9 @@ class _Embeddings(torch.autograd.Function):
         normal, deviation = weight.new_empty(len(ids[0]), len(weight)), weight.new_empty(len(ids[0]))
         out = torch.empty_like(normal, dtype=kind)
         drop = (drop_rate, new_seed() if drop_rate else 0)
+        name = f"embeddings_forward_{type_name(out)}_from_{type_name(tables[0])}"
         library(
-            f"embeddings_forward_{type_name(out)}_from_{type_name(tables[0])}", *ids, *tables, weight, shift, normal, deviation, out,
+            name, *ids, *tables, weight, shift, normal, deviation, out,
             *normal.shape, eps, *drop,
         )  # fmt: skip
         ctx.save_for_backward(normal, deviation, weight, *ids)

@@ -58,6 +58,8 @@ class Pretraining:
             start_from_frequencies(network, torch.from_numpy(token_counts(self.shards)))
         self.parameters = count_parameters(network)
         self.network = network.to(self.device)
+        if run and not words(network).requires_grad:
+            self.processes.hold_together(words(network), run.folder / "table.tmp")
         self.network.bert.compute_dtype = pick_precision(self.training.precision, self.device)
         if self.training.compile_layers:
             self.network.bert.compile_layers()
@@ -310,7 +312,7 @@ class Pretraining:
         put_in(network, table)
         if settings.frozen:
             self._hook = freeze(network, settings, torch.from_numpy(vectors.learnt))
-            self._table = table.to(getattr(torch, settings.storage))
+            self._table = digest({"table": table.to(getattr(torch, settings.storage))})
 
     def _thaw_when_due(self) -> None:
         after = self.config.embeddings.unfreeze_after_epochs
@@ -325,7 +327,7 @@ class Pretraining:
         settings = self.config.embeddings
         if self._table is None or settings.special_trainable or settings.unfreeze_after_epochs:
             return None
-        return torch.equal(words(self.network).cpu(), self._table)
+        return digest({"table": words(self.network).detach()}) == self._table
 
     def _filled_masks(self, network: PretrainingNetwork) -> list[dict[str, Any]]:
         texts = self.config.probe_texts

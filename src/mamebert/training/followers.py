@@ -1,12 +1,10 @@
-"""What the processes of a group that do not lead do where the leader writes, and who of them tells a mistake."""
+"""What the processes of a group do that do not lead, where the leader writes, and who of all tells how it ended."""
 
-import sys
 from typing import Any, Self
 
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-from mamebert.errors import UserError
 from mamebert.ranks import leads
 from mamebert.runs import Run
 
@@ -45,20 +43,16 @@ def begin_run() -> type[Run]:
     return Run if leads() else Followed
 
 
-def told(error: Exception) -> bool:
-    """Return whether a person has been told what ended this process; tell it if nobody has yet.
+def lost_another(error: Exception) -> bool:
+    """Return whether an error says that another process of the group is gone."""
+    return isinstance(error, dist.DistError) or "gloo" in str(error)
 
-    A mistake that one process alone meets ends the others by a lost connection, which is no news then.
-    Other errors than these are not told.
+
+def first_to_speak() -> bool:
+    """Return whether no process of the group has asked this before.
+
+    What one process meets alone (a mistake, SIGTERM) ends the others too, and is to be told once.
     """
-    lost = isinstance(error, dist.DistError) or "gloo" in str(error)
-    if (lost or isinstance(error, UserError)) and _first_to_speak():
-        sentence = "Another process has ended. Start the same command again: it goes on." if lost else error
-        print(f"mamebert: {sentence}", file=sys.stderr, flush=True)
-    return lost or isinstance(error, UserError)
-
-
-def _first_to_speak() -> bool:
     try:
         # The store belongs to torchrun and outlives its processes.
         store, *_ = next(rendezvous("env://"))

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar, cast
 
 import torch
@@ -16,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from mamebert.ranks import num_processes, rank
+from mamebert.runs import disk_errors
 from mamebert.training.devices import pick_device
 from mamebert.training.settings import Training
 
@@ -64,9 +66,30 @@ class Processes:
             _shard(asking, layers)
             self._spread = asking
         else:
+            # What is frozen is the same in all, and perhaps the same memory: the first sync would copy it.
+            frozen = [name for name, p in asking.named_parameters() if not p.requires_grad]
+            nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(asking, frozen)
             # Some objectives leave a head unused. Buckets then keep their order, and sums their bits.
             self._spread = nn.parallel.DistributedDataParallel(asking, find_unused_parameters=True)
         return self._spread
+
+    def hold_together(self, tensor: Tensor, path: Path) -> None:
+        """Keep a tensor that is equal in all processes once for each machine, not once for each process.
+
+        A process that writes to it has a copy of its own from then on. `path` is a file for a moment. Memory of
+        a GPU is not shared.
+        """
+        if self.count == 1 or tensor.is_cuda:
+            return
+        with self.leader_first():
+            if self.leads:
+                with disk_errors(path):
+                    path.write_bytes(tensor.detach().view(torch.uint8).numpy().data)
+            mapped = torch.from_file(str(path), shared=False, size=tensor.numel(), dtype=tensor.dtype)
+            tensor.data = mapped.view(tensor.shape)
+        self.wait()
+        if self.leads:
+            path.unlink()
 
     def shares(self, parts: Sequence[P]) -> Iterator[Share[P]]:
         """Yield the parts of a batch that this process computes, dealt out in turn: as many to each."""

@@ -59,7 +59,9 @@ def put_back(tensors: dict[str, Tensor], network: nn.Module, optimizer: torch.op
     """Make network and optimizer what they were when `state_of` gave `tensors`."""
     with torch.no_grad():
         for name, value in _unique(network).items():
-            value.copy_(share_like(value, tensors[f"network.{name}"]))
+            saved = share_like(value, tensors[f"network.{name}"])
+            if value.requires_grad or not torch.equal(value, saved):  # a table held together stays so unwritten
+                value.copy_(saved)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
