@@ -116,7 +116,7 @@ def grouped_texts(bench: Bench, shape: Shape) -> dict[str, Any]:
     if native or shape == MAIN:
         few, rounds = (0, 0) if native else (max(1, bench.sequences // EMULATED), 1 if bench.quick else 2)
         peer = train(bench, bert(shape, vocab_size), rows, few, bf16=True)
-        found["trainer_bf16"] = bench.against(peer, ours, rounds=rounds)
+        found["trainer_bf16"] = bench.against(peer, {"ours": ours["ours"]}, rounds=rounds)
     if not bench.quick and shape == MAIN:
         no_dropout = bert(shape, vocab_size, attention_probs_dropout_prob=0.0)
         found["trainer_fp32_attention_dropout_0"] = bench.against(train(bench, no_dropout, rows), ours)
@@ -153,7 +153,7 @@ def frozen(bench: Bench, shape: Shape) -> dict[str, Any]:
     """Token embeddings that learn (N) and that do not (W), in turn; and their share of the machine's peak."""
     vectors = invent_vectors(bench.shards, shape.width, bench.folder / "vectors")
     both = {"N": bench.ours(shape), "W": bench.ours(shape, vectors=vectors)}
-    rounds = alternate(both, bench.rounds + 1)
+    rounds = alternate(both, bench.rounds)
     peak = product_peak(bench.device, pick_precision("auto", bench.device), torch.get_num_threads())
     ratios = [n.rate / w.rate for n, w in zip(rounds["N"], rounds["W"], strict=True)]
     return {

@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from mamebert.config import build
+from mamebert.errors import UserError
 from mamebert.runs import Run, partial
 from mamebert.stages.pretrain import PretrainConfig, pretrain
+from mamebert.stages.tokenize import TokenizeConfig
 from mamebert.training.processes import Processes
 
 CLOCKS = {"seconds", "cpu_seconds", "tokens_per_second"}
@@ -98,6 +100,10 @@ def test_sharded_in_parts_or_with_less_to_learn_they_learn_the_same_and_a_run_mo
     sharded, in_parts = {"training": {**training, "parallel": "fsdp"}}, {"training": {**training, "part_tokens": 100}}
     words_only = {"objective": {"kind": "masked_lm", "max_length": 32}}
     fixed = {"embeddings": {"vectors": str(world / "vectors")}}
+    thawing = {
+        "embeddings": {**fixed["embeddings"], "unfreeze_after_epochs": 1, "special_trainable": True},
+        "training": {"epochs": 2, "batch_tokens": 8192, "precision": "float32"},
+    }
     moving = {"snapshot_seconds": 0, "inexact": True}
 
     def made(name, **changes):
@@ -110,17 +116,19 @@ def test_sharded_in_parts_or_with_less_to_learn_they_learn_the_same_and_a_run_mo
             {"settings": made("two-in-parts", **in_parts)},
             {"settings": made("two-words-only", **words_only)},
             {"settings": made("two-fixed", **fixed, **sharded)},
+            {"settings": made("two-thawing", **thawing)},
             {"settings": made("moving", **moving), "stop_after": 6},
             {"settings": made("moving", **moving, **sharded), "stop_after": 9},
         )
     )
-    for name, changes in (("moving", moving), ("one", {}), ("one-words-only", words_only), ("one-fixed", fixed)):
+    for name, changes in (("one", {}), ("one-words-only", words_only), ("one-fixed", fixed), ("one-thawing", thawing)):
         pretrain(build(PretrainConfig, made(name, **changes)))
+    pretrain(build(PretrainConfig, made("moving", **moving)))
 
     for name in ("two-sharded", "two-in-parts", "moving"):
         assert_alike(tmp_path / name, tmp_path / "one")
-    assert_alike(tmp_path / "two-words-only", tmp_path / "one-words-only")
-    assert_alike(tmp_path / "two-fixed", tmp_path / "one-fixed")
+    for name in ("words-only", "fixed", "thawing"):
+        assert_alike(tmp_path / f"two-{name}", tmp_path / f"one-{name}")
     assert Run.open(tmp_path / "two-fixed").results["embeddings_unchanged"]
 
 
@@ -207,3 +215,18 @@ def test_every_part_is_counted_once_and_nobody_waits_for_another(count, num_part
     assert len({len(shares) for shares in dealt}) == 1
     assert sorted(s.place for shares in dealt for s in shares if s.counts) == list(range(num_parts))
     assert all([s.last for s in shares] == [False] * (len(shares) - 1) + [True] for shares in dealt)
+
+
+def test_a_sharded_table_cannot_learn_in_part(settings, world):
+    embeddings = {"vectors": str(world / "vectors"), "special_trainable": True}
+    sharded = {**settings["training"], "parallel": "fsdp"}
+    with pytest.raises(UserError, match=r"cannot train some rows.*training\.parallel=ddp"):
+        build(PretrainConfig, {**settings, "output": "x", "embeddings": embeddings, "training": sharded})
+
+
+def test_a_command_that_one_process_does_is_not_started_by_several(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    config = build(TokenizeConfig, {"corpus": world / "clean", "tokenizer": world / "vocab", "output": tmp_path / "no"})
+    with pytest.raises(UserError, match=r"`mamebert tokenize` is done by one process\. Start it without torchrun"):
+        Run.start(config)
+    assert not any(tmp_path.iterdir())
