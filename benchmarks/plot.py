@@ -20,10 +20,11 @@ WIDTH, NAMES, NUMBERS, BAR, GAP = 760, 300, 96, 20, 8
 
 @dataclass(frozen=True)
 class Bar:
-    """One way to train, and its tokens a second."""
+    """One way to train, its tokens a second, and how many times the first bar's that is."""
 
     name: str
     rate: float
+    times: float
     is_ours: bool = False
 
 
@@ -55,11 +56,14 @@ def panels(found: dict[str, Any]) -> Iterator[tuple[str, list[Bar]]]:
         shown = {
             key: name for key, name in names.items() if key in rows and ("bf16" not in key or found["bf16_is_native"])
         }
-        bars = [Bar(name, rows[key]["peer"]["tokens_per_second"]) for key, name in shown.items()]
-        ours = rows["trainer_fp32"]
-        if "ours_in_torch" in ours:
-            bars.append(Bar("mamebert, torch alone", ours["ours_in_torch"]["tokens_per_second"], is_ours=True))
-        yield title, [*bars, Bar("mamebert", ours["ours"]["tokens_per_second"], is_ours=True)]
+        rates = {name: rows[key]["peer"]["tokens_per_second"] for key, name in shown.items()}
+        first = next(iter(rates.values()))
+        bars = [Bar(name, rate, rate / first) for name, rate in rates.items()]
+        record = rows["trainer_fp32"]
+        for key, name in (("ours_in_torch", "mamebert, torch alone"), ("ours", "mamebert")):
+            if key in record:
+                bars.append(Bar(name, record[key]["tokens_per_second"], record[f"{key}_against_peer"], is_ours=True))
+        yield title, bars
 
 
 def speed(found: dict[str, Any]) -> str:
@@ -71,7 +75,7 @@ def speed(found: dict[str, Any]) -> str:
         drawn.append(f'<text class="panel" x="16" y="{y}">{escape(title)}</text>')
         y += 12
         for bar in bars:
-            drawn += _bar(bar, bars[0].rate, longest, y)
+            drawn += _bar(bar, longest, y)
             y += BAR + GAP
         y += 30
     told = (
@@ -97,10 +101,10 @@ def speed(found: dict[str, Any]) -> str:
 """
 
 
-def _bar(bar: Bar, reference: float, longest: float, y: int) -> list[str]:
+def _bar(bar: Bar, longest: float, y: int) -> list[str]:
     width = round((WIDTH - NAMES - NUMBERS - 16) * bar.rate / longest, 1)
     kind = "ours" if bar.is_ours else "theirs"
-    told = f"{bar.rate:,.0f}" + (f"  ({bar.rate / reference:.1f} x)" if bar.rate != reference else "")
+    told = f"{bar.rate:,.0f}" + ("" if bar.times == 1 else f"  ({bar.times:.1f} x)")
     return [
         f'<text class="key" x="{NAMES - 10}" y="{y + 15}">{escape(bar.name)}</text>',
         f'<rect class="{kind}" x="{NAMES}" y="{y}" width="{width}" height="{BAR}" rx="3"/>',

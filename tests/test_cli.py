@@ -2,7 +2,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -77,7 +76,7 @@ def words(world, encoders):
     }
 
 
-def test_help_is_quick_and_leaves_torch_alone():
+def test_help_leaves_torch_alone():
     code = (
         "import sys; sys.argv = ['mamebert', '--help']\n"
         "from mamebert.cli import main\n"
@@ -86,13 +85,8 @@ def test_help_is_quick_and_leaves_torch_alone():
         "heavy = {'torch', 'transformers', 'gensim', 'sklearn', 'datasets', 'pyarrow', 'fugashi'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    took = []
-    for _ in range(3):  # the first may have to read everything from the disk
-        began = time.monotonic()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        took.append(time.monotonic() - began)
-        assert done.returncode == 0, done.stderr
-    assert min(took) < 1
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     for command in (*stages.names(), "run", "fill-mask", "predict"):
         assert f" {command} " in done.stdout
 
