@@ -79,14 +79,14 @@ def learn(task: Task) -> dict[str, Any]:
     settings = merge({"training": {"steps": steps}, "seed": task.seed}, task.settings)
     work = Pretraining(build(PretrainConfig, settings), run=None)
     marks = {round(mark * steps) for mark in MARKS}
-    seconds, tokens, curve, began = 0.0, 0, [], process_time()
+    count, curve, began = work.count, [], process_time()
     for step, batch in work.steps():
-        tokens += len(batch.packed.ids)
-        seconds += process_time() - began
+        count.add(step, len(batch.packed.ids), 0, 0.0, process_time() - began)  # steps() ends by this count
         if step.number in marks:
-            curve.append((tokens, round(seconds, 1), round(held_out_loss(work), 4)))
+            curve.append((count.tokens, round(count.cpu_seconds, 1), round(held_out_loss(work), 4)))
         began = process_time()
-    return {"seed": task.seed, "tokens": tokens, "seconds": round(seconds, 1), "loss": curve[-1][2], "curve": curve}
+    tokens, seconds, loss = curve[-1]
+    return {"seed": task.seed, "tokens": tokens, "seconds": seconds, "loss": loss, "curve": curve}
 
 
 @torch.no_grad()
