@@ -40,6 +40,7 @@ class Ours:
         batch_tokens: int,
         objective: str = "masked_lm",
         vectors: Path | None = None,
+        storage: str = "float32",
         native: bool = True,
         seed: int = 1,
         encoder: dict[str, Any] | None = None,
@@ -51,7 +52,7 @@ class Ours:
             "seed": seed,
             "encoder": shape.settings() | (encoder or {}),
             "objective": {"kind": objective, "max_length": shape.length},
-            "embeddings": {"vectors": vectors} if vectors else {},
+            "embeddings": {"vectors": vectors, "storage": storage} if vectors else {},
             "training": {"steps": 1_000_000, "batch_tokens": batch_tokens, **training},
         }
         self.work = Pretraining(PretrainConfig.model_validate(settings), run=None)

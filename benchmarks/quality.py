@@ -32,7 +32,7 @@ from mamebert.checkpoints.load import load_pretraining
 from mamebert.kernels import status
 from mamebert.stages._pretraining import Pretraining
 
-SHAPE, VOCAB, BATCH_TOKENS, PEAK_LR = Shape(128, 2), 8_000, 4096, 2e-3
+SHAPE, VOCAB, BATCH_TOKENS, PEAK_LR = Shape(128, 2), 8_000, 2048, 2e-3
 
 
 def our_encoder(shards: Path, folder: Path, steps: int, seed: int) -> tuple[Path, int]:
