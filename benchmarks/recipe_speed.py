@@ -1,6 +1,6 @@
 """What each choice of a recipe is worth: tokens and processor seconds to a held-out loss of masked words.
 
-    python benchmarks/recipe_speed.py                       all recipes, three seeds: about an hour of one core
+    python benchmarks/recipe_speed.py                       all recipes, three seeds: twenty minutes of one core
     python benchmarks/recipe_speed.py --quick               the first and the last recipe, under 50 seconds
     python benchmarks/recipe_speed.py --shards RUN          on the output of `mamebert tokenize`
     python benchmarks/recipe_speed.py --only Muon           one recipe only; nothing is kept
@@ -39,6 +39,7 @@ from mamebert.stages import find
 from mamebert.stages._pretraining import Pretraining
 from mamebert.stages.pretrain import PretrainConfig
 
+RUNS = Path(__file__).parents[1] / "runs"
 SEEDS = (1, 2, 3)
 MARKS = (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 """Shares of the tokens after which the held-out text is read."""
@@ -109,11 +110,11 @@ def make_text(folder: Path, quick: bool, width: int) -> tuple[Path, Path]:
         "clean": {"sources": {"kind": "python_docs", "packages": packages}},
         "vocab": {"corpus": folder / "clean", "vocabulary": {"size": 2000 if quick else 8000, "lowercase": True}},
         "tokenize": {"corpus": folder / "clean", "tokenizer": folder / "vocab"},
-        "vectors": {"shards": folder / "tokenize", "cbow": {"vector_size": width}},
+        "vectors": {"shards": folder / "tokenize", "cbow": {"vector_size": width, "processes": 1}},
     }
     for name, settings in stages.items():
         kind, work = find(name)
-        work(build(kind, {"output": folder / name, "processes": 1, **settings}))
+        work(build(kind, {"output": folder / name, **settings}))
     return folder / "tokenize", folder / "vectors"
 
 
@@ -154,9 +155,10 @@ def table(runs: dict[Task, dict[str, Any]]) -> dict[str, Any]:
             "seconds": round(mean(run["seconds"] for run in own), 1),
             "runs": own,
         }
-    goal = max((row["loss"] for name, row in rows.items() if name.endswith(", longer")), default=None)
+    first = next(iter(rows))
+    goal = rows.get(f"{first}, longer", rows[first])["loss"]
     for row in rows.values():
-        there = [reached(run["curve"], goal) if goal else None for run in row["runs"]]
+        there = [reached(run["curve"], goal) for run in row["runs"]]
         row["tokens_to_goal"] = round(mean(place[0] for place in there if place)) if all(there) else None
         row["seconds_to_goal"] = round(mean(place[1] for place in there if place), 1) if all(there) else None
     return {"goal": goal, "recipes": rows}
@@ -176,7 +178,9 @@ def main() -> None:
     shape = {"hidden_size": width, "num_hidden_layers": layers}
     shards, vectors = asked.shards, asked.vectors
     if not shards:
-        shards, vectors = make_text(Path("runs") / f"recipe_speed{'_quick' * asked.quick}", asked.quick, width)
+        shards, vectors = make_text(
+            RUNS / ("recipe_speed_quick" if asked.quick else "recipe_speed"), asked.quick, width
+        )
     names = asked.only or [*RECIPES, f"{next(iter(RECIPES))}, longer"]
     todo = tasks(shards, vectors, names, shape, asked.tokens)
     if asked.quick:

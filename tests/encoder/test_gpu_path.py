@@ -76,6 +76,7 @@ def test_a_compiled_layer_serves_batches_of_other_lengths(monkeypatch):
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("compiled", [False, True])
 def test_on_a_gpu_bfloat16_is_near_float32(compiled):
     torch.manual_seed(0)

@@ -129,3 +129,13 @@ def test_pretraining_learns(settings, unproved):
     run = Run.open(pretrain(config(settings)).folder)
     losses = [m["mlm_loss"] for m in run.metrics() if "mlm_loss" in m]
     assert np.mean(losses[-10:]) < np.mean(losses[:5]) - 0.2
+
+
+def test_recipes_that_mask_differently_are_asked_the_same(settings):
+    few = _pretraining.Pretraining(config(settings), run=None)
+    settings["objective"] = {"max_length": 32, "mask_rate": 0.4, "mask_token_rate": 0.5, "mask_unit": "word"}
+    settings["training"] = {**settings["training"], "batch_tokens": 512}
+    many = _pretraining.Pretraining(config(settings), run=None)
+    for a, b in zip(few.held_out, many.held_out, strict=True):
+        assert torch.equal(a.packed.ids, b.packed.ids)
+        assert torch.equal(a.chosen, b.chosen)

@@ -40,6 +40,10 @@ from mamebert.vectors.table import VectorTable
 if TYPE_CHECKING:
     from mamebert.stages.pretrain import PretrainConfig
 
+# Losses of two recipes can be compared only where both are asked the same.
+HELD_OUT_MASKS = {"mask_rate": 0.15, "mask_token_rate": 0.8, "mask_unit": "token"}
+HELD_OUT_BATCH = 8192  # tokens
+
 
 class Pretraining:
     """Network, data and counts of one pretraining, from its last snapshot on."""
@@ -91,13 +95,14 @@ class Pretraining:
 
     @cached_property
     def held_out(self) -> list[PretrainingBatch]:
-        """The batches every evaluation reads, with the same masks each time and in every run of these shards."""
+        """The batches every evaluation reads: the same masks in every run of these shards, whatever it trains with."""
         shards = TokenShards.open(self.config.shards, "heldout", check=False)
         if shards.num_documents < 2:
             say("No documents were held out (the corpus is small), so no held-out loss is measured.")
             return []
-        plan = EpochOfBatches(self.config.objective, shards, self._special, self.training.batch_tokens, seed=0, epoch=0)
-        num_batches = -(-self.config.heldout_tokens // self.training.batch_tokens)
+        objective = self.config.objective.model_copy(update=HELD_OUT_MASKS)
+        plan = EpochOfBatches(objective, shards, self._special, HELD_OUT_BATCH, seed=0, epoch=0)
+        num_batches = -(-self.config.heldout_tokens // HELD_OUT_BATCH)
         return [plan[number].to(self.device) for number in range(min(num_batches, len(plan)))]
 
     def resume(self) -> None:

@@ -24,7 +24,7 @@ class PretrainConfig(StageConfig):
     embeddings: TokenEmbeddings = TokenEmbeddings()
     output_bias: Literal["frequencies", "zero"] = "frequencies"
     """What the score of each word starts from: the logarithm of its share of the text, which the network need not
-    learn then, or 0 as in BERT. In short runs nothing else lowered the held-out loss as much (docs/lab.md)."""
+    learn then, or 0 as in BERT. In short runs this lowered the held-out loss by 0.17 nats (docs/lab.md)."""
     objective: Objective = Field(default_factory=Objective.find("masked_lm_nsp"))
     """What the encoder is asked."""
     training: Training
