@@ -1,5 +1,4 @@
 // LayerNorm(before + dropout(x + bias)) in one pass over memory, and its gradient (Ba et al., 2016).
-#include <cmath>
 #include <vector>
 #include "dropout.h"
 #include "rows.h"
@@ -16,21 +15,14 @@ static void forward(T* x, const float* bias, const T* before, const float* weigh
 #pragma omp for
         for (int64_t i = 0; i < rows; i++) {
             int64_t at = i * columns;
-            Floats total = all(0.0f), squares = all(0.0f);
+            Floats total = all(0.0f);
             for (int64_t j = 0; j < columns; j += WIDTH) {
                 Floats value = dropout(load(x + at + j) + load(bias + j), at + j);
                 if (before) value += load(before + at + j);
                 store(z + j, value);
                 total += value;
             }
-            float mean = sum(total) / columns;
-            for (int64_t j = 0; j < columns; j += WIDTH) {
-                Floats value = load(z + j) - mean;
-                store(z + j, value);
-                squares += value * value;
-            }
-            float scale = 1.0f / std::sqrt(sum(squares) / columns + eps);
-            deviation[i] = scale;
+            float scale = deviation[i] = centre(z, total, columns, eps);
             for (int64_t j = 0; j < columns; j += WIDTH) {
                 Floats value = load(z + j) * scale;
                 store(x + at + j, value);

@@ -1,5 +1,4 @@
 // Word + position + segment, LayerNorm, dropout: the first layer's input (Devlin et al., 2019), and its gradient.
-#include <cmath>
 #include <vector>
 #include "dropout.h"
 #include "rows.h"
@@ -20,19 +19,13 @@ static void forward(Places places, const W* words, const float* positions, const
         const float *position = positions + places.positions[i] * columns,
                     *segment = segments + places.segments[i] * columns;
         float* z = normal + i * columns;
-        Floats total = all(0.0f), squares = all(0.0f);
+        Floats total = all(0.0f);
         for (int64_t j = 0; j < columns; j += WIDTH) {
             Floats value = load(word + j) + (load(position + j) + load(segment + j));
             store(z + j, value);
             total += value;
         }
-        float mean = sum(total) / columns;
-        for (int64_t j = 0; j < columns; j += WIDTH) {
-            Floats value = load(z + j) - mean;
-            store(z + j, value);
-            squares += value * value;
-        }
-        deviation[i] = 1.0f / std::sqrt(sum(squares) / columns + eps);
+        deviation[i] = centre(z, total, columns, eps);
         for (int64_t j = 0; j < columns; j += WIDTH) {
             Floats value = load(z + j) * deviation[i];
             store(z + j, value);
