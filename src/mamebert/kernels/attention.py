@@ -21,7 +21,7 @@ class _Attention(torch.autograd.Function):
         out, log_sums = q.new_empty(q.shape), torch.empty(len(q), heads)
         library(f"attention_forward_{type_name(q)}", q, k, v, biases, out, log_sums, *about)
         ctx.save_for_backward(*(t for t in (others, biases, log_sums, queries) if t is not None))
-        ctx.library, ctx.about = library, about
+        ctx.native, ctx.about = library, about
         return out
 
     @staticmethod
@@ -31,7 +31,7 @@ class _Attention(torch.autograd.Function):
         inputs = _thirds(queries[0] if queries else None, others)
         d_queries, d_others = torch.empty_like(queries[0]) if queries else None, torch.empty_like(others)
         d_inputs, d_biases = _thirds(d_queries, d_others), torch.empty_like(biases)
-        ctx.library(
+        ctx.native(
             f"attention_backward_{type_name(others)}", upstream.contiguous(), *inputs, biases, log_sums,
             *d_inputs, d_biases, *ctx.about,
         )  # fmt: skip

@@ -16,7 +16,7 @@ class _BiasGelu(torch.autograd.Function):
         out = torch.empty_like(hidden)
         library(f"gelu_forward_{type_name(hidden)}", hidden, bias, out, *hidden.shape)
         ctx.save_for_backward(hidden, bias)
-        ctx.library = library
+        ctx.native = library
         return out
 
     @staticmethod
@@ -24,7 +24,7 @@ class _BiasGelu(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         gradient, bias = taken(ctx)
         d_bias = torch.empty_like(bias)
-        ctx.library(
+        ctx.native(
             f"gelu_backward_{type_name(gradient)}", upstream.contiguous(), gradient, bias, d_bias, *gradient.shape
         )
         return None, gradient, d_bias
@@ -44,7 +44,7 @@ class _AddAndNorm(torch.autograd.Function):
             *hidden.shape, eps, *drop,
         )  # fmt: skip
         ctx.save_for_backward(hidden, deviation, weight)
-        ctx.library, ctx.drop, ctx.adds = library, drop, before is not None
+        ctx.native, ctx.drop, ctx.adds = library, drop, before is not None
         return out
 
     @staticmethod
@@ -53,7 +53,7 @@ class _AddAndNorm(torch.autograd.Function):
         gradient, deviation, weight = taken(ctx)
         d_before = torch.empty_like(gradient) if ctx.adds else None
         sums = weight.new_empty(3, len(weight))
-        ctx.library(
+        ctx.native(
             f"add_and_norm_backward_{type_name(gradient)}", upstream.contiguous(), gradient, deviation, weight,
             d_before, sums, *gradient.shape, *ctx.drop,
         )  # fmt: skip

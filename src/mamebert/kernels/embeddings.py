@@ -26,7 +26,7 @@ class _Embeddings(torch.autograd.Function):
             *normal.shape, eps, *drop,
         )  # fmt: skip
         ctx.save_for_backward(normal, deviation, weight, *ids)
-        ctx.library, ctx.drop, ctx.sizes = library, drop, [len(table) for table in tables]
+        ctx.native, ctx.drop, ctx.sizes = library, drop, [len(table) for table in tables]
         return out
 
     @staticmethod
@@ -34,7 +34,7 @@ class _Embeddings(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         gradient, deviation, weight, *ids = taken(ctx)
         sums = weight.new_empty(2, len(weight))
-        ctx.library(
+        ctx.native(
             f"embeddings_backward_{type_name(upstream)}", upstream.contiguous(), gradient, deviation, weight, sums,
             *gradient.shape, *ctx.drop,
         )  # fmt: skip
@@ -42,7 +42,7 @@ class _Embeddings(torch.autograd.Function):
         for places, size, learns in zip(ids, ctx.sizes, ctx.needs_input_grad[7:], strict=True):
             table = gradient.new_zeros(size, len(weight)) if learns else None
             if table is not None:
-                ctx.library("add_to_rows_float32", gradient, places, table, *gradient.shape)
+                ctx.native("add_to_rows_float32", gradient, places, table, *gradient.shape)
             d_tables.append(table)
         return None, None, None, None, None, *sums, *d_tables
 
