@@ -82,7 +82,7 @@ def _pairs(settings: dict[str, object]) -> list[str]:
 
 def _believe(patch: pytest.MonkeyPatch) -> None:
     for stage in ("_pretraining", "_finetuning"):
-        patch.setattr(f"mamebert.stages.{stage}.verify", lambda folders: {str(folder): 0.0 for folder in folders})
+        patch.setattr(f"mamebert.stages.{stage}.verify", lambda folders, *_: {str(folder): 0.0 for folder in folders})
 
 
 @pytest.fixture

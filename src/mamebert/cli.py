@@ -114,8 +114,8 @@ def predict(
     from mamebert.serving.load import load
     from mamebert.serving.rows import texts_of
 
-    answer = load(model, "classification")
-    for batch in [texts] if texts else texts_of(file, answer.columns):
+    answer = load(model, "task")
+    for batch in [texts] if texts else texts_of(file, answer.task.columns()):
         for text, found in zip(batch, answer(batch), strict=True):
             print(json.dumps({"text": text, **found}, ensure_ascii=False))
 

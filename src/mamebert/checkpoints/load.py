@@ -10,10 +10,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mamebert.checkpoints.layouts import encoder_config
-from mamebert.encoder.model import ClassificationNetwork, PretrainingNetwork
+from mamebert.encoder.model import PretrainingNetwork
 from mamebert.errors import UserError
 
 N = TypeVar("N", bound=nn.Module)
+
+HEAD_FILE = "head.safetensors"
+"""Where a head lies that no plain class holds."""
 
 
 def model_folder(path: Path) -> Path:
@@ -34,35 +37,21 @@ def model_folder(path: Path) -> Path:
     )
 
 
-def load_pretraining(path: Path) -> PretrainingNetwork:
-    """Open a folder as encoder with masked-word and sentence heads; both heads must be there or be told missing."""
+def load_pretraining(
+    path: Path, may_lack: tuple[str, ...] = ("bert.pooler.", "cls.seq_relationship.")
+) -> PretrainingNetwork:
+    """Open a folder as encoder with masked-word and sentence heads.
+
+    Parameters whose names begin as one of `may_lack` are new where the folder has none; all others must be there.
+    """
     folder = model_folder(path)
-    config, tensors = _read(folder)
+    config, tensors = read_folder(folder)
     tied = bool(config.get("tie_word_embeddings", True))
     if not tied and "cls.predictions.decoder.bias" in tensors:
         # Untied, this is the bias that transformers adds; the other is left over.
         tensors["cls.predictions.bias"] = tensors["cls.predictions.decoder.bias"]
     network = PretrainingNetwork(encoder_config(config, str(folder)), int(config["vocab_size"]), tied)
-    return _fill(network, tensors, folder, may_lack=("bert.pooler.", "cls.seq_relationship."))
-
-
-def load_classification(path: Path) -> ClassificationNetwork:
-    """Open a fine-tuned classifier."""
-    folder = model_folder(path)
-    config, tensors = _read(folder)
-    if "classifier.weight" not in tensors:
-        raise UserError(f"{folder} holds no classifier. Fine-tune it first, or give a fine-tuned folder.")
-    num_labels = len(tensors["classifier.weight"])
-    network = ClassificationNetwork(encoder_config(config, str(folder)), int(config["vocab_size"]), num_labels)
-    return _fill(network, tensors, folder, may_lack=())
-
-
-def start_classification(path: Path, num_labels: int) -> ClassificationNetwork:
-    """Open any BERT folder as the start of a classifier: the encoder comes from it, the last layer is new."""
-    folder = model_folder(path)
-    config, tensors = _read(folder)
-    network = ClassificationNetwork(encoder_config(config, str(folder)), int(config["vocab_size"]), num_labels)
-    return _fill(network, tensors, folder, may_lack=("classifier.", "bert.pooler."), ignore=("classifier.",))
+    return fill(network, tensors, folder, may_lack)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -75,28 +64,38 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_folder(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the config.json and all tensors of a model folder, those of a head that lies beside the encoder too."""
+    folder = model_folder(path)
     config = read_config(folder)
     weights = folder / "model.safetensors"
     if not weights.is_file():
         old = "pytorch_model.bin is a pickle, which can run code, and is never loaded; save it as safetensors first."
         way_out = old if (folder / "pytorch_model.bin").is_file() else "Give a folder that holds one."
         raise UserError(f"{folder} has no model.safetensors. {way_out}")
-    try:
-        return config, load_file(weights)
-    except SafetensorError as error:
-        raise UserError(f"{weights} is damaged ({error}). Get the folder anew.") from error
+    tensors: dict[str, Tensor] = {}
+    for file in (weights, folder / HEAD_FILE):
+        try:
+            tensors |= load_file(file) if file.is_file() else {}
+        except SafetensorError as error:
+            raise UserError(f"{file} is damaged ({error}). Get the folder anew.") from error
+    return config, tensors
 
 
-def _fill(
+def fill(
     network: N, tensors: dict[str, Tensor], folder: Path, may_lack: tuple[str, ...], ignore: tuple[str, ...] = ()
 ) -> N:
+    """Put stored tensors into a network and return it; what is missing or of another shape is a UserError.
+
+    `may_lack` begins the names of parameters that stay as they are where the folder has none, `ignore` of those that
+    stay so anyway. A head's parameters are stored without "head.", as plain transformers names them.
+    """
     # A bare BertModel saves its parameters without the prefix.
     if not any(name.startswith("bert.") for name in tensors):
         tensors = {f"bert.{name}": value for name, value in tensors.items()}
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            value = None if name.startswith(ignore) and ignore else tensors.get(name)
+            value = None if name.startswith(ignore) and ignore else tensors.get(name.removeprefix("head."))
             if value is None:
                 if not name.startswith(may_lack):
                     raise UserError(

@@ -10,10 +10,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mamebert.checkpoints.layouts import bert_config
-from mamebert.encoder.model import ClassificationNetwork, PretrainingNetwork
+from mamebert.checkpoints.load import HEAD_FILE
+from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.runs import disk_errors, partial, write_text
-
-Network = PretrainingNetwork | ClassificationNetwork
 
 TOKENIZER_FILES = (
     "tokenizer.json",
@@ -27,29 +26,38 @@ TOKENIZER_FILES = (
 def save_pretraining(network: PretrainingNetwork, tokenizer_folder: Path, folder: Path) -> None:
     """Write a folder that BertForPreTraining, BertForMaskedLM and BertModel open."""
     head = network.cls.predictions
-    # Untied, transformers adds the decoder's own copy of the bias.
-    extra: dict[str, Tensor] = {} if head.tied else {"cls.predictions.decoder.bias": head.bias}
-    _save(network, tokenizer_folder, folder, "BertForPreTraining", extra, tie_word_embeddings=head.tied)
+    # named_parameters lists a tied matrix once, as transformers stores it.
+    tensors: dict[str, Tensor] = dict(network.named_parameters())
+    if not head.tied:
+        tensors["cls.predictions.decoder.bias"] = head.bias  # untied, transformers adds the decoder's own copy
+    config = bert_config(
+        network.bert.config, network.bert.vocab_size, "BertForPreTraining", tie_word_embeddings=head.tied
+    )
+    _save(config, {"model.safetensors": tensors}, tokenizer_folder, folder)
 
 
-def save_classification(
-    network: ClassificationNetwork, tokenizer_folder: Path, folder: Path, labels: list[str], about: dict[str, Any]
+def save_task(
+    bert: Encoder,
+    tensors: dict[str, Tensor],
+    tokenizer_folder: Path,
+    folder: Path,
+    architecture: str,
+    more: dict[str, Any],
 ) -> None:
-    """Write a folder that BertForSequenceClassification opens; `about` tells how its inputs were made."""
-    names = {
-        "id2label": {str(i): name for i, name in enumerate(labels)},
-        "label2id": {name: i for i, name in enumerate(labels)},
-    }
-    # Stated, or transformers would guess a regression where there is one label and a multi-label task for float ones.
-    more = {**names, "problem_type": "single_label_classification", "mamebert": about}
-    _save(network, tokenizer_folder, folder, "BertForSequenceClassification", {}, **more)
+    """Write a folder that the class `architecture` of plain transformers opens.
+
+    `tensors` have the names of that class. Where there is no such class ("") the folder opens as BertModel, and what
+    belongs to the head lies in a file of its own. `more` is added to config.json.
+    """
+    config = bert_config(bert.config, bert.vocab_size, architecture or "BertModel", **more)
+    inside = {name: tensor for name, tensor in tensors.items() if architecture or name.startswith("bert.")}
+    beside = {name: tensor for name, tensor in tensors.items() if name not in inside}
+    files = {"model.safetensors": inside} | ({HEAD_FILE: beside} if beside else {})
+    _save(config, files, tokenizer_folder, folder)
 
 
-def _save(
-    network: Network, tokenizer_folder: Path, folder: Path, architecture: str, extra: dict[str, Tensor], **more: Any
-) -> None:
+def _save(config: dict[str, Any], files: dict[str, dict[str, Tensor]], tokenizer_folder: Path, folder: Path) -> None:
     """Write everything beside the final name, then rename: a folder is whole or not there."""
-    config = bert_config(network.bert.config, network.bert.vocab_size, architecture, **more)
     working = partial(folder)
     with disk_errors(working):
         shutil.rmtree(working, ignore_errors=True)
@@ -57,11 +65,11 @@ def _save(
         for name in TOKENIZER_FILES:
             if (tokenizer_folder / name).is_file():
                 shutil.copyfile(tokenizer_folder / name, working / name)
-        _limit_length(working / "tokenizer_config.json", network.bert.config.max_position_embeddings)
-        # named_parameters lists a tied matrix once, as transformers stores it. A frozen table may be kept in bfloat16.
-        named = {**dict(network.named_parameters()), **extra}
-        tensors = {name: p.detach().cpu().float().clone() for name, p in named.items()}
-        save_file(tensors, working / "model.safetensors", metadata={"format": "pt"})
+        _limit_length(working / "tokenizer_config.json", config["max_position_embeddings"])
+        for name, tensors in files.items():
+            # A frozen table may be kept in bfloat16.
+            whole = {key: tensor.detach().cpu().float().clone() for key, tensor in tensors.items()}
+            save_file(whole, working / name, metadata={"format": "pt"})
         write_text(working / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(working, folder)

@@ -16,6 +16,7 @@ import pyarrow as pa
 from mamebert.errors import UserError
 
 Errors = Literal["strict", "replace"]
+Hear = Callable[[int], None]
 PACKINGS = ("", ".gz", ".bz2", ".xz", ".zst")
 DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error, pa.ArrowInvalid)
 

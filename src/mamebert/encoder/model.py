@@ -1,4 +1,4 @@
-"""The encoder, and the two networks built on it. Parameter names are those of `transformers`."""
+"""The encoder, and the network it is pretrained in. Parameter names are those of `transformers`."""
 
 from collections.abc import Iterator
 
@@ -91,23 +91,6 @@ class PretrainingNetwork(nn.Module):
         initialise(self, config.initializer_range)
         self.cls = PretrainingHeads(config, self.bert.embeddings.word_embeddings, tied)
         initialise(self.cls, config.initializer_range)
-
-
-class ClassificationNetwork(nn.Module):
-    """Encoder with one linear layer over the pooled [CLS] (BertForSequenceClassification)."""
-
-    def __init__(self, config: EncoderConfig, vocab_size: int, num_labels: int) -> None:
-        super().__init__()
-        self.bert = Encoder(config, vocab_size)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.classifier = Linear(config.hidden_size, num_labels)
-        initialise(self, config.initializer_range)
-
-    def forward(self, batch: Packed) -> Tensor:
-        """Return the logits [sequences, labels] in float32."""
-        pooled = self.bert.pooled(self.bert(batch, batch.firsts))
-        logits: Tensor = self.classifier(self.dropout(pooled))
-        return logits.float()
 
 
 def initialise(network: nn.Module, deviation: float) -> None:

@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, model_validator
 
 from mamebert.config import Config
 
@@ -36,20 +36,20 @@ class EncoderConfig(Config):
     initializer_range: float = Field(default=0.02, gt=0)
     """Standard deviation of the first weights."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _fill_in_what_follows_from_the_width(cls, values: object) -> object:
-        if isinstance(values, dict):
-            try:
-                width = int(values.get("hidden_size", 256))
-            except (TypeError, ValueError, OverflowError):
-                return values  # the field itself tells what is wrong with it
-            values = dict(values)
-            if not values.get("num_attention_heads"):
-                values["num_attention_heads"] = max(1, width // HEAD_WIDTH)
-            if not values.get("intermediate_size"):
-                values["intermediate_size"] = 4 * width
-        return values
+    def _fill_in_what_follows_from_the_width(cls, values: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(values, dict):
+            return handler(values)
+        try:
+            width = int(values.get("hidden_size", 256))
+        except (TypeError, ValueError, OverflowError):
+            return handler(values)  # the field itself tells what is wrong with it
+        follows = {"num_attention_heads": max(1, width // HEAD_WIDTH), "intermediate_size": 4 * width}
+        follows = {name: value for name, value in follows.items() if not values.get(name)}
+        made = handler({**values, **follows})
+        made.model_fields_set.difference_update(follows)  # nobody gave these
+        return made
 
     @model_validator(mode="after")
     def _heads_share_the_width_evenly(self) -> Self:

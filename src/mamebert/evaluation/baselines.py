@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from mamebert.evaluation.metrics import accuracy, macro_f1
 
+Analyzer = Literal["char", "word"]
+
 # From smooth to close fit. On Livedoor no value from 0.03 to 100 was better on the validation rows than these.
 STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0)
 
@@ -33,6 +35,18 @@ class Parts(NamedTuple):
     test: Part
 
 
+class Answered(NamedTuple):
+    """What a baseline answered; how good that is, the task's measures tell."""
+
+    name: str
+    answers: list[Any]
+    """The answer to every test row, in the form of the labels."""
+    seconds: float
+    """Fitting, choosing and answering together, on one core."""
+    chosen: dict[str, float]
+    """What the validation rows decided, and the number of features."""
+
+
 class Baseline(NamedTuple):
     """What a baseline answered, and how good that is."""
 
@@ -48,6 +62,11 @@ class Baseline(NamedTuple):
     chosen: dict[str, float]
     """What the validation rows decided, and the number of features."""
 
+    @property
+    def answered(self) -> Answered:
+        """The answers alone."""
+        return Answered(self.name, self.predictions, self.seconds, self.chosen)
+
 
 def most_frequent(train: Part, valid: Part, test: Part) -> Baseline:
     """Answer every row with the class that has most training rows."""
@@ -58,26 +77,29 @@ def most_frequent(train: Part, valid: Part, test: Part) -> Baseline:
     return _judge("most frequent class", parts, answers, {}, started)
 
 
-def tfidf_svm(
-    train: Part, valid: Part, test: Part, *, analyzer: Literal["char", "word"] = "char", seed: int = 0
-) -> Baseline:
-    """Answer with a linear SVM on TF-IDF weights of the texts (Joachims, 1998).
+def tfidf_svm(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char", seed: int = 0) -> Baseline:
+    """Answer with a linear SVM on TF-IDF weights of the texts (Joachims, 1998)."""
+    parts, started = Parts(train, valid, test), perf_counter()
+    weigh = text_weights(analyzer, len(train.inputs))
+    features = [weigh.fit_transform(train.inputs), *(weigh.transform(part.inputs) for part in parts[1:])]
+    return _fit_svm("TF-IDF + linear SVM", parts, features, seed, started)
+
+
+def text_weights(analyzer: Analyzer, num_texts: int) -> Any:
+    """Return what makes TF-IDF weights of texts (scikit-learn's TfidfVectorizer), to be fitted on `num_texts`.
 
     "char" takes every run of one to three characters, for languages without spaces; "word" takes words and
     pairs of words. Features of one training text only are left out, but for very few texts: they cannot generalise.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    parts, started = Parts(train, valid, test), perf_counter()
-    weigh = TfidfVectorizer(
+    return TfidfVectorizer(
         analyzer=analyzer,
         ngram_range=(1, 3) if analyzer == "char" else (1, 2),
         sublinear_tf=True,
-        min_df=2 if len(train.inputs) > 50 else 1,
+        min_df=2 if num_texts > 50 else 1,
         dtype=np.float32,
     )
-    features = [weigh.fit_transform(train.inputs), *(weigh.transform(part.inputs) for part in parts[1:])]
-    return _fit_svm("TF-IDF + linear SVM", parts, features, seed, started)
 
 
 def mean_vectors_svm(

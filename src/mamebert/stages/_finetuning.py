@@ -1,41 +1,35 @@
-"""A fine-tuning at work: one split, several encoders, several seeds."""
+"""A fine-tuning at work: one set of labelled rows, several encoders, several seeds."""
 
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from time import monotonic
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from mamebert.checkpoints.load import model_folder, read_config, start_classification
-from mamebert.checkpoints.save import save_classification
+from mamebert.checkpoints.load import model_folder, read_config
 from mamebert.checkpoints.verify import verify
-from mamebert.encoder.model import ClassificationNetwork
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Baseline, Part, mean_vectors_svm, most_frequent, tfidf_svm
-from mamebert.evaluation.metrics import accuracy, macro_f1, mean_and_spread, paired_bootstrap
-from mamebert.evaluation.split import stratified_split
-from mamebert.progress import Meter, say
+from mamebert.evaluation.measures import Measure, compare_measures
+from mamebert.evaluation.metrics import mean_and_spread
+from mamebert.progress import say
 from mamebert.reports.model_card import model_card
 from mamebert.runs import Run, hash_file, sources_behind, write_text
-from mamebert.tasks._rows import read_labelled
-from mamebert.tasks.classification import Classification, Document, DocumentBatch, to_device
+from mamebert.stages._fitting import Fitting, Part, answer
+from mamebert.stages._labelled import PARTS, read_labelled
+from mamebert.tasks import Answer, Peer
+from mamebert.tasks._network import TaskNetwork, plain_logits, save_network, start_network
+from mamebert.tasks._vectors_baseline import mean_vectors
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device, pick_precision
-from mamebert.training.interruption import stop_between_steps
-from mamebert.training.loop import derive_seed, train
-from mamebert.training.optimizer import make_optimizer
-from mamebert.vectors.table import VectorTable
+from mamebert.training.loop import derive_seed
 
 if TYPE_CHECKING:
     from mamebert.stages.finetune import FinetuneConfig
-
-PARTS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -48,6 +42,8 @@ class Candidate:
     epoch: float | None
     """Pretraining epochs it had seen when it was kept; None for a finished encoder."""
     seeds: list[int]
+    random_weights: bool = False
+    """Whether only its shape and its tokenizer are used."""
 
     @property
     def title(self) -> str:
@@ -56,208 +52,149 @@ class Candidate:
 
 
 class Finetuning:
-    """Rows, split and results of one fine-tuning."""
+    """Rows, parts and results of one fine-tuning."""
 
     def __init__(self, config: "FinetuneConfig", run: Run) -> None:
-        self.config, self.run, self.training = config, run, config.training
-        self.task = cast(Classification, config.task)
-        split = config.split
-        self.rows = read_labelled(config.source, config.columns, config.label_column).sample(
-            config.max_rows, split.seed
-        )
-        self.split = stratified_split(
-            self.rows.labels, (split.train, split.valid, 1 - split.train - split.valid), split.seed
-        )
-        self.labels = sorted(set(self.rows.labels))
-        number = {label: i for i, label in enumerate(self.labels)}
-        self.gold = np.array([number[label] for label in self.rows.labels], np.int64)
-        self.device = pick_device(self.training.device)
-        self.encoded: dict[str, tuple[list[Document], float]] = {}
+        self.config, self.run, self.task = config, run, config.task
+        self.labelled = read_labelled(config)
+        self.learnt = self.task.learn(self.labelled.parts.train)
+        self.device = pick_device(config.training.device)
+        self.shown: dict[str, dict[str, Part]] = {}
         self._refuse_what_would_fail_later()
         (run.folder / "seeds").mkdir(exist_ok=True)
-        run.keep_metrics(
-            [
-                line
-                for line in run.metrics()
-                if (run.folder / "seeds" / f"{line['model']}-seed-{line['seed']}.json").is_file()
-            ]
-        )
+        run.keep_metrics([line for line in run.metrics() if (run.folder / "seeds" / _file(line)).is_file()])
         run.results |= {"models": [], "baselines": [], "comparisons": []}
 
-    def tell_split(self) -> None:
-        """Write down how many rows of each label every part has."""
-        counts = {
-            part: {label: int((self.gold[rows] == i).sum()) for i, label in enumerate(self.labels)}
-            for part, rows in zip(PARTS, self.split, strict=True)
-        }
+    def tell_rows(self) -> None:
+        """Write down how many rows every part has, and what could not be used."""
+        parts = dict(zip(PARTS, self.labelled.parts, strict=True))
         self.run.results |= {
             "task": self.task.kind,
-            "labels": self.labels,
-            "columns": self.config.columns,
-            "split": counts,
-            "num_empty_rows": self.rows.num_empty,
+            "labels": list(self.learnt.labels),
+            "columns": self.task.columns(),
+            "split": {name: self.task.describe(part) for name, part in parts.items()},
+            "rows": {name: len(part) for name, part in {**parts, **self.labelled.tests}.items()},
+            "unusable_rows": {name: reasons for name, reasons in self.labelled.unusable.items() if reasons},
         }
-        say(
-            "finetune: "
-            + ", ".join(f"{sum(c.values())} {part}" for part, c in counts.items())
-            + f" rows, {len(self.labels)} labels"
-        )
+        told = ", ".join(f"{len(part)} {name}" for name, part in {**parts, **self.labelled.tests}.items())
+        say(f"finetune: {told} rows" + (f", {len(self.learnt.labels)} labels" if self.learnt.labels else ""))
 
     def ask_baselines(self) -> None:
         """Let the simplest peers answer the same rows."""
-        parts = [Part([self.rows.texts[i] for i in rows], self.gold[rows].tolist()) for rows in self.split]
-        self._add_baseline(most_frequent(*parts))
-        if self.config.baselines != "none":
-            self._add_baseline(tfidf_svm(*parts, analyzer=self.config.baselines, seed=self.config.seed))
+        self.peers: dict[str, list[Answer]] = {}
+        for found in self.task.baselines(self.labelled.parts, self.config.baselines, self.config.seed):
+            self._add_baseline(found)
         if self.config.vectors is not None:
-            table = VectorTable.open(self.config.vectors)
             folder = next(self.candidates()).path
-            tokenizer = Tokenizer.open(folder)
-            table.check(tokenizer.vocab_size, table.vectors.shape[1], folder / "vocab.txt")
-            pieces = [p.ids for p in tokenizer.encode_many(self.rows.texts)]
-            encoded = [Part([pieces[i] for i in rows], self.gold[rows].tolist()) for rows in self.split]
-            seen = self._has_seen_these_texts(self.config.vectors)
-            self._add_baseline(mean_vectors_svm(*encoded, vectors=table.vectors, seed=self.config.seed), seen)
+            found = mean_vectors(self.task, self.labelled.parts, self.config.vectors, folder, self.config.seed)
+            self._add_baseline(found, self._has_seen_these_texts(self.config.vectors))
 
     def candidates(self) -> Iterator[Candidate]:
-        """Yield every encoder, and where asked the models kept on its way before it."""
+        """Yield every encoder, and where asked the models kept on its way before it and its shape after it."""
         for name, path in self.config.models.items():
             has_record = self.config.epoch_seeds and (path / "run.json").is_file()
             for place in Run.open(path).results.get("kept", []) if has_record else []:
                 yield Candidate(name, path / place["folder"], place["epoch"], self.config.epoch_seeds)
             yield Candidate(name, model_folder(path), None, self.config.seeds)
+            if self.config.random_weights:
+                yield Candidate(f"{name}-random", model_folder(path), None, self.config.seeds, random_weights=True)
 
     def train_all_seeds(self, model: Candidate) -> None:
         """Fine-tune one encoder with each of its seeds and add the summary to the results."""
-        documents, share_cut = self._encode(model)
-        found = [self._done_before(model, seed) or self._train(model, seed, documents) for seed in model.seeds]
-        accuracies = mean_and_spread([each["accuracy"] for each in found])
+        found = [self._done_before(model, seed) or self._train(model, seed) for seed in model.seeds]
+        features = self._shown(model)["train"].features
         self.run.results["models"].append(
             {
                 "name": model.name,
                 "path": str(model.path),
                 "epoch": model.epoch,
-                "seen_test_text": self._has_seen_these_texts(model.path),
-                "truncated_share": share_cut,
-                "seeds": [{k: v for k, v in each.items() if k != "predictions"} for each in found],
-                "accuracy_mean": accuracies.mean,
-                "accuracy_spread": accuracies.deviation,
-                "macro_f1_mean": mean_and_spread([each["macro_f1"] for each in found]).mean,
+                "random_weights": model.random_weights,
+                "seen_test_text": not model.random_weights and self._has_seen_these_texts(model.path),
+                "truncated_share": sum(each.num_cut > 0 for each in features) / len(features),
+                "seeds": [{k: v for k, v in each.items() if k != "answers"} for each in found],
+                "scores": _summary([each["scores"] for each in found]),
+                "tests": {name: _summary([each["tests"][name] for each in found]) for name in self.labelled.tests},
             }
         )
+        self.run.results["measure"] = next(iter(found[0]["scores"]))
 
     def compare(self) -> None:
-        """Test every pair of finished models on the same rows, each with its best validated seed."""
-        right = {}
-        for model in self.candidates():
-            if model.epoch is None:
-                right[model.name] = np.array(self._best(model)["predictions"]) == self.gold[self.split.test]
-        names = list(right)
+        """Test every pair of models and baselines on the same rows, each model with its best validated seed."""
+        test = self.labelled.parts.test
+        answers = {m.name: self._best(m)["answers"] for m in self.candidates() if m.epoch is None}
+        measured = {name: self.task.measures(test, found)[0] for name, found in {**answers, **self.peers}.items()}
+        names = list(measured)
         for i, a in enumerate(names):
             for b in names[i + 1 :]:
-                found = paired_bootstrap(right[b], right[a], seed=self.config.seed)  # a minus b
-                line = {
-                    "a": a,
-                    "b": b,
-                    "difference": found.difference,
-                    "interval": list(found.interval),
-                    "p": found.p_value,
-                }
-                self.run.results["comparisons"].append(line)
+                found = compare_measures(measured[b], measured[a], seed=self.config.seed)  # a minus b
+                line = {"a": a, "b": b, "difference": found.difference, "interval": list(found.interval)}
+                self.run.results["comparisons"].append({**line, "p": found.p_value})
 
     def save(self) -> None:
         """Keep the best model of every encoder, proved to open in plain transformers; drop the other seeds' weights."""
         kept = []
         for model in self.candidates():
             if model.epoch is None:
+                self._keep_answers(model)
                 target = self.run.folder / "models" / model.name
                 target.parent.mkdir(exist_ok=True)
                 if not target.exists():
                     os.replace(self._place(model, self._best(model)["seed"]), target)
                 kept.append(target)
-        self.run.results["verified"] = {"largest_difference": max(verify(kept).values()), "folders": len(kept)}
+        self.run.results["verified"] = {
+            "largest_difference": max(verify(kept, plain_logits).values()),
+            "folders": len(kept),
+        }
         for folder in kept:
             write_text(folder / "README.md", model_card(self.run, folder, "finetune"))
         for folder in (self.run.folder / "seeds").glob("*/"):
             shutil.rmtree(folder)
 
-    def _train(self, model: Candidate, seed: int, documents: list[Document]) -> dict[str, Any]:
-        torch.manual_seed(derive_seed(seed, "head"))
-        network = start_classification(model.path, len(self.labels)).to(self.device)
-        network.bert.compute_dtype = pick_precision(self.training.precision, self.device)
-        optimizer = make_optimizer(network, self.training)
-        gold = torch.from_numpy(self.gold).to(self.device)
-        num_epochs, total = self._length(documents)
-        started, best, best_weights, by_epoch, done = monotonic(), -1.0, {}, [], 0
-        with Meter(f"finetune {model.title} seed {seed}", total, "steps") as meter, stop_between_steps() as stopping:
-            for epoch in range(num_epochs):
-                order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(self.split.train)
-                batches = self.task.batches(documents, order.tolist(), self.training.batch_tokens)
-                taken = train(
-                    network, optimizer, (self._parts(documents, batch) for batch in batches),
-                    lambda part: self.task.loss(network, to_device(part[0], network), gold, part[1]),
-                    self.training, total, seed, done,
-                )  # fmt: skip
-                for step in taken:
-                    done = step.number
-                    meter.advance(1, f"loss {step.loss:.3f}  best valid {max(best, 0):.4f}")
-                    if stopping.asked:
-                        say("Finished seeds are kept.")
-                        stopping.obey()
-                valid = self._accuracy(network, documents, self.split.valid)
-                by_epoch.append(valid)
-                self.run.record(model=model.title, seed=seed, epoch=epoch + 1, valid_accuracy=valid)
-                if valid > best:
-                    best, best_weights = valid, {k: v.detach().clone() for k, v in network.state_dict().items()}
-                elif epoch - int(np.argmax(by_epoch)) >= self.config.patience:
-                    break
-        network.load_state_dict(best_weights)
-        seconds = monotonic() - started
-        predictions = self.task.predict(network, [documents[i] for i in self.split.test]).argmax(1)
-        gold_test = self.gold[self.split.test].tolist()
-        result = {
+    def _train(self, model: Candidate, seed: int) -> dict[str, Any]:
+        parts = self._shown(model)
+        network = self._start(model, seed)
+        record = partial(self.run.record, model=model.title, seed=seed)
+        fitting = Fitting(self.config, network, parts["train"], parts["valid"], self.learnt, record)
+        fitted = fitting.run(f"finetune {model.title} seed {seed}", seed)
+        answers = {name: answer(self.task, network, parts[name], fitted.learnt) for name in self.labelled.all_tests()}
+        scores = {name: _scores(self.task.measures(parts[name].examples, found)) for name, found in answers.items()}
+        result: dict[str, Any] = {
             "seed": seed,
-            "accuracy": accuracy(gold_test, predictions.tolist()),
-            "macro_f1": macro_f1(gold_test, predictions.tolist()),
-            "best_epoch": int(np.argmax(by_epoch)) + 1,
-            "valid_accuracy": best,
-            "valid_by_epoch": by_epoch,
-            "seconds": round(seconds, 3),
-            "predictions": predictions.tolist(),
+            "scores": scores.pop("test"),
+            "tests": scores,
+            "best_epoch": fitted.best_epoch,
+            "valid_by_epoch": fitted.valid_by_epoch,
+            "seconds": round(fitted.seconds, 3),
+            "answers": answers["test"],
         }
-        say(f"{model.title} seed {seed}: test accuracy {result['accuracy']:.4f}, best epoch {result['best_epoch']}")
+        measure, value = next(iter(result["scores"].items()))
+        say(f"{model.title} seed {seed}: test {measure} {value:.4f}, best epoch {fitted.best_epoch}")
         if model.epoch is None:
-            about = {"task": self.task.model_dump(), "columns": self.config.columns}
-            save_classification(network, model.path, self._place(model, seed), self.labels, about)
+            reading = self.config.reading
+            save_network(network, self.task, fitted.learnt, reading, model.path, self._place(model, seed))
         write_text(self._answers(model, seed), json.dumps(result))
         return result
 
-    def _parts(self, documents: list[Document], batch: DocumentBatch) -> list[tuple[DocumentBatch, int]]:
-        """Return the parts that are computed one after the other, each with the number of documents in the batch."""
-        at_once = self.training.part_tokens
-        parts = self.task.batches(documents, batch.rows, at_once) if at_once else [batch]
-        return [(part, len(batch.rows)) for part in parts]
+    def _start(self, model: Candidate, seed: int) -> TaskNetwork:
+        torch.manual_seed(derive_seed(seed, "head"))
+        network = start_network(
+            self.task, model.path, self.learnt, self.config.reading, self.config.dropout, model.random_weights
+        ).to(self.device)
+        network.bert.compute_dtype = pick_precision(self.config.training.precision, self.device)
+        return network
 
-    def _length(self, documents: list[Document]) -> tuple[int, int]:
-        """Return the number of epochs and of steps."""
-        steps = self.task.num_batches([documents[i] for i in self.split.train], self.training.batch_tokens)
-        epochs = self.training.epochs or -(-self.training.steps // steps)
-        return epochs, self.training.steps or epochs * steps
-
-    def _accuracy(self, network: ClassificationNetwork, documents: list[Document], rows: np.ndarray) -> float:
-        found = self.task.predict(network, [documents[i] for i in rows]).argmax(1)
-        return accuracy(self.gold[rows].tolist(), found.tolist())
-
-    def _encode(self, model: Candidate) -> tuple[list[Document], float]:
+    def _shown(self, model: Candidate) -> dict[str, Part]:
+        """Return every part as this encoder reads it; encoders of one vocabulary share it."""
         key = hash_file(model.path / "vocab.txt") if (model.path / "vocab.txt").is_file() else str(model.path)
-        if key not in self.encoded:
-            self.encoded = {key: self.task.encode(Tokenizer.open(model.path), self.rows.texts)}
-        return self.encoded[key]
+        if key not in self.shown:
+            tokenizer, learnt = Tokenizer.open(model.path), self.learnt
+            examples = {**dict(zip(PARTS, self.labelled.parts, strict=True)), **self.labelled.tests}
+            self.shown = {
+                key: {name: Part(each, self.task.features(tokenizer, each, learnt)) for name, each in examples.items()}
+            }
+        return self.shown[key]
 
     def _refuse_what_would_fail_later(self) -> None:
-        for part, rows in zip(PARTS, self.split, strict=True):
-            if not len(rows):
-                raise UserError(f"The {part} part has no rows. Give more rows, or other shares in split.")
         for model in self.candidates():
             room = int(read_config(model.path)["max_position_embeddings"])
             if self.task.max_length > room:
@@ -268,19 +205,30 @@ class Finetuning:
 
     def _has_seen_these_texts(self, path: Path) -> bool:
         behind = {source["sha256"] for source in sources_behind(path)}
-        return bool(behind & {source.sha256 for source in self.config.source.fingerprint()})
+        return bool(behind & {source.sha256 for source in self.config.fingerprint()})
 
-    def _add_baseline(self, found: Baseline, seen: bool = False) -> None:
-        say(f"{found.name}: test accuracy {found.accuracy:.4f}")
-        line = {k: v for k, v in found._asdict().items() if k != "predictions"}
+    def _add_baseline(self, found: Peer, seen: bool = False) -> None:
+        scores = _scores(self.task.measures(self.labelled.parts.test, found.answers))
+        measure, value = next(iter(scores.items()))
+        say(f"{found.name}: test {measure} {value:.4f}")
+        self.peers[found.name] = found.answers
+        line = {"name": found.name, "scores": scores, "seconds": found.seconds, "chosen": found.chosen}
         self.run.results["baselines"].append({**line, "seen_test_text": seen})
+
+    def _keep_answers(self, model: Candidate) -> None:
+        """Write what the best seed answered to each test row, by the row's number in its source."""
+        lines = [
+            json.dumps({"row": example.row, **found, "gold": example.gold}, ensure_ascii=False)
+            for example, found in zip(self.labelled.parts.test, self._best(model)["answers"], strict=True)
+        ]
+        (self.run.folder / "answers").mkdir(exist_ok=True)
+        write_text(self.run.folder / "answers" / f"{model.name}.jsonl", "\n".join(lines) + "\n")
 
     def _place(self, model: Candidate, seed: int) -> Path:
         return self.run.folder / "seeds" / f"{model.title}-seed-{seed}"
 
     def _answers(self, model: Candidate, seed: int) -> Path:
-        place = self._place(model, seed)
-        return place.with_name(place.name + ".json")  # not with_suffix: a name may have a dot, as epoch-0.5 does
+        return self.run.folder / "seeds" / _file({"model": model.title, "seed": seed})
 
     def _done_before(self, model: Candidate, seed: int) -> dict[str, Any] | None:
         path = self._answers(model, seed)
@@ -288,4 +236,18 @@ class Finetuning:
 
     def _best(self, model: Candidate) -> dict[str, Any]:
         found = [self._done_before(model, seed) for seed in model.seeds]
-        return max((each for each in found if each), key=lambda each: each["valid_accuracy"])
+        return max((each for each in found if each), key=lambda each: max(each["valid_by_epoch"]))
+
+
+def _file(line: dict[str, Any]) -> str:
+    return f"{line['model']}-seed-{line['seed']}.json"
+
+
+def _scores(measures: list[Measure]) -> dict[str, float]:
+    return {measure.name: measure.score for measure in measures}
+
+
+def _summary(scores: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return mean and sample standard deviation over the seeds, for each measure."""
+    found = {name: mean_and_spread([each[name] for each in scores]) for name in scores[0]}
+    return {name: {"mean": spread.mean, "spread": spread.deviation} for name, spread in found.items()}

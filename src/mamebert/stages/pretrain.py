@@ -20,11 +20,19 @@ class PretrainConfig(StageConfig):
     in_processes: ClassVar[bool] = True
     shards: RunPath
     """The token shards: output of `mamebert tokenize`."""
+    start: RunPath | None = None
+    """A pretrain run, or any BERT folder of Hugging Face, to go on learning from instead of new weights (domain- and
+    task-adaptive pretraining: Gururangan et al., 2020). What is not given of `encoder` is the folder's; of what is
+    given only the dropouts may differ, and max_position_embeddings be lower. Optimizer and schedule begin anew."""
+    start_vocabulary: Literal["same", "shared_rows"] = "same"
+    """What if the shards have another vocabulary than `start`: refuse, or copy the rows of tokens that both have, as
+    HerBERT did (Mroczkowski et al., 2021); others become the mean of their pieces in the old vocabulary, or random."""
     encoder: EncoderConfig = EncoderConfig()
     embeddings: TokenEmbeddings = TokenEmbeddings()
     output_bias: Literal["frequencies", "zero"] = "frequencies"
     """What the score of each word starts from: the logarithm of its share of the text, which the network need not
-    learn then, or 0 as in BERT. In short runs this lowered the held-out loss by 0.17 nats (docs/lab.md)."""
+    learn then, or 0 as in BERT. In short runs this lowered the held-out loss by 0.17 nats (docs/lab.md).
+    With `start` the scores are that folder's, unless it has none."""
     objective: Objective = Field(default_factory=Objective.find("masked_lm_nsp"))
     """What the encoder is asked."""
     training: Training
@@ -32,6 +40,11 @@ class PretrainConfig(StageConfig):
     """Held-out tokens read at each evaluation."""
     evaluate_every: int = Field(default=200, gt=0)
     """Steps between evaluations on held-out text; the end of an epoch always has one."""
+    pseudo_perplexity_tokens: int | None = Field(default=None, ge=0)
+    """Held-out tokens masked one at a time before and after training, to see what the encoder has learnt of such text
+    (Salazar et al., 2020); by default 2,000 with `start` and none (0) without."""
+    general_shards: RunPath | None = None
+    """Other shards whose held-out text is asked for in the same way, to see what was forgotten; never trained on."""
     record_every: int = Field(default=10, gt=0)
     """Steps between lines of metrics.jsonl."""
     snapshot_seconds: float = Field(default=60.0, ge=0)
@@ -52,11 +65,21 @@ class PretrainConfig(StageConfig):
 
     @model_validator(mode="after")
     def _sequences_fit_the_encoder(self) -> Self:
+        if self.start and "max_position_embeddings" not in self.encoder.model_fields_set:
+            return self  # as many as the folder has, which may not be made yet
         if self.objective.max_length > self.encoder.max_position_embeddings:
             raise ValueError(
                 f"objective.max_length {self.objective.max_length} is longer than encoder.max_position_embeddings "
                 f"{self.encoder.max_position_embeddings}. Lower the first or raise the second."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _what_belongs_together_is_given_together(self) -> Self:
+        if self.start_vocabulary != "same" and not self.start:
+            raise ValueError("start_vocabulary belongs to start. Give start, or leave start_vocabulary out.")
+        if self.general_shards and not self.measured_tokens:
+            raise ValueError("Nothing is asked of general_shards. Raise pseudo_perplexity_tokens, or leave them out.")
         return self
 
     @model_validator(mode="after")
@@ -70,13 +93,22 @@ class PretrainConfig(StageConfig):
             )
         return self
 
+    @property
+    def measured_tokens(self) -> int:
+        """Return how many held-out tokens are masked one at a time."""
+        if self.pseudo_perplexity_tokens is None:
+            return 2_000 if self.start else 0  # some seconds for a small encoder
+        return self.pseudo_perplexity_tokens
+
 
 def pretrain(config: PretrainConfig) -> Run:
-    """Train an encoder from scratch; leave a folder that `transformers` opens."""
+    """Train an encoder, from scratch or from a `start`; leave a folder that `transformers` opens."""
     from mamebert.stages._pretraining import Pretraining
+    from mamebert.stages._start import with_shape_of_start
     from mamebert.training.followers import begin_run
     from mamebert.training.processes import join
 
+    config = with_shape_of_start(config)
     processes = join(config.training)
     with processes.leader_first():
         run = begin_run().start(config)
@@ -94,5 +126,6 @@ def pretrain(config: PretrainConfig) -> Run:
 def estimate(config: PretrainConfig) -> dict[str, Any]:
     """Return what this pretraining will take, from a few timed steps, without writing anything."""
     from mamebert.stages import _estimate
+    from mamebert.stages._start import with_shape_of_start
 
-    return _estimate.estimate(config)
+    return _estimate.estimate(with_shape_of_start(config))

@@ -1,7 +1,167 @@
-"""Uses of an encoder: ONE FILE PER TASK SHAPE."""
+"""Uses of an encoder: ONE FILE PER TASK SHAPE.
+
+A task reads rows as examples, shows them to the network as token sequences, puts a head on the hidden states at the
+places it asks for, and makes answers of what the head gives. Which parameters learn, how long, from which seeds and
+how results are compared is the same for all of them and none of their business.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from torch import Tensor, nn
 
 from mamebert.config import Choice
+from mamebert.corpus.readers import Row
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import unknown
+from mamebert.evaluation.measures import Measure
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.loop import Losses
+
+Answer = dict[str, Any]
+"""An answer as plain JSON, such as {"label": "sport", "probability": 0.9}."""
+Raw = npt.NDArray[Any]
+"""What the head gives for one example."""
+Analyzer = Literal["char", "word", "none"]
+
+
+class Parts(NamedTuple):
+    """Examples to learn from, to choose by, and to be judged on."""
+
+    train: list[Example]
+    valid: list[Example]
+    test: list[Example]
+
+
+class Peer(NamedTuple):
+    """What a simple way without an encoder answers to the test examples."""
+
+    name: str
+    answers: list[Answer]
+    seconds: float
+    chosen: dict[str, Any]
+    """What validation rows decided, such as the strength of a regularisation."""
 
 
 class Task(Choice):
     """What a fine-tuned model is asked for."""
+
+    architecture: ClassVar[str] = ""
+    """The class of plain transformers that holds encoder and head; "" where there is none: the folder then opens as
+    BertModel, and the head lies beside it in head.safetensors."""
+    has_pooler: ClassVar[bool] = True
+    """Whether `architecture` has BERT's pooler."""
+    reads: ClassVar[Literal["first", "every"]] = "first"
+    """Which tokens `architecture` has logits for: [CLS], or every token."""
+
+    max_length: int = Field(default=128, ge=8)
+    """Longest sequence in tokens, special tokens included."""
+
+    @abstractmethod
+    def columns(self) -> list[str]:
+        """Return the columns that hold what is asked; a bare text given to a model stands for the first."""
+
+    @abstractmethod
+    def inputs(self, row: Row) -> Any:
+        """Return what a row asks; `Unusable` where it asks nothing (empty text)."""
+
+    @abstractmethod
+    def gold(self, row: Row, inputs: Any) -> Any:
+        """Return a row's right answer; `Unusable` where it has none, a UserError where it cannot be one."""
+
+    @abstractmethod
+    def learn(self, train: Sequence[Example]) -> Learnt:
+        """Return what the training examples tell besides weights, such as the labels; too little is a UserError."""
+
+    @abstractmethod
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+        """Return the examples as token sequences, with targets where the right answer is known."""
+
+    @abstractmethod
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+        """Return the module that gets (reads [reads, width], TaskBatch) and gives what `loss` and `raws` take.
+
+        Its parameters have the names that plain transformers gives them (`classifier.weight`). `pooler` is BERT's, to
+        be used (as attribute) or left; None where the reads are not the last layer's, which it was trained for.
+        """
+
+    @abstractmethod
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+        """Return what a part of a batch adds to the batch's loss; `whole` is the sum of `num_asked` over the batch."""
+
+    @abstractmethod
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+        """Return the answer to each example."""
+
+    @abstractmethod
+    def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
+        """Return how good the answers are: the measure that training goes by first, higher is better."""
+
+    @abstractmethod
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+        """Yield what the simplest peers answer to the test examples, as `answers` would."""
+
+    @classmethod
+    def understands(cls, architecture: str, config: dict[str, Any]) -> bool:
+        """Tell whether a folder of this plain class, with this config.json, does this task."""
+        return bool(cls.architecture) and architecture == cls.architecture
+
+    def num_asked(self, features: Features) -> int:
+        """Return how much of a batch's loss an example is: what the sum of losses is divided by."""
+        return 1
+
+    def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
+        """Return the head's output for each example; here its rows are reads."""
+        assert isinstance(found, Tensor)
+        cuts = np.cumsum(batch.counts)[:-1]
+        return np.split(found.detach().float().cpu().numpy(), cuts)
+
+    def choose(
+        self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: Learnt
+    ) -> Learnt:
+        """Return `learnt` with what validation examples decide, such as a threshold; as a rule nothing."""
+        return learnt
+
+    def plain_logits(self, found: Any) -> dict[str, Tensor]:
+        """Return the head's output under the names that `architecture` gives it, for every token or sequence."""
+        return {"logits": found}
+
+    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+        """Return what config.json tells plain transformers of the head."""
+        if not learnt.labels:
+            return {}
+        return {
+            "id2label": {str(i): name for i, name in enumerate(learnt.labels)},
+            "label2id": {name: i for i, name in enumerate(learnt.labels)},
+        }
+
+    def row_of(self, item: Any) -> Row:
+        """Return a row from what a caller gives: a row, a bare text, or texts in the order of the columns."""
+        if isinstance(item, dict):
+            return item
+        return dict(zip(self.columns(), [item] if isinstance(item, str) else item, strict=False))
+
+    def strata(self, examples: Sequence[Example]) -> list[str] | None:
+        """Return the classes whose shares every part should keep; None where there are none."""
+        return None
+
+    def describe(self, examples: Sequence[Example]) -> dict[str, int]:
+        """Return how often each right answer occurs, where answers can be counted; what a split is told by."""
+        return {"rows": len(examples)}
+
+
+def value_of(row: Row, column: str) -> Any:
+    """Return the value in a column; a UserError where the row has no such column."""
+    if column not in row:
+        raise unknown("column", column, map(str, row))
+    return row[column]
+
+
+def text_of(row: Row, columns: Sequence[str]) -> str:
+    """Return the texts of columns, joined by a line end."""
+    return "\n".join(str(value) for name in columns if (value := value_of(row, name)))

@@ -1,119 +1,115 @@
-"""A text in, one of several labels out: a linear layer over the pooled [CLS] (Devlin et al., 2019)."""
+"""A text or a pair of texts in, one of several labels out (Devlin et al., 2019, section 4.1)."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
-from pydantic import Field
-from torch import Tensor
+from scipy.special import softmax
+from torch import nn
 from torch.nn.functional import cross_entropy
 
-from mamebert.encoder.model import ClassificationNetwork
-from mamebert.encoder.packing import Packed
-from mamebert.tasks import Task
+from mamebert.corpus.readers import Row
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.evaluation.baselines import Baseline, Part, most_frequent, tfidf_svm
+from mamebert.evaluation.classes import accuracy, macro_f1, mcc
+from mamebert.evaluation.measures import Measure
+from mamebert.evaluation.split import require_learnable
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._heads import PooledHead
+from mamebert.tasks._text_task import TextTask
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
-Document = list[np.ndarray]  # its sequences, each [CLS] ... [SEP]
+NO_LABEL = -100
+PROBLEM = "single_label_classification"
 
 
-@dataclass(frozen=True)
-class DocumentBatch:
-    """Documents packed together; a long one may be several sequences."""
+class Classification(TextTask):
+    """One label for each text or pair of texts."""
 
-    packed: Packed
-    owners: Tensor
-    """int64 [sequences]: the document each sequence belongs to."""
-    counts: Tensor
-    """float32 [documents]: sequences of each document."""
-    rows: list[int]
-    """Which documents of the data set these are."""
+    architecture: ClassVar[str] = "BertForSequenceClassification"
 
+    label_column: str = "label"
+    """The column with the label."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced weighs the loss of a label by rows / (labels * rows of the label), so that rare ones count as much."""
 
-class Classification(Task):
-    """One label for each text."""
+    def gold(self, row: Row, inputs: Any) -> str:
+        """Return the label."""
+        value = value_of(row, self.label_column)
+        if value is None or value == "":
+            raise Unusable("no label")
+        return str(value)
 
-    max_length: int = Field(default=128, ge=8)
-    """Longest sequence in tokens, special tokens included."""
-    long_documents: Literal["cut", "chunks"] = "cut"
-    """cut reads the beginning; chunks reads up to max_chunks sequences and takes the mean of their logits."""
-    max_chunks: int = Field(default=8, ge=1)
-    """Most sequences read of one document."""
+    def learn(self, train: Sequence[Example]) -> Learnt:
+        """Return the labels, sorted, and how often each occurs."""
+        counts = Counter(example.gold for example in train)
+        require_learnable([example.gold for example in train], list(counts))
+        labels = tuple(sorted(counts))
+        return Learnt(labels, {"rows": [counts[label] for label in labels]})
 
-    def encode(self, tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[list[Document], float]:
-        """Return each text as its sequences, and the share of texts that had to be cut."""
-        room = self.max_length - 2
-        keep = room * (1 if self.long_documents == "cut" else self.max_chunks)
-        documents, num_cut = [], 0
-        for pieces in tokenizer.encode_many(texts):
-            num_cut += len(pieces.ids) > keep
-            ids = pieces.ids[:keep]
-            chunks = [ids[start : start + room] for start in range(0, max(1, len(ids)), room)]
-            documents.append([np.concatenate([[tokenizer.cls_id], chunk, [tokenizer.sep_id]]) for chunk in chunks])
-        return documents, num_cut / max(1, len(documents))
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+        """Return one sequence for each example; a label never seen in training is left out of the loss."""
+        number = {label: i for i, label in enumerate(learnt.labels)}
+        weights = self._weights(learnt)
+        found = self.sequences(tokenizer, [example.inputs for example in examples])
+        return [
+            replace(each, target=np.array([number.get(example.gold, NO_LABEL)]), weight=weights.get(example.gold, 1.0))
+            for each, example in zip(found, examples, strict=True)
+        ]
 
-    def batches(
-        self, documents: Sequence[Document], order: Sequence[int], batch_tokens: int
-    ) -> Iterator[DocumentBatch]:
-        """Yield the documents in `order`, packed up to `batch_tokens`; a larger document makes a batch alone."""
-        for rows in _filled([sum(map(len, documents[row])) for row in order], batch_tokens):
-            yield _pack(documents, [int(order[place]) for place in rows])
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+        """Return a linear layer over the pooled [CLS]."""
+        return PooledHead(config, width, pooler, len(learnt.labels))
 
-    def num_batches(self, documents: Sequence[Document], batch_tokens: int) -> int:
-        """Return about how many batches an epoch has, whatever the order."""
-        return sum(1 for _ in _filled([sum(map(len, document)) for document in documents], batch_tokens))
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+        """Return the cross entropy in nats."""
+        each = cross_entropy(found, batch.targets(), reduction="none", ignore_index=NO_LABEL)
+        return Losses((each * batch.weights()).sum() / whole, {})
 
-    def logits(self, network: ClassificationNetwork, batch: DocumentBatch) -> Tensor:
-        """Return [documents, labels]: the mean over each document's sequences."""
-        found: Tensor = network(batch.packed)
-        sums = found.new_zeros(len(batch.rows), found.shape[1]).index_add(0, batch.owners, found)
-        return sums / batch.counts[:, None]
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+        """Return for each example its likeliest label and that label's probability."""
+        chances = softmax(np.concatenate(raws), axis=1)
+        return [{"label": learnt.labels[row.argmax()], "probability": float(row.max())} for row in chances]
 
-    def loss(self, network: ClassificationNetwork, part: DocumentBatch, labels: Tensor, whole: int) -> Losses:
-        """Return the cross entropy of a part of a batch over the number of documents in the `whole` batch.
+    def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
+        """Return accuracy, macro F1 and Matthews' correlation."""
+        gold, found = [e.gold for e in examples], [a["label"] for a in answers]
+        return [accuracy(gold, found), macro_f1(gold, found), mcc(gold, found)]
 
-        So the losses of all parts add up to the mean over the batch. `labels` int64 [all documents].
-        """
-        wrong = cross_entropy(self.logits(network, part), labels[part.rows], reduction="sum")
-        return Losses(wrong / whole, {})
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+        """Yield the most frequent label, and a linear SVM on TF-IDF weights (for pairs, on what both texts share)."""
+        given = [Part(["\n".join(e.inputs) for e in part], [e.gold for e in part]) for part in parts]
+        yield _peer(most_frequent(*given))
+        if analyzer != "none":
+            yield _peer(tfidf_svm(*given, analyzer=analyzer, seed=seed))
 
-    @torch.no_grad()
-    def predict(
-        self, network: ClassificationNetwork, documents: Sequence[Document], batch_tokens: int = 16_384
-    ) -> np.ndarray:
-        """Return the probabilities float32 [documents, labels], in the order given."""
-        network.eval()
-        # Texts of like length share a batch, so that attention groups them.
-        order = np.argsort([-sum(map(len, d)) for d in documents], kind="stable")
-        found = np.zeros((len(documents), network.classifier.out_features), np.float32)
-        for batch in self.batches(documents, order.tolist(), batch_tokens):
-            found[batch.rows] = self.logits(network, to_device(batch, network)).softmax(-1).cpu().numpy()
-        return found
+    def strata(self, examples: Sequence[Example]) -> list[str]:
+        """Return the labels."""
+        return [example.gold for example in examples]
 
+    def describe(self, examples: Sequence[Example]) -> dict[str, int]:
+        """Return the rows of each label."""
+        return dict(sorted(Counter(example.gold for example in examples).items()))
 
-def to_device(batch: DocumentBatch, network: ClassificationNetwork) -> DocumentBatch:
-    """Return the batch where the network is."""
-    device = network.classifier.weight.device
-    return DocumentBatch(batch.packed.to(device), batch.owners.to(device), batch.counts.to(device), batch.rows)
+    @classmethod
+    def understands(cls, architecture: str, config: dict[str, Any]) -> bool:
+        """Tell whether the class is used for one label out of several, as it is unless config.json says otherwise."""
+        return architecture == cls.architecture and config.get("problem_type") in (None, PROBLEM)
 
+    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+        """Return the labels, and that one of them is the answer, which transformers would have to guess."""
+        return {**super().plain_settings(learnt), "problem_type": PROBLEM}
 
-def _filled(sizes: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
-    rows: list[int] = []
-    filled = 0
-    for row, size in enumerate(sizes):
-        if rows and filled + size > batch_tokens:
-            yield rows
-            rows, filled = [], 0
-        rows.append(row)
-        filled += size
-    if rows:
-        yield rows
+    def _weights(self, learnt: Learnt) -> dict[str, float]:
+        if self.class_weights == "none":
+            return {}
+        rows = dict(zip(learnt.labels, learnt.chosen["rows"], strict=True))
+        return {label: sum(rows.values()) / (len(rows) * count) for label, count in rows.items()}
 
 
-def _pack(documents: Sequence[Document], rows: list[int]) -> DocumentBatch:
-    pairs = [(sequence, owner) for owner, row in enumerate(rows) for sequence in documents[row]]
-    pairs.sort(key=lambda pair: -len(pair[0]))
-    counts = torch.tensor([len(documents[row]) for row in rows], dtype=torch.float32)
-    return DocumentBatch(Packed.of([s for s, _ in pairs]), torch.tensor([o for _, o in pairs]), counts, rows)
+def _peer(found: Baseline) -> Peer:
+    return Peer(found.name, [{"label": label} for label in found.predictions], found.seconds, found.chosen)

@@ -3,18 +3,30 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.models import WordPiece
 
 from mamebert.errors import UserError
 from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, open_slowly, tokens_of, word_starts
 from mamebert.tokenizer.japanese import MecabWords
-from mamebert.tokenizer.pieces import Pieces, Special, mend
+from mamebert.tokenizer.offsets import (
+    Aligned,
+    align_kept,
+    align_lower,
+    align_nfkc,
+    find_words,
+    spans_of,
+    take_in_marks,
+    unchanged,
+)
+from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
 from mamebert.tokenizer.words import Cut, WordEncoder
 
 Decode = Callable[[Sequence[int]], str]
@@ -30,6 +42,9 @@ class Encoder(Protocol):
 
     def encode_many(self, texts: Iterable[str], special: Special) -> list[Pieces]:
         """Return the pieces of each text."""
+
+    def encode_with_offsets(self, texts: Iterable[str]) -> list[Located]:
+        """Return the pieces of each text, special tokens read as text, and where they lie."""
 
 
 class Tokenizer:
@@ -67,7 +82,12 @@ class Tokenizer:
         tokens = by_id(vocab)
         wordpiece = WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
         specials = {token: vocab[token] for token in _special_tokens(config) if token in vocab}
-        encoder = WordEncoder(MecabWords().split, _cut_japanese(wordpiece, bool(config.get("do_lower_case"))), specials)
+        encoder = WordEncoder(
+            MecabWords().split,
+            lambda text: align_nfkc(mend(text)),
+            _cut_japanese(wordpiece, bool(config.get("do_lower_case"))),
+            specials,
+        )
 
         def decode(ids: Sequence[int]) -> str:
             return " ".join(tokens[number] for number in ids).replace(" ##", "").strip()
@@ -82,7 +102,7 @@ class Tokenizer:
         encoder: Encoder = RustEncoder(rust)
         if _is_bert(description):
             specials = {token["content"]: token["id"] for token in description["added_tokens"]}
-            encoder = WordEncoder(_split_at_spaces, _cut_like_bert(rust), specials)
+            encoder = WordEncoder(_split_at_spaces, _align_undropped, _cut_like_bert(rust), specials)
 
         def decode(ids: Sequence[int]) -> str:
             return rust.decode(list(ids), skip_special_tokens=False)
@@ -103,9 +123,39 @@ class Tokenizer:
             pieces = self._encoder.encode_many(texts, special)
         if special == "token" or isinstance(self._encoder, WordEncoder):
             return pieces
+        return [Pieces(self._without_marks(ids), starts) for ids, starts in pieces]
+
+    def encode_with_offsets(self, texts: Iterable[str]) -> list[Located]:
+        """Return the pieces of each text, those of `encode_many`, and where each lies in the text as given.
+
+        Piece i is text[starts[i]:ends[i]] up to what the tokenizer changes (case, accents, width), with the accents
+        that it strips and without white space around it. [UNK] is the whole word that is unknown. Ranges never go
+        back; they overlap where a character of the text was split among pieces. For tokenizers that exist in Python
+        only, and for foreign ones that report no places of their own, the ranges are found by looking for the pieces.
+        """
+        with self._lock:
+            located = self._encoder.encode_with_offsets(texts)
+        if isinstance(self._encoder, WordEncoder):
+            return located
+        return [each._replace(ids=self._without_marks(each.ids)) for each in located]
+
+    def encode_words(self, sentences: Iterable[Sequence[str]]) -> list[list[npt.NDArray[np.int32]]]:
+        """Return the pieces of each word of sentences whose words are given: int32 ids [pieces], one or more a word.
+
+        Each word is encoded like a text of its own, as `transformers` does with `is_split_into_words`. One without
+        any piece (white space, control characters) becomes [UNK]. Equal words share one array: copy before changing.
+        """
+        sentences = [list(sentence) for sentence in sentences]
+        distinct = list(dict.fromkeys(chain.from_iterable(sentences)))
+        unknown = np.array([self.unk_id], np.int32)
+        encoded = zip(distinct, self.encode_many(distinct), strict=True)
+        pieces = {word: ids if len(ids) else unknown for word, (ids, _) in encoded}
+        return [[pieces[word] for word in sentence] for sentence in sentences]
+
+    def _without_marks(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         # A foreign model may hold "<mask>" among its ordinary pieces and find it in the text by itself.
         marks = [number for number in self.special_ids if number != self.unk_id]
-        return [Pieces(np.where(np.isin(ids, marks), self.unk_id, ids), starts) for ids, starts in pieces]
+        return np.where(np.isin(ids, marks), np.int32(self.unk_id), ids)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of `ids`, special tokens included, as `transformers` would."""
@@ -116,26 +166,43 @@ def _split_at_spaces(text: str) -> list[str]:
     return (text if text.isprintable() else _DROPPED.sub("", mend(text))).split()
 
 
+def _align_undropped(text: str) -> Aligned:
+    text = mend(text)
+    if text.isprintable() or not _DROPPED.search(text):
+        return unchanged(text)
+    return align_kept(text, [place for place, character in enumerate(text) if not _DROPPED.match(character)])
+
+
 def _cut_like_bert(rust: RustTokenizer) -> Cut:
     rust.encode_special_tokens = True
 
-    def cut(word: str) -> tuple[list[int], list[bool]]:
+    def cut(word: str) -> tuple[list[int], list[bool], list[tuple[int, int]]]:
         encoding = rust.encode(word, add_special_tokens=False)
-        return encoding.ids, word_starts(encoding.word_ids).tolist()
+        return encoding.ids, word_starts(encoding.word_ids).tolist(), take_in_marks(word, encoding.offsets)
 
     return cut
 
 
 def _cut_japanese(wordpiece: WordPiece, lowercase: bool) -> Cut:
-    def cut(word: str) -> tuple[list[int], list[bool]]:
-        ids, starts = [], []
-        for part in (word.lower() if lowercase else word).split():
-            pieces = [token.id for token in wordpiece.tokenize(part)]
-            ids += pieces
+    def cut(word: str) -> tuple[list[int], list[bool], list[tuple[int, int]]]:
+        ids, starts, spans = [], [], []
+        lowered = word.lower() if lowercase else word
+        parts = lowered.split()
+        for part, place in zip(parts, find_words(lowered, parts), strict=True):
+            pieces = wordpiece.tokenize(part)
+            ids += [piece.id for piece in pieces]
             starts += [True] + [False] * (len(pieces) - 1)
-        return ids, starts
+            spans += _spans_in(part, [piece.value for piece in pieces], place)
+        return ids, starts, spans if len(lowered) == len(word) else align_lower(word).take(spans)
 
     return cut
+
+
+def _spans_in(word: str, pieces: list[str], place: int) -> list[tuple[int, int]]:
+    """Return the range of each piece of a word that begins at `place`; the one piece of a word may be [UNK]."""
+    if len(pieces) == 1:
+        return [(place, place + len(word))]
+    return spans_of([len(pieces[0]), *(len(piece) - len("##") for piece in pieces[1:])], place)
 
 
 def _is_japanese_wordpiece(config: dict[str, Any]) -> bool:

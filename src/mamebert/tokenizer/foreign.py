@@ -1,5 +1,6 @@
 """Encoders for tokenizer folders that were made elsewhere: by the `tokenizers` library, or slowly by `transformers`."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer as RustTokenizer
 
-from mamebert.tokenizer.pieces import Pieces, Special, mend
+from mamebert.tokenizer.offsets import align_folded, find_pieces, strip_spaces
+from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
+
+_SIGNS = re.compile("^##|^▁+|@@$|</w>$")
 
 
 class RustEncoder:
@@ -23,6 +27,16 @@ class RustEncoder:
         self._tokenizer.encode_special_tokens = special == "text"
         encodings = self._tokenizer.encode_batch([mend(text) for text in texts], add_special_tokens=False)
         return [Pieces(np.array(each.ids, np.int32), word_starts(each.word_ids)) for each in encodings]
+
+    def encode_with_offsets(self, texts: Iterable[str]) -> list[Located]:
+        """Return the pieces of each text, special tokens read as text, and where they lie, as the library says."""
+        texts = [mend(text) for text in texts]
+        self._tokenizer.encode_special_tokens = True
+        encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return [
+            _locate(text, np.array(each.ids, np.int32), word_starts(each.word_ids), each.offsets)
+            for text, each in zip(texts, encodings, strict=True)
+        ]
 
 
 class SlowEncoder:
@@ -40,6 +54,23 @@ class SlowEncoder:
         tokens = self._tokenizer.tokenize(text, split_special_tokens=special == "text")
         ids = np.array(self._tokenizer.convert_tokens_to_ids(tokens), np.int32)
         return Pieces(ids, ~self._inside[ids])
+
+    def encode_with_offsets(self, texts: Iterable[str]) -> list[Located]:
+        """Return the pieces of each text, special tokens read as text, and where they seem to lie."""
+        return [self._locate(mend(text)) for text in texts]
+
+    def _locate(self, text: str) -> Located:
+        ids, starts = self._encode(text, "text")
+        aligned = align_folded(text)
+        tokens = self._tokenizer.convert_ids_to_tokens(ids.tolist())
+        spans = find_pieces(aligned.text, [self._surface(token) for token in tokens])
+        return _locate(text, ids, starts, aligned.take(spans))
+
+    def _surface(self, token: str) -> str:
+        """Return the text of a token without the signs for spaces and for the inside of words."""
+        if token == self._tokenizer.unk_token:
+            return ""
+        return align_folded(_SIGNS.sub("", token)).text.strip()
 
 
 def open_slowly(folder: Path) -> Any:
@@ -68,3 +99,8 @@ def word_starts(words: Sequence[int | None]) -> Any:
     starts = np.ones(len(numbers), bool)
     starts[1:] = (numbers[1:] != numbers[:-1]) | (numbers[1:] < 0)
     return starts
+
+
+def _locate(text: str, ids: Any, starts: Any, spans: Sequence[tuple[int, int]]) -> Located:
+    places = np.array(spans, np.int64).reshape(-1, 2)
+    return Located(ids, starts, *strip_spaces(text, places[:, 0], places[:, 1]))

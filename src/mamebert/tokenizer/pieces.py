@@ -23,6 +23,18 @@ class Pieces(NamedTuple):
     """Whether each piece begins a word."""
 
 
+class Located(NamedTuple):
+    """One encoded text, without [CLS] and [SEP], and where its pieces lie: piece i is text[starts[i]:ends[i]]."""
+
+    ids: npt.NDArray[np.int32]
+    word_starts: npt.NDArray[np.bool_]
+    """Whether each piece begins a word."""
+    starts: npt.NDArray[np.int64]
+    """The first character of each piece, counted in the text as given; never decreases."""
+    ends: npt.NDArray[np.int64]
+    """The character behind each piece; never decreases."""
+
+
 def mend(text: str) -> str:
     """Return `text` with lone surrogates, which no encoder takes, replaced by U+FFFD."""
     # Surrogates count as unprintable, and asking that is ten times faster than searching.

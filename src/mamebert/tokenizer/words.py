@@ -6,16 +6,20 @@ thousands of words is a handful of numpy calls.
 
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from mamebert.tokenizer.pieces import Pieces, Special
+from mamebert.tokenizer.offsets import Aligned, find_words
+from mamebert.tokenizer.pieces import Located, Pieces, Special
 
 Split = Callable[[str], list[str]]
-Cut = Callable[[str], tuple[list[int], list[bool]]]
+Align = Callable[[str], Aligned]
+"""Returns the text in which the words that `Split` finds stand one after the other."""
+Cut = Callable[[str], tuple[list[int], list[bool], list[tuple[int, int]]]]
+"""Returns ids, word starts, and the character range of each piece in the word."""
 Word = str | tuple[str]
 """A word of the text, or a special token (in a tuple, so that no word can be taken for it)."""
 
@@ -26,21 +30,40 @@ MAX_WORDS = 1_000_000
 class WordEncoder:
     """Encodes texts by a function that splits them into words and one that cuts a word into pieces."""
 
-    def __init__(self, split: Split, cut: Cut, special_ids: dict[str, int]) -> None:
-        self._split, self._cut, self._special_ids = split, cut, special_ids
+    def __init__(self, split: Split, align: Align, cut: Cut, special_ids: dict[str, int]) -> None:
+        self._split, self._align, self._cut, self._special_ids = split, align, cut, special_ids
         self._marks = re.compile("(" + "|".join(map(re.escape, sorted(special_ids, key=len, reverse=True))) + ")")
         self._forget()
 
     def encode_many(self, texts: Iterable[str], special: Special) -> list[Pieces]:
         """Return the pieces of each text; all of them lie in one array."""
-        if len(self._numbers) > MAX_WORDS:
-            self._forget()
         split = self._split_around_marks if special == "token" else self._split
         words: list[list[Word]] = [split(text) for text in texts]  # type: ignore[misc]  # list is invariant
-        numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int64)
-        ids, starts, ends = self._gather(numbers)
-        at = np.concatenate([[0], ends])[np.cumsum([0] + [len(each) for each in words])].tolist()
-        return [Pieces(ids[a:b], starts[a:b]) for a, b in pairwise(at)]
+        where, ends = self._find(self._number(words))
+        ids, starts = np.frombuffer(self._ids, np.int32)[where], np.frombuffer(self._starts, bool)[where]
+        return [Pieces(ids[a:b], starts[a:b]) for a, b in pairwise(_text_ends(ends, words))]
+
+    def encode_with_offsets(self, texts: Iterable[str]) -> list[Located]:
+        """Return the pieces of each text, special tokens read as text, and where they lie."""
+        texts = list(texts)
+        words = [self._split(text) for text in texts]
+        where, ends = self._find(self._number(words))
+        # All the texts are placed in one row, so that a few look-ups serve them all.
+        aligned = [self._align(text) for text in texts]
+        places = _places_in_a_row([each.text for each in aligned], words)
+        spans = np.frombuffer(self._spans, np.int32).reshape(-1, 2)[where]
+        spans = spans + np.repeat(places, np.diff(ends, prepend=0))[:, None]
+        ids, word_starts = np.frombuffer(self._ids, np.int32)[where], np.frombuffer(self._starts, bool)[where]
+        starts = _join([each.starts for each in aligned])[spans[:, 0]]
+        stops = _join([each.ends for each in aligned])[spans[:, 1] - 1]
+        return [
+            Located(ids[a:b], word_starts[a:b], starts[a:b], stops[a:b]) for a, b in pairwise(_text_ends(ends, words))
+        ]
+
+    def _number(self, words: Sequence[Sequence[Word]]) -> npt.NDArray[np.int64]:
+        if len(self._numbers) > MAX_WORDS:
+            self._forget()
+        return np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int64)
 
     def _split_around_marks(self, text: str) -> list[Word]:
         parts = self._marks.split(text)
@@ -48,25 +71,27 @@ class WordEncoder:
             word for place, part in enumerate(parts) if part for word in ([(part,)] if place % 2 else self._split(part))
         ]
 
-    def _gather(
-        self, numbers: npt.NDArray[np.int64]
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Return the pieces of the words in turn, and for each word the place where its pieces end."""
+    def _find(self, numbers: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return where the pieces of the words are remembered, and for each word how many there are up to its end."""
         offsets = np.frombuffer(self._offsets, np.int64)
         first = offsets[numbers]
         lengths = offsets[numbers + 1] - first
         ends = np.cumsum(lengths)
-        where = np.repeat(first - (ends - lengths), lengths) + np.arange(lengths.sum())
-        return np.frombuffer(self._ids, np.int32)[where], np.frombuffer(self._starts, bool)[where], ends
+        return np.repeat(first - (ends - lengths), lengths) + np.arange(lengths.sum()), ends
 
     def _forget(self) -> None:
         self._numbers = _Numbers(self._add)
         self._ids, self._starts, self._offsets = array("i", [0]), bytearray([0]), array("q", [1])
+        self._spans = array("i", [0, 0])
 
     def _add(self, word: Word) -> None:
-        ids, starts = self._cut(word) if isinstance(word, str) else ([self._special_ids[word[0]]], [True])
+        if isinstance(word, str):
+            ids, starts, spans = self._cut(word)
+        else:
+            ids, starts, spans = [self._special_ids[word[0]]], [True], [(0, len(word[0]))]
         self._ids.extend(ids)
         self._starts.extend(starts)
+        self._spans.extend(chain.from_iterable(spans))
         self._offsets.append(len(self._ids))
 
 
@@ -81,3 +106,23 @@ class _Numbers(dict[Word, int]):
         self._add(word)
         self[word] = len(self)
         return self[word]
+
+
+def _text_ends(ends: npt.NDArray[np.int64], words: Sequence[Sequence[Word]]) -> list[int]:
+    """Return how many pieces there are up to the end of each text, after a 0."""
+    places: list[int] = np.concatenate([[0], ends])[np.cumsum([0] + [len(each) for each in words])].tolist()
+    return places
+
+
+def _places_in_a_row(texts: list[str], words: list[list[str]]) -> npt.NDArray[np.int64]:
+    """Return where each word begins in the texts, put one after the other."""
+    places: list[int] = []
+    base = 0
+    for text, found in zip(texts, words, strict=True):
+        places += [base + place for place in find_words(text, found)]
+        base += len(text)
+    return np.array(places, np.int64)
+
+
+def _join(columns: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    return np.concatenate(columns) if columns else np.empty(0, np.int64)

@@ -1,140 +1,110 @@
-"""Rows from files: text, JSON lines, CSV, TSV and Parquet, plain or compressed."""
+"""Rows from files: text, JSON, CSV, TSV and Parquet, plain or compressed."""
 
-import codecs
 from collections.abc import Callable, Iterator
-from glob import glob
-from hashlib import sha256
-from os import walk
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from mamebert.corpus.formats import FORMATS, Format, format_of
-from mamebert.corpus.opening import Errors, packing
-from mamebert.corpus.readers import Reader, Row, nobody
-from mamebert.errors import UserError
-from mamebert.runs import Source, hash_file
+from mamebert.corpus.formats import FORMATS, Format, Writing, format_of
+from mamebert.corpus.opening import Hear, packing
+from mamebert.corpus.readers import Row, nobody
+from mamebert.corpus.readers._from_files import FromFiles
+from mamebert.corpus.tables import ExtraColumns
+from mamebert.errors import UserError, unknown
 
-# A run names every file it has read; beyond this many, only their common hash, to keep run.json short.
-MAX_NAMED_FILES = 256
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else [value]
+# So many different values of a column are offered to whoever asks for one that is not there.
+MAX_OFFERED = 20
 
 
-class Files(Reader):
-    """Files read as rows by their suffix: `.txt`, `.jsonl`, `.json` (lines), `.csv`, `.tsv`, `.parquet`.
+class Files(FromFiles):
+    """Files read as rows by their suffix: `.txt`, `.jsonl`, `.json` (lines or an array), `.csv`, `.tsv`, `.parquet`.
 
     All but Parquet may also end in `.gz`, `.bz2`, `.xz` or `.zst`. A `.txt` file holds a paragraph per
     line and an empty line between documents; each document is a row.
     """
 
-    path: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-    """A file, a folder (with all that is below it), a pattern such as `corpus/*.txt`, or a list of these."""
+    suffixes: ClassVar[tuple[str, ...]] = tuple(FORMATS)
+
     text_column: str = "text"
     """The column that holds the text; it is called `text` in the rows."""
-    encoding: str = "utf-8"
-    """How characters are written in the files; `cp932` for older Japanese ones."""
-    errors: Errors = "strict"
-    """What happens at undecodable bytes: stop and name the place, or read them as the character �."""
+    format: Literal["by suffix", "txt", "jsonl", "json", "csv", "tsv", "parquet"] = "by suffix"
+    """How the files are read, for those whose suffix does not tell: a table that ends in `.txt`, say."""
+    header: list[str] = Field(default=[])
+    """Names of the columns of a CSV or TSV file without a line of names; empty means its first line has them."""
+    extra_columns: ExtraColumns = "refuse"
+    """What happens to fields of a line beyond those that have names: an error, or they are dropped and counted."""
+    columns: dict[str, str] = Field(default={})
+    """Columns made of others: `{label = "gold_label"}`; a point goes into an object, `{a = "sentence1.sentence"}`."""
+    where: dict[str, str | bool | int | float] = Field(default={})
+    """Only rows with these values are read: `{data = "train"}` where a column `data` tells the split."""
 
-    @field_validator("path", mode="before")
+    @field_validator("header")
     @classmethod
-    def _paths_are_text(cls, value: Any) -> Any:
-        return [str(each) if isinstance(each, Path) else each for each in _as_list(value)]
-
-    @field_validator("encoding")
-    @classmethod
-    def _encoding_is_known(cls, value: str) -> str:
-        try:
-            codecs.lookup(value)
-        except LookupError as error:
-            raise ValueError(
-                f"There is no encoding called {value!r}. Choose one such as utf-8, utf-16, cp932, euc_jp, latin-1."
-            ) from error
+    def _names_differ(cls, value: list[str]) -> list[str]:
+        if len(set(value)) < len(value):
+            raise ValueError("Two columns have the same name. Give each its own.")
         return value
 
     def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
-        """Yield the rows of each file in turn; the files of a folder or pattern come sorted."""
-        for path in self.files():
-            heard = 0
+        """Yield the rows of each file in turn, those that `where` lets pass; a UserError where it passes none."""
+        return self._chosen(super().rows(told)) if self.where else super().rows(told)
 
-            def hear(position: int) -> None:
-                nonlocal heard
-                told(position - heard)
-                heard = position
+    def read(self, path: Path, hear: Hear) -> Iterator[Row]:
+        """Yield the rows of one file, with the columns that `columns` makes."""
+        writing = Writing(self.encoding, self.errors, tuple(self.header), self.extra_columns)
+        sources = self.columns if self.text_column == "text" else {**self.columns, "text": self.text_column}
+        for row in self._format(path)(path, writing, hear):
+            yield {**row, **{name: _found(row, source, path) for name, source in sources.items()}}
 
-            for row in _reader_of(path)(path, self.encoding, self.errors, hear):
-                yield self._with_text(row, path)
-            hear(path.stat().st_size)
-
-    def fingerprint(self) -> list[Source]:
-        """Return one source per file, or one for all where they are many."""
-        each = [Source(path.name, hash_file(path)) for path in self.files()]
-        if len(each) <= MAX_NAMED_FILES:
-            return each
-        together = sha256("".join(source.sha256 for source in each).encode()).hexdigest()
-        return [Source(f"{len(each)} files, {each[0].name} ... {each[-1].name}", together)]
-
-    def num_bytes(self) -> int:
-        """Return the size of the files on disk."""
-        return sum(path.stat().st_size for path in self.files())
-
-    def num_clean_bytes(self) -> int:
-        """Return an estimate from what real text took: compressed text grows a little, plain text shrinks."""
-        return int(sum(path.stat().st_size * (1.5 if packing(path) else 0.3) for path in self.files()))
-
-    def files(self) -> list[Path]:
-        """Return the files that will be read, in order; a UserError when there are none."""
-        found = [file for each in self.path for file in _expand(each)]
-        return list(dict.fromkeys(found))
-
-    def _with_text(self, row: Row, path: Path) -> Row:
-        if self.text_column == "text":
-            return row
-        if self.text_column not in row:
+    def check(self, path: Path) -> None:
+        """Refuse a file of an unknown kind."""
+        if self.format == "by suffix" and format_of(path) is None:
+            packed = " (and .gz, .bz2, .xz or .zst of these)" if not packing(path) else ""
             raise UserError(
-                f"{path} has no column {self.text_column!r} (it has {', '.join(map(repr, row))}). "
-                "Name the column that holds the text in text_column."
+                f"{path} ends in no suffix we know. Rename it to one of {', '.join(FORMATS)}{packed}, "
+                "or say what it is with the setting format."
             )
-        return {**row, "text": row[self.text_column]}
+
+    def reads(self, path: Path) -> bool:
+        """Return whether a file found in a folder is of a kind we read."""
+        return format_of(path) is not None
+
+    def _format(self, path: Path) -> Format:
+        found = format_of(path) if self.format == "by suffix" else FORMATS[f".{self.format}"]
+        assert found is not None  # check and reads see to it
+        return found
+
+    def _chosen(self, rows: Iterator[Row]) -> Iterator[Row]:
+        met: dict[str, None] = {}
+        wanted = {name: str(value) for name, value in self.where.items()}
+        passed = False
+        for row in rows:
+            if absent := next((name for name in wanted if name not in row), None):
+                raise unknown("column", absent, map(str, row))
+            values = {name: str(row[name]) for name in wanted}
+            if values == wanted:
+                passed = True
+                yield row
+            elif len(met) < MAX_OFFERED:
+                met[_told(values)] = None
+        if met and not passed:
+            raise UserError(f"No row has {_told(wanted)}. There are rows with {'; '.join(met)}.")
 
 
-def _expand(text: str) -> list[Path]:
-    path = Path(text).expanduser()
-    if path.is_dir():
-        return _below(path)
-    if path.exists():
-        return [_readable(path)]
-    if any(mark in text for mark in "*?["):
-        found = [Path(name) for name in sorted(glob(str(path), recursive=True))]
-        files = [_readable(each) for each in found if each.is_file()]
-        if files:
-            return files
-        raise UserError(f"No file matches {text}. Check the pattern and the folder it starts from ({Path.cwd()}).")
-    raise UserError(f"There is no file or folder {text}. Check the path; it is read from {Path.cwd()}.")
+def _told(values: dict[str, str]) -> str:
+    return " and ".join(f"{name} = {value[:40]!r}" for name, value in values.items())
 
 
-def _below(folder: Path) -> list[Path]:
-    names = (Path(place) / name for place, _, names in walk(folder) for name in names)
-    visible = (p for p in names if not any(part.startswith(".") for part in p.relative_to(folder).parts))
-    # Beside the text of a folder may lie a licence or a script; what has another suffix is not text of ours.
-    files = sorted(p for p in visible if format_of(p))
-    if not files:
-        raise UserError(f"The folder {folder} holds no file of a kind we read ({', '.join(FORMATS)}). Check the path.")
-    return files
-
-
-def _reader_of(path: Path) -> Format:
-    found = format_of(path)
-    assert found is not None  # _readable and _below see to it
-    return found
-
-
-def _readable(path: Path) -> Path:
-    if format_of(path) is None:
-        packed = " (and .gz, .bz2, .xz or .zst of these)" if not packing(path) else ""
-        raise UserError(f"{path} ends in no suffix we know. Rename it to one of {', '.join(FORMATS)}{packed}.")
-    return path
+def _found(row: Row, name: str, path: Path) -> Any:
+    if name in row:  # a point may be part of a name
+        return row[name]
+    value: Any = row
+    for part in name.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise UserError(
+                f"{path} has no column {name!r} (it has {', '.join(map(repr, row))}). "
+                "Name one that is there, in text_column or columns."
+            )
+        value = value[part]
+    return value

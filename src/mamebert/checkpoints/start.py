@@ -1,0 +1,35 @@
+"""Any BERT folder as the start of more pretraining."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from mamebert.checkpoints.load import load_pretraining, model_folder
+from mamebert.encoder.model import PretrainingNetwork
+
+HEADS = {
+    "pooler": ("bert.pooler.", "pooler."),
+    "masked words": ("cls.predictions.",),
+    "next sentence": ("cls.seq_relationship.",),
+}
+"""What a pretraining network has beside its encoder, and how the names of its weights begin."""
+
+
+def start_pretraining(path: Path) -> tuple[PretrainingNetwork, list[str]]:
+    """Open a folder with whatever heads it has; return the names of those it has not, which are new, too.
+
+    A pretrained BERT has all of them, a fine-tuned one often the pooler only, a bare encoder none. A folder that lacks
+    part of the encoder, or half a head, is a UserError.
+    """
+    folder = model_folder(path)
+    stored = _names(folder / "model.safetensors")
+    new = [head for head, begins in HEADS.items() if not any(name.startswith(begins) for name in stored)]
+    return load_pretraining(folder, may_lack=tuple(begin for head in new for begin in HEADS[head])), new
+
+
+def _names(weights: Path) -> list[str]:
+    try:
+        with safe_open(weights, framework="pt") as file:
+            return list(file.keys())
+    except (OSError, SafetensorError):
+        return []  # whoever reads the tensors tells what is wrong with the file

@@ -1,0 +1,130 @@
+"""What all readers of files share: which files, how their characters are written, and what names them."""
+
+import codecs
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from glob import glob
+from hashlib import sha256
+from os import walk
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from mamebert.corpus.opening import Errors, Hear, content_suffix, packing
+from mamebert.corpus.readers import Reader, Row, nobody
+from mamebert.errors import UserError
+from mamebert.runs import Source, hash_file
+
+# A run names every file it has read; beyond this many, only their common hash, to keep run.json short.
+MAX_NAMED_FILES = 256
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+class FromFiles(Reader):
+    """Rows of files, file after file."""
+
+    suffixes: ClassVar[tuple[str, ...]]
+    """What the files of this kind end in, before `.gz`, `.bz2`, `.xz` or `.zst`; in a folder only they are read."""
+
+    path: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+    """A file, a folder (with all that is below it), a pattern such as `corpus/*.txt`, or a list of these."""
+    encoding: str = "utf-8"
+    """How characters are written in the files; `cp932` for older Japanese ones."""
+    errors: Errors = "strict"
+    """What happens at undecodable bytes: stop and name the place, or read them as the character �."""
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _paths_are_text(cls, value: Any) -> Any:
+        return [str(each) if isinstance(each, Path) else each for each in _as_list(value)]
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, value: str) -> str:
+        try:
+            codecs.lookup(value)
+        except LookupError as error:
+            raise ValueError(
+                f"There is no encoding called {value!r}. Choose one such as utf-8, utf-16, cp932, euc_jp, latin-1."
+            ) from error
+        return value
+
+    @abstractmethod
+    def read(self, path: Path, hear: Hear) -> Iterator[Row]:
+        """Yield the rows of one file; `hear` is told how many of its stored bytes were read so far."""
+
+    def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
+        """Yield the rows of each file in turn; the files of a folder or pattern come sorted."""
+        for path in self.files():
+            heard = 0
+
+            def hear(position: int) -> None:
+                nonlocal heard
+                told(position - heard)
+                heard = position
+
+            yield from self.read(path, hear)
+            hear(path.stat().st_size)
+
+    def fingerprint(self) -> list[Source]:
+        """Return one source per file, or one for all where they are many."""
+        each = [Source(path.name, hash_file(path)) for path in self.files()]
+        if len(each) <= MAX_NAMED_FILES:
+            return each
+        together = sha256("".join(source.sha256 for source in each).encode()).hexdigest()
+        return [Source(f"{len(each)} files, {each[0].name} ... {each[-1].name}", together)]
+
+    def num_bytes(self) -> int:
+        """Return the size of the files on disk."""
+        return sum(path.stat().st_size for path in self.files())
+
+    def num_clean_bytes(self) -> int:
+        """Return an estimate from what real text took: compressed text grows a little, plain text shrinks."""
+        return int(sum(path.stat().st_size * (1.5 if packing(path) else 0.3) for path in self.files()))
+
+    def files(self) -> list[Path]:
+        """Return the files that will be read, in order; a UserError when there are none."""
+        found = [file for each in self.path for file in self._expand(each)]
+        return list(dict.fromkeys(found))
+
+    def check(self, path: Path) -> None:
+        """Refuse a file that was named and is not of this kind; by default every file that was named is read."""
+
+    def reads(self, path: Path) -> bool:
+        """Return whether a file found in a folder is of a kind we read."""
+        return content_suffix(path) in self.suffixes
+
+    def _expand(self, text: str) -> list[Path]:
+        path = Path(text).expanduser()
+        if path.is_dir():
+            return self._below(path)
+        if path.exists():
+            return self._checked([path])
+        if any(mark in text for mark in "*?["):
+            found = self._checked(
+                [each for name in sorted(glob(str(path), recursive=True)) if (each := Path(name)).is_file()]
+            )
+            if found:
+                return found
+            raise UserError(f"No file matches {text}. Check the pattern and the folder it starts from ({Path.cwd()}).")
+        raise UserError(f"There is no file or folder {text}. Check the path; it is read from {Path.cwd()}.")
+
+    def _checked(self, files: list[Path]) -> list[Path]:
+        for each in files:
+            self.check(each)
+        return files
+
+    def _below(self, folder: Path) -> list[Path]:
+        names = (Path(place) / name for place, _, names in walk(folder) for name in names)
+        visible = (p for p in names if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+        # Beside the text of a folder may lie a licence or a script; what has another suffix is not text of ours.
+        files = sorted(p for p in visible if self.reads(p))
+        if not files:
+            raise UserError(
+                f"The folder {folder} holds no file of a kind we read ({', '.join(self.suffixes)}). Check the path."
+            )
+        return files

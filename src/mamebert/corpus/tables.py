@@ -1,0 +1,85 @@
+"""Tables of text: CSV and TSV, with a line of names or without."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+from mamebert.corpus.opening import Errors, Hear, open_text
+from mamebert.corpus.readers import Row
+from mamebert.corpus.text_lines import MAX_LINE_CHARACTERS, bounded_lines, tidy
+from mamebert.errors import UserError
+from mamebert.progress import say
+
+ExtraColumns = Literal["refuse", "drop"]
+CSV = {"delimiter": ","}
+TSV = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+
+
+def read_table(
+    path: Path,
+    encoding: str,
+    errors: Errors,
+    hear: Hear,
+    dialect: dict[str, Any],
+    header: Sequence[str] = (),
+    extra_columns: ExtraColumns = "refuse",
+) -> Iterator[Row]:
+    """Yield a row per record; `header` names the columns of a file whose first line does not."""
+    csv.field_size_limit(MAX_LINE_CHARACTERS)
+    with open_text(path, encoding, errors, newline="") as (file, position):
+        lines = _Lines(file, path)
+        records = csv.reader(lines, strict=True, **dialect)
+        cut = 0
+        try:
+            names = list(header) or _names(next(records, []), path)
+            for fields in records:
+                if not fields:
+                    continue
+                if len(fields) < len(names) or (len(fields) > len(names) and extra_columns == "refuse"):
+                    raise UserError(_misfit(path, lines.number, len(fields), len(names)))
+                cut += len(fields) > len(names)
+                yield {name: tidy(value) for name, value in zip(names, fields, strict=False)}
+                hear(position())
+        except csv.Error as error:
+            raise UserError(
+                f"{path}, line {lines.number}, cannot be read as a table ({error}). Mend its quotation marks."
+            ) from error
+        if cut:
+            say(f"{path}: {cut:,} lines have more than {len(names)} columns; the others were dropped.")
+
+
+class _Lines:
+    """The lines of a file, which knows the number of the last one given out."""
+
+    def __init__(self, file: TextIO, path: Path) -> None:
+        self._lines = bounded_lines(file, path)
+        self.number = 1
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        self.number, line = next(self._lines)
+        return line
+
+
+def _names(first: list[str], path: Path) -> list[str]:
+    names = [tidy(name) for name in first]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(
+            f"{path}, line 1, names two columns {twice!r}. Rename one of them; "
+            "if the first line is a row and no header, give the names in the setting header."
+        )
+    return names
+
+
+def _misfit(path: Path, line: int, fields: int, names: int) -> str:
+    fact = f"{path}, line {line}, has {fields} fields and the header {names}."
+    if fields > names > 0:
+        return (
+            f"{fact} Give every line the same number of fields (quote those that hold the delimiter), "
+            'or drop those that have no name with extra_columns = "drop".'
+        )
+    return f"{fact} Give every line the same number of fields (quote those that hold the delimiter)."

@@ -1,0 +1,45 @@
+"""Weights from one network to another that may have another vocabulary and fewer positions.
+
+Rows of tokens that both vocabularies have are copied, as HerBERT did from XLM-R (Mroczkowski et al., 2021).
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from mamebert.encoder.model import PretrainingNetwork
+
+WORDS, POSITIONS = "bert.embeddings.word_embeddings.weight", "bert.embeddings.position_embeddings.weight"
+OUTPUT, BIAS = "cls.predictions.decoder.weight", "cls.predictions.bias"
+
+
+@torch.no_grad()
+def carry_over(
+    old: PretrainingNetwork, new: PretrainingNetwork, same: Mapping[int, int], pieces: Mapping[int, Sequence[int]]
+) -> None:
+    """Make `new` what `old` is.
+
+    `same` is new id to old id: that row of the token embeddings (and of an untied output matrix) and that output bias
+    are copied. `pieces` is new id to old ids: their mean. Rows in neither stay as `new` has drawn them, with the mean
+    output bias. Positions beyond those of `new` are left out.
+    """
+    values = dict(old.named_parameters())
+    values.setdefault(OUTPUT, values[WORDS])  # the table itself where it is tied
+    for name, parameter in new.named_parameters():
+        value = values[name].to(parameter)
+        if name in (WORDS, OUTPUT):
+            _take_rows(parameter, value, same, pieces)
+        elif name == BIAS:
+            parameter.fill_(value.mean())
+            _take_rows(parameter, value, same, pieces)
+        elif name == POSITIONS:
+            parameter.copy_(value[: len(parameter)])
+        else:
+            parameter.copy_(value)
+
+
+def _take_rows(into: Tensor, rows: Tensor, same: Mapping[int, int], pieces: Mapping[int, Sequence[int]]) -> None:
+    into[torch.tensor(list(same), dtype=torch.int64)] = rows[torch.tensor(list(same.values()), dtype=torch.int64)]
+    for number, ids in pieces.items():
+        into[number] = rows[torch.tensor(ids)].mean(0)

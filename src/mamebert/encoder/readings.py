@@ -1,0 +1,84 @@
+"""What is read of an encoder: its last layer, or several layers joined, with or without an LSTM on top.
+
+The feature-based way of using BERT (Devlin et al., 2019, section 5.3; the weighted sum is ELMo's, Peters et al., 2018).
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+from mamebert.config import Config
+from mamebert.encoder.model import Encoder
+from mamebert.encoder.packing import Packed
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+
+
+class Reading(Config):
+    """Which hidden states a head gets, and what becomes of them before."""
+
+    layers: list[int] | Literal["all"] = Field(default=[-1], min_length=1)
+    """Layers that are read: 0 is the embeddings, 1 the first layer, -1 the last; "all" takes every one."""
+    join: Literal["concat", "weighted_sum"] = "concat"
+    """Several layers stand side by side, or are added with weights that are learnt: gamma * sum softmax(s)_l h_l."""
+    lstm_size: int = Field(default=0, ge=0)
+    """Width, in each direction, of a two-layer BiLSTM over what is read of an example; 0 is none."""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the head gets the last layer as it is, the only way plain transformers knows."""
+        return self.layers == [-1] and not self.lstm_size
+
+
+class Reader(nn.Module):
+    """Hidden states of some layers to what a head gets; a layer that the encoder lacks is a UserError."""
+
+    def __init__(self, reading: Reading, shape: EncoderConfig) -> None:
+        super().__init__()
+        self.numbers = _layer_numbers(reading, shape.num_hidden_layers)
+        self.last_alone = self.numbers == [shape.num_hidden_layers]
+        self.width = shape.hidden_size * (len(self.numbers) if reading.join == "concat" else 1)
+        if reading.join == "weighted_sum":
+            self.scores = nn.Parameter(torch.zeros(len(self.numbers)))
+            self.gamma = nn.Parameter(torch.ones(()))
+        if reading.lstm_size:
+            self.lstm = nn.LSTM(self.width, reading.lstm_size, 2, batch_first=True, bidirectional=True)
+            self.width = 2 * reading.lstm_size
+
+    def gather(self, bert: Encoder, batch: Packed, places: Tensor) -> Tensor:
+        """Return [places, layers, hidden_size] in float32: the part that does not learn when the encoder does not."""
+        if self.last_alone:
+            last: Tensor = bert(batch, places)
+            return last.float()[:, None]
+        states = list(bert.hidden_states(batch))
+        return torch.stack([states[number][places] for number in self.numbers], 1).float()
+
+    def forward(self, gathered: Tensor, counts: Sequence[int]) -> Tensor:
+        """Return [reads, width]; `counts` are the reads of each example, which an LSTM goes along."""
+        if hasattr(self, "scores"):
+            joined = self.gamma * torch.einsum("l,rlh->rh", self.scores.softmax(0), gathered)
+        else:
+            joined = gathered.flatten(1)
+        return self._run_along(joined, counts) if hasattr(self, "lstm") else joined
+
+    def _run_along(self, reads: Tensor, counts: Sequence[int]) -> Tensor:
+        padded = pad_sequence(list(reads.split(list(counts))), batch_first=True)
+        packed = pack_padded_sequence(padded, torch.tensor(counts), batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        return torch.cat([rows[:count] for rows, count in zip(states, counts, strict=True)])
+
+
+def _layer_numbers(reading: Reading, num_layers: int) -> list[int]:
+    if reading.layers == "all":
+        return list(range(num_layers + 1))
+    wrong = [n for n in reading.layers if not -num_layers - 1 <= n <= num_layers]
+    if wrong:
+        raise UserError(
+            f"reading.layers names layer {wrong[0]}, and the encoder has {num_layers}. "
+            f"Choose from 0 (the embeddings) to {num_layers}, or from -1 (the last) to {-num_layers - 1}."
+        )
+    return [n % (num_layers + 1) for n in reading.layers]

@@ -1,0 +1,128 @@
+"""Simple peers that answer a text with a class, a set of labels or numbers, from the weights of its words.
+
+Inputs are texts, or tuples of texts. Where features are counted once for each row, a tuple's texts are joined.
+"""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mamebert.evaluation.baselines import STRENGTHS, Analyzer, Answered, Part, text_weights
+from mamebert.evaluation.baselines_pairs import pair_features
+from mamebert.evaluation.label_sets import best_threshold, micro_f1
+
+SMOOTHING = (0.01, 0.03, 0.1, 0.3, 1.0)
+"""Added to every count of naive Bayes; above 1 (Laplace) rare words hardly count."""
+PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+
+
+def naive_bayes(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char") -> Answered:
+    """Answer with multinomial naive Bayes (McCallum and Nigam, 1998) on counts or on TF-IDF weights."""
+    from sklearn.naive_bayes import MultinomialNB
+
+    started = perf_counter()
+    best: tuple[float, dict[str, float], list[Any]] = (-1.0, {}, [])
+    for is_weighted in (False, True):
+        features = _features(analyzer, train, valid, test, is_weighted)
+        for smoothing in SMOOTHING:
+            model = MultinomialNB(alpha=smoothing).fit(features[0], list(train.labels))
+            rate = float(np.mean(model.predict(features[1]) == np.asarray(valid.labels)))
+            if rate > best[0]:
+                chosen = {"alpha": smoothing, "tfidf": float(is_weighted), "num_features": features[0].shape[1]}
+                best = rate, chosen, model.predict(features[2]).tolist()
+    return Answered("naive Bayes", best[2], perf_counter() - started, best[1])
+
+
+def tfidf_ridge(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char") -> Answered:
+    """Answer with one number, or a list of numbers where the labels are lists, by ridge regression.
+
+    A text's features are its TF-IDF weights. A pair's are what both texts share and how they differ, as in
+    `pair_features`, and the products and absolute differences of their weights.
+    """
+    from sklearn.linear_model import Ridge
+
+    started = perf_counter()
+    if _is_pair(train.inputs):
+        features = _compared(analyzer, [part.inputs for part in (train, valid, test)])
+    else:
+        features = _features(analyzer, train, valid, test, is_weighted=True)
+    wanted = np.asarray(valid.labels, float)
+    models = [Ridge(alpha=penalty).fit(features[0], np.asarray(train.labels, float)) for penalty in PENALTIES]
+    errors = [float(np.mean((model.predict(features[1]) - wanted) ** 2)) for model in models]
+    best = int(np.argmin(errors))
+    answers = models[best].predict(features[2]).tolist()
+    chosen = {"alpha": PENALTIES[best], "num_features": features[0].shape[1]}
+    return Answered("TF-IDF + ridge regression", answers, perf_counter() - started, chosen)
+
+
+def tfidf_one_vs_rest(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char", seed: int = 0) -> Answered:
+    """Answer with a set of labels: a linear SVM for each label, and one threshold for all, chosen by micro-F1.
+
+    Labels are collections; the answers are lists in the order of the sorted labels of the training rows.
+    """
+    from sklearn.svm import LinearSVC
+
+    started = perf_counter()
+    features = _features(analyzer, train, valid, test, is_weighted=True)
+    labels = sorted({label for each in train.labels for label in each}, key=str)
+    number = {label: i for i, label in enumerate(labels)}
+    targets = np.zeros((len(train.labels), len(labels)), bool)
+    for row, each in enumerate(train.labels):
+        targets[row, [number[label] for label in each]] = True
+    gold = [{number.get(label, len(labels)) for label in each} for each in valid.labels]
+    best: tuple[float, dict[str, float], list[Any]] = (-1.0, {}, [])
+    for strength in STRENGTHS:
+        models = [_either(LinearSVC(C=strength, random_state=seed), features[0], column) for column in targets.T]
+        chances = [np.stack([_chances(model, each) for model in models], axis=1) for each in features[1:]]
+        threshold = best_threshold(chances[0], gold)
+        rate = micro_f1(gold, _above(chances[0], threshold)).score
+        if rate > best[0]:
+            chosen = {"C": strength, "threshold": threshold, "num_features": features[0].shape[1]}
+            best = rate, chosen, [[labels[i] for i in row] for row in _above(chances[1], threshold)]
+    return Answered("TF-IDF + linear SVM for each label", best[2], perf_counter() - started, best[1])
+
+
+def _features(analyzer: Analyzer, train: Part, valid: Part, test: Part, is_weighted: bool) -> list[Any]:
+    weigh = text_weights(analyzer, len(train.inputs))
+    if not is_weighted:
+        weigh.set_params(use_idf=False, sublinear_tf=False, norm=None)
+    texts = [
+        [each if isinstance(each, str) else "\n".join(each) for each in part.inputs] for part in (train, valid, test)
+    ]
+    return [weigh.fit_transform(texts[0]), *(weigh.transform(each) for each in texts[1:])]
+
+
+def _is_pair(inputs: Sequence[Any]) -> bool:
+    return not isinstance(inputs[0], str) and len(inputs[0]) == 2
+
+
+def _compared(analyzer: Analyzer, pairs: list[Sequence[Any]]) -> list[Any]:
+    from scipy.sparse import csr_matrix, hstack
+
+    weigh = text_weights(analyzer, 2 * len(pairs[0])).fit([text for pair in pairs[0] for text in pair])
+    found = []
+    for part in pairs:
+        first, second = (weigh.transform([pair[side] for pair in part]) for side in (0, 1))
+        shared = csr_matrix(pair_features(weigh, part))
+        found.append(hstack([shared, first.multiply(second), abs(first - second)], format="csr"))
+    return found
+
+
+def _either(model: Any, features: Any, wanted: npt.NDArray[np.bool_]) -> Any:
+    """Return the fitted model, or the answer itself where it is the same for all training rows."""
+    return model.fit(features, wanted) if wanted.any() and not wanted.all() else bool(wanted.all())
+
+
+def _chances(model: Any, features: Any) -> npt.NDArray[np.float64]:
+    from scipy.special import expit
+
+    if isinstance(model, bool):
+        return np.full(features.shape[0], float(model))
+    return np.asarray(expit(model.decision_function(features)))
+
+
+def _above(chances: npt.NDArray[np.float64], threshold: float) -> list[list[int]]:
+    return [np.flatnonzero(row >= threshold).tolist() for row in chances]

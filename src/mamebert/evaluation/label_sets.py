@@ -1,0 +1,50 @@
+"""Measures of answers that are a set of labels for each row, and the threshold that makes sets of probabilities."""
+
+from collections.abc import Collection, Hashable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from mamebert.evaluation.measures import Measure, found_among, mean_f1
+
+LabelSets = Sequence[Collection[Hashable]]
+
+
+def micro_f1(expected: LabelSets, predicted: LabelSets) -> Measure:
+    """Return the F1 over all labels of all rows together."""
+    return found_among("micro_f1", expected, predicted)
+
+
+def macro_f1(expected: LabelSets, predicted: LabelSets) -> Measure:
+    """Return the mean F1 over labels; a label neither expected nor predicted in the sample counts nothing."""
+    labels = dict.fromkeys(label for each in [*expected, *predicted] for label in each)
+    number = {label: i for i, label in enumerate(labels)}
+    wanted, given = np.zeros((2, len(expected), len(number)), bool)
+    for row, (some, others) in enumerate(zip(expected, predicted, strict=True)):
+        wanted[row, [number[label] for label in some]] = True
+        given[row, [number[label] for label in others]] = True
+    counts = np.stack([wanted & given, given, wanted], axis=-1).astype(float)  # rows, labels, 3
+    return Measure("macro_f1", counts.reshape(len(expected), 3 * len(number)), mean_f1)
+
+
+def best_threshold(probabilities: npt.NDArray[np.floating], expected: Sequence[Collection[int]]) -> float:
+    """Return the threshold with the highest micro-F1: a label is answered when its probability is at least that.
+
+    `probabilities` are [rows, labels]. `expected` are the column numbers of each row; a number beyond the columns is
+    a label that cannot be answered, and counts as missed. Every cut between two different probabilities is tried; the
+    threshold lies in its middle, and of equally good ones it is the one nearest to one half.
+    """
+    num_labels = probabilities.shape[1]
+    right = np.zeros((len(expected), num_labels), bool)
+    for row, columns in enumerate(expected):
+        right[row, [column for column in columns if column < num_labels]] = True
+    order = np.argsort(-probabilities, axis=None, kind="stable")
+    falling, num_right = probabilities.ravel()[order], np.cumsum(right.ravel()[order])
+    answered = np.arange(1, len(falling) + 1)
+    rates = 2 * num_right / (answered + sum(len(set(columns)) for columns in expected))
+    following = np.append(falling[1:], falling.dtype.type(0))
+    cuts = following + (falling - following) / 2  # in the kind of float given, so that comparing there is exact
+    cuts = np.where(cuts > following, cuts, falling)
+    possible = np.append(falling[1:] != falling[:-1], True)
+    best = possible & (rates >= rates[possible].max() - 1e-12)
+    return float(min(cuts[best].tolist(), key=lambda cut: abs(cut - 0.5)))

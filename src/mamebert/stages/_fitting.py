@@ -1,0 +1,119 @@
+"""One training of one network for one task: epochs, validation, and the best epoch's weights at the end."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mamebert.progress import Meter, say
+from mamebert.tasks import Answer, Task
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, batches, pack
+from mamebert.tasks._network import TaskNetwork, raw_outputs
+from mamebert.training.interruption import stop_between_steps
+from mamebert.training.loop import Losses, Step, derive_seed, train
+from mamebert.training.optimizer import make_optimizer
+
+if TYPE_CHECKING:
+    from mamebert.stages.finetune import FinetuneConfig
+
+
+@dataclass
+class Part:
+    """Examples and how one encoder's tokenizer shows them."""
+
+    examples: Sequence[Example]
+    features: Sequence[Features]
+
+
+@dataclass
+class Fitted:
+    """What a training came to."""
+
+    learnt: Learnt
+    """With what the validation rows of the best epoch decided."""
+    valid_by_epoch: list[float] = field(default_factory=list)
+    """The task's first measure after each epoch."""
+    seconds: float = 0.0
+    """Training and validation."""
+
+    @property
+    def best_epoch(self) -> int:
+        """Counted from 1; of equals the first."""
+        return int(np.argmax(self.valid_by_epoch)) + 1
+
+
+class Fitting:
+    """A training at work; the network ends with the weights of the epoch that validated best."""
+
+    def __init__(
+        self,
+        config: "FinetuneConfig",
+        network: TaskNetwork,
+        train: Part,
+        valid: Part,
+        learnt: Learnt,
+        record: Callable[..., None],
+    ) -> None:
+        self.config, self.task, self.training = config, config.task, config.training
+        self.network, self.train, self.valid = network, train, valid
+        self.learnt, self.record = learnt, record
+        self.optimizer = make_optimizer(network, self.training)
+        steps = sum(1 for _ in self._batches(range(len(train.features))))
+        self.num_epochs = self.training.epochs or -(-self.training.steps // steps)
+        self.total = self.training.steps or self.num_epochs * steps
+
+    def run(self, title: str, seed: int) -> Fitted:
+        """Train; every epoch is judged on the validation rows, and patience ends it."""
+        fitted, best_weights, started, done = Fitted(self.learnt), {}, monotonic(), 0
+        with Meter(title, self.total, "steps") as meter, stop_between_steps() as stopping:
+            for epoch in range(self.num_epochs):
+                for step in self._epoch(seed, epoch, done):
+                    done = step.number
+                    meter.advance(1, f"loss {step.loss:.3f}  best valid {max(fitted.valid_by_epoch, default=0):.4f}")
+                    if stopping.asked:
+                        say("Finished seeds are kept.")
+                        stopping.obey()
+                    if done == self.training.steps:
+                        break
+                learnt, score = self._validate()
+                fitted.valid_by_epoch.append(score)
+                self.record(epoch=epoch + 1, valid=score)
+                if fitted.best_epoch == epoch + 1:
+                    fitted.learnt = learnt
+                    best_weights = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+                elif epoch + 1 - fitted.best_epoch >= self.config.patience:
+                    break
+        self.network.load_state_dict(best_weights)
+        fitted.seconds = monotonic() - started
+        return fitted
+
+    def _epoch(self, seed: int, epoch: int, done: int) -> Iterator[Step]:
+        order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(len(self.train.features))
+        parts = (self._parts(rows) for rows in self._batches(order.tolist()))
+        return train(self.network, self.optimizer, parts, self._loss, self.training, self.total, seed, done)
+
+    def _batches(self, order: Sequence[int]) -> Iterator[list[int]]:
+        return batches(self.train.features, order, self.training.batch_tokens, self.config.batch_rows)
+
+    def _parts(self, rows: list[int]) -> list[tuple[TaskBatch, int]]:
+        """Return the parts that are computed one after the other, each with what the batch asks in all."""
+        features, at_once = self.train.features, self.training.part_tokens
+        whole = max(1, sum(self.task.num_asked(features[row]) for row in rows))
+        return [(pack(features, part), whole) for part in (batches(features, rows, at_once) if at_once else [rows])]
+
+    def _loss(self, part: tuple[TaskBatch, int]) -> Losses:
+        batch = part[0].to(self.network.device)
+        return self.task.loss(self.network(batch), batch, part[1])
+
+    def _validate(self) -> tuple[Learnt, float]:
+        raws = raw_outputs(self.task, self.network, self.valid.features)
+        learnt = self.task.choose(raws, self.valid.features, self.valid.examples, self.learnt)
+        answers = self.task.answers(raws, self.valid.features, learnt)
+        return learnt, self.task.measures(self.valid.examples, answers)[0].score
+
+
+def answer(task: Task, network: TaskNetwork, part: Part, learnt: Learnt) -> list[Answer]:
+    """Return the network's answers to the examples of a part."""
+    return task.answers(raw_outputs(task, network, part.features), part.features, learnt)

@@ -1,0 +1,158 @@
+"""Labelled rows as examples of a task: where they come from, how they are parted, and what could not be used."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from mamebert.config import Config
+from mamebert.corpus.readers import Reader
+from mamebert.errors import UserError
+from mamebert.evaluation.split import stratified_split
+from mamebert.progress import say
+from mamebert.runs import Source, StageConfig
+from mamebert.tasks import Parts, Task
+from mamebert.tasks._features import Example, Unusable
+
+PARTS = ("train", "valid", "test")
+
+
+class Split(Config):
+    """How the rows of one source are parted; every class keeps its share in every part."""
+
+    train: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the rows that are learnt from. The paper's protocol is 10/10/80."""
+    valid: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the rows that decide when to stop; where `train` is a source of its own, the share of its rows."""
+    seed: int = Field(default=0, ge=0)
+    """Which rows fall where. It is not the seed of the training, so all seeds and models see one split."""
+
+    @model_validator(mode="after")
+    def _something_is_left_to_test(self) -> Self:
+        if self.train + self.valid >= 1:
+            raise ValueError("split.train and split.valid leave nothing to test. Lower one of them.")
+        return self
+
+
+class LabelledConfig(StageConfig):
+    """A task and the rows it is learnt from and judged on."""
+
+    task: Task = Field(default_factory=Task.find("classification"))
+    source: Reader | None = None
+    """All labelled rows, to be parted by `split`. Or give `train` and `test`."""
+    train: Reader | None = None
+    """Rows to learn from."""
+    valid: Reader | None = None
+    """Rows that decide when to stop and choose thresholds; unset, a share of `train` is kept for it."""
+    test: Reader | None = None
+    """Rows that models are judged on."""
+    tests: dict[str, Reader] = Field(default={})
+    """More rows to be judged on, by name: another language, another field."""
+    split: Split = Split()
+    max_rows: int = Field(default=0, ge=0)
+    """Take so many rows of `source` or `train`, drawn by the seed of the split; 0 takes all."""
+    max_test_rows: int = Field(default=0, ge=0)
+    """Take so many rows of `valid`, `test` and each of `tests`, drawn so too; 0 takes all."""
+
+    @model_validator(mode="after")
+    def _rows_come_from_somewhere(self) -> Self:
+        if self.source and (self.train or self.valid or self.test):
+            raise ValueError("Both source and train, valid or test are given. Give one source to part, or the parts.")
+        if not self.source and not (self.train and self.test):
+            raise ValueError("There are no labelled rows. Give source, or train and test.")
+        return self
+
+    def readers(self) -> dict[str, Reader]:
+        """Return every source that is read, by what it is for."""
+        named = {"source": self.source, "train": self.train, "valid": self.valid, "test": self.test, **self.tests}
+        return {name: reader for name, reader in named.items() if reader}
+
+    def fingerprint(self) -> list[Source]:
+        """Return the text behind the rows."""
+        return [each for reader in self.readers().values() for each in reader.fingerprint()]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The examples of a task, parted."""
+
+    parts: Parts
+    tests: dict[str, list[Example]]
+    """More test parts, by name."""
+    unusable: dict[str, dict[str, int]]
+    """For each source, why rows were left out and how many."""
+
+    def all_tests(self) -> dict[str, list[Example]]:
+        """Return every part that models are judged on."""
+        return {"test": self.parts.test, **self.tests}
+
+
+def read_labelled(config: LabelledConfig) -> Labelled:
+    """Read and part all rows; too few, or none, is a UserError."""
+    unusable: dict[str, dict[str, int]] = {}
+    found: dict[str, list[Example]] = {}
+    for name, reader in config.readers().items():
+        found[name], unusable[name] = read_examples(config.task, reader)
+        if not found[name]:
+            reasons = f" ({_listed(unusable[name])})" if unusable[name] else ""
+            raise UserError(
+                f"There are no labelled rows in {name}{reasons}. Check the path, and the names of the columns in task."
+            )
+    seed, most, most_tests = config.split.seed, config.max_rows, config.max_test_rows
+    tests = {name: _drawn(found[name], most_tests, seed) for name in config.tests}
+    if config.source:
+        parts = _parted(config, _drawn(found["source"], most, seed))
+    elif config.valid:
+        valid, test = (_drawn(found[part], most_tests, seed) for part in ("valid", "test"))
+        parts = Parts(_drawn(found["train"], most, seed), valid, test)
+    else:
+        train, valid, _ = _parted(config, _drawn(found["train"], most, seed), keep_test=False)
+        parts = Parts(train, valid, _drawn(found["test"], most_tests, seed))
+    for part, examples in zip(PARTS, parts, strict=True):
+        if not examples:
+            raise UserError(f"The {part} part has no rows. Give more rows, or other shares in split.")
+    return Labelled(parts, tests, unusable)
+
+
+def read_examples(task: Task, reader: Reader) -> tuple[list[Example], dict[str, int]]:
+    """Return the rows a task can use, and why others were left out and how many; it is also told."""
+    examples, reasons = [], Counter[str]()
+    for number, row in enumerate(reader.rows()):
+        try:
+            inputs = task.inputs(row)
+            examples.append(Example(inputs, task.gold(row, inputs), number))
+        except Unusable as why:
+            reasons[str(why)] += 1
+    if reasons:
+        say(f"Rows left out: {_listed(reasons)}; {len(examples)} are used.")
+    return examples, dict(reasons)
+
+
+def _parted(config: LabelledConfig, examples: list[Example], keep_test: bool = True) -> Parts:
+    """Return the examples by the shares of the split; without a test part, training takes what validation leaves."""
+    shares = config.split
+    rates = (shares.train, shares.valid, 1 - shares.train - shares.valid)
+    if not keep_test:
+        rates = (1 - shares.valid, shares.valid, 0.0)
+    strata = config.task.strata(examples)
+    rows: Sequence[Any]
+    if strata:
+        rows = stratified_split(strata, rates, shares.seed)
+    else:
+        drawn = np.random.default_rng(shares.seed).permutation(len(examples))
+        num_train, num_valid = (round(rate * len(examples)) for rate in rates[:2])
+        rows = [np.sort(each) for each in np.split(drawn, [num_train, num_train + num_valid])]
+    return Parts(*([examples[i] for i in part] for part in rows))
+
+
+def _drawn(examples: list[Example], most: int, seed: int) -> list[Example]:
+    if not 0 < most < len(examples):
+        return examples
+    return [examples[i] for i in np.sort(np.random.default_rng(seed).permutation(len(examples))[:most])]
+
+
+def _listed(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{count} with {reason}" for reason, count in sorted(reasons.items()))

@@ -1,0 +1,143 @@
+"""Encoder, reading and head as one network, whatever the task."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mamebert.checkpoints.layouts import encoder_config
+from mamebert.checkpoints.load import fill, model_folder, read_config, read_folder
+from mamebert.checkpoints.save import save_task
+from mamebert.config import build
+from mamebert.encoder.model import Encoder, initialise
+from mamebert.encoder.packing import Packed
+from mamebert.encoder.readings import Reader, Reading
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+from mamebert.tasks import Raw, Task
+from mamebert.tasks._features import FIRST, Features, Learnt, TaskBatch, batches, pack
+
+HEAD_ALONE = ("head.", "reader.", "bert.pooler.")
+
+
+class TaskNetwork(nn.Module):
+    """An encoder, what is read of it, and a task's head."""
+
+    def __init__(self, task: Task, shape: EncoderConfig, vocab_size: int, learnt: Learnt, reading: Reading) -> None:
+        super().__init__()
+        self.bert = Encoder(shape, vocab_size)
+        self.reader = Reader(reading, shape)
+        pooler = self.bert.pooler if reading.is_last else None
+        self.head = task.head(shape, self.reader.width, pooler, learnt)
+        initialise(self, shape.initializer_range)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.bert.pooler.dense.weight.device
+
+    def forward(self, batch: TaskBatch) -> Any:
+        """Return what the task's head makes of a batch."""
+        return self.conclude(self.gather(batch), batch)
+
+    def gather(self, batch: TaskBatch) -> Tensor:
+        """Return the hidden states [reads, layers, hidden_size] in the order of the examples: the encoder's part."""
+        return self.reader.gather(self.bert, batch.packed, batch.places)[batch.order]
+
+    def conclude(self, gathered: Tensor, batch: TaskBatch) -> Any:
+        """Return what reader and head make of gathered hidden states: all that learns when the encoder does not."""
+        return self.head(self.reader(gathered, batch.counts), batch)
+
+
+def start_network(
+    task: Task,
+    folder: Path,
+    learnt: Learnt,
+    reading: Reading,
+    dropout: float | None = None,
+    random_weights: bool = False,
+) -> TaskNetwork:
+    """Open any BERT folder as the start of a task: the encoder comes from it, the head is new.
+
+    `dropout` is the share of hidden values dropped in training; None leaves it as config.json says. With
+    `random_weights` only the shape comes from the folder: what pretraining is worth is measured against it.
+    """
+    config, tensors = read_folder(folder)
+    shape = encoder_config(config, str(folder))
+    if dropout is not None:
+        shape = shape.model_copy(update={"hidden_dropout_prob": dropout})
+    network = TaskNetwork(task, shape, int(config["vocab_size"]), learnt, reading)
+    if random_weights:
+        return network
+    return fill(network, tensors, folder, may_lack=HEAD_ALONE, ignore=("head.", "reader."))
+
+
+def save_network(network: TaskNetwork, task: Task, learnt: Learnt, reading: Reading, start: Path, folder: Path) -> None:
+    """Write a folder that `open_network` and, as far as it has a class for it, plain transformers open."""
+    about = {"task": task.model_dump(), "reading": reading.model_dump(), "learnt": vars(learnt)}
+    plain = task.architecture if reading.is_last else ""
+    named: dict[str, Tensor] = {name.removeprefix("head."): p for name, p in network.named_parameters()}
+    if plain and not task.has_pooler:
+        named = {name: p for name, p in named.items() if not name.startswith("bert.pooler.")}
+    save_task(network.bert, named, start, folder, plain, {**task.plain_settings(learnt), "mamebert": about})
+
+
+def open_network(folder: Path) -> tuple[Task, Learnt, TaskNetwork]:
+    """Open a fine-tuned folder, ours or one of plain transformers."""
+    place = model_folder(folder)
+    config, tensors = read_folder(place)
+    about = config.get("mamebert") or _about_foreign(place, config, tensors)
+    told = about["learnt"]
+    task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
+    learnt = Learnt(tuple(told.get("labels", ())), told.get("chosen", {}))
+    reading = build(Reading, about.get("reading", {}))
+    network = TaskNetwork(task, encoder_config(config, str(place)), int(config["vocab_size"]), learnt, reading)
+    # A pooler that nothing reads is not stored.
+    fill(network, tensors, place, may_lack=() if task.has_pooler else ("bert.pooler.",))
+    return task, learnt, network
+
+
+def plain_logits(folder: Path, packed: Packed) -> dict[str, Tensor]:
+    """Return what plain transformers should give for these sequences, each an example of its own."""
+    task, _, network = open_network(folder)
+    network.eval()
+    if read_config(folder)["architectures"] == ["BertModel"]:
+        return {"last_hidden_state": network.bert(packed)}
+    pieces = packed.ids.split(packed.lengths), packed.segments.split(packed.lengths)
+    features = [
+        Features([ids.numpy()], [FIRST if task.reads == "first" else np.arange(len(ids))], [kinds.numpy()])
+        for ids, kinds in zip(*pieces, strict=True)
+    ]
+    return task.plain_logits(network(pack(features, range(len(features)))))
+
+
+@torch.no_grad()
+def raw_outputs(
+    task: Task, network: TaskNetwork, features: Sequence[Features], batch_tokens: int = 16_384
+) -> list[Raw]:
+    """Return the head's output for each example, in the order given."""
+    network.eval()
+    # Examples of like length share a batch, so that attention groups them.
+    order = np.argsort([-each.num_tokens for each in features], kind="stable").tolist()
+    found: dict[int, Raw] = {}
+    for rows in batches(features, order, batch_tokens):
+        batch = pack(features, rows).to(network.device)
+        found |= zip(rows, task.raws(network(batch), batch), strict=True)
+    return [found[row] for row in range(len(features))]
+
+
+def _about_foreign(folder: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
+    """Return how to read a folder that was not fine-tuned here: by its class, with inputs as long as it takes."""
+    architecture = (config.get("architectures") or [""])[0]
+    kinds = [kind for kind in Task.names() if Task.find(kind).understands(architecture, config)]
+    if not kinds:
+        raise UserError(f"{folder} holds a {architecture or 'model'}, which answers no task. Fine-tune it first.")
+    # transformers leaves the names out where they are its own, LABEL_0 and so on.
+    names = config.get("id2label") or {}
+    size = next((len(tensors[name]) for name in ("classifier.weight", "qa_outputs.weight") if name in tensors), 0)
+    labels = [names.get(str(i), f"LABEL_{i}") for i in range(size)]
+    task = {"kind": kinds[0], "max_length": config["max_position_embeddings"]}
+    return {"task": task, "learnt": {"labels": labels}}

@@ -1,0 +1,25 @@
+"""One more peer of a classifier: what the word2vec table of an encoder knows by itself."""
+
+from pathlib import Path
+
+from mamebert.errors import UserError
+from mamebert.evaluation.baselines import Part, mean_vectors_svm
+from mamebert.tasks import Parts, Peer, Task
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.vectors.table import VectorTable
+
+
+def mean_vectors(task: Task, parts: Parts, vectors: Path, tokenizer_folder: Path, seed: int) -> Peer:
+    """Answer with a linear SVM on the mean vector of a text's pieces."""
+    if task.kind != "classification" or len(parts.train[0].inputs) > 1:
+        raise UserError(
+            f"The baseline of `vectors` reads single texts with labels, and the task is {task.kind}. Leave it out."
+        )
+    table, tokenizer = VectorTable.open(vectors), Tokenizer.open(tokenizer_folder)
+    table.check(tokenizer.vocab_size, table.vectors.shape[1], tokenizer_folder / "vocab.txt")
+    given = []
+    for part in parts:
+        pieces = tokenizer.encode_many([text for example in part for text in example.inputs])
+        given.append(Part([each.ids for each in pieces], [example.gold for example in part]))
+    found = mean_vectors_svm(*given, vectors=table.vectors, seed=seed)
+    return Peer(found.name, [{"label": label} for label in found.predictions], found.seconds, found.chosen)
