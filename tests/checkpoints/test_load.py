@@ -5,14 +5,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mamebert.checkpoints.load import (
-    load_classification,
-    load_pretraining,
-    model_folder,
-    read_config,
-    start_classification,
-)
+from mamebert.checkpoints.load import load_pretraining, model_folder, read_config
+from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
+from mamebert.tasks._features import Learnt
+from mamebert.tasks._network import open_network, start_network
+from mamebert.tasks.classification import Classification
+
+
+def start_classifier(folder, **settings):
+    return start_network(Classification(), folder, Learnt(("a", "b", "c")), Reading(), **settings)
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_a_pickle_is_never_loaded(model):
         ({"num_hidden_layers": 3}, r"lacks the weights bert\.encoder\.layer\.2"),
     ],
 )
-@pytest.mark.parametrize("open_it", [load_pretraining, lambda path: start_classification(path, 3)])
+@pytest.mark.parametrize("open_it", [load_pretraining, start_classifier])
 def test_another_kind_or_shape_is_refused_never_loaded_half(model, settings, sentence, open_it):
     change(model, **settings)
     with pytest.raises(UserError, match=sentence):
@@ -88,24 +90,37 @@ def test_a_missing_part_is_named(model):
     save_file(tensors, model / "model.safetensors")
     with pytest.raises(UserError, match=r"lacks the weights cls\.predictions\.transform\.dense\.weight"):
         load_pretraining(model)
-    assert start_classification(model, 2).classifier.out_features == 2  # which has no need of it
+    assert start_classifier(model).head.classifier.out_features == 3  # which has no need of it
 
 
-def test_an_encoder_is_no_classifier(encoders):
-    with pytest.raises(UserError, match=r"holds no classifier\. Fine-tune it first"):
-        load_classification(encoders("N"))
+def test_an_encoder_answers_no_task(encoders):
+    with pytest.raises(UserError, match=r"BertForPreTraining, which answers no task\. Fine-tune it first"):
+        open_network(encoders("N"))
 
 
 def test_a_classifier_starts_from_the_encoder_with_a_last_layer_of_its_own(encoders):
     torch.manual_seed(1)
-    first = start_classification(encoders("N"), 3)
+    first = start_classifier(encoders("N"))
     torch.manual_seed(2)
-    second = start_classification(encoders("N"), 3)
+    second = start_classifier(encoders("N"))
     saved = load_file(encoders("N") / "model" / "model.safetensors")
     for name, parameter in first.named_parameters():
         if name.startswith("bert."):
             assert torch.equal(parameter, saved[name])
-    assert not torch.equal(first.classifier.weight, second.classifier.weight)
+    assert not torch.equal(first.head.classifier.weight, second.head.classifier.weight)
+
+
+def test_random_weights_keep_the_shape_and_nothing_else(encoders):
+    saved = load_file(encoders("N") / "model" / "model.safetensors")
+    network = start_classifier(encoders("N"), random_weights=True)
+    found = {name: p for name, p in network.named_parameters() if name.startswith("bert.") and p.ndim > 1}
+    assert {name: p.shape for name, p in found.items()} == {name: saved[name].shape for name in found}
+    assert not any(torch.equal(p, saved[name]) for name, p in found.items())
+
+
+def test_dropout_is_that_of_the_folder_unless_another_is_asked_for(encoders):
+    assert start_classifier(encoders("N")).head.dropout.p == 0.1
+    assert start_classifier(encoders("N"), dropout=0.0).head.dropout.p == 0.0
 
 
 def test_half_precision_weights_become_float32(model):

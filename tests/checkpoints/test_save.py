@@ -5,10 +5,12 @@ import pytest
 from safetensors import SafetensorError, safe_open
 
 from mamebert.checkpoints import save
-from mamebert.checkpoints.load import load_classification, load_pretraining
-from mamebert.checkpoints.save import save_classification, save_pretraining
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.save import save_pretraining
+from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.runs import partial
+from mamebert.tasks._network import open_network, save_network
 
 
 @pytest.fixture
@@ -37,18 +39,21 @@ def test_plain_transformers_cuts_texts_to_what_the_encoder_reads(encoders):
     assert len(tokenizer("bean " * 200, truncation=True)["input_ids"]) == 64
 
 
-def test_labels_and_inputs_of_a_classifier_are_written_down(classifiers):
+def test_labels_and_settings_of_a_task_are_written_down(classifiers):
     config = json.loads((classifiers / "models" / "N" / "config.json").read_text())
     assert config["id2label"] == {"0": "garden", "1": "harbour", "2": "kitchen"}
     assert config["problem_type"] == "single_label_classification"
-    assert config["mamebert"]["columns"] == ["text"]
-    assert config["mamebert"]["task"]["max_length"] == 32
+    about = config["mamebert"]
+    assert (about["task"]["kind"], about["task"]["max_length"]) == ("classification", 32)
+    assert about["task"]["text_columns"] == ["text"]
+    assert about["learnt"]["labels"] == ["garden", "harbour", "kitchen"]
+    assert sum(about["learnt"]["chosen"]["rows"]) == 48
 
 
 def test_writing_over_a_model_replaces_it_whole(network, classifiers, encoders, tmp_path):
     save_pretraining(network, encoders("N") / "model", tmp_path / "model")
-    classifier = load_classification(classifiers / "models" / "N")
-    save_classification(classifier, encoders("N") / "model", tmp_path / "model", ["a", "b", "c"], {})
+    task, learnt, classifier = open_network(classifiers / "models" / "N")
+    save_network(classifier, task, learnt, Reading(), encoders("N") / "model", tmp_path / "model")
     assert json.loads((tmp_path / "model" / "config.json").read_text())["architectures"] == [
         "BertForSequenceClassification"
     ]

@@ -9,10 +9,15 @@ from mamebert.corpus.readers import Reader
 
 # The least that each kind must be told; a new file in the folder fails here until it has a line.
 NEEDED = {
+    "bunsetsu": {"path": "kwdlc.tsv"},
+    "conll": {"path": "train.txt"},
+    "conllu": {"path": "*.conllu"},
+    "dream": {"path": "dream.json"},
     "files": {"path": "corpus/*.txt"},
     "huggingface": {"name": "someone/beans"},
     "livedoor": {"path": "ldcc.tar.gz"},
     "python_docs": {},
+    "squad": {"path": "squad.json"},
 }
 
 

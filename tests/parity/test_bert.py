@@ -5,11 +5,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mamebert.checkpoints.load import load_classification, load_pretraining, start_classification
-from mamebert.checkpoints.save import save_classification, save_pretraining
-from mamebert.encoder.model import ClassificationNetwork, PretrainingNetwork
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.save import save_pretraining
+from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
+from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.tasks._features import Learnt
+from mamebert.tasks._network import start_network
+from mamebert.tasks.classification import Classification
 
 transformers = pytest.importorskip("transformers")
 
@@ -76,26 +80,13 @@ def test_pretraining_theirs_to_ours(tmp_path, batch):
 
 @torch.no_grad()
 @pytest.mark.parametrize("name", ["BertModel", "BertForMaskedLM"])
-def test_a_classifier_starts_from_any_bert_folder(tmp_path, batch, name):
+def test_a_task_starts_from_any_bert_folder(tmp_path, batch, name):
     config = transformers.BertConfig(vocab_size=VOCAB, **SHAPE.model_dump())
     theirs = scramble(getattr(transformers, name)(config))
     theirs.save_pretrained(tmp_path)
-    ours = start_classification(tmp_path, num_labels=3).eval()
+    ours = start_network(Classification(), tmp_path, Learnt(("a", "b", "c")), Reading()).eval()
     body = theirs if name == "BertModel" else theirs.bert
     assert_close(ours.bert(Packed.of(*batch)), unpadded(body(**padded(batch)).last_hidden_state), **CLOSE)
-
-
-@torch.no_grad()
-def test_classification_both_ways(tmp_path, batch):
-    ours = scramble(ClassificationNetwork(SHAPE, VOCAB, 4))
-    (tmp_path / "tokenizer").mkdir()
-    save_classification(ours, tmp_path / "tokenizer", tmp_path / "ours", ["a", "b", "c", "d"], {})
-    theirs = transformers.BertForSequenceClassification.from_pretrained(tmp_path / "ours").eval()
-    assert theirs.config.id2label == {0: "a", 1: "b", 2: "c", 3: "d"}
-    logits = theirs(**padded(batch)).logits
-    assert_close(ours(Packed.of(*batch)), logits, **CLOSE)
-    theirs.save_pretrained(tmp_path / "theirs")
-    assert_close(load_classification(tmp_path / "theirs").eval()(Packed.of(*batch)), logits, **CLOSE)
 
 
 def test_gradients_of_a_ragged_batch_are_theirs(tmp_path, batch):

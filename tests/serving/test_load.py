@@ -4,14 +4,14 @@ import pytest
 
 import mamebert
 from mamebert.errors import UserError
-from mamebert.serving.load import Classify, FillMask, load
+from mamebert.serving.load import FillMask, Model, load
 
-TEXTS = ["The old boat meets the rope.", "The small bean holds the leaf.", "", "The bright pot leaves the flame. " * 30]
+TEXTS = ["The old boat meets the rope.", "The small bean holds the leaf.", "The bright pot leaves the flame. " * 30]
 
 
 def test_a_folder_answers_what_it_was_made_for(encoders, classifiers):
     assert isinstance(mamebert.load(encoders("N")), FillMask)
-    assert isinstance(mamebert.load(str(classifiers / "models" / "W")), Classify)
+    assert isinstance(mamebert.load(str(classifiers / "models" / "W")), Model)
 
 
 def test_fill_mask_takes_one_text_or_several(encoders):
@@ -49,10 +49,36 @@ def test_a_classifier_saved_by_transformers_answers_with_its_own_label_names(enc
     assert all(a["label"].startswith("LABEL_") for a in ours)
 
 
+def test_a_text_alone_texts_in_a_list_and_rows_are_all_understood(classifiers):
+    model = load(classifiers / "models" / "N")
+    answers = model(TEXTS)
+    assert model(TEXTS[0]) == model({"text": TEXTS[0], "id": 7}) == answers[:1]
+    assert model(iter(TEXTS)) == model([[text] for text in TEXTS]) == model([{"text": t} for t in TEXTS]) == answers
+    assert model([]) == []
+
+
+def test_a_text_without_anything_is_not_answered_and_keeps_its_place(classifiers):
+    model = load(classifiers / "models" / "N")
+    answers = model(["", TEXTS[0], None, " \n", TEXTS[1]])
+    assert [answers[i] for i in (0, 2, 3)] == [{"unanswered": "no text"}] * 3
+    assert [answers[i]["label"] for i in (1, 4)] == [a["label"] for a in model(TEXTS[:2])]
+    assert model("") == [{"unanswered": "no text"}]
+
+
+def test_what_is_no_text_is_refused(classifiers):
+    model = load(classifiers / "models" / "N")
+    with pytest.raises(UserError, match=r"'7' is not a text\. Give texts"):
+        model([7])
+    with pytest.raises(UserError, match=r"There are 2 texts in one item, and the task reads text\."):
+        model([["a", "b"]])
+    with pytest.raises(UserError, match="no column called 'text'"):
+        model({"title": "a"})
+
+
 def test_what_a_model_cannot_do_is_told_with_the_stage_that_can(encoders, classifiers):
-    with pytest.raises(UserError, match=r"does not do classification\. Give the output of finetune"):
-        load(encoders("N"), "classification")
-    with pytest.raises(UserError, match=r"does not do fill-mask\. Give the output of pretrain"):
+    with pytest.raises(UserError, match=r"BertForPreTraining, which does not do this\. Give the output of finetune"):
+        load(encoders("N"), "task")
+    with pytest.raises(UserError, match=r"which does not do this\. Give the output of pretrain"):
         load(classifiers / "models" / "N", "fill-mask")
     with pytest.raises(UserError, match="no device 'cuda:77'"):
         load(encoders("N"), device="cuda:77")

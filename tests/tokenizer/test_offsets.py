@@ -198,6 +198,16 @@ def test_stripped_accents_belong_to_the_letter_before(lowered):
         assert lowered.ours.decode(located.ids) == "the cafe serves"
 
 
+@quick
+@given(text=texts)
+def test_ranges_are_those_of_the_tokenizers_library(spaced, text):
+    text = text.encode("utf-8", "replace").decode()
+    theirs = spaced.theirs(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
+    located = spaced.ours.encode_with_offsets([text])[0]
+
+    assert list(zip(located.starts, located.ends, strict=True)) == theirs["offset_mapping"]
+
+
 def test_unknown_is_the_whole_word(spaced, japanese):
     assert slices("bean ☃☃☃, the", spaced.ours.encode_with_offsets(["bean ☃☃☃, the"])[0])[-3:] == ["☃☃☃", ",", "the"]
     assert slices("豆が☃", japanese.ours.encode_with_offsets(["豆が☃"])[0]) == ["豆", "が", "☃"]
@@ -289,4 +299,4 @@ def test_real_answers_lie_within_their_pieces(tmp_path):
     assert len(found) > 3_000
     assert all(answer.strip() in part for part, (_, _, answer) in zip(found, answers, strict=True))
     equal = sum(part == answer for part, (_, _, answer) in zip(found, answers, strict=True)) / len(found)
-    assert equal > 0.9
+    assert equal > 0.99

@@ -40,7 +40,7 @@ def open_text(
     A byte order mark is dropped. Undecodable bytes and damaged compression become a UserError that
     names the file and the place.
     """
-    with ExitStack() as stack:
+    with _damage_told(path), ExitStack() as stack:
         try:
             stored = stack.enter_context(path.open("rb"))
             raw = stack.enter_context(_unpack(stored, packing(path)))
@@ -57,12 +57,16 @@ def open_text(
             raise UserError(
                 f"{path} may not be read (no permission). Change its permissions or choose another file."
             ) from error
-        except DAMAGE as error:
-            if not packing(path):
-                raise
-            raise UserError(
-                f"{path} is damaged or not {packing(path)[1:]} data ({error}). Get the file again."
-            ) from error
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except DAMAGE as error:
+        if not packing(path):
+            raise
+        raise UserError(f"{path} is damaged or not {packing(path)[1:]} data ({error}). Get the file again.") from error
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 from mamebert.corpus.opening import Errors, Hear, open_text
 from mamebert.corpus.readers import Row
@@ -28,8 +28,7 @@ def read_table(
     """Yield a row per record; `header` names the columns of a file whose first line does not."""
     csv.field_size_limit(MAX_LINE_CHARACTERS)
     with open_text(path, encoding, errors, newline="") as (file, position):
-        lines = _Lines(file, path)
-        records = csv.reader(lines, strict=True, **dialect)
+        records = csv.reader((line for _, line in bounded_lines(file, path)), strict=True, **dialect)
         cut = 0
         try:
             names = list(header) or _names(next(records, []), path)
@@ -37,31 +36,16 @@ def read_table(
                 if not fields:
                     continue
                 if len(fields) < len(names) or (len(fields) > len(names) and extra_columns == "refuse"):
-                    raise UserError(_misfit(path, lines.number, len(fields), len(names)))
+                    raise UserError(_misfit(path, records.line_num, len(fields), len(names)))
                 cut += len(fields) > len(names)
                 yield {name: tidy(value) for name, value in zip(names, fields, strict=False)}
                 hear(position())
         except csv.Error as error:
             raise UserError(
-                f"{path}, line {lines.number}, cannot be read as a table ({error}). Mend its quotation marks."
+                f"{path}, line {records.line_num}, cannot be read as a table ({error}). Mend its quotation marks."
             ) from error
         if cut:
             say(f"{path}: {cut:,} lines have more than {len(names)} columns; the others were dropped.")
-
-
-class _Lines:
-    """The lines of a file, which knows the number of the last one given out."""
-
-    def __init__(self, file: TextIO, path: Path) -> None:
-        self._lines = bounded_lines(file, path)
-        self.number = 1
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        self.number, line = next(self._lines)
-        return line
 
 
 def _names(first: list[str], path: Path) -> list[str]:

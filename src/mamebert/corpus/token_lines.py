@@ -53,7 +53,7 @@ def sentences(
                     sentence.comments[name.strip()] = tidy(value.strip(SPACES))
             else:
                 sentence.line = sentence.line or number
-                sentence.tokens.append(_columns(path, number, split(line.rstrip("\n")), num_columns))
+                sentence.tokens.append(_columns(path, number, split(tidy(line.rstrip("\n"))), num_columns))
                 if len(sentence.tokens) > MAX_SENTENCE_LINES:
                     raise UserError(
                         f"{path}, line {number}, still belongs to the sentence that began at line {sentence.line}. "
@@ -73,13 +73,12 @@ def at_spaces(line: str) -> list[str]:
     return [each for each in line.strip(" ").split(" ") if each]
 
 
-def _columns(path: Path, number: int, found: list[str], num_columns: int) -> list[str]:
-    if len(found) != num_columns:
+def _columns(path: Path, number: int, columns: list[str], num_columns: int) -> list[str]:
+    if len(columns) != num_columns:
         raise UserError(
-            f"{path}, line {number}, has {len(found)} columns where {num_columns} should be. "
+            f"{path}, line {number}, has {len(columns)} columns where {num_columns} should be. "
             "Mend the line, or say which columns and which separator the file has."
         )
-    columns = [tidy(each) for each in found]
     if "" in columns:
         raise UserError(
             f"{path}, line {number}, has nothing in column {columns.index('') + 1}. "

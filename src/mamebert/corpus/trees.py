@@ -20,7 +20,8 @@ def defect(heads: Sequence[int]) -> str | None:
         return f"the sentence has {roots or 'no'} root{'s' if roots else ''} where one should be"
     known = [True] + [False] * len(heads)  # those from which the root was reached
     for start in range(1, len(heads) + 1):
-        word, way = start, []
+        word = start
+        way: list[int] = []
         while not known[word] and len(way) <= len(heads):
             way.append(word)
             word = heads[word - 1]

@@ -21,12 +21,15 @@ PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 def naive_bayes(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char") -> Answered:
     """Answer with multinomial naive Bayes (McCallum and Nigam, 1998) on counts or on TF-IDF weights."""
+    from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.naive_bayes import MultinomialNB
 
     started = perf_counter()
     best: tuple[float, dict[str, float], list[Any]] = (-1.0, {}, [])
+    counts = _features(analyzer, train, valid, test, use_idf=False, sublinear_tf=False, norm=None)
+    weigh = TfidfTransformer(sublinear_tf=True).fit(counts[0])
     for is_weighted in (False, True):
-        features = _features(analyzer, train, valid, test, is_weighted)
+        features = [weigh.transform(each) for each in counts] if is_weighted else counts
         for smoothing in SMOOTHING:
             model = MultinomialNB(alpha=smoothing).fit(features[0], list(train.labels))
             rate = float(np.mean(model.predict(features[1]) == np.asarray(valid.labels)))
@@ -48,7 +51,7 @@ def tfidf_ridge(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "c
     if _is_pair(train.inputs):
         features = _compared(analyzer, [part.inputs for part in (train, valid, test)])
     else:
-        features = _features(analyzer, train, valid, test, is_weighted=True)
+        features = _features(analyzer, train, valid, test)
     wanted = np.asarray(valid.labels, float)
     models = [Ridge(alpha=penalty).fit(features[0], np.asarray(train.labels, float)) for penalty in PENALTIES]
     errors = [float(np.mean((model.predict(features[1]) - wanted) ** 2)) for model in models]
@@ -66,7 +69,7 @@ def tfidf_one_vs_rest(train: Part, valid: Part, test: Part, *, analyzer: Analyze
     from sklearn.svm import LinearSVC
 
     started = perf_counter()
-    features = _features(analyzer, train, valid, test, is_weighted=True)
+    features = _features(analyzer, train, valid, test)
     labels = sorted({label for each in train.labels for label in each}, key=str)
     number = {label: i for i, label in enumerate(labels)}
     targets = np.zeros((len(train.labels), len(labels)), bool)
@@ -85,10 +88,8 @@ def tfidf_one_vs_rest(train: Part, valid: Part, test: Part, *, analyzer: Analyze
     return Answered("TF-IDF + linear SVM for each label", best[2], perf_counter() - started, best[1])
 
 
-def _features(analyzer: Analyzer, train: Part, valid: Part, test: Part, is_weighted: bool) -> list[Any]:
-    weigh = text_weights(analyzer, len(train.inputs))
-    if not is_weighted:
-        weigh.set_params(use_idf=False, sublinear_tf=False, norm=None)
+def _features(analyzer: Analyzer, train: Part, valid: Part, test: Part, **settings: Any) -> list[Any]:
+    weigh = text_weights(analyzer, len(train.inputs)).set_params(**settings)
     texts = [
         [each if isinstance(each, str) else "\n".join(each) for each in part.inputs] for part in (train, valid, test)
     ]

@@ -40,12 +40,12 @@ class PseudoPerplexity:
 
     @property
     def per_token(self) -> float:
-        """Exp of the mean of all tokens: the paper's number. Vocabularies cut text differently and cannot be compared."""
+        """The paper's number, exp of the mean over tokens; vocabularies cut text differently and cannot be compared."""
         return exp(self.nats / max(1, self.tokens))
 
     @property
     def per_word(self) -> float:
-        """Exp of the mean of all words: for comparing vocabularies."""
+        """The same over words, for comparing vocabularies."""
         return exp(self.nats / max(1, self.words))
 
 
@@ -61,9 +61,9 @@ def draw_windows(shards: TokenShards, num_tokens: int, longest: int, seed: int =
     for start, end in (cuts[number] for number in order):
         if left <= 0:
             break
-        end = min(end, start + left)
-        left -= end - start
-        taken.append(Window(shards.tokens(start, end).astype(np.int64), shards.word_starts(start, end)))
+        stop = min(end, start + left)
+        left -= stop - start
+        taken.append(Window(shards.tokens(start, stop).astype(np.int64), shards.word_starts(start, stop)))
     return taken
 
 

@@ -59,9 +59,29 @@ def _results(run: Run) -> list[Block]:
     reckoned = (
         ["The time of an epoch that was stopped early is reckoned for a whole one."] if model.extrapolated else []
     )
-    return [Table("After each epoch", header, rows, notes=reckoned)] if rows else []
+    after_epochs = [Table("After each epoch", header, rows, notes=reckoned)] if rows else []
+    return [*after_epochs, *_before_and_after(run)]
 
 
+def _before_and_after(run: Run) -> list[Block]:
+    texts = {"heldout": "held out of the text trained on", "general": "general text"}
+    found = {name: dig(run.results, f"pseudo_perplexity.{name}") for name in texts}
+    rows = [
+        cells(
+            f"{texts[name]}, {count(dig(told, 'tokens'))} tokens",
+            *(f"{told[key]:.2f}" if is_number(told.get(key)) else None for key in _SURPRISES),
+        )
+        for name, told in found.items()
+        if told
+    ]
+    header = ["Text", "Before", "After", "Before, per word", "After, per word"]
+    note = (
+        "Each token masked in turn (Salazar et al., 2020); lower is better. Per token, vocabularies cannot be compared."
+    )
+    return [Table("Pseudo-perplexity before and after", header, rows, notes=[note])] if rows else []
+
+
+_SURPRISES = ("before", "after", "per_word_before", "per_word_after")
 _MEASURED = ("train_loss", "heldout_mlm_loss", "heldout_mlm_accuracy", "heldout_nsp_accuracy")
 
 

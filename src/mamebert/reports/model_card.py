@@ -45,7 +45,7 @@ def model_card(
         front=front_matter(tongue or _language(run, behind, model_folder), licence, pipeline),
         name=name,
         kind=kind,
-        what=_what(run, origins, kind),
+        what=_what(run, behind, origins, kind),
         auto_class=auto_class,
         pipeline=pipeline,
         folder=model_folder.name,
@@ -77,13 +77,15 @@ def _use(config: dict[str, Any], run: Run, kind: Kind) -> tuple[str | None, str]
 
 def _origins(run: Run, behind: list[Run], model_folder: Path) -> list[Run]:
     """Return the pretraining runs this model may come from; its folder's name tells N from W where there are both."""
-    found = [r for r in (run, *behind) if r.command == "pretrain"]
+    pretrained = [r for r in (run, *behind) if r.command == "pretrain"]
+    starts = {str(dig(r.inputs, "start.id", "")).partition("/")[0] for r in pretrained}
+    found = [r for r in pretrained if r.id not in starts]  # the model comes from what was made of them
     told = set(re.split(r"[^0-9A-Za-z]+", "/".join(model_folder.parts[-2:])))
     named = [r for r in found if Pretrained(r, model_name(r)).side in told]
     return named if len(named) == 1 else found
 
 
-def _what(run: Run, origins: list[Run], kind: Kind) -> str:
+def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind) -> str:
     if kind == "finetune":
         task = Task(run, [], [])
         names = list(dict.fromkeys(model_name(r) for r in origins))
@@ -94,7 +96,16 @@ def _what(run: Run, origins: list[Run], kind: Kind) -> str:
     embeddings = (
         f" Its token embeddings ({amount(fixed)} of the parameters) are fixed word2vec vectors." if fixed else ""
     )
-    return f"A small BERT{size}, pretrained from scratch (masked words, next sentence).{embeddings}"
+    asked = "masked words" if dig(run.settings, "objective.kind") == "masked_lm" else "masked words, next sentence"
+    return f"A small BERT{size}, pretrained {_beginning(run, behind)} ({asked}).{embeddings}"
+
+
+def _beginning(run: Run, behind: list[Run]) -> str:
+    start, number = dig(run.settings, "start"), str(dig(run.inputs, "start.id", "")).partition("/")[0]
+    if not start:
+        return "from scratch"
+    known = [f"{model_name(r)}, " for r in behind if r.id == number and r.command == "pretrain"]
+    return f"further from what another had learnt, {''.join(known)}`{start}`"
 
 
 def _limits(run: Run, kind: Kind) -> list[str]:

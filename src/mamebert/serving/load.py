@@ -49,7 +49,9 @@ class Model:
                 examples.append(Example(self.task.inputs(self.task.row_of(item)), None, number))
             except Unusable as why:
                 answers[number] = {"unanswered": str(why)}
-        features = self.task.features(self.tokenizer, examples, self.learnt) if examples else []
+        if not examples:
+            return answers
+        features = self.task.features(self.tokenizer, examples, self.learnt)
         raws = raw_outputs(self.task, self.network, features)
         for example, found in zip(examples, self.task.answers(raws, features, self.learnt), strict=True):
             answers[example.row] = found

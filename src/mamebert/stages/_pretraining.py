@@ -10,11 +10,9 @@ import torch
 
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.verify import verify
-from mamebert.corpus.frequencies import token_counts
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.fixed_embeddings import count_parameters, freeze, put_in, words
 from mamebert.encoder.model import PretrainingNetwork
-from mamebert.encoder.output_bias import start_from_frequencies
 from mamebert.evaluation.memory import forget_peak_memory
 from mamebert.objectives import Answers, Asked, Asking, PretrainingBatch
 from mamebert.objectives._batches import EpochOfBatches
@@ -23,8 +21,10 @@ from mamebert.probes.fill_mask import fill_mask
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
 from mamebert.runs import Run, need_space, write_text
+from mamebert.stages._before_and_after import BeforeAndAfter
 from mamebert.stages._count import Clock, Count
 from mamebert.stages._safekeeping import Safekeeping
+from mamebert.stages._start import first_network, tell
 from mamebert.stages._telling import Place, Telling
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.arithmetic import arithmetic
@@ -56,10 +56,8 @@ class Pretraining:
         self.device = self.processes.device
         forget_peak_memory(self.device)
         torch.manual_seed(derive_seed(config.seed, "weights"))
-        network = PretrainingNetwork(config.encoder, self.shards.vocab_size, config.embeddings.tied)
+        network, self.start = first_network(config, self.shards, self.tokenizer)
         self._place_vectors(network)
-        if config.output_bias == "frequencies":
-            start_from_frequencies(network, torch.from_numpy(token_counts(self.shards)))
         self.parameters = count_parameters(network)
         self.network = network.to(self.device)
         if run and not words(network).requires_grad:
@@ -67,6 +65,7 @@ class Pretraining:
         self.network.bert.compute_dtype = pick_precision(self.training.precision, self.device)
         if self.training.compile_layers:
             self.network.bert.compile_layers()
+        self.before_and_after = BeforeAndAfter(config, self.tokenizer)
         self._filled_masks(self.network)  # a text that cannot be filled is told now, not when the training is over
         self._spread()
         table = words(self.network)
@@ -117,6 +116,8 @@ class Pretraining:
         self.count, self.watch = self.safe.resume()
         if self.count.step:
             say(f"{self.name}: going on from step {self.count.step} of {self.total_steps}.")
+        elif self.start:
+            say(tell(self.start))
         place = Place(self.device, self.network.bert.compute_dtype, self.processes.count)
         self.telling = Telling(self.run, self.name, self.total_steps, self.count.step, place, self.config.tensorboard)
         # Weights and optimizer state (three times the weights) of the snapshots, and a model for every epoch.
@@ -150,8 +151,10 @@ class Pretraining:
             stop_between_steps() as stopping,
             self.safe.folder,
         ):
-            if not self.count.step and self.watch.mark(0):
-                self.snapshot()
+            if not self.count.step:
+                self._measure_before()
+                if self.watch.mark(0):
+                    self.snapshot()
             for step, batch in self.steps():
                 seconds, cpu_seconds = self.clock.lap()
                 tokens = len(batch.packed.ids)
@@ -176,6 +179,21 @@ class Pretraining:
             [stop] = self.processes.any(stopping.asked)
         if stop:
             stopping.obey()
+
+    def _measure_before(self) -> None:
+        """Ask the held-out text before the first step, once: a run that begins again at step 0 has the line already."""
+        if self.before_and_after.wanted:
+            network = self._whole()
+            if self.processes.leads and not self._before:
+                self.telling.record(**self.count.place(), **self.before_and_after.measure(network))
+            self.clock.restart()
+
+    @property
+    def _before(self) -> dict[str, Any]:
+        """Return the line of metrics.jsonl that has the measures taken before the first step."""
+        assert self.run
+        first = self.run.metrics()[:1]
+        return first[0] if first and first[0]["step"] == 0 else {}
 
     def snapshot(self) -> None:
         """Write everything that going on needs, while training goes on."""
@@ -219,6 +237,8 @@ class Pretraining:
             "fill_mask": self._filled_masks(network),
             "trouble": {"left_out": self.watch.left_out, "went_back": self.watch.went_back},
             "state_sha256": digest(state),
+            "start": self.start,
+            "pseudo_perplexity": self.before_and_after.compare(self._before, self.before_and_after.measure(network)),
             "verified": {"largest_difference": max(verify(folders).values()), "folders": len(folders)},
         }
         write_text(model / "README.md", model_card(self.run, model, "pretrain"))

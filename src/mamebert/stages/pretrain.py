@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mamebert.config import RunPath
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
@@ -11,6 +11,8 @@ from mamebert.objectives import Objective
 from mamebert.runs import Run, StageConfig
 from mamebert.training.settings import Training
 from mamebert.training.trouble import Trouble
+
+ADAPTATION = ("start", "start_vocabulary", "pseudo_perplexity_tokens", "general_shards")
 
 
 class PretrainConfig(StageConfig):
@@ -68,9 +70,10 @@ class PretrainConfig(StageConfig):
         if self.start and "max_position_embeddings" not in self.encoder.model_fields_set:
             return self  # as many as the folder has, which may not be made yet
         if self.objective.max_length > self.encoder.max_position_embeddings:
+            way_out = "Lower the first." if self.start else "Lower the first or raise the second."
             raise ValueError(
                 f"objective.max_length {self.objective.max_length} is longer than encoder.max_position_embeddings "
-                f"{self.encoder.max_position_embeddings}. Lower the first or raise the second."
+                f"{self.encoder.max_position_embeddings}. {way_out}"
             )
         return self
 
@@ -92,6 +95,12 @@ class PretrainConfig(StageConfig):
                 "Choose training.parallel=ddp."
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _what_is_not_used_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A run with new weights is the run that it was before there was a `start`, and can still be gone on with.
+        unused = {name for name in ADAPTATION if getattr(self, name) == type(self).model_fields[name].default}
+        return {name: value for name, value in write(self).items() if name not in unused}
 
     @property
     def measured_tokens(self) -> int:

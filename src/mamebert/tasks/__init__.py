@@ -90,6 +90,9 @@ class Task(Choice):
         be used (as attribute) or left; None where the reads are not the last layer's, which it was trained for.
         """
 
+    def start(self, head: nn.Module, learnt: Learnt) -> None:
+        """Set what of a new head is better not drawn at random, such as a bias; as a rule nothing."""
+
     @abstractmethod
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return what a part of a batch adds to the batch's loss; `whole` is the sum of `num_asked` over the batch."""
@@ -145,6 +148,13 @@ class Task(Choice):
         if isinstance(item, dict):
             return item
         return dict(zip(self.columns(), [item] if isinstance(item, str) else item, strict=False))
+
+    def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
+        """Return what right answers cannot be given, for training rows had none like them, and in how many examples.
+
+        Such examples count as answered wrongly; that they are there must be told.
+        """
+        return {}
 
     def strata(self, examples: Sequence[Example]) -> list[str] | None:
         """Return the classes whose shares every part should keep; None where there are none."""

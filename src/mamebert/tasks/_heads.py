@@ -1,5 +1,7 @@
 """Heads that several tasks share."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from mamebert.encoder.parts import Linear
@@ -21,3 +23,12 @@ class PooledHead(nn.Module):
         pooled = self.pooler(reads) if self.pooler else reads
         outputs: Tensor = self.classifier(self.dropout(pooled))
         return outputs.float()
+
+
+def problem_type(config: dict[str, Any]) -> str:
+    """Return what the outputs of a BertForSequenceClassification mean, as transformers reads its config.json.
+
+    Where that says nothing, one output is a number and several are labels of which one is right.
+    """
+    num_outputs = len(config.get("id2label") or (0, 1))
+    return str(config.get("problem_type") or ("regression" if num_outputs == 1 else "single_label_classification"))

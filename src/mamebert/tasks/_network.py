@@ -33,6 +33,7 @@ class TaskNetwork(nn.Module):
         pooler = self.bert.pooler if reading.is_last else None
         self.head = task.head(shape, self.reader.width, pooler, learnt)
         initialise(self, shape.initializer_range)
+        task.start(self.head, learnt)
 
     @property
     def device(self) -> torch.device:

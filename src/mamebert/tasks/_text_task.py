@@ -1,11 +1,13 @@
 """What the tasks share whose input is a text, or a pair of texts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from mamebert.corpus.readers import Row
+from mamebert.errors import UserError
 from mamebert.tasks import Task, text_of
 from mamebert.tasks._features import FIRST, Features, Unusable
 from mamebert.tokenizer.encoding import Tokenizer
@@ -30,8 +32,26 @@ class TextTask(Task):
         """Return the text, or both."""
         texts = tuple(text_of(row, names) for names in (self.text_columns, self.second_columns) if names)
         if not all(text.strip() for text in texts):
-            raise Unusable("no text" if len(texts) == 1 else "one of the two texts is empty")
+            raise Unusable("no text" if len(texts) == 1 else "one of the two texts empty")
         return texts
+
+    def row_of(self, item: Any) -> Row:
+        """Return a row from a row, a bare text, or texts in the order of the columns; columns not given are empty.
+
+        Anything else, and more texts than there are columns, is a UserError.
+        """
+        if isinstance(item, dict):
+            return item
+        columns = self.columns()
+        texts = [item] if isinstance(item, str) or item is None else item
+        if not isinstance(texts, list | tuple) or not all(isinstance(text, str | None) for text in texts):
+            raise UserError(f"{str(item)[:60]!r} is not a text. Give texts, lists of texts, or rows as dictionaries.")
+        if len(texts) > len(columns):
+            raise UserError(
+                f"There are {len(texts)} texts in one item, and the task reads {', '.join(columns)}. "
+                "Give one for each of these."
+            )
+        return dict(zip(columns, [*texts, *[None] * (len(columns) - len(texts))], strict=True))
 
     def sequences(self, tokenizer: Tokenizer, inputs: Sequence[Texts]) -> list[Features]:
         """Return each input as one sequence cut to `max_length`, of which [CLS] is read."""
@@ -44,22 +64,21 @@ class TextTask(Task):
 
 def one_sequence(tokenizer: Tokenizer, texts: Sequence[np.ndarray], max_length: int) -> Features:
     """Return [CLS] first [SEP] (second [SEP]), of which [CLS] is read; the longer of two texts is cut first."""
-    kept = _kept([len(ids) for ids in texts], max_length - 1 - len(texts))
+    kept = kept_sizes([len(ids) for ids in texts], max_length - 1 - len(texts))
     cut = sum(map(len, texts)) - sum(kept)
     parts = [np.append(ids[:size], tokenizer.sep_id) for ids, size in zip(texts, kept, strict=True)]
     segments = np.concatenate([[0], *(np.full(len(part), side) for side, part in enumerate(parts))])
     return Features([np.concatenate([[tokenizer.cls_id], *parts])], [FIRST], [segments], num_cut=cut)
 
 
-def _kept(sizes: Sequence[int], room: int) -> list[int]:
+def kept_sizes(sizes: Sequence[int], room: int) -> list[int]:
+    """Return how many pieces of one or two texts are kept: of two, the longer loses its last until both fit.
+
+    Where both are cut and the room is odd, the first keeps one piece more, as in BERT's own code and in transformers'
+    tokenizers that are written in Python; those written in Rust give it to the second unless the first was longer.
+    """
     if len(sizes) == 1:
         return [min(sizes[0], room)]
     first, second = sizes
-    half = room // 2
-    if first + second <= room:
-        return [first, second]
-    if second <= half:
-        return [room - second, second]
-    if first <= room - half:
-        return [first, room - first]
-    return [room - half, half]
+    kept_first = min(first, max(room - second, room - room // 2))
+    return [kept_first, min(second, room - kept_first)]

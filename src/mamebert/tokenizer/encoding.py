@@ -1,7 +1,6 @@
 """The tokenizer of a folder: ours or anyone's, with the ids that plain `transformers` would give."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -14,25 +13,14 @@ from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.models import WordPiece
 
 from mamebert.errors import UserError
-from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, open_slowly, tokens_of, word_starts
+from mamebert.tokenizer.cutting import align_undropped, cut_japanese, cut_like_bert, split_at_spaces
+from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, open_slowly, tokens_of
 from mamebert.tokenizer.japanese import MecabWords
-from mamebert.tokenizer.offsets import (
-    Aligned,
-    align_kept,
-    align_lower,
-    align_nfkc,
-    find_words,
-    spans_of,
-    take_in_marks,
-    unchanged,
-)
+from mamebert.tokenizer.offsets import align_nfkc
 from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
-from mamebert.tokenizer.words import Cut, WordEncoder
+from mamebert.tokenizer.words import WordEncoder
 
 Decode = Callable[[Sequence[int]], str]
-
-# BERT's normalizer drops these control characters, and Python's split() would take them for spaces.
-_DROPPED = re.compile(r"[\x0b\x0c\x1c-\x1f\x85]")
 _BERT_NORMALIZER, _BERT_SPLIT = "BertNormalizer", {"type": "BertPreTokenizer"}
 _PLAIN_MARK = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
 
@@ -85,7 +73,7 @@ class Tokenizer:
         encoder = WordEncoder(
             MecabWords().split,
             lambda text: align_nfkc(mend(text)),
-            _cut_japanese(wordpiece, bool(config.get("do_lower_case"))),
+            cut_japanese(wordpiece, bool(config.get("do_lower_case"))),
             specials,
         )
 
@@ -102,7 +90,7 @@ class Tokenizer:
         encoder: Encoder = RustEncoder(rust)
         if _is_bert(description):
             specials = {token["content"]: token["id"] for token in description["added_tokens"]}
-            encoder = WordEncoder(_split_at_spaces, _align_undropped, _cut_like_bert(rust), specials)
+            encoder = WordEncoder(split_at_spaces, align_undropped, cut_like_bert(rust), specials)
 
         def decode(ids: Sequence[int]) -> str:
             return rust.decode(list(ids), skip_special_tokens=False)
@@ -160,49 +148,6 @@ class Tokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of `ids`, special tokens included, as `transformers` would."""
         return self._decode([int(number) for number in ids])
-
-
-def _split_at_spaces(text: str) -> list[str]:
-    return (text if text.isprintable() else _DROPPED.sub("", mend(text))).split()
-
-
-def _align_undropped(text: str) -> Aligned:
-    text = mend(text)
-    if text.isprintable() or not _DROPPED.search(text):
-        return unchanged(text)
-    return align_kept(text, [place for place, character in enumerate(text) if not _DROPPED.match(character)])
-
-
-def _cut_like_bert(rust: RustTokenizer) -> Cut:
-    rust.encode_special_tokens = True
-
-    def cut(word: str) -> tuple[list[int], list[bool], list[tuple[int, int]]]:
-        encoding = rust.encode(word, add_special_tokens=False)
-        return encoding.ids, word_starts(encoding.word_ids).tolist(), take_in_marks(word, encoding.offsets)
-
-    return cut
-
-
-def _cut_japanese(wordpiece: WordPiece, lowercase: bool) -> Cut:
-    def cut(word: str) -> tuple[list[int], list[bool], list[tuple[int, int]]]:
-        ids, starts, spans = [], [], []
-        lowered = word.lower() if lowercase else word
-        parts = lowered.split()
-        for part, place in zip(parts, find_words(lowered, parts), strict=True):
-            pieces = wordpiece.tokenize(part)
-            ids += [piece.id for piece in pieces]
-            starts += [True] + [False] * (len(pieces) - 1)
-            spans += _spans_in(part, [piece.value for piece in pieces], place)
-        return ids, starts, spans if len(lowered) == len(word) else align_lower(word).take(spans)
-
-    return cut
-
-
-def _spans_in(word: str, pieces: list[str], place: int) -> list[tuple[int, int]]:
-    """Return the range of each piece of a word that begins at `place`; the one piece of a word may be [UNK]."""
-    if len(pieces) == 1:
-        return [(place, place + len(word))]
-    return spans_of([len(pieces[0]), *(len(piece) - len("##") for piece in pieces[1:])], place)
 
 
 def _is_japanese_wordpiece(config: dict[str, Any]) -> bool:

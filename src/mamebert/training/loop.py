@@ -53,14 +53,15 @@ def train(
     `batches` begins with the batch of step `done` + 1. Each is a sequence of parts whose losses add up to
     the loss of the batch. Dropout is seeded anew for every part of every step, so a step depends on
     (settings, seed, step) and not on what ran before it or in which process. A step that `watch` finds
-    wrong changes no weight; without a watch, a loss that is not a number is a UserError.
+    wrong changes no weight; without a watch, a loss that is not a number is a UserError. A group of the optimizer
+    with an `lr_factor` learns at so many times the rate.
     """
     watch = watch or stop_at_once()
     for number, parts in enumerate(batches, start=done + 1):
         network.train()
         lr = settings.peak_lr * watch.lr_factor * share_of_peak(number - 1, total_steps, settings)
         for group in optimizer.param_groups:
-            group["lr"] = lr
+            group["lr"] = lr * group.get("lr_factor", 1.0)
         value, terms = _learn(parts, loss, processes, derive_seed(seed, "dropout", number))
         norm = nn.utils.clip_grad_norm_((p for p in network.parameters() if p.requires_grad), settings.clip_norm)
         norm = whole(norm)

@@ -33,8 +33,9 @@ class Training(Config):
     """How the rate falls to 0 after the warm-up: evenly, along half a cosine, or only in the last `decay_rate`."""
     decay_rate: float = Field(default=0.2, gt=0, le=1)
     """Share of all steps, at the end, in which warmup_stable_decay falls (as 1 - sqrt; Hägele et al., 2024)."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """muon takes Muon for the matrices of the encoder's layers, and AdamW for all else."""
+    optimizer: Literal["adamw", "muon", "sgd"] = "adamw"
+    """muon takes Muon for the matrices of the encoder's layers, and AdamW for all else. sgd is plain gradient descent,
+    which wants much higher rates."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Decoupled decay of matrices; biases, LayerNorm and embeddings with frozen rows have none."""
     beta_1: float = Field(default=0.9, ge=0, lt=1)

@@ -44,6 +44,10 @@ class Trouble(Config):
         return self.remedy in ("roll_back", "lower_lr")
 
 
+class Diverged(UserError):
+    """A training that went wrong and was given up."""
+
+
 @dataclass
 class Watch:
     """Judges every step of a training and remembers, as plain JSON, what later judgements need."""
@@ -74,7 +78,7 @@ class Watch:
         self.left_out += 1
         if self.settings.remedy == "stop" or self.left_out > self.settings.most:
             before = f", the {self.left_out}. such step" if self.left_out > 1 else ""
-            raise UserError(
+            raise Diverged(
                 f"Training went wrong at step {step}{before}: {wrong}. Lower training.peak_lr or raise "
                 "training.warmup_rate, in another output; the snapshots of this one stay."
             )

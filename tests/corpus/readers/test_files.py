@@ -186,3 +186,75 @@ def test_thousands_of_files_share_one_fingerprint(tmp_path):
     for number in range(300):
         (tmp_path / f"{number}.txt").write_text(str(number))
     assert len(Files(path=tmp_path).fingerprint()) == 1
+
+
+def test_a_json_array_gives_its_objects(tmp_path):
+    rows = [{"text": "豆", "entities": [{"span": [0, 1]}]}, {"text": "pod", "entities": []}]
+    for content in (json.dumps(rows, indent=2), " \n" + json.dumps(rows) + "\n"):
+        (tmp_path / "a.json").write_text(content)
+        assert list(Files(path=tmp_path / "a.json").rows()) == rows
+    (tmp_path / "a.json").write_text("[ ]\n")
+    assert list(Files(path=tmp_path / "a.json").rows()) == []
+
+
+@pytest.mark.parametrize("rest", ["", ",\n{bad}]", ", ]", ",\n1]", ' {"text": "b"}]', "] more", ", " + "[" * 100_000])
+def test_damage_in_a_json_array_is_told_by_line(tmp_path, rest):
+    (tmp_path / "a.json").write_text('[\n{"text": "a"}' + rest)
+    with pytest.raises(UserError, match=r"a\.json, line [23], is not JSON \(.*\. \w"):
+        texts(tmp_path / "a.json")
+
+
+def test_surrogates_inside_nested_values_never_reach_a_row(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "a", "b": [{"c": "\\ud83d"}]}\n')
+    assert next(Files(path=tmp_path / "a.jsonl").rows())["b"] == [{"c": "�"}]
+
+
+@pytest.mark.parametrize(("name", "mark"), [("a.csv", ","), ("a.tsv", "\t")])
+def test_a_table_without_a_line_of_names_is_given_them(tmp_path, name, mark):
+    (tmp_path / name).write_text(f"bean{mark}1\npod{mark}0\n")
+    rows = list(Files(path=tmp_path / name, header=["text", "label"]).rows())
+    assert rows == [{"text": "bean", "label": "1"}, {"text": "pod", "label": "0"}]
+    with pytest.raises(UserError, match="line 1, has 2 fields and the header 3"):
+        texts(tmp_path / name, header=["text", "label", "id"])
+
+
+def test_fields_beyond_the_names_are_dropped_and_counted_only_when_told(tmp_path, capsys):
+    (tmp_path / "a.tsv").write_text("bean\t1\npod\t0\tx\ty\n")
+    with pytest.raises(UserError, match=r'line 2, has 4 fields and the header 2.*extra_columns = "drop"'):
+        texts(tmp_path / "a.tsv", header=["text", "label"])
+    assert texts(tmp_path / "a.tsv", header=["text", "label"], extra_columns="drop") == ["bean", "pod"]
+    assert "a.tsv: 1 lines have more than 2 columns" in capsys.readouterr().err
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    (tmp_path / "a.csv").write_text("text,text\nbean,pod\n")
+    with pytest.raises(UserError, match=r"a\.csv, line 1, names two columns 'text'"):
+        texts(tmp_path / "a.csv")
+    with pytest.raises(UserError, match="same name"):
+        build(Files, {"path": "a.csv", "header": ["a", "a"]})
+
+
+def test_a_file_is_read_as_what_it_is_said_to_be(tmp_path):
+    (tmp_path / "a.txt").write_text('{"text": "bean"}\n')
+    (tmp_path / "b.doc").write_text("text\tlabel\nbean\tfood\n")
+    assert texts(tmp_path / "a.txt", format="jsonl") == ["bean"]
+    assert texts(tmp_path / "b.doc", format="tsv") == ["bean"]
+
+
+def test_columns_come_from_inside_of_others(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"a": {"b": "bean", "c": 1}, "x.y": 2}\n')
+    row = next(Files(path=tmp_path / "a.jsonl", columns={"text": "a.b", "z": "x.y"}).rows())
+    assert row == {"a": {"b": "bean", "c": 1}, "x.y": 2, "text": "bean", "z": 2}
+    with pytest.raises(UserError, match=r"no column 'a\.d' \(it has 'a', 'x\.y'\)"):
+        texts(tmp_path / "a.jsonl", columns={"text": "a.d"})
+
+
+def test_only_rows_with_the_wanted_values_are_read(tmp_path):
+    (tmp_path / "a.tsv").write_text("text\tpart\nbean\ttrain\npod\ttest\n")
+    (tmp_path / "b.tsv").write_text("text\tpart\nleaf\ttest\n")
+    assert texts(tmp_path, where={"part": "train"}) == ["bean"]
+    assert texts(tmp_path, where={"part": "test"}) == ["pod", "leaf"]
+    with pytest.raises(UserError, match=r"No row has part = 'dev'\. There are rows with part = 'train'; part = 'test'"):
+        texts(tmp_path, where={"part": "dev"})
+    with pytest.raises(UserError, match=r"no column called 'prat'\. Did you mean 'part'"):
+        texts(tmp_path, where={"prat": "dev"})

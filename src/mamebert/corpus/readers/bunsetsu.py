@@ -1,5 +1,6 @@
 """Japanese dependencies between bunsetsu: the annotated corpora of Kyoto University as tables."""
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -14,6 +15,7 @@ from mamebert.corpus.token_lines import Sentence, at_tabs, sentences
 from mamebert.corpus.trees import BrokenTrees, whole_trees
 from mamebert.errors import UserError
 
+HEAD = re.compile("(-?[0-9]{1,6})([A-Za-z])")
 NEEDED = ("surface", "bunsetsu", "head")
 
 
@@ -54,11 +56,11 @@ def _row(sentence: Sentence, places: list[int], path: Path) -> Row:
         if bunsetsu != str(number):
             fact = f"has bunsetsu {bunsetsu!r} with the head {head!r} where number {number} should be"
             raise _broken(sentence, path, fact)
-        if not (head[:-1].removeprefix("-").isdecimal() and head.isascii() and len(head) < 8):
+        if not (match := HEAD.fullmatch(head)):
             raise _broken(sentence, path, f"has the head {head!r}, which is no number and letter")
         morphemes.append([surface for surface, _, _ in group])
-        heads.append(int(head[:-1]) + 1)
-        deprels.append(head[-1])
+        heads.append(int(match[1]) + 1)
+        deprels.append(match[2])
     words = ["".join(each) for each in morphemes]
     return {**sentence.said(), "words": words, "heads": heads, "deprels": deprels, "morphemes": morphemes}
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,8 +21,8 @@ WORD, RANGE, EMPTY = re.compile("[0-9]{1,6}"), re.compile("([0-9]{1,6})-([0-9]{1
 class Conllu(FromFiles):
     """Sentences of a treebank in CoNLL-U, each a row; its words are the syntactic words, as CoNLL-18 counts them.
 
-    `words`, `lemmas`, `upos`, `xpos`, `feats` and `deprels` are lists of strings (`_` where nothing is said), `heads` of
-    numbers (of the word, from 1; 0 is the root). Empty nodes (8.1) are left out. `multiwords` says for each token
+    `words`, `lemmas`, `upos`, `xpos`, `feats` and `deprels` are lists of strings (`_` where nothing is said), `heads`
+    of numbers (of the word, from 1; 0 is the root). Empty nodes (8.1) are left out. `multiwords` says for each token
     that was taken apart (3-4) its `first` and `last` word and its `text`. `text` is the sentence, `sent_id` its name.
     """
 
@@ -38,27 +39,30 @@ class Conllu(FromFiles):
 
 def _row(sentence: Sentence, path: Path) -> Row:
     words = [token for token in sentence.tokens if WORD.fullmatch(token[ID])]
-    ranges = [(token, match) for token in sentence.tokens if (match := RANGE.fullmatch(token[ID]))]
-    others = [token for token in sentence.tokens if not re.fullmatch("[0-9]{1,6}(-[0-9]{1,6})?", token[ID])]
-    if wrong := next((token[ID] for token in others if not EMPTY.fullmatch(token[ID])), None):
+    others = [token for token in sentence.tokens if not WORD.fullmatch(token[ID])]
+    ranges = [(token, match) for token in others if (match := RANGE.fullmatch(token[ID]))]
+    if wrong := next((t[ID] for t in others if not (RANGE.fullmatch(t[ID]) or EMPTY.fullmatch(t[ID]))), None):
         raise _broken(sentence, path, f"has the id {wrong!r}")
     if [int(word[ID]) for word in words] != list(range(1, len(words) + 1)):
         raise _broken(sentence, path, "has ids that do not count its words from 1")
-    multiwords = [{"first": int(m[1]), "last": int(m[2]), "text": token[FORM]} for token, m in ranges]
-    ends = [end for each in multiwords for end in (each["first"], each["last"])]
-    if ends != sorted(ends) or any(not 1 <= end <= len(words) for end in ends):
+    spans = [(int(match[1]), int(match[2])) for _, match in ranges]
+    ends = [0, *(end for span in spans for end in span), len(words) + 1]
+    if any(end >= later for end, later in pairwise(ends)):
         raise _broken(sentence, path, "has multiword tokens that overlap or lie outside it")
     heads = [word[HEAD] for word in words]
     if wrong := next((head for head in heads if not WORD.fullmatch(head)), None):
         raise _broken(sentence, path, f"has the head {wrong!r}, which is no number")
+    said = sentence.said()
     columns = {"words": FORM, "lemmas": LEMMA, "upos": UPOS, "xpos": XPOS, "feats": FEATS, "deprels": DEPREL}
     return {
         "sent_id": "",
-        "text": _text(sentence),
-        **sentence.said(),
+        **(said if "text" in said else {"text": _text(sentence), **said}),
         **{name: [word[column] for word in words] for name, column in columns.items()},
         "heads": [int(head) for head in heads],
-        "multiwords": multiwords,
+        "multiwords": [
+            {"first": first, "last": last, "text": token[FORM]}
+            for (token, _), (first, last) in zip(ranges, spans, strict=True)
+        ],
     }
 
 

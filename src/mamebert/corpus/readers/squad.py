@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import BaseModel, StrictInt, StrictStr, TypeAdapter
+from pydantic import BaseModel, StrictBool, StrictInt, StrictStr, TypeAdapter
 
 from mamebert.corpus.json_texts import document
 from mamebert.corpus.opening import Hear
@@ -22,7 +22,7 @@ class _Question(BaseModel):
     id: StrictStr | StrictInt
     question: StrictStr
     answers: list[_Answer] = []
-    is_impossible: bool = False
+    is_impossible: StrictBool = False
 
 
 class _Paragraph(BaseModel):

@@ -1,0 +1,77 @@
+"""Scores of every word as the head of every other, and of relations between them (Dozat and Manning, 2017)."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from mamebert.encoder.parts import Linear
+from mamebert.tasks._features import TaskBatch
+
+Ints = npt.NDArray[np.int64]
+
+
+class Parsed(NamedTuple):
+    """What is known of sentences before a tree is chosen; word 0 of each is the root, the others count from 1."""
+
+    arcs: Tensor
+    """float32 [sentences, words, words]: how well the word of the last axis is the head of the one before it."""
+    visible: Tensor
+    """bool [sentences, words]: where a sentence has a word, the root included."""
+    dependents: Tensor
+    """float32 [sentences, words, label_size + 1]: each word as one that depends, behind it a 1."""
+    heads: Tensor
+    """float32 [sentences, words, label_size + 1]: each word as one that others depend on, behind it a 1."""
+    relations: Tensor
+    """float32 [labels, label_size + 1, label_size + 1]: bilinear, linear and constant part of each relation's score."""
+
+    def labels(self, heads: Tensor) -> Tensor:
+        """Return float32 [sentences, words, labels]: how well each relation fits between the words and these heads.
+
+        `heads` are int64 [sentences, words].
+        """
+        chosen = torch.gather(self.heads, 1, heads[..., None].expand(-1, -1, self.heads.shape[-1]))
+        return torch.einsum("bwd,lde,bwe->bwl", self.dependents, self.relations, chosen)
+
+
+class BiaffineHead(nn.Module):
+    """s_ij = d_iᵀ U h_j + h_jᵀ u for arcs; the like with a matrix for each relation for labels."""
+
+    def __init__(self, width: int, arc_size: int, label_size: int, num_labels: int, dropout: float) -> None:
+        super().__init__()
+        self.arc_dependent, self.arc_head = (_layer(width, arc_size, dropout) for _ in range(2))
+        self.label_dependent, self.label_head = (_layer(width, label_size, dropout) for _ in range(2))
+        # All scores equal at first: no head and no relation is favoured by chance.
+        self.arc = nn.Parameter(torch.zeros(arc_size + 1, arc_size))
+        self.relation = nn.Parameter(torch.zeros(num_labels, label_size + 1, label_size + 1))
+
+    def forward(self, reads: Tensor, batch: TaskBatch) -> Parsed:
+        """Return the scores; of each example's reads [reads, width] the first is the root, and then come words."""
+        words, visible = batch.padded(pooled(reads, batch), [1 + len(each.notes.sizes) for each in batch.features])
+        dependents = _with_one(self.arc_dependent(words))
+        arcs = torch.einsum("bwd,de,bve->bwv", dependents, self.arc, self.arc_head(words))
+        itself = torch.eye(arcs.shape[1], dtype=torch.bool, device=arcs.device)
+        arcs = arcs.masked_fill(~visible[:, None] | itself, -torch.inf)
+        return Parsed(
+            arcs, visible, _with_one(self.label_dependent(words)), _with_one(self.label_head(words)), self.relation
+        )
+
+
+def pooled(reads: Tensor, batch: TaskBatch) -> Tensor:
+    """Return one row for each root and each word: the mean of what is read of it."""
+    sizes = torch.from_numpy(np.concatenate([[1, *each.notes.sizes] for each in batch.features])).to(reads.device)
+    if len(sizes) == len(reads):
+        return reads
+    owner = torch.repeat_interleave(torch.arange(len(sizes), device=reads.device), sizes)
+    sums = torch.zeros(len(sizes), reads.shape[1], dtype=reads.dtype, device=reads.device).index_add(0, owner, reads)
+    return sums / sizes[:, None]
+
+
+def _layer(width: int, size: int, dropout: float) -> nn.Module:
+    return nn.Sequential(Linear(width, size), nn.LeakyReLU(0.1), nn.Dropout(dropout))
+
+
+def _with_one(vectors: Tensor) -> Tensor:
+    return torch.cat([vectors, torch.ones_like(vectors[..., :1])], -1)

@@ -1,0 +1,76 @@
+"""What the tasks share that answer something to each word of a sentence."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mamebert.corpus.readers import Row
+from mamebert.errors import UserError, unknown
+from mamebert.tasks import Task, value_of
+from mamebert.tasks._features import Unusable
+from mamebert.tasks._words import Sentence, words_found, words_given
+from mamebert.tokenizer.encoding import Tokenizer
+
+Asked = tuple[str, ...] | str
+"""Words, or a text in which they are to be found."""
+
+
+class WordTask(Task):
+    """A sentence in, something for each of its words out."""
+
+    words_column: str = "words"
+    """The column with the words of a sentence, a list or a text with spaces between them."""
+    text_column: str = "text"
+    """The column with the text of a row that has no words: they are found in it, and answers tell where they lie."""
+
+    def columns(self) -> list[str]:
+        """Return the column of the words."""
+        return [self.words_column]
+
+    def row_of(self, item: Any) -> Row:
+        """Return a row from what a caller gives: a row, a bare text, or the words of one sentence."""
+        if isinstance(item, dict):
+            return item
+        return {self.text_column: item} if isinstance(item, str) else {self.words_column: list(item)}
+
+    def inputs(self, row: Row) -> Asked:
+        """Return the words; the text where there are none."""
+        if self.words_column not in row and self.text_column in row:
+            return self.text_in(row)
+        words = listed(value_of(row, self.words_column))
+        if not words:
+            raise Unusable("no words")
+        return words
+
+    def text_in(self, row: Row) -> str:
+        """Return the text of a row."""
+        text = str(value_of(row, self.text_column) or "")
+        if not text.strip():
+            raise Unusable("no text")
+        return text
+
+    def by_word(self, row: Row, column: str, inputs: Asked) -> tuple[str, ...]:
+        """Return a column that has a value for each word; another number of values is a UserError."""
+        if isinstance(inputs, str):
+            raise unknown("column", self.words_column, map(str, row))
+        values = listed(value_of(row, column))
+        if not values:
+            raise Unusable(f"no {column}")
+        if len(values) != len(inputs):
+            raise UserError(
+                f"The sentence that begins {' '.join(inputs[:5])!r} has {len(inputs)} words and {len(values)} {column}."
+                f" Give one of the {column} for each word."
+            )
+        return values
+
+    def sentences(self, tokenizer: Tokenizer, asked: Sequence[Asked]) -> list[Sentence]:
+        """Return the words of each sentence as pieces."""
+        given = iter(words_given(tokenizer, [each for each in asked if not isinstance(each, str)]))
+        found = iter(words_found(tokenizer, [each for each in asked if isinstance(each, str)]))
+        return [next(found if isinstance(each, str) else given) for each in asked]
+
+
+def listed(value: Any) -> tuple[str, ...]:
+    """Return the values of a list, or of a text with spaces between them."""
+    if value is None:
+        return ()
+    return tuple(map(str, value.split() if isinstance(value, str) else value))

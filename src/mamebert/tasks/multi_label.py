@@ -1,0 +1,139 @@
+"""A text or a pair of texts in, a set of labels out: every label is a question of its own, yes or no."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import expit
+from torch import nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from mamebert.corpus.readers import Row
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+from mamebert.evaluation.baselines import Part, most_frequent
+from mamebert.evaluation.baselines_texts import tfidf_one_vs_rest
+from mamebert.evaluation.label_sets import best_threshold, macro_f1, micro_f1
+from mamebert.evaluation.measures import Measure
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._heads import PooledHead, problem_type
+from mamebert.tasks._text_task import TextTask
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.loop import Losses
+
+PROBLEM = "multi_label_classification"
+
+
+class MultiLabel(TextTask):
+    """Any number of labels for each text or pair of texts."""
+
+    architecture: ClassVar[str] = "BertForSequenceClassification"
+
+    label_column: str = "labels"
+    """The column with the labels: a list, or a text that `label_separator` parts."""
+    label_separator: str = ""
+    """What stands between the labels where a text holds them; unset, such a text is one label."""
+    path_separator: str = ""
+    """What stands between the steps of labels that are paths; every beginning of a path is then a label too: with ".",
+    comp.sys.mac is comp, comp.sys and comp.sys.mac."""
+
+    def gold(self, row: Row, inputs: Any) -> list[str]:
+        """Return the labels, sorted; an empty list means that none is right, an empty field that nobody told."""
+        value = value_of(row, self.label_column)
+        if value is None or value == "":
+            raise Unusable("no labels")
+        if isinstance(value, str):
+            value = value.split(self.label_separator) if self.label_separator else [value]
+        if not isinstance(value, list):
+            value = [value]
+        labels = [str(each).strip() for each in value]
+        return sorted({label for each in labels if each for label in self._with_beginnings(each)})
+
+    def learn(self, train: Sequence[Example]) -> Learnt:
+        """Return the labels, sorted."""
+        labels = sorted({label for example in train for label in example.gold})
+        if not labels:
+            raise UserError(f"No training row has a label in {self.label_column!r}. Name the column that holds them.")
+        return Learnt(tuple(labels))
+
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+        """Return one sequence for each example; the target says of each label whether it is right."""
+        found = self.sequences(tokenizer, [example.inputs for example in examples])
+        return [
+            replace(each, target=np.array([[label in example.gold for label in learnt.labels]], np.float32))
+            if example.gold is not None
+            else each
+            for each, example in zip(found, examples, strict=True)
+        ]
+
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+        """Return a linear layer over the pooled [CLS]."""
+        return PooledHead(config, width, pooler, len(learnt.labels))
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+        """Return the cross entropy of yes and no in nats, the mean over the labels."""
+        each = binary_cross_entropy_with_logits(found, batch.targets(), reduction="none")
+        return Losses(each.mean(dim=1).sum() / whole, {})
+
+    def choose(
+        self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: Learnt
+    ) -> Learnt:
+        """Return the threshold with the best micro F1 on the validation rows."""
+        number = {label: i for i, label in enumerate(learnt.labels)}
+        expected = [{number.get(label, len(number) + i) for i, label in enumerate(e.gold)} for e in valid]
+        threshold = best_threshold(expit(np.concatenate(raws)), expected)
+        return replace(learnt, chosen={**learnt.chosen, "threshold": threshold})
+
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+        """Return the labels whose probability reaches the threshold, the likeliest first, and these probabilities."""
+        chances = expit(np.concatenate(raws))
+        threshold = learnt.chosen.get("threshold", 0.5)
+        found = [[i for i in np.argsort(-row, kind="stable") if row[i] >= threshold] for row in chances]
+        return [
+            {"labels": [learnt.labels[i] for i in each], "probabilities": [float(row[i]) for i in each]}
+            for each, row in zip(found, chances, strict=True)
+        ]
+
+    def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
+        """Return micro and macro F1."""
+        gold, found = [e.gold for e in examples], [a["labels"] for a in answers]
+        return [micro_f1(gold, found), macro_f1(gold, found)]
+
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+        """Yield the most frequent set, and a linear SVM on TF-IDF weights for each label."""
+        texts = [["\n".join(e.inputs) for e in part] for part in parts]
+        whole = [Part(each, [json.dumps(e.gold) for e in part]) for each, part in zip(texts, parts, strict=True)]
+        sets = most_frequent(*whole)
+        yield Peer("most frequent set", [{"labels": json.loads(each)} for each in sets.predictions], sets.seconds, {})
+        if analyzer != "none":
+            given = [Part(each, [e.gold for e in part]) for each, part in zip(texts, parts, strict=True)]
+            found = tfidf_one_vs_rest(*given, analyzer=analyzer, seed=seed)
+            yield Peer(found.name, [{"labels": each} for each in found.answers], found.seconds, found.chosen)
+
+    def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
+        """Return how many examples have a label that no output stands for."""
+        count = sum(not set(example.gold) <= set(learnt.labels) for example in examples)
+        return {"a label that no training row has": count} if count else {}
+
+    def describe(self, examples: Sequence[Example]) -> dict[str, int]:
+        """Return the rows of each label."""
+        return dict(sorted(Counter(label for example in examples for label in example.gold).items()))
+
+    @classmethod
+    def understands(cls, architecture: str, config: dict[str, Any]) -> bool:
+        """Tell whether any number of the class's outputs may be right."""
+        return architecture == cls.architecture and problem_type(config) == PROBLEM
+
+    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+        """Return the labels, and that any number of them may be right."""
+        return {**super().plain_settings(learnt), "problem_type": PROBLEM}
+
+    def _with_beginnings(self, label: str) -> list[str]:
+        if not self.path_separator:
+            return [label]
+        return list(accumulate(label.split(self.path_separator), lambda *steps: self.path_separator.join(steps)))

@@ -1,0 +1,182 @@
+"""A stem and several endings or answers in, the number of the right one out (Devlin et al., 2019, section 4.4)."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from time import perf_counter
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import Field
+from scipy.special import softmax
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from mamebert.corpus.readers import Row
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+from mamebert.evaluation.baselines import Part
+from mamebert.evaluation.baselines_pairs import tfidf_cosine
+from mamebert.evaluation.classes import accuracy
+from mamebert.evaluation.measures import Measure
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of, value_of
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._heads import PooledHead
+from mamebert.tasks._text_task import one_sequence
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.loop import Losses
+
+
+class Asked(NamedTuple):
+    """What is asked, and what may be answered."""
+
+    stem: str
+    lead: str
+    """What every choice is to be read with; "" where there is nothing."""
+    choices: tuple[str, ...]
+
+
+class MultipleChoice(Task):
+    """The right one of several choices, whose number may differ from row to row."""
+
+    architecture: ClassVar[str] = "BertForMultipleChoice"
+
+    stem_columns: list[str] = Field(default=["question"], min_length=1)
+    """Columns of what comes before every choice; several are joined by a line end. Where both are too long, the longer
+    of stem and choice is cut."""
+    lead_columns: list[str] = Field(default=[])
+    """Columns shown with every choice and never cut with the stem: the question, where the stem is a long text."""
+    choice_columns: list[str] = Field(default=["choices"], min_length=1)
+    """One column with a list of choices, or a column for each choice."""
+    label_column: str = "label"
+    """The column that tells the right choice."""
+    label: Literal["number", "text"] = "number"
+    """Whether that is the number of the choice or its text."""
+    first_number: int = 0
+    """Number of the first choice."""
+
+    def columns(self) -> list[str]:
+        """Return the columns of stem and choices."""
+        return [*self.stem_columns, *self.lead_columns, *self.choice_columns]
+
+    def inputs(self, row: Row) -> Asked:
+        """Return stem and choices."""
+        asked = Asked(text_of(row, self.stem_columns), text_of(row, self.lead_columns), self._choices(row))
+        if not asked.stem.strip():
+            raise Unusable("no text to choose by")
+        if len(asked.choices) < 2 or not all(choice.strip() for choice in asked.choices):
+            raise Unusable("fewer than two choices, or an empty one")
+        return asked
+
+    def gold(self, row: Row, inputs: Asked) -> int:
+        """Return the number of the right choice, counted from 0."""
+        value = value_of(row, self.label_column)
+        if value is None or value == "":
+            raise Unusable("no label")
+        number = self._number(value, inputs.choices)
+        if not 0 <= number < len(inputs.choices):
+            raise Unusable("a label that is none of the choices")
+        return number
+
+    def learn(self, train: Sequence[Example]) -> Learnt:
+        """Return nothing: every row brings its own choices."""
+        return Learnt()
+
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+        """Return for each choice a sequence: [CLS] stem [SEP] lead choice [SEP]."""
+        asked = [example.inputs for example in examples]
+        texts = list(dict.fromkeys(chain.from_iterable((each.stem, each.lead, *each.choices) for each in asked)))
+        pieces = {text: each.ids for text, each in zip(texts, tokenizer.encode_many(texts), strict=True)}
+        return [self._sequences(tokenizer, example, pieces) for example in examples]
+
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+        """Return a linear layer that gives the pooled [CLS] of each choice one score."""
+        return PooledHead(config, width, pooler, 1)
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+        """Return the cross entropy in nats among the choices of each example."""
+        scores, is_real = batch.padded(found[:, 0])
+        scores = scores.masked_fill(~is_real, -torch.inf)
+        return Losses(cross_entropy(scores, batch.targets(), reduction="sum") / whole, {})
+
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+        """Return for each example its likeliest choice: number counted from 0, text and probability."""
+        chances = [softmax(raw[:, 0]) for raw in raws]
+        return [
+            {"choice": (best := int(chance.argmax())), "text": each.notes[best], "probability": float(chance[best])}
+            for chance, each in zip(chances, features, strict=True)
+        ]
+
+    def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
+        """Return accuracy."""
+        return [accuracy([e.gold for e in examples], [a["choice"] for a in answers])]
+
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+        """Yield the place that is right most often, and the choice that is most like the stem."""
+        started = perf_counter()
+        place = Counter(example.gold for example in parts.train).most_common(1)[0][0]
+        answers = [{"choice": place} for _ in parts.test]
+        yield Peer("most frequent place", answers, perf_counter() - started, {"choice": place})
+        if analyzer != "none":
+            pairs = [Part([pair for e in part for pair in _pairs(e.inputs)], []) for part in parts]
+            found = tfidf_cosine(*pairs, analyzer=analyzer)
+            cuts = np.cumsum([len(example.inputs.choices) for example in parts.test])[:-1]
+            likest = [{"choice": int(each.argmax())} for each in np.split(np.array(found.answers), cuts)]
+            yield Peer("TF-IDF: choice most like the stem", likest, found.seconds, found.chosen)
+
+    def describe(self, examples: Sequence[Example]) -> dict[str, int]:
+        """Return how often each place is right."""
+        return {f"choice {place}": count for place, count in sorted(Counter(e.gold for e in examples).items())}
+
+    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+        """Return nothing: there are no labels."""
+        return {}
+
+    def _choices(self, row: Row) -> tuple[str, ...]:
+        values = [value_of(row, name) for name in self.choice_columns]
+        if len(values) == 1:
+            (found,) = values
+            if isinstance(found, str) or not isinstance(found, Sequence):
+                raise UserError(
+                    f"The column {self.choice_columns[0]!r} holds {str(found)[:40]!r}, which is no list of choices. "
+                    "Name the column of the list, or one column for each choice, in task.choice_columns."
+                )
+            values = list(found)
+        while values and values[-1] is None:  # a row with fewer choices than there are columns
+            values.pop()
+        return tuple("" if value is None else str(value) for value in values)
+
+    def _number(self, value: Any, choices: Sequence[str]) -> int:
+        if self.label == "text":
+            return choices.index(str(value)) if choices.count(str(value)) == 1 else -1
+        try:
+            return int(value) - self.first_number
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f"The label {str(value)[:40]!r} is no number of a choice. "
+                'Name another column in task.label_column, or set task.label = "text".'
+            ) from error
+
+    def _sequences(self, tokenizer: Tokenizer, example: Example, pieces: dict[str, Any]) -> Features:
+        asked: Asked = example.inputs
+        each = [
+            one_sequence(
+                tokenizer, [pieces[asked.stem], np.append(pieces[asked.lead], pieces[choice])], self.max_length
+            )
+            for choice in asked.choices
+        ]
+        joined = Features(
+            [sequence for one in each for sequence in one.sequences],
+            [places for one in each for places in one.places],
+            [segments for one in each for segments in one.segments or ()],
+            num_cut=sum(one.num_cut for one in each),
+            notes=asked.choices,
+        )
+        return joined if example.gold is None else replace(joined, target=np.array([example.gold]))
+
+
+def _pairs(asked: Asked) -> list[tuple[str, str]]:
+    stem = "\n".join(text for text in (asked.stem, asked.lead) if text)
+    return [(stem, choice) for choice in asked.choices]

@@ -1,0 +1,159 @@
+"""A text or a pair of texts in, a number out, or several: similarity (STS), degrees of latitude and longitude ..."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import isfinite
+from time import perf_counter
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import nn
+
+from mamebert.corpus.readers import Row
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+from mamebert.evaluation.baselines import Part
+from mamebert.evaluation.baselines_pairs import tfidf_cosine
+from mamebert.evaluation.baselines_texts import tfidf_ridge
+from mamebert.evaluation.measures import Measure, mean_of
+from mamebert.evaluation.regression import great_circle_km, median_km, mse, pearson, spearman
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._heads import PooledHead, problem_type
+from mamebert.tasks._text_task import TextTask
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.loop import Losses
+
+PROBLEM = "regression"
+
+
+class Regression(TextTask):
+    """Numbers for each text or pair of texts."""
+
+    architecture: ClassVar[str] = "BertForSequenceClassification"
+
+    label_columns: list[str] = Field(default=["label"], min_length=1)
+    """The columns with the numbers, one output each."""
+    geolocation: bool = False
+    """Whether the two numbers are latitude and longitude in degrees: distances are then told in kilometres."""
+
+    @model_validator(mode="after")
+    def _a_place_has_two_numbers(self) -> Self:
+        if self.geolocation and len(self.label_columns) != 2:
+            raise ValueError("A place has two numbers. Name the columns of latitude and longitude in label_columns.")
+        return self
+
+    def gold(self, row: Row, inputs: Any) -> float | list[float]:
+        """Return the number, or the list of all where there are several; what is no number is a UserError."""
+        numbers = [_number(value_of(row, name), name) for name in self.label_columns]
+        return numbers if len(numbers) > 1 else numbers[0]
+
+    def learn(self, train: Sequence[Example]) -> Learnt:
+        """Return the names of the outputs, and of each the mean and the standard deviation."""
+        targets = np.stack([_targets(example) for example in train])
+        spread = targets.std(axis=0)
+        if not spread.all():
+            name = self.label_columns[int(np.argmin(spread))]
+            raise UserError(f"All training rows have the same {name!r}. Give rows with different numbers.")
+        return Learnt(tuple(self.label_columns), {"mean": targets.mean(axis=0).tolist(), "spread": spread.tolist()})
+
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+        """Return one sequence for each example."""
+        found = self.sequences(tokenizer, [example.inputs for example in examples])
+        spread = np.array(learnt.chosen.get("spread", 1.0))
+        return [
+            replace(each, target=None if example.gold is None else _targets(example)[None], notes=spread)
+            for each, example in zip(found, examples, strict=True)
+        ]
+
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+        """Return a linear layer over the pooled [CLS]."""
+        return PooledHead(config, width, pooler, len(learnt.labels))
+
+    def start(self, head: nn.Module, learnt: Learnt) -> None:
+        """Let the head begin with the mean of the training rows, which small steps would take long to reach."""
+        assert isinstance(head, PooledHead)
+        with torch.no_grad():
+            head.classifier.bias.copy_(torch.tensor(learnt.chosen.get("mean", 0.0)))
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+        """Return the mean squared error, each output in units of its variance in training, so that all count alike."""
+        spread = torch.from_numpy(np.stack([each.notes for each in batch.features])).to(found)
+        errors = (found - batch.targets().to(found)) / spread.reshape(len(found), -1)
+        return Losses((errors**2).mean(dim=1).sum() / whole, {})
+
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+        """Return the number, or all by their names."""
+        rows = np.concatenate(raws).tolist()
+        if len(learnt.labels) == 1:
+            return [{"number": row[0]} for row in rows]
+        return [{"numbers": dict(zip(learnt.labels, row, strict=True))} for row in rows]
+
+    def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
+        """Return Pearson's and Spearman's correlations and, the lower the better, errors: squared, or kilometres."""
+        gold = np.stack([_targets(example) for example in examples])
+        found = np.array([[a["number"]] if "number" in a else list(a["numbers"].values()) for a in answers])
+        correlations = [pearson(gold, found), spearman(gold, found)]
+        return [*correlations, *(_distances(gold, found) if self.geolocation else [mse(gold, found)])]
+
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+        """Yield the mean, ridge regression on TF-IDF weights, and for pairs the cosine of these weights.
+
+        The cosine knows no unit: 0 to 1 are laid over the range of the training rows.
+        """
+        given = [Part([e.inputs for e in part], [_targets(e).tolist() for e in part]) for part in parts]
+        numbers, started = np.array(given[0].labels), perf_counter()
+        means = [numbers.mean(axis=0).tolist()] * len(parts.test)
+        yield self._peer("mean", means, perf_counter() - started, {})
+        if analyzer == "none":
+            return
+        ridge = tfidf_ridge(*given, analyzer=analyzer)
+        yield self._peer(ridge.name, ridge.answers, ridge.seconds, ridge.chosen)
+        if self.second_columns and len(self.label_columns) == 1:
+            cosine, low, high = tfidf_cosine(*given, analyzer=analyzer), numbers.min(), numbers.max()
+            laid = [[low + (high - low) * each] for each in cosine.answers]
+            yield self._peer(cosine.name, laid, cosine.seconds, cosine.chosen)
+
+    @classmethod
+    def understands(cls, architecture: str, config: dict[str, Any]) -> bool:
+        """Tell whether the outputs of the class are numbers."""
+        return architecture == cls.architecture and problem_type(config) == PROBLEM
+
+    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+        """Return the names of the outputs, and that they are numbers."""
+        return {**super().plain_settings(learnt), "problem_type": PROBLEM}
+
+    def _peer(self, name: str, rows: list[Any], seconds: float, chosen: dict[str, Any]) -> Peer:
+        raws = np.array(rows, float).reshape(len(rows), 1, -1)
+        return Peer(name, self.answers(list(raws), [], Learnt(tuple(self.label_columns))), seconds, chosen)
+
+
+def _number(value: Any, column: str) -> float:
+    if value is None or value == "":
+        raise Unusable("no number")
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"The column {column!r} holds {str(value)[:40]!r}, which is no number. "
+            "Name another column, or mend the row."
+        ) from error
+    if not isfinite(number):
+        raise Unusable("a number that is not finite")
+    return number
+
+
+def _targets(example: Example) -> np.ndarray:
+    return np.atleast_1d(np.asarray(example.gold, np.float64))
+
+
+def _distances(gold: np.ndarray, found: np.ndarray) -> list[Measure]:
+    """Return the mean and the median distance. A median is no function of sums, so it cannot be drawn again."""
+    median = median_km(gold, found)
+    no_sums = np.zeros((len(gold), 1))
+    return [
+        mean_of("mean_km", great_circle_km(gold, found)),
+        Measure("median_km", no_sums, lambda sums: np.full(sums.shape[:-1], median)),
+    ]

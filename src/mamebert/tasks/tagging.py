@@ -1,0 +1,206 @@
+"""A tag for each word, or things marked in a text (Devlin et al., 2019, section 5.3): parts of speech, names, terms."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from mamebert.corpus.readers import Row
+from mamebert.encoder.parts import Linear
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+from mamebert.evaluation.baselines import Answered, Part
+from mamebert.evaluation.baselines_sequences import most_frequent_tag
+from mamebert.evaluation.baselines_spans import dictionary
+from mamebert.evaluation.entities import entities, entity_f1, entity_precision, entity_recall, span_f1, token_accuracy
+from mamebert.evaluation.measures import Measure
+from mamebert.progress import say
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._marks import OUTSIDE, bio_labels, bio_tags, entities_in, mark_entities
+from mamebert.tasks._word_task import Asked, WordTask
+from mamebert.tasks._word_windows import in_windows
+from mamebert.tasks._words import Sentence, pieces_found
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.loop import Losses
+
+NO_LABEL = -100
+
+
+class Tagging(WordTask):
+    """A tag for each word, read from its first piece; or, with `spans_column`, ranges of characters marked in a text.
+
+    A sentence too long for one sequence is read in several that overlap, so that no word is left out.
+    """
+
+    architecture: ClassVar[str] = "BertForTokenClassification"
+    has_pooler: ClassVar[bool] = False
+    reads: ClassVar[Literal["first", "every"]] = "every"
+
+    tags_column: str = "tags"
+    """The column with a tag for each word, a list or a text with spaces between them."""
+    spans_column: str = ""
+    """The column with the ranges marked in the text, each {"start": 3, "end": 8, "label": "PERSON"}, {"span": [3, 8],
+    "type": "PERSON"} or [3, 8, "PERSON"]. Its pieces are then tagged B-, I- and O, and words play no part."""
+    left_out_types: list[str] = Field(default=[])
+    """Types of marked things that are taken for none, such as OPTIONAL in the corpora of Kyoto University."""
+    measure: Literal["auto", "entity_f1", "token_accuracy"] = "auto"
+    """What training goes by where words are tagged; auto is entity_f1 where all tags are O or begin with B- or I-."""
+
+    def columns(self) -> list[str]:
+        """Return the column of the words, or of the text."""
+        return [self.text_column if self.spans_column else self.words_column]
+
+    def inputs(self, row: Row) -> Asked:
+        """Return the words, or the text."""
+        return self.text_in(row) if self.spans_column else super().inputs(row)
+
+    def gold(self, row: Row, inputs: Asked) -> Any:
+        """Return the tags of the words, or the marked ranges (start, end, type)."""
+        if not self.spans_column:
+            tags = self.by_word(row, self.tags_column, inputs)
+            return [OUTSIDE if tag[2:] in self.left_out_types and tag[1:2] == "-" else tag for tag in tags]
+        assert isinstance(inputs, str)
+        if value_of(row, self.spans_column) is None:
+            raise Unusable(f"no {self.spans_column}")
+        return [each for each in entities_in(row, self.spans_column, inputs) if each[2] not in self.left_out_types]
+
+    def learn(self, train: Sequence[Example]) -> Learnt:
+        """Return the tags; fewer than two are a UserError."""
+        found = Counter(name for example in train for name in self._names(example))
+        if self.spans_column and found:
+            return Learnt(bio_labels(found))
+        if len(found) < 2:
+            told = f"all words have the tag {next(iter(found))!r}" if found else "nothing is marked"
+            raise UserError(f"Tagging needs two tags, and in the training rows {told}. Give rows with others too.")
+        if self.measure == "entity_f1" and not mark_entities(found):
+            wrong = next(tag for tag in sorted(found) if not mark_entities([tag]))
+            raise UserError(
+                f"The tag {wrong!r} marks no entity, so there is no entity_f1. Leave task.measure at auto, or write "
+                "tags as O, B-TYPE and I-TYPE."
+            )
+        return Learnt(tuple(sorted(found, key=lambda tag: (tag != OUTSIDE, tag))))
+
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+        """Return the sequences of each example; words with a tag never seen in training are left out of the loss."""
+        asked = [example.inputs for example in examples]
+        found = pieces_found(tokenizer, asked) if self.spans_column else self.sentences(tokenizer, asked)
+        tags = self._tags(examples, found)
+        number = {label: i for i, label in enumerate(learnt.labels)}
+        return [
+            replace(
+                in_windows(tokenizer, sentence, self.max_length),
+                target=np.array([number.get(tag, NO_LABEL) for tag in each], np.int64),
+            )
+            for sentence, each in zip(found, tags, strict=True)
+        ]
+
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+        """Return a linear layer over each word."""
+        return TokenHead(config, width, len(learnt.labels))
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+        """Return the cross entropy in nats, its mean over the words of a batch."""
+        total = cross_entropy(found, batch.targets(), reduction="sum", ignore_index=NO_LABEL)
+        return Losses(total / whole, {})
+
+    def num_asked(self, features: Features) -> int:
+        """Return the number of words with a tag to learn."""
+        return int((features.target != NO_LABEL).sum())
+
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+        """Return for each example its tags, and as far as tags mark any, the entities.
+
+        Those have the words (from 0, the end being behind the last) of a sentence given as words, and the characters
+        of one given as a text, whose words are told as well.
+        """
+        marks = mark_entities(learnt.labels)
+        return [
+            self._answer([learnt.labels[i] for i in raw.argmax(axis=1)], each.notes, marks)
+            for raw, each in zip(raws, features, strict=True)
+        ]
+
+    def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
+        """Return F1, precision and recall of entities and the accuracy of tags, as far as they mean something."""
+        gold = [example.gold for example in examples]
+        if self.spans_column:
+            return [span_f1(gold, [[(e["start"], e["end"], e["label"]) for e in a["entities"]] for a in answers])]
+        found = [answer["tags"] for answer in answers]
+        right = token_accuracy(gold, found)
+        if not mark_entities(tag for tags in [*gold, *found] for tag in tags):
+            return [right]
+        by_entity = [measure(gold, found) for measure in (entity_f1, entity_precision, entity_recall)]
+        return [right, *by_entity] if self.measure == "token_accuracy" else [*by_entity, right]
+
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+        """Yield the most frequent tag of each word; for marked texts, what is marked wherever its characters stand."""
+        given = [Part([example.inputs for example in part], [example.gold for example in part]) for part in parts]
+        if not self.spans_column:
+            yield _peer(found := most_frequent_tag(*given), [{"tags": tags} for tags in found.answers])
+            return
+        found = dictionary(*given)
+        yield _peer(found, [{"entities": [_entity(*each) for each in some]} for some in found.answers])
+
+    def describe(self, examples: Sequence[Example]) -> dict[str, int]:
+        """Return how often each tag, or type of marked thing, occurs."""
+        return dict(sorted(Counter(name for example in examples for name in self._names(example)).items()))
+
+    def _names(self, example: Example) -> list[str]:
+        return [kind for _, _, kind in example.gold] if self.spans_column else list(example.gold)
+
+    def _tags(self, examples: Sequence[Example], sentences: Sequence[Sentence]) -> list[list[str]]:
+        """Return the tags of what is asked, "" where nobody told; ranges that tags cannot say are counted and told."""
+        tags, num_inexact, num_marked = [], 0, 0
+        for example, sentence in zip(examples, sentences, strict=True):
+            if example.gold is None:
+                tags.append([""] * len(sentence.pieces))
+            elif self.spans_column:
+                each, inexact = bio_tags(sentence.spans or (), example.gold)
+                tags.append(each)
+                num_inexact, num_marked = num_inexact + inexact, num_marked + len(example.gold)
+            else:
+                tags.append(example.gold)
+        if num_inexact:
+            say(
+                f"{num_inexact} of {num_marked} marked ranges overlap or end within a piece. They are learnt inexactly."
+            )
+        return tags
+
+    def _answer(self, tags: list[str], sentence: Sentence, marks: bool) -> Answer:
+        answer: Answer = {} if self.spans_column else {"tags": tags}
+        if sentence.spans is not None and not self.spans_column:
+            answer = {"words": sentence.words, **answer}
+        if not marks:
+            return answer
+        found = entities(tags)
+        if sentence.spans is None:
+            return {**answer, "entities": [_entity(*each) for each in found]}
+        spans = [(sentence.spans[first][0], sentence.spans[behind - 1][1], kind) for first, behind, kind in found]
+        return {**answer, "entities": [{**_entity(*each), "text": sentence.text[each[0] : each[1]]} for each in spans]}
+
+
+class TokenHead(nn.Module):
+    """A linear layer over each word that is read."""
+
+    def __init__(self, config: EncoderConfig, width: int, num_labels: int) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.classifier = Linear(width, num_labels)
+
+    def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
+        """Return [reads, labels] in float32."""
+        outputs: Tensor = self.classifier(self.dropout(reads))
+        return outputs.float()
+
+
+def _entity(start: int, end: int, label: str) -> dict[str, Any]:
+    return {"start": start, "end": end, "label": label}
+
+
+def _peer(found: Answered, answers: list[Answer]) -> Peer:
+    return Peer(found.name, answers, found.seconds, found.chosen)

@@ -1,0 +1,62 @@
+"""The words of a text and the pieces of a word, with their places, as BERT's own tokenizers find them."""
+
+import re
+
+from tokenizers import Tokenizer as RustTokenizer
+from tokenizers.models import WordPiece
+
+from mamebert.tokenizer.foreign import word_starts
+from mamebert.tokenizer.offsets import Aligned, align_kept, align_lower, find_words, spans_of, take_in_marks, unchanged
+from mamebert.tokenizer.pieces import mend
+from mamebert.tokenizer.words import Cut
+
+# BERT's normalizer drops these control characters, and Python's split() would take them for spaces.
+_DROPPED = re.compile(r"[\x0b\x0c\x1c-\x1f\x85]")
+
+
+def split_at_spaces(text: str) -> list[str]:
+    """Return the words between white space, without the characters that BERT drops."""
+    return (text if text.isprintable() else _DROPPED.sub("", mend(text))).split()
+
+
+def align_undropped(text: str) -> Aligned:
+    """Align the text in which the words of `split_at_spaces` stand."""
+    text = mend(text)
+    if text.isprintable() or not _DROPPED.search(text):
+        return unchanged(text)
+    return align_kept(text, [place for place, character in enumerate(text) if not _DROPPED.match(character)])
+
+
+def cut_like_bert(rust: RustTokenizer) -> Cut:
+    """Return what cuts a word between spaces as `tokenizer.json` says, special tokens read as text."""
+    rust.encode_special_tokens = True
+
+    def cut(word: str) -> tuple[list[int], list[bool], list[tuple[int, int]]]:
+        encoding = rust.encode(word, add_special_tokens=False)
+        return encoding.ids, word_starts(encoding.word_ids).tolist(), take_in_marks(word, encoding.offsets)
+
+    return cut
+
+
+def cut_japanese(wordpiece: WordPiece, lowercase: bool) -> Cut:
+    """Return what cuts a word of MeCab's as `BertJapaneseTokenizer` does."""
+
+    def cut(word: str) -> tuple[list[int], list[bool], list[tuple[int, int]]]:
+        ids, starts, spans = [], [], []
+        lowered = word.lower() if lowercase else word
+        parts = lowered.split()
+        for part, place in zip(parts, find_words(lowered, parts), strict=True):
+            pieces = wordpiece.tokenize(part)
+            ids += [piece.id for piece in pieces]
+            starts += [True] + [False] * (len(pieces) - 1)
+            spans += _spans_in(part, [piece.value for piece in pieces], place)
+        return ids, starts, spans if len(lowered) == len(word) else align_lower(word).take(spans)
+
+    return cut
+
+
+def _spans_in(word: str, pieces: list[str], place: int) -> list[tuple[int, int]]:
+    """Return the range of each piece of a word that begins at `place`; the one piece of a word may be [UNK]."""
+    if len(pieces) == 1:
+        return [(place, place + len(word))]
+    return spans_of([len(pieces[0]), *(len(piece) - len("##") for piece in pieces[1:])], place)
