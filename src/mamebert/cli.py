@@ -35,17 +35,21 @@ Model = Annotated[Path, typer.Argument(help="A model folder, or the run folder t
 
 def _add_stage(command: str) -> None:
     def verb(settings: Words = None, show: ShowSettings = False, dry_run: DryRun = False) -> None:
-        kind, work = stages.find(command)
-        if show:
-            print("\n".join(describe(kind)))
-            return
-        config = build(kind, read_settings(settings or []))
-        if dry_run:
-            _tell_plan(command, config)
-            return
-        _print_end(work(config))
+        _do_stage(command, settings or [], show, dry_run)
 
     app.command(command, help=_first_line(command))(verb)
+
+
+def _do_stage(command: str, words: list[str], show: bool, dry_run: bool) -> None:
+    kind, work = stages.find(command)
+    if show:
+        print("\n".join(describe(kind)))
+        return
+    config = build(kind, read_settings(words))
+    if dry_run:
+        _tell_plan(command, config)
+        return
+    _print_end(work(config))
 
 
 def _first_line(command: str) -> str:
@@ -55,7 +59,30 @@ def _first_line(command: str) -> str:
 
 
 for _command in stages.names():
-    _add_stage(_command)
+    if _command != "evaluate":  # it has an option of its own
+        _add_stage(_command)
+
+
+@app.command("evaluate", help=_first_line("evaluate"))
+def evaluate_verb(
+    settings: Words = None,
+    show: ShowSettings = False,
+    dry_run: DryRun = False,
+    check_data: Annotated[
+        bool,
+        typer.Option(
+            "--check-data",
+            help="Only look at the rows: counts, labels, lengths, duplicates, first rows. Takes settings of finetune.",
+        ),
+    ] = False,
+) -> None:
+    """Ask fine-tuned models about labelled rows, or only look at the rows."""
+    if not check_data:
+        _do_stage("evaluate", settings or [], show, dry_run)
+        return
+    from mamebert.stages.evaluate import check_data as check
+
+    check(read_settings(settings or []))
 
 
 @app.command()
@@ -104,20 +131,34 @@ def fill_mask_verb(
         print(json.dumps({"text": text, "masks": masks}, ensure_ascii=False))
 
 
-@app.command()
-def predict(
+@app.command("predict")
+def predict_verb(
     model: Model,
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, --file is read.")] = None,
-    file: Annotated[Path | None, typer.Option(help="A .txt (a text per line), .jsonl, .csv or .parquet file.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="A .txt (a text per line), .jsonl, .csv, .tsv, .parquet or .conllu file; - is standard input."
+        ),
+    ] = None,
+    reader: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE", help="How the file is read, as source in a settings file: kind=squad, encoding=cp932."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write; else answers go to standard output.")] = None,
 ) -> None:
-    """Print a label for each text, as JSON lines."""
+    """Print an answer for each text or row, as JSON lines."""
     from mamebert.serving.load import load
-    from mamebert.serving.rows import texts_of
+    from mamebert.serving.predict import predict
+    from mamebert.serving.rows import reader_settings, rows_of
 
+    if bool(texts) == (file is not None):
+        fact = "There is nothing to predict" if not texts else "Both texts and a file are given"
+        raise UserError(f"{fact}. Give texts, or a file with --file.")
     answer = load(model, "task")
-    for batch in [texts] if texts else texts_of(file, answer.task.columns()):
-        for text, found in zip(batch, answer(batch), strict=True):
-            print(json.dumps({"text": text, **found}, ensure_ascii=False))
+    predict(answer, texts or rows_of(file or Path(), reader_settings(reader or [])), out, show_progress=bool(file))
 
 
 @app.command("doctor")

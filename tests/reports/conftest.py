@@ -79,9 +79,9 @@ def pretraining(name, seconds=(3700.0, 3690.0, 3710.0), frozen=0, loss=3.0):
 
 def seeds(*accuracies):
     return [
-        {"seed": i, "accuracy": a, "macro_f1": a - 0.01, "best_epoch": 7, "valid_accuracy": a, "seconds": 210.0}
+        {"seed": i, "scores": {"accuracy": a, "macro_f1": a - 0.01}, "tests": {}, "best_epoch": 7, "valid_by_epoch": [a], "seconds": 210.0}
         for i, a in enumerate(accuracies)
-    ]
+    ]  # fmt: skip
 
 
 def finetuning(labels=LIVEDOOR, n=(0.802, 0.811, 0.820), w=(0.818, 0.826, 0.834), epochs=3):
@@ -92,16 +92,21 @@ def finetuning(labels=LIVEDOOR, n=(0.802, 0.811, 0.820), w=(0.818, 0.826, 0.834)
     for name, values in (("N", n), ("W", w)):
         for epoch in (*range(1, epochs), None):
             now = [v - 0.02 * (epochs - epoch) for v in values] if epoch else list(values)
-            models.append({"name": name, "path": f"runs/{name}", "epoch": epoch, "seen_test_text": False, "seeds": seeds(*now),
-                           "accuracy_mean": mean(now), "accuracy_spread": spread(now), "macro_f1_mean": mean(now) - 0.01})  # fmt: skip
+            scores = {
+                "accuracy": {"mean": mean(now), "spread": spread(now)},
+                "macro_f1": {"mean": mean(now) - 0.01, "spread": spread(now)},
+            }
+            models.append({"name": name, "path": f"runs/{name}", "epoch": epoch, "random_weights": False, "seen_test_text": False,
+                           "seeds": seeds(*now), "scores": scores, "tests": {}, "truncated_share": 0.83})  # fmt: skip
     results = {
         "task": "classification", "labels": list(labels), "columns": ["title", "body"],
-        "split": {"train": part(80), "valid": part(81), "test": part(650)}, "majority_accuracy": 0.1184, "models": models,
+        "split": {"train": part(80), "valid": part(81), "test": part(650)}, "measure": "accuracy", "models": models,
+        "rows": {"train": sum(part(80).values()), "valid": sum(part(81).values()), "test": sum(part(650).values())},
         "baselines": [
-            {"name": "TF-IDF + linear SVM", "accuracy": 0.924, "macro_f1": 0.919, "seconds": 14.2, "seen_test_text": False},
-            {"name": "mean of word2vec vectors + linear SVM", "accuracy": 0.761, "macro_f1": 0.75, "seconds": 3.1, "seen_test_text": True},
+            {"name": "TF-IDF + linear SVM", "scores": {"accuracy": 0.924, "macro_f1": 0.919}, "seconds": 14.2, "seen_test_text": False},
+            {"name": "mean of word2vec vectors + linear SVM", "scores": {"accuracy": 0.761, "macro_f1": 0.75}, "seconds": 3.1, "seen_test_text": True},
         ],
-        "comparisons": [{"a": "W", "b": "N", "difference": 0.015, "p": 0.21}], "truncated_share": 0.83,
+        "comparisons": [{"a": "W", "b": "N", "difference": 0.015, "interval": [-0.01, 0.04], "p": 0.21}], "unusable_rows": {"source": {"no text": 2}},
     }  # fmt: skip
     return {"command": "finetune", "results": results, "seconds": 2100.0}
 

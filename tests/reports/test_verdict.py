@@ -1,13 +1,13 @@
 import pytest
 
-from mamebert.reports.outcomes import Outcome
+from mamebert.reports.outcomes import Outcome, Score
 from mamebert.reports.story import Story
 from mamebert.reports.verdict import against, facts, verdict
 from mamebert.runs import Run
 
 
 def outcome(name, accuracy, spread=None, num_seeds=3):
-    return Outcome(name, accuracy, spread, num_seeds, None, None, False, None)
+    return Outcome(name, "accuracy", {"accuracy": Score(accuracy, spread)}, num_seeds)
 
 
 @pytest.fixture

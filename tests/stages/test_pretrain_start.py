@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -297,3 +299,31 @@ def test_general_text_with_nothing_held_out_is_refused(settings, world, tmp_path
 
 def test_what_it_will_take_can_be_estimated(settings, encoders):
     assert estimate(config(settings))["parameters"] == Run.open(encoders("N")).results["parameters"]
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_from_the_same_start(settings, tmp_path):
+    settings |= {
+        "encoder": {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0},
+        "general_shards": settings["shards"],
+    }
+    files = []
+    for name in ("one", "ddp", "fsdp"):
+        training = {**settings["training"], "batch_tokens": 512, "parallel": "ddp" if name == "one" else name}
+        made = {**settings, "training": training, "output": str(tmp_path / name)}
+        files.append(tmp_path / f"{name}.json")
+        files[-1].write_text(json.dumps({"stop_after": 0, "mistake": "", "settings": made}))
+    script = str(Path(__file__).parents[1] / "training" / "one_of_many.py")
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    for words in ([script, str(files[0])], [*torchrun, script, *map(str, files[1:])]):
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+    one = load_file(tmp_path / "one" / "model" / "model.safetensors")
+    told = Run.open(tmp_path / "one").results["pseudo_perplexity"]
+    for name in ("ddp", "fsdp"):
+        found = load_file(tmp_path / name / "model" / "model.safetensors")
+        for key, value in one.items():
+            torch.testing.assert_close(found[key], value, rtol=1e-4, atol=1e-5)
+        both = Run.open(tmp_path / name).results["pseudo_perplexity"]
+        assert both["general"] == pytest.approx(told["general"], rel=1e-4)
+        assert len([line for line in Run.open(tmp_path / name).metrics() if line["step"] == 0]) == 1

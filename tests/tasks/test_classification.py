@@ -2,113 +2,129 @@ import numpy as np
 import pytest
 import torch
 
-from mamebert.checkpoints.load import load_classification
-from mamebert.encoder.model import ClassificationNetwork
-from mamebert.encoder.settings import EncoderConfig
-from mamebert.tasks import Task
+from mamebert.errors import UserError
+from mamebert.tasks import Parts
+from mamebert.tasks._features import Example, Learnt, Unusable, pack
+from mamebert.tasks._text_task import kept_sizes
 from mamebert.tasks.classification import Classification
 from mamebert.tokenizer.encoding import Tokenizer
 
 LONG = "The wet boat meets the rope. The old tide leaves the gull. " * 12
-TEXTS = ["The old bean holds the leaf.", LONG, "", "A gull.", LONG[: len(LONG) // 2], "Salt, salt and salt."]
 
 
 @pytest.fixture(scope="module")
-def tokenizer(classifiers):
-    return Tokenizer.open(classifiers / "models" / "N")
+def tokenizer(world):
+    return Tokenizer.open(world / "vocab" / "tokenizer")
 
 
-@pytest.fixture(scope="module")
-def network(classifiers):
-    return load_classification(classifiers / "models" / "N").eval()
+def examples(*golds, texts=("A gull.",)):
+    return [Example(tuple(texts), gold, row) for row, gold in enumerate(golds)]
 
 
-@torch.no_grad()
-def logits(task, network, documents, batch_tokens=10_000):
-    found = torch.zeros(len(documents), network.classifier.out_features)
-    for batch in task.batches(documents, range(len(documents)), batch_tokens):
-        found[batch.rows] = task.logits(network, batch)
-    return found
+def answered(*labels):
+    return [{"label": label, "probability": 1.0} for label in labels]
 
 
-def test_every_sequence_is_cls_text_sep_and_fits(tokenizer):
-    task = Classification(max_length=16, long_documents="chunks", max_chunks=3)
-    documents, share_cut = task.encode(tokenizer, TEXTS)
-    for sequence in (s for document in documents for s in document):
-        assert (sequence[0], sequence[-1]) == (tokenizer.cls_id, tokenizer.sep_id)
-        assert 2 <= len(sequence) <= 16
-    assert [len(document) for document in documents] == [1, 3, 1, 1, 3, 1]
-    assert share_cut == pytest.approx(2 / 6)
-    whole = tokenizer.encode(LONG).ids
-    assert np.concatenate([s[1:-1] for s in documents[1]]).tolist() == whole[: 3 * 14].tolist()
+def test_a_pair_is_cls_first_sep_second_sep_with_segments(tokenizer):
+    first, second = (tokenizer.encode(text).ids.tolist() for text in ("The gull.", "A wet boat."))
+    task = Classification(second_columns=["second"])
+    (found,) = task.features(tokenizer, examples("a", texts=("The gull.", "A wet boat.")), Learnt(("a", "b")))
+    assert found.sequences[0].tolist() == [tokenizer.cls_id, *first, tokenizer.sep_id, *second, tokenizer.sep_id]
+    assert found.segments[0].tolist() == [0] * (len(first) + 2) + [1] * (len(second) + 1)
 
 
-def test_cut_reads_the_beginning(tokenizer):
-    documents, _ = Classification(max_length=16).encode(tokenizer, [LONG])
-    assert [s[1:-1].tolist() for s in documents[0]] == [tokenizer.encode(LONG).ids[:14].tolist()]
+def test_a_long_text_is_read_from_its_beginning(tokenizer):
+    whole = tokenizer.encode(LONG).ids.tolist()
+    (found,) = Classification(max_length=16).features(tokenizer, examples("a", texts=(LONG,)), Learnt(("a", "b")))
+    assert found.sequences[0].tolist() == [tokenizer.cls_id, *whole[:14], tokenizer.sep_id]
+    assert found.num_cut == len(whole) - 14
 
 
-def test_chunks_give_the_mean_of_what_plain_transformers_says_to_each(classifiers, tokenizer, network):
-    from transformers import AutoTokenizer, BertForSequenceClassification
-
-    folder = classifiers / "models" / "N"
-    theirs = BertForSequenceClassification.from_pretrained(folder).eval()
-    their_tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    task = Classification(max_length=32, long_documents="chunks", max_chunks=4)
-    ours = logits(task, network, task.encode(tokenizer, TEXTS)[0])
-    for text, found in zip(TEXTS, ours, strict=True):
-        ids = their_tokenizer(text, add_special_tokens=False)["input_ids"][: 4 * 30]
-        chunks = [ids[start : start + 30] for start in range(0, max(1, len(ids)), 30)]
-        rows = [[their_tokenizer.cls_token_id, *chunk, their_tokenizer.sep_token_id] for chunk in chunks]
-        with torch.no_grad():
-            expected = torch.cat([theirs(torch.tensor([row])).logits for row in rows]).mean(0)
-        torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+@pytest.mark.parametrize("room", range(9))
+def test_the_longer_of_two_texts_loses_its_last_until_both_fit(room):
+    for sizes in ((a, b) for a in range(8) for b in range(8)):
+        first, second = sizes
+        while first + second > room:  # as BERT's own code does it
+            first, second = (first - 1, second) if first > second else (first, second - 1)
+        assert kept_sizes(sizes, room) == [first, second]
 
 
-@pytest.mark.parametrize("batch_tokens", [16, 40, 10_000])
-@pytest.mark.parametrize("long_documents", ["cut", "chunks"])
-def test_company_in_a_batch_does_not_change_an_answer(tokenizer, batch_tokens, long_documents):
-    torch.manual_seed(3)
-    shape = EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=32)
-    network = ClassificationNetwork(shape, tokenizer.vocab_size, 3)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(torch.randn_like(parameter) * 0.3)  # so that answers differ from text to text
-    task = Classification(max_length=32, long_documents=long_documents)
-    documents, _ = task.encode(tokenizer, TEXTS)
-    alone = np.concatenate([task.predict(network, [document]) for document in documents])
-    together = task.predict(network, documents, batch_tokens)
-    backwards = task.predict(network, documents[::-1], batch_tokens)[::-1]
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-    np.testing.assert_allclose(backwards, alone, atol=1e-5)
-    assert np.ptp(alone, axis=0).max() > 0.05
-    np.testing.assert_allclose(alone.sum(1), 1, atol=1e-5)
+def test_numbers_are_labels_too_and_empty_ones_none():
+    task = Classification()
+    assert [task.gold({"label": value}, None) for value in (0, 1.5, "x", False)] == ["0", "1.5", "x", "False"]
+    for value in (None, ""):
+        with pytest.raises(Unusable, match="no label"):
+            task.gold({"label": value}, None)
 
 
-def test_batches_hold_every_document_once_within_the_budget(tokenizer):
-    task = Classification(max_length=16, long_documents="chunks")
-    documents, _ = task.encode(tokenizer, TEXTS * 5)
-    order = np.random.default_rng(0).permutation(len(documents)).tolist()
-    batches = list(task.batches(documents, order, 60))
-    assert [row for batch in batches for row in batch.rows] == order
-    assert all(len(b.packed.ids) <= 60 or len(b.rows) == 1 for b in batches)
-    in_order = list(task.batches(documents, range(len(documents)), 60))
-    assert task.num_batches(documents, 60) == len(in_order)
+def test_labels_are_sorted_unless_their_order_is_given():
+    rows = examples("b", "a", "b")
+    assert Classification().learn(rows) == Learnt(("a", "b"), {"rows": [1, 2]})
+    assert Classification(label_order=["b", "c", "a"]).learn(rows) == Learnt(("b", "c", "a"), {"rows": [2, 0, 1]})
+    with pytest.raises(UserError, match="no label called 'b'"):
+        Classification(label_order=["a", "c"]).learn(rows)
+    with pytest.raises(UserError, match="names a label twice"):
+        Classification(label_order=["a", "b", "a"]).learn(rows)
+    with pytest.raises(UserError, match="needs two classes"):
+        Classification().learn(examples("a", "a"))
 
 
-def test_the_loss_is_the_mean_cross_entropy_of_the_documents_whole_or_in_parts(tokenizer, network):
-    task = Classification(max_length=16, long_documents="chunks")
-    documents, _ = task.encode(tokenizer, TEXTS)
-    labels = torch.tensor([0, 1, 2, 0, 1, 2])
-    (batch,) = task.batches(documents, [3, 1, 5], 10_000)
-    expected = torch.nn.functional.cross_entropy(logits(task, network, documents)[[3, 1, 5]], labels[[3, 1, 5]])
-    torch.testing.assert_close(task.loss(network, batch, labels, 3).total, expected)
-    parts = list(task.batches(documents, batch.rows, 1))
-    assert len(parts) == 3
-    torch.testing.assert_close(sum(task.loss(network, part, labels, 3).total for part in parts), expected)
+def test_a_label_never_seen_is_counted_teaches_nothing_and_is_answered_wrongly(tokenizer):
+    task, learnt = Classification(), Learnt(("a", "b"), {"rows": [1, 1]})
+    rows = examples("a", "new", "b")
+    assert task.unseen(rows, learnt) == {"a label that no training row has": 1}
+    assert task.unseen(rows[:1], learnt) == {}
+    batch = pack(task.features(tokenizer, rows, learnt), [1])
+    logits = torch.randn(1, 2, requires_grad=True)
+    task.loss(logits, batch, 1).total.backward()
+    assert not logits.grad.any()
+    assert task.measures(rows, answered("a", "b", "b"))[0].score == pytest.approx(2 / 3)
 
 
-@pytest.mark.parametrize("kind", Task.names())
-def test_settings_survive_saving(kind):
-    task = Task.find(kind)(max_length=77)
-    assert Task.model_validate(task.model_dump(mode="json")) == task
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_the_loss_is_that_of_torch_with_its_weights(tokenizer, weights):
+    task, golds = Classification(class_weights=weights), "aababcaa"
+    rows = examples(*golds)
+    learnt = task.learn(rows)
+    batch = pack(task.features(tokenizer, rows, learnt), range(8))
+    logits = torch.randn(8, 3)
+    targets = torch.tensor(["abc".index(gold) for gold in golds])
+    per_class = torch.tensor([8 / (3 * golds.count(label)) for label in "abc"]) if weights == "balanced" else None
+    expected = torch.nn.functional.cross_entropy(logits, targets, per_class, reduction="sum") / 8
+    torch.testing.assert_close(task.loss(logits, batch, 8).total, expected)
+
+
+def test_the_measure_asked_for_comes_first():
+    rows, found = examples("1", "0", "1", "0"), answered("1", "1", "1", "0")
+    names = [each.name for each in Classification(measure="mcc").measures(rows, found)]
+    assert names == ["mcc", "accuracy", "macro_f1"]
+    first, *others = Classification(measure="f1", positive_label="1").measures(rows, found)
+    assert (first.name, first.score) == ("f1", pytest.approx(0.8))
+    assert [each.name for each in others] == ["accuracy", "macro_f1", "mcc"]
+    with pytest.raises(ValueError, match=r"f1 is that of one label\. Name it in task\.positive_label"):
+        Classification(measure="f1")
+    with pytest.raises(UserError, match="no label called 'yes'"):
+        Classification(positive_label="yes").learn(rows)
+
+
+def test_pairs_and_single_texts_have_their_own_simple_peers():
+    rng = np.random.default_rng(0)
+    words = ["bean", "leaf", "root", "seed", "boat", "rope", "tide", "sail"]
+
+    def made(num_rows):
+        rows = []
+        for row in range(num_rows):
+            first = " ".join(rng.choice(words, 4))
+            gold = "same" if rng.random() < 0.5 else "other"
+            rows.append(Example((first, first if gold == "same" else " ".join(rng.choice(words, 4))), gold, row))
+        return rows
+
+    parts = Parts(made(60), made(20), made(30))
+    peers = list(Classification(second_columns=["second"]).baselines(parts, "word", 0))
+    scores = {peer.name: Classification().measures(parts.test, peer.answers)[0].score for peer in peers}
+    assert list(scores) == ["most frequent class", "TF-IDF + linear SVM", "word overlap + logistic regression"]
+    assert scores["word overlap + logistic regression"] > 0.9 > scores["TF-IDF + linear SVM"]
+    single = Parts(*([Example(e.inputs[:1], e.inputs[0].split()[0], e.row) for e in part] for part in parts))
+    names = [peer.name for peer in Classification().baselines(single, "word", 0)]
+    assert names == ["most frequent class", "TF-IDF + linear SVM", "naive Bayes"]
+    assert [peer.name for peer in Classification().baselines(single, "none", 0)] == ["most frequent class"]

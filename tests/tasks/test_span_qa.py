@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from hypothesis import strategies as st
 
 import mamebert
 from mamebert.config import build
+from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
+from mamebert.stages._labelled import read_examples
 from mamebert.stages.finetune import FinetuneConfig, finetune
 from mamebert.tasks._features import Example, Learnt, Unusable
 from mamebert.tasks._spans import best_spans
@@ -22,7 +25,7 @@ CONTEXT = "The old boat meets the tide. A small gull leaves the pier; the wet ne
 
 @pytest.fixture(scope="module")
 def tokenizer(world):
-    return Tokenizer.open(world / "vocab")
+    return Tokenizer.open(world / "vocab" / "tokenizer")
 
 
 def row(answer, context=CONTEXT, question="What?"):
@@ -58,7 +61,7 @@ def test_windows_hold_every_piece_and_the_widest_is_that_of_berts_own_code(num_p
     windows = cut_windows(num_pieces, room, stride)
     assert windows[0].start == 0
     assert windows[-1].end == num_pieces
-    assert all(a.start < b.start <= a.end and a.end < b.end for a, b in zip(windows, windows[1:], strict=False))
+    assert all(a.start < b.start <= a.end and a.end < b.end for a, b in pairwise(windows))
     assert all(end - start == room for start, end in windows[:-1])
     widest = widest_context(windows)
     for piece in range(0, num_pieces, 7):
@@ -78,7 +81,7 @@ def test_an_answer_is_the_fewest_pieces_that_cover_its_characters(span, expected
     assert pieces_of(located([(0, 3), (4, 7), (7, 9)]), *span) == expected
 
 
-@pytest.mark.parametrize("answer", ["old boat", "The", "rope", "rope.", "gull leaves the pier; the wet", "ate", "m"])
+@pytest.mark.parametrize("answer", ["old boat", "The", "rope", "rope.", "gull leaves the pier; the wet", "eave", "m"])
 @pytest.mark.parametrize("max_length", [16, 24, 64])
 def test_perfect_scores_give_the_answer_back_from_the_windows(tokenizer, answer, max_length):
     task = SpanQa(max_length=max_length)
@@ -86,8 +89,9 @@ def test_perfect_scores_give_the_answer_back_from_the_windows(tokenizer, answer,
     (features,) = task.features(tokenizer, [asked], Learnt())
     assert all(len(sequence) <= max_length for sequence in features.sequences)
     assert (len(features.sequences) > 1) == (max_length < 64)
-    if not features.target.any():
-        pytest.skip("longer than any window")
+    if not features.target.any():  # only half a window is sure to be whole in one of them
+        assert len(tokenizer.encode(answer).ids) > (max_length - features.notes.offset - 1) // 2
+        return
     (found,) = task.answers([perfect(features)], [features], Learnt())
     assert CONTEXT[found["start"] : found["end"]] == found["text"]
     assert answer in found["text"]
@@ -148,14 +152,15 @@ def test_the_best_stretches_are_those_of_a_search_through_all(seed, num_pieces, 
 def test_argmax_answers_nothing_where_the_ends_do_not_go_together(tokenizer):
     best, naive = SpanQa(max_length=64), SpanQa(max_length=64, decoding="argmax")
     (features,) = best.features(tokenizer, [example(best, row("tide"))], Learnt())
-    start, end = (features.target[0, 0], features.target[0, 1])
-    agreeing = perfect(features)
-    assert naive.answers([agreeing], [features], Learnt())[0]["text"] == "tide"
-    for scores in (agreeing.copy(), agreeing.copy()):
-        scores[end - 1, 1], scores[0, 0] = 10, 11  # the likeliest last token before, the likeliest first is [CLS]
-        assert naive.answers([scores], [features], Learnt())[0]["text"] == ""
-        assert best.answers([scores], [features], Learnt())[0]["text"] == "tide"
-    assert start <= end
+    scores = perfect(features)
+    assert naive.answers([scores], [features], Learnt())[0]["text"] == "tide"
+    (start, end), first = features.target[0], features.notes.offset
+    for likeliest_start, likeliest_end in ((0, end), (start, 1), (start, first), (0, 0)):
+        misled = scores.copy()
+        misled[likeliest_start, 0], misled[likeliest_end, 1] = 10, 10
+        assert (misled.argmax(0) == [likeliest_start, likeliest_end]).all()
+        assert naive.answers([misled], [features], Learnt())[0]["text"] == ""
+        assert best.answers([misled], [features], Learnt())[0]["text"] == "tide"
 
 
 def test_probabilities_are_shares_among_the_best(tokenizer):
@@ -273,48 +278,50 @@ def test_an_answer_without_pieces_is_left_out_of_the_loss(tokenizer):
 
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory):
-    """Return a file of questions whose answer is the anchor with its adjective; some passages have none."""
+    """Return a file of questions whose answer is the anchor; some passages have none."""
     rng = np.random.default_rng(5)
     nouns, adjectives = ["boat", "rope", "tide", "sail", "net", "gull", "pier"], ["old", "small", "wet", "bright"]
     lines = []
-    for number in range(150):
+    for number in range(120):
         parts = [f"the {rng.choice(adjectives)} {noun}" for noun in rng.permutation(nouns)[: rng.integers(2, 7)]]
-        answer = f"{rng.choice(adjectives)} anchor" if number % 3 else ""
+        answer = "anchor" if number % 3 else ""
         if answer:
-            parts.insert(int(rng.integers(len(parts))), f"the {answer}")
+            parts.insert(int(rng.integers(len(parts))), f"the {rng.choice(adjectives)} anchor")
         lines.append(json.dumps(row(answer, " meets ".join(parts) + ".", "which anchor")))
     path = tmp_path_factory.mktemp("qa") / "questions.jsonl"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
+def test_rows_without_an_answer_are_left_out_unless_that_is_an_answer(questions):
+    reader = build(Reader, {"kind": "files", "path": str(questions)})
+    assert [len(found) for found in read_examples(SpanQa(), reader)] == [80, 1]
+    assert [len(found) for found in read_examples(SpanQa(unanswerable=True), reader)] == [120, 0]
+
+
 @pytest.mark.usefixtures("unproved")
-@pytest.mark.parametrize("unanswerable", [False, True])
-def test_answers_are_learnt_and_the_saved_model_gives_them(tmp_path, encoders, questions, unanswerable):
+def test_answers_are_learnt_and_the_saved_model_gives_them(tmp_path, encoders, questions):
     settings = {
         "model": encoders("N"),
         "source": str(questions),
         "split": {"train": 0.6, "valid": 0.2},
-        "task": {"kind": "span_qa", "max_length": 32, "unanswerable": unanswerable},
-        "training": {"epochs": 12, "batch_tokens": 512, "peak_lr": 4e-3, "precision": "float32"},
+        "task": {"kind": "span_qa", "max_length": 32, "unanswerable": True},
+        "training": {"epochs": 5, "batch_tokens": 256, "peak_lr": 4e-3, "precision": "float32"},
         "seeds": [1],
         "baselines": "word",
         "output": tmp_path / "qa",
     }
     run = finetune(build(FinetuneConfig, settings))
     results = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["results"]
-    scores = results["models"][0]["scores"]
+    scores = {name: score["mean"] for name, score in results["models"][0]["scores"].items()}
     baselines = {each["name"]: each["scores"]["f1"] for each in results["baselines"]}
-    assert scores["f1"]["mean"] > max(0.8, *baselines.values())
-    assert results["unusable_rows"] == ({} if unanswerable else {"source": {"no answer": 50}})
-    lines = (run.folder / "answers" / "model.jsonl").read_text(encoding="utf-8").splitlines()
-    told = [json.loads(line) for line in lines]
-    rows = [json.loads(line) for line in questions.read_text(encoding="utf-8").splitlines()]
+    assert len(baselines) == 2
+    assert scores["f1"] > max(0.8, *baselines.values())
+    assert min(scores["f1_unanswerable"], scores["f1_answerable"]) > 0.7
+    told = [json.loads(line) for line in (run.folder / "answers" / "model.jsonl").read_text("utf-8").splitlines()]
+    rows = [json.loads(line) for line in questions.read_text("utf-8").splitlines()]
     assert all(rows[each["row"]]["context"][each["start"] : each["end"]] == each["text"] for each in told)
     answer = mamebert.load(run.folder / "models" / "model")
     again = answer([(rows[each["row"]]["question"], rows[each["row"]]["context"]) for each in told])
     assert [each["text"] for each in again] == [each["text"] for each in told]
     assert answer([("", "the boat")]) == [{"unanswered": "no question"}]
-    if unanswerable:
-        assert "no answer" in baselines
-        assert scores["f1_unanswerable"]["mean"] > 0.8

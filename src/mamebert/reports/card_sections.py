@@ -3,13 +3,14 @@
 from typing import Any
 
 from mamebert.config import walk
-from mamebert.reports.blocks import Block, Cell, Section, Table, cells
+from mamebert.reports.blocks import Block, Section, Table, cells
 from mamebert.reports.cost import energy_told, peak_memory, share_told, speed
 from mamebert.reports.encoders import Pretrained, model_name
-from mamebert.reports.numbers import clock, count, is_number, megabytes, percent, score
-from mamebert.reports.outcomes import Outcome, Task
+from mamebert.reports.numbers import clock, count, is_number, megabytes, percent
 from mamebert.reports.records import dig, listed, numbers
 from mamebert.reports.sections.provenance import machine_of, versions_of
+from mamebert.reports.sections.results import tables
+from mamebert.reports.story import Story
 from mamebert.runs import Run
 
 
@@ -86,19 +87,7 @@ _MEASURED = ("train_loss", "heldout_mlm_loss", "heldout_mlm_accuracy", "heldout_
 
 
 def _task_results(run: Run) -> list[Block]:
-    records = [*listed(run.results, "models"), *listed(run.results, "baselines")]
-    tested = [t for t in map(Outcome.of, records) if t]
-    rows = [
-        [
-            Cell(t.name + (f", epoch {t.epoch:g}" if t.epoch else "")),
-            *cells(score(t.accuracy, t.spread), score(t.macro_f1), str(t.num_seeds) if t.num_seeds else None),
-        ]
-        for t in tested
-    ]
-    spread = ["± is the standard deviation over the seeds."] if any(t.spread is not None for t in tested) else []
-    tests = Task(run, [], []).num_test
-    title = f"On {count(tests)} test rows" if tests else "On the test rows"
-    return [Table(title, ["Model", "Accuracy", "Macro F1", "Seeds"], rows, notes=spread)] if rows else []
+    return [table for task in Story([run]).tasks for table in tables(task, task.title)]
 
 
 def _training(run: Run, config: dict[str, Any]) -> list[Block]:

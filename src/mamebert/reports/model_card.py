@@ -8,8 +8,9 @@ from typing import Any, Literal
 from mamebert.config import walk
 from mamebert.reports.card_sections import card_sections
 from mamebert.reports.encoders import Pretrained, model_name
+from mamebert.reports.labelled import Task
+from mamebert.reports.measure_names import lower_first
 from mamebert.reports.numbers import amount, is_number, percent
-from mamebert.reports.outcomes import Task
 from mamebert.reports.records import dig, listed, numbers, record_of, runs_behind
 from mamebert.reports.render import language, render_markdown
 from mamebert.runs import Run
@@ -49,6 +50,7 @@ def model_card(
         auto_class=auto_class,
         pipeline=pipeline,
         folder=model_folder.name,
+        row=json.dumps([dict.fromkeys(listed(run.results, "columns") or ["text"], "…")], ensure_ascii=False),
         mask=tokenizer.get("mask_token") if isinstance(tokenizer.get("mask_token"), str) else "[MASK]",
         needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")) or "mecab" in json.dumps(tokenizer).lower(),
         sections=card_sections(run, behind, config, kind),
@@ -90,7 +92,7 @@ def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind) -> str:
         task = Task(run, [], [])
         names = list(dict.fromkeys(model_name(r) for r in origins))
         base = f", from {'one of ' if len(names) > 1 else ''}{', '.join(names)}" if names else ""
-        return f"A BERT fine-tuned for {dig(run.results, 'task', 'a task')} ({task.title}){base}."
+        return f"A BERT fine-tuned for {lower_first(task.kind)} ({task.title}){base}."
     total, fixed = dig(run.results, "parameters.total"), dig(run.results, "parameters.frozen")
     size = f" of {amount(total)} parameters" if is_number(total) else ""
     embeddings = (
@@ -124,7 +126,7 @@ def _limits(run: Run, kind: Kind) -> list[str]:
             "The texts of the test rows, without labels, were part of the pretraining text of models measured here."
         )
     if any(len(listed(m, "seeds")) == 1 for m in listed(run.results, "models")):
-        limits.append("Accuracy was measured with one seed only: its spread is not known.")
+        limits.append("Its scores were measured with one seed only: their spread is not known.")
     limits.append("It repeats what its training text says, biases included; nobody has examined them for this model.")
     return limits
 

@@ -3,21 +3,22 @@
 from mamebert.reports.blocks import Block, Code, Fold, Page, Section
 from mamebert.reports.records import dig, record_of
 from mamebert.reports.sections import (
-    accuracy,
     corpus,
     curves,
     epochs,
     fill_mask,
+    overview,
     provenance,
+    results,
+    rows,
     sizes,
-    split,
     time,
     vectors,
 )
 from mamebert.reports.story import Story
 from mamebert.reports.verdict import facts, verdict
 
-ORDER = (accuracy, epochs, split, time, curves, sizes, fill_mask, vectors, corpus, provenance)
+ORDER = (overview, results, epochs, rows, time, curves, sizes, fill_mask, vectors, corpus, provenance)
 
 
 def make_page(story: Story, title: str = "", command_line: str = "", recipe: str = "") -> Page:
@@ -40,6 +41,8 @@ def make_page(story: Story, title: str = "", command_line: str = "", recipe: str
 def _title(story: Story) -> str:
     if story.pairs:
         return "Token embeddings: learnt, or fixed by word2vec?"
+    if len(story.tasks) > 1 and not story.pretrained:
+        return f"{len(story.tasks)} sets of labelled rows"
     names = [model.name for model in story.pretrained]
     return f"{' and '.join(names)}: cost and quality" if names else "What these runs made"
 

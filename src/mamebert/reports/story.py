@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from mamebert.reports.encoders import Pretrained, model_name
-from mamebert.reports.outcomes import Outcome, Task
-from mamebert.reports.records import listed
+from mamebert.reports.labelled import Task
+from mamebert.reports.outcomes import Outcome
+from mamebert.reports.records import dig, listed
 from mamebert.runs import Run
 
 
@@ -56,20 +57,18 @@ class Story:
 
     @cached_property
     def tasks(self) -> list[Task]:
-        """Return the fine-tuning runs."""
-        return [
-            Task(
-                run,
-                models=_present(Outcome.of(m, self._pretrained_of(m)) for m in listed(run.results, "models")),
-                baselines=_present(Outcome.of(b) for b in listed(run.results, "baselines")),
-            )
-            for run in self.of("finetune")
-        ]
+        """Return the runs on labelled rows."""
+        return [self._task(run) for run in self.runs if run.command in ("finetune", "evaluate")]
 
     @property
     def beside_paper(self) -> bool:
         """Tell whether a task of the page is the paper's."""
         return any(task.is_livedoor for task in self.tasks)
+
+    def _task(self, run: Run) -> Task:
+        measure = str(dig(run.results, "measure", ""))
+        models = _present(Outcome.of(m, measure, self._pretrained_of(m)) for m in listed(run.results, "models"))
+        return Task(run, models, _present(Outcome.of(b, measure) for b in listed(run.results, "baselines")))
 
     def _pretrained_of(self, record: Mapping[str, Any]) -> Pretrained | None:
         path, name = Path(str(record.get("path", ""))), str(record.get("name", ""))

@@ -1,20 +1,20 @@
-"""The page's first lines: what was made and what came of it, computed from the numbers.
-
-A difference is only called one when it is larger than the spreads of both sides taken together
-(the root of the sum of their squares).
-"""
+"""The page's first lines: what was made and what came of it, computed from the numbers."""
 
 from math import hypot
 
 from mamebert.reports.blocks import Fact
 from mamebert.reports.encoders import Pretrained
-from mamebert.reports.numbers import amount, clock, count, is_number, percent, score
-from mamebert.reports.outcomes import Outcome, Task
+from mamebert.reports.labelled import Task
+from mamebert.reports.measure_names import in_a_sentence, measure_name, value_of
+from mamebert.reports.numbers import amount, clock, count, is_number, percent
+from mamebert.reports.outcomes import Outcome
 from mamebert.reports.paper_tables import BEST_ACCURACY, BEST_EPOCH, BEST_MODEL
-from mamebert.reports.records import dig, listed, numbers
+from mamebert.reports.records import dig, numbers
+from mamebert.reports.standing import standing
 from mamebert.reports.story import Story
+from mamebert.reports.wins import facts_on_all, sentences_on_all
 
-LIKELY = 0.05  # the customary bound of p, above which a difference is put down to chance
+FEW = 3  # sets that are told one by one; of more, only how many are won
 
 
 def verdict(story: Story) -> list[str]:
@@ -22,22 +22,19 @@ def verdict(story: Story) -> list[str]:
     return [
         *what_was_made(story),
         *(time_sentence(n, w) for n, w in story.pairs if n.seconds_per_epoch and w.seconds_per_epoch),
-        *(" ".join(sentences) for task in story.tasks if (sentences := task_sentences(task))),
+        *_on_labelled_rows(story),
     ]
+
+
+def _on_labelled_rows(story: Story) -> list[str]:
+    if len(story.tasks) > FEW:
+        return sentences_on_all(story.tasks)
+    return [" ".join(sentences) for task in story.tasks if (sentences := task_sentences(task))]
 
 
 def facts(story: Story) -> list[Fact]:
     """Return the headline numbers."""
-    found = []
-    for task in story.tasks[:1]:
-        for tested in task.final[:4]:
-            seeds = (
-                f"mean of {tested.num_seeds} seeds" if tested.num_seeds > 1 else "one seed" if tested.num_seeds else ""
-            )
-            found.append(Fact(f"Accuracy of {tested.short}", score(tested.accuracy, tested.spread, 3), seeds))
-        if task.baselines:
-            best = max(task.baselines, key=lambda b: b.accuracy)
-            found.append(Fact("Strongest baseline", score(best.accuracy, digits=3), best.name))
+    found = facts_on_all(story.tasks) if len(story.tasks) > 1 else [f for t in story.tasks for f in _task_facts(t)]
     for n, w in story.pairs[:2]:
         if n.seconds_per_epoch and w.seconds_per_epoch:
             found.append(_time_fact(n, w, w.seconds_per_epoch / n.seconds_per_epoch - 1))
@@ -45,6 +42,17 @@ def facts(story: Story) -> list[Fact]:
         for model in story.pretrained[:4]:
             held = numbers(model.epochs, "heldout_mlm_loss")[-1:]
             found += [Fact(f"Held-out MLM loss of {model.short}", f"{loss:.3f}", "nats") for loss in held]
+    return found
+
+
+def _task_facts(task: Task) -> list[Fact]:
+    found, measure = [], measure_name(task.measure)
+    for tested in task.final[:4]:
+        seeds = f"mean of {tested.num_seeds} seeds" if tested.num_seeds > 1 else "one seed" if tested.num_seeds else ""
+        told = value_of(task.measure, tested.value, tested.spread, 3)
+        found.append(Fact(f"{measure} of {tested.short}", told, seeds))
+    if best := task.best_baseline:
+        found.append(Fact("Strongest baseline", value_of(task.measure, best.value, digits=3), best.name))
     return found
 
 
@@ -110,21 +118,19 @@ def _by_the_clock(n: Pretrained, w: Pretrained) -> str:
 
 def task_sentences(task: Task) -> list[str]:
     """Return N against W, then the best encoder against the strongest baseline and the paper."""
-    models = _fair(task.final)
-    if not models:
+    models, best = task.encoders, task.best_encoder
+    if not best:
         return []
     seeds = max(m.num_seeds for m in models)
-    measured = f"mean ± spread over {seeds} seeds" if seeds > 1 else "one seed"
-    scores = _and([f"{m.short} {score(m.accuracy, m.spread, 3)}" for m in models])
-    sentences = [f"{task.title}: accuracy {scores} ({measured})."]
+    measured = f" (mean ± spread over {seeds} seeds)" if seeds > 1 else " (one seed)" if seeds else ""
+    scores = _and([f"{m.short} {value_of(task.measure, m.value, m.spread, 3)}" for m in models])
+    sentences = [f"{task.title}: {in_a_sentence(task.measure)} {scores}{measured}."]
     for shape in dict.fromkeys(m.pretrained.shape for m in models if m.pretrained):
         both = {m.pretrained.side: m for m in models if m.pretrained and m.pretrained.shape == shape}
         if {"N", "W"} <= both.keys():
-            sentences.append(against(both["W"], both["N"], _chance(task, both["W"], both["N"])))
-    best = max(models, key=lambda m: m.accuracy)
-    if baselines := _fair(task.baselines):
-        sentences.append(against(best, max(baselines, key=lambda b: b.accuracy)))
-    if task.is_livedoor:
+            sentences.append(against(both["W"], both["N"], task.chance(both["W"], both["N"])))
+    sentences += [against(best, t, task.chance(best, t)) for t in (task.twin(best), task.best_baseline) if t]
+    if task.is_livedoor and "accuracy" in best.scores:
         sentences.append(_paper(best))
     if any(m.seen_test_text for m in models):
         sentences.append("The unlabelled test texts were part of the pretraining text.")
@@ -133,41 +139,27 @@ def task_sentences(task: Task) -> list[str]:
 
 def against(a: Outcome, b: Outcome, chance: float | None = None) -> str:
     """Return who is ahead; nobody is within the spread, on one seed, or at a `chance` (p) of 0.05 and more."""
-    gap = abs(a.accuracy - b.accuracy)
-    ahead, behind = (a, b) if a.accuracy >= b.accuracy else (b, a)
-    spread = hypot(a.spread or 0, b.spread or 0)
-    if any(t.num_seeds == 1 or (t.num_seeds > 1 and t.spread is None) for t in (a, b)):
-        return f"{ahead.short} is {gap:.3f} above {behind.short}, on too few seeds to tell it from chance."
-    if gap <= spread:
-        return f"{a.short} and {b.short} differ by {gap:.3f}, within the spread ({spread:.3f}): neither is ahead."
-    if chance is not None and chance >= LIKELY:
-        return f"{ahead.short} is {gap:.3f} above {behind.short}, which can still be chance (p = {chance:.2f})."
-    return f"{ahead.short} is ahead of {behind.short} by {gap:.3f}."
+    found = standing(a, b, chance)
+    first = f"{found.ahead.short} is {found.gap:.3f} above {found.behind.short}"
+    if found.doubt == "too few seeds":
+        return f"{first}, on too few seeds to tell it from chance."
+    if found.doubt == "within the spread":
+        within = f"within the spread ({found.spread:.3f})"
+        return f"{a.short} and {b.short} differ by {found.gap:.3f}, {within}: neither is ahead."
+    if found.doubt == "chance":
+        return f"{first}, which can still be chance (p = {chance:.2f})."
+    return f"{found.ahead.short} is ahead of {found.behind.short} by {found.gap:.3f}."
 
 
 def _paper(best: Outcome) -> str:
     paper = f"the paper's best of {BEST_ACCURACY} ({BEST_MODEL}, epoch {BEST_EPOCH}, one seed, other pretraining text)"
-    gap = best.accuracy - BEST_ACCURACY
-    if abs(gap) <= (best.spread or 0) or best.spread is None:
-        return (
-            f"{best.short} cannot be told from {paper}."
-            if best.spread is not None
-            else f"{best.short} stands {gap:+.3f} from {paper}."
-        )
+    ours = best.scores["accuracy"]
+    gap = ours.mean - BEST_ACCURACY
+    if ours.spread is None:
+        return f"{best.short} stands {gap:+.3f} from {paper}."
+    if abs(gap) <= ours.spread:
+        return f"{best.short} cannot be told from {paper}."
     return f"{best.short} is {'above' if gap > 0 else 'below'} {paper}."
-
-
-def _chance(task: Task, a: Outcome, b: Outcome) -> float | None:
-    names = [{t.name, t.pretrained.side if t.pretrained else t.name} for t in (a, b)]
-    for pair in listed(task.run.results, "comparisons"):
-        told = {dig(pair, "a"), dig(pair, "b")}
-        if all(told & each for each in names) and is_number(dig(pair, "p")):
-            return float(str(dig(pair, "p")))
-    return None
-
-
-def _fair(tested: list[Outcome]) -> list[Outcome]:
-    return [t for t in tested if not t.seen_test_text] or tested
 
 
 def _described(model: Pretrained) -> str:

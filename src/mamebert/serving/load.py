@@ -1,6 +1,7 @@
 """A saved folder as a function: texts in, answers out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,8 @@ from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device
 
 Kind = Literal["fill-mask", "task"]
+AT_A_TIME = 1024
+"""Items that are held at once: enough to compute those of like length together."""
 
 
 class FillMask:
@@ -41,7 +44,15 @@ class Model:
 
         A row that asks nothing (an empty text) gets {"unanswered": why}.
         """
-        items = [asked] if isinstance(asked, str | dict) else list(asked)
+        return list(self.stream([asked] if isinstance(asked, str | dict) else asked))
+
+    def stream(self, items: Iterable[Any], at_a_time: int = AT_A_TIME) -> Iterator[Answer]:
+        """Yield the answer to each item in turn; only `at_a_time` of them are held at once, however many come."""
+        waiting = iter(items)
+        while some := list(islice(waiting, at_a_time)):
+            yield from self._answers(some)
+
+    def _answers(self, items: Sequence[Any]) -> list[Answer]:
         answers: list[Answer] = [{}] * len(items)
         examples = []
         for number, item in enumerate(items):
@@ -69,7 +80,7 @@ def load(folder: Path | str, kind: Kind | None = None, device: str = "auto") -> 
     found: Kind = "fill-mask" if architecture in PRETRAINED and "mamebert" not in config else "task"
     if kind and kind != found:
         way_out = "Give the output of finetune." if kind == "task" else "Give the output of pretrain."
-        raise UserError(f"{place} holds a {architecture}, which does not do this. {way_out}")
+        raise UserError(f"{place} holds a {architecture or 'model'}, which does not do this. {way_out}")
     return (Model if found == "task" else FillMask)(place, device)
 
 

@@ -7,26 +7,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from mamebert.checkpoints.layouts import encoder_config
 from mamebert.checkpoints.load import model_folder, read_config
 from mamebert.checkpoints.verify import verify
+from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.evaluation.measures import Measure, compare_measures
 from mamebert.evaluation.metrics import mean_and_spread
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
 from mamebert.runs import Run, hash_file, sources_behind, write_text
-from mamebert.stages._fitting import Fitting, Part, answer
+from mamebert.stages._fitting import Fitted, Fitting, Part, answer
+from mamebert.stages._hidden_states import HiddenStates, keep_hidden_states
 from mamebert.stages._labelled import PARTS, read_labelled
+from mamebert.stages._search import best_of, check_search, search, told, trial_file, with_settings
 from mamebert.tasks import Answer, Peer
 from mamebert.tasks._network import TaskNetwork, plain_logits, save_network, start_network
 from mamebert.tasks._vectors_baseline import mean_vectors
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device, pick_precision
+from mamebert.training.groups import Learning, plan_learning
 from mamebert.training.loop import derive_seed
+from mamebert.training.trouble import Diverged
 
 if TYPE_CHECKING:
     from mamebert.stages.finetune import FinetuneConfig
@@ -60,10 +67,13 @@ class Finetuning:
         self.learnt = self.task.learn(self.labelled.parts.train)
         self.device = pick_device(config.training.device)
         self.shown: dict[str, dict[str, Part]] = {}
+        self.states: dict[tuple[Any, ...], dict[str, HiddenStates]] = {}
         self._refuse_what_would_fail_later()
         (run.folder / "seeds").mkdir(exist_ok=True)
-        run.keep_metrics([line for line in run.metrics() if (run.folder / "seeds" / _file(line)).is_file()])
+        run.keep_metrics([line for line in run.metrics() if self._is_finished(line)])
         run.results |= {"models": [], "baselines": [], "comparisons": []}
+        if config.search.how != "none":
+            run.results["search"] = []
 
     def tell_rows(self) -> None:
         """Write down how many rows every part has, and what could not be used."""
@@ -101,7 +111,8 @@ class Finetuning:
 
     def train_all_seeds(self, model: Candidate) -> None:
         """Fine-tune one encoder with each of its seeds and add the summary to the results."""
-        found = [self._done_before(model, seed) or self._train(model, seed) for seed in model.seeds]
+        config = self._searched(model)
+        found = [self._done_before(model, seed) or self._train(model, seed, config) for seed in model.seeds]
         features = self._shown(model)["train"].features
         self.run.results["models"].append(
             {
@@ -111,7 +122,9 @@ class Finetuning:
                 "random_weights": model.random_weights,
                 "seen_test_text": not model.random_weights and self._has_seen_these_texts(model.path),
                 "truncated_share": sum(each.num_cut > 0 for each in features) / len(features),
-                "seeds": [{k: v for k, v in each.items() if k != "answers"} for each in found],
+                "parameters": found[0]["parameters"],
+                "seeds": [{k: v for k, v in each.items() if k not in ("answers", "parameters")} for each in found],
+                "best_seed": self._best(model)["seed"],
                 "scores": _summary([each["scores"] for each in found]),
                 "tests": {name: _summary([each["tests"][name] for each in found]) for name in self.labelled.tests},
             }
@@ -150,13 +163,52 @@ class Finetuning:
         for folder in (self.run.folder / "seeds").glob("*/"):
             shutil.rmtree(folder)
 
-    def _train(self, model: Candidate, seed: int) -> dict[str, Any]:
+    def _searched(self, model: Candidate) -> "FinetuneConfig":
+        """Return the settings with which all seeds of a model are trained: those its trials found best."""
+        if self.config.search.how == "none":
+            return self.config
+        trials = search(self.config, model.title, self.run.folder / "search", partial(self._try, model))
+        best = best_of(trials)
+        say(f"{model.title}: all seeds are trained with {told(best)}")
+        self.run.results["search"].append({"model": model.title, "best": best, "trials": trials})
+        return with_settings(self.config, best)
+
+    def _try(self, model: Candidate, config: "FinetuneConfig", number: int) -> dict[str, Any]:
+        """Return how well settings validate, with the first seed; no test row is looked at."""
+        seed, title = model.seeds[0], f"search {model.title} trial {number + 1}"
+        try:
+            _, fitted, _ = self._fit(model, seed, config, title, trial=number)
+        except Diverged as trouble:
+            return {"valid": None, "seed": seed, "trouble": str(trouble)}
+        return {
+            "valid": max(fitted.valid_by_epoch),
+            "seed": seed,
+            "best_epoch": fitted.best_epoch,
+            "seconds": round(fitted.seconds, 3),
+        }
+
+    def _fit(
+        self, model: Candidate, seed: int, config: "FinetuneConfig", title: str, **about: int
+    ) -> tuple[TaskNetwork, Fitted, dict[str, HiddenStates]]:
+        """Train one network; also return the hidden states that its encoder, if it does not learn, gives."""
         parts = self._shown(model)
-        network = self._start(model, seed)
-        record = partial(self.run.record, model=model.title, seed=seed)
-        fitting = Fitting(self.config, network, parts["train"], parts["valid"], self.learnt, record)
-        fitted = fitting.run(f"finetune {model.title} seed {seed}", seed)
-        answers = {name: answer(self.task, network, parts[name], fitted.learnt) for name in self.labelled.all_tests()}
+        network = self._start(model, seed, config)
+        started = monotonic()
+        states = self._states_of(model, seed, config, network)
+        gathering_seconds = monotonic() - started
+        record = partial(self.run.record, model=model.title, seed=seed, **about)
+        fitting = Fitting(config, network, parts["train"], parts["valid"], self.learnt, record, states)
+        fitted = fitting.run(title, seed)
+        fitted.seconds += gathering_seconds
+        return network, fitted, states
+
+    def _train(self, model: Candidate, seed: int, config: "FinetuneConfig") -> dict[str, Any]:
+        network, fitted, states = self._fit(model, seed, config, f"finetune {model.title} seed {seed}")
+        parts = self._shown(model)
+        answers = {
+            name: answer(self.task, network, parts[name], fitted.learnt, states.get(name))
+            for name in self.labelled.all_tests()
+        }
         scores = {name: _scores(self.task.measures(parts[name].examples, found)) for name, found in answers.items()}
         result: dict[str, Any] = {
             "seed": seed,
@@ -165,23 +217,36 @@ class Finetuning:
             "best_epoch": fitted.best_epoch,
             "valid_by_epoch": fitted.valid_by_epoch,
             "seconds": round(fitted.seconds, 3),
+            "parameters": fitted.parameters,
             "answers": answers["test"],
         }
         measure, value = next(iter(result["scores"].items()))
         say(f"{model.title} seed {seed}: test {measure} {value:.4f}, best epoch {fitted.best_epoch}")
         if model.epoch is None:
-            reading = self.config.reading
-            save_network(network, self.task, fitted.learnt, reading, model.path, self._place(model, seed))
+            save_network(network, self.task, fitted.learnt, config.reading, model.path, self._place(model, seed))
         write_text(self._answers(model, seed), json.dumps(result))
         return result
 
-    def _start(self, model: Candidate, seed: int) -> TaskNetwork:
+    def _start(self, model: Candidate, seed: int, config: "FinetuneConfig") -> TaskNetwork:
         torch.manual_seed(derive_seed(seed, "head"))
         network = start_network(
-            self.task, model.path, self.learnt, self.config.reading, self.config.dropout, model.random_weights
+            self.task, model.path, self.learnt, config.reading, config.dropout, model.random_weights
         ).to(self.device)
-        network.bert.compute_dtype = pick_precision(self.config.training.precision, self.device)
+        network.bert.compute_dtype = pick_precision(config.training.precision, self.device)
         return network
+
+    def _states_of(
+        self, model: Candidate, seed: int, config: "FinetuneConfig", network: TaskNetwork
+    ) -> dict[str, HiddenStates]:
+        """Return the hidden states of all parts if the encoder never learns; seeds and trials share them."""
+        if plan_learning(network, config.learning, config.training.peak_lr).encoder_learns:
+            return {}
+        random = seed if model.random_weights else None
+        key = (model.title, random, str(config.reading), config.training.precision, config.learning.cache_bytes)
+        if key not in self.states:
+            self.states = {}  # frees the memory first
+            self.states = {key: keep_hidden_states(network, self._shown(model), config.learning.cache_bytes)}
+        return self.states[key]
 
     def _shown(self, model: Candidate) -> dict[str, Part]:
         """Return every part as this encoder reads it; encoders of one vocabulary share it."""
@@ -202,6 +267,22 @@ class Finetuning:
                     f"task.max_length {self.task.max_length} is longer than {model.name} reads ({room}). "
                     f"Lower it to {room}."
                 )
+            self._refuse_what_no_network_has(model)
+
+    def _refuse_what_no_network_has(self, model: Candidate) -> None:
+        """Look for layers and groups of parameters in a network of the model's shape."""
+        asked = {str((c.reading, c.learning)): c for c in check_search(self.config)}
+        for config in asked.values():
+            if (config.reading, config.learning) != (Reading(), Learning()):
+                shape = read_config(model.path)
+                network = TaskNetwork(
+                    self.task,
+                    encoder_config(shape, str(model.path)),
+                    int(shape["vocab_size"]),
+                    self.learnt,
+                    config.reading,
+                )
+                plan_learning(network, config.learning, config.training.peak_lr)
 
     def _has_seen_these_texts(self, path: Path) -> bool:
         behind = {source["sha256"] for source in sources_behind(path)}
@@ -223,6 +304,11 @@ class Finetuning:
         ]
         (self.run.folder / "answers").mkdir(exist_ok=True)
         write_text(self.run.folder / "answers" / f"{model.name}.jsonl", "\n".join(lines) + "\n")
+
+    def _is_finished(self, line: dict[str, Any]) -> bool:
+        if "trial" in line:
+            return trial_file(self.run.folder / "search", line["model"], line["trial"]).is_file()
+        return (self.run.folder / "seeds" / _file(line)).is_file()
 
     def _place(self, model: Candidate, seed: int) -> Path:
         return self.run.folder / "seeds" / f"{model.title}-seed-{seed}"

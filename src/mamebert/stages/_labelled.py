@@ -37,10 +37,9 @@ class Split(Config):
         return self
 
 
-class LabelledConfig(StageConfig):
-    """A task and the rows it is learnt from and judged on."""
+class RowsConfig(StageConfig):
+    """Where labelled rows come from."""
 
-    task: Task = Field(default_factory=Task.find("classification"))
     source: Reader | None = None
     """All labelled rows, to be parted by `split`. Or give `train` and `test`."""
     train: Reader | None = None
@@ -58,11 +57,9 @@ class LabelledConfig(StageConfig):
     """Take so many rows of `valid`, `test` and each of `tests`, drawn so too; 0 takes all."""
 
     @model_validator(mode="after")
-    def _rows_come_from_somewhere(self) -> Self:
+    def _rows_come_from_one_place(self) -> Self:
         if self.source and (self.train or self.valid or self.test):
             raise ValueError("Both source and train, valid or test are given. Give one source to part, or the parts.")
-        if not self.source and not (self.train and self.test):
-            raise ValueError("There are no labelled rows. Give source, or train and test.")
         return self
 
     def readers(self) -> dict[str, Reader]:
@@ -73,6 +70,27 @@ class LabelledConfig(StageConfig):
     def fingerprint(self) -> list[Source]:
         """Return the text behind the rows."""
         return [each for reader in self.readers().values() for each in reader.fingerprint()]
+
+
+class LabelledConfig(RowsConfig):
+    """A task and the rows it is learnt from and judged on."""
+
+    task: Task = Field(default_factory=Task.find("classification"))
+
+    @model_validator(mode="after")
+    def _there_is_something_to_learn_from(self) -> Self:
+        if not self.source and not (self.train and self.test):
+            raise ValueError("There are no labelled rows. Give source, or train and test.")
+        return self
+
+
+def one_model_needs_no_name(values: Any) -> Any:
+    """Return settings in which `model = FOLDER` has become one of `models`."""
+    if not isinstance(values, dict) or "model" not in values:
+        return values
+    if "models" in values:
+        raise ValueError("Both model and models are given. Name all of them as models.NAME=FOLDER.")
+    return {name: value for name, value in values.items() if name != "model"} | {"models": {"model": values["model"]}}
 
 
 @dataclass(frozen=True)
@@ -92,29 +110,37 @@ class Labelled:
 
 def read_labelled(config: LabelledConfig) -> Labelled:
     """Read and part all rows; too few, or none, is a UserError."""
-    unusable: dict[str, dict[str, int]] = {}
-    found: dict[str, list[Example]] = {}
-    for name, reader in config.readers().items():
-        found[name], unusable[name] = read_examples(config.task, reader)
+    found, unusable = read_sources(config.task, config.readers())
+    seed, most, most_tests = config.split.seed, config.max_rows, config.max_test_rows
+    tests = {name: drawn(found[name], most_tests, seed) for name in config.tests}
+    if config.source:
+        parts = parted(config.task, config.split, drawn(found["source"], most, seed))
+    elif config.valid:
+        valid, test = (drawn(found[part], most_tests, seed) for part in ("valid", "test"))
+        parts = Parts(drawn(found["train"], most, seed), valid, test)
+    else:
+        train, valid, _ = parted(config.task, config.split, drawn(found["train"], most, seed), keep_test=False)
+        parts = Parts(train, valid, drawn(found["test"], most_tests, seed))
+    for part, examples in zip(PARTS, parts, strict=True):
+        if not examples:
+            raise UserError(f"The {part} part has no rows. Give more rows, or other shares in split.")
+    return Labelled(parts, tests, unusable)
+
+
+def read_sources(task: Task, readers: dict[str, Reader]) -> tuple[dict[str, list[Example]], dict[str, dict[str, int]]]:
+    """Return the rows of each source that a task can use, and why others were left out and how many.
+
+    A source without any is a UserError.
+    """
+    found, unusable = {}, {}
+    for name, reader in readers.items():
+        found[name], unusable[name] = read_examples(task, reader)
         if not found[name]:
             reasons = f" ({_listed(unusable[name])})" if unusable[name] else ""
             raise UserError(
                 f"There are no labelled rows in {name}{reasons}. Check the path, and the names of the columns in task."
             )
-    seed, most, most_tests = config.split.seed, config.max_rows, config.max_test_rows
-    tests = {name: _drawn(found[name], most_tests, seed) for name in config.tests}
-    if config.source:
-        parts = _parted(config, _drawn(found["source"], most, seed))
-    elif config.valid:
-        valid, test = (_drawn(found[part], most_tests, seed) for part in ("valid", "test"))
-        parts = Parts(_drawn(found["train"], most, seed), valid, test)
-    else:
-        train, valid, _ = _parted(config, _drawn(found["train"], most, seed), keep_test=False)
-        parts = Parts(train, valid, _drawn(found["test"], most_tests, seed))
-    for part, examples in zip(PARTS, parts, strict=True):
-        if not examples:
-            raise UserError(f"The {part} part has no rows. Give more rows, or other shares in split.")
-    return Labelled(parts, tests, unusable)
+    return found, unusable
 
 
 def read_examples(task: Task, reader: Reader) -> tuple[list[Example], dict[str, int]]:
@@ -131,24 +157,24 @@ def read_examples(task: Task, reader: Reader) -> tuple[list[Example], dict[str, 
     return examples, dict(reasons)
 
 
-def _parted(config: LabelledConfig, examples: list[Example], keep_test: bool = True) -> Parts:
+def parted(task: Task, shares: Split, examples: list[Example], keep_test: bool = True) -> Parts:
     """Return the examples by the shares of the split; without a test part, training takes what validation leaves."""
-    shares = config.split
     rates = (shares.train, shares.valid, 1 - shares.train - shares.valid)
     if not keep_test:
         rates = (1 - shares.valid, shares.valid, 0.0)
-    strata = config.task.strata(examples)
+    strata = task.strata(examples)
     rows: Sequence[Any]
     if strata:
         rows = stratified_split(strata, rates, shares.seed)
     else:
-        drawn = np.random.default_rng(shares.seed).permutation(len(examples))
+        order = np.random.default_rng(shares.seed).permutation(len(examples))
         num_train, num_valid = (round(rate * len(examples)) for rate in rates[:2])
-        rows = [np.sort(each) for each in np.split(drawn, [num_train, num_train + num_valid])]
+        rows = [np.sort(each) for each in np.split(order, [num_train, num_train + num_valid])]
     return Parts(*([examples[i] for i in part] for part in rows))
 
 
-def _drawn(examples: list[Example], most: int, seed: int) -> list[Example]:
+def drawn(examples: list[Example], most: int, seed: int) -> list[Example]:
+    """Return so many of the examples, drawn by a seed and in their order; all where `most` is 0."""
     if not 0 < most < len(examples):
         return examples
     return [examples[i] for i in np.sort(np.random.default_rng(seed).permutation(len(examples))[:most])]

@@ -100,7 +100,7 @@ def _tied(config: "PretrainConfig", about: dict[str, Any], where: str) -> bool:
         return found
     if asked and not found:
         raise UserError(
-            f"{where} has an output matrix of its own, which embeddings.tied=true would lose. Leave out embeddings.tied."
+            f"{where} has an output matrix of its own, which embeddings.tied=true would lose. Leave that out."
         )
     return asked
 

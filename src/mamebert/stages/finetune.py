@@ -7,8 +7,10 @@ from pydantic import Field, field_validator, model_validator
 from mamebert.config import RunPath
 from mamebert.encoder.readings import Reading
 from mamebert.runs import Run
-from mamebert.stages._labelled import LabelledConfig
+from mamebert.stages._labelled import LabelledConfig, one_model_needs_no_name
+from mamebert.stages._search_space import Search
 from mamebert.tasks import Analyzer
+from mamebert.training.groups import Learning
 from mamebert.training.settings import Training
 
 
@@ -21,6 +23,7 @@ class FinetuneConfig(LabelledConfig):
     random_weights: bool = False
     """Also train each shape from random weights, to see what its pretraining is worth."""
     reading: Reading = Reading()
+    learning: Learning = Learning()
     training: Training = Training(epochs=15, batch_tokens=4096, peak_lr=2e-4)
     batch_rows: int = Field(default=0, ge=0)
     """Rows of one step, whatever their length; 0 fills up to training.batch_tokens."""
@@ -28,6 +31,7 @@ class FinetuneConfig(LabelledConfig):
     """Share of hidden values dropped in fine-tuning; unset, what the encoder's config.json says."""
     patience: int = Field(default=5, ge=1)
     """Epochs without a better validation result after which training ends; the best epoch is what is tested."""
+    search: Search = Search()
     seeds: list[int] = Field(default=[1, 2, 3], min_length=1)
     """Each trains anew from the same encoder: another head, order and dropout."""
     epoch_seeds: list[int] = Field(default=[])
@@ -41,12 +45,7 @@ class FinetuneConfig(LabelledConfig):
     @model_validator(mode="before")
     @classmethod
     def _one_model_needs_no_name(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "model" in values:
-            if "models" in values:
-                raise ValueError("Both model and models are given. Name all of them as models.NAME=FOLDER.")
-            values = {**values, "models": {"model": values["model"]}}
-            del values["model"]
-        return values
+        return one_model_needs_no_name(values)
 
     @model_validator(mode="before")
     @classmethod

@@ -59,6 +59,9 @@ class Task(Choice):
     reads: ClassVar[Literal["first", "every"]] = "first"
     """Which tokens `architecture` has logits for: [CLS], or every token."""
 
+    foreign_settings: ClassVar[dict[str, Any]] = {}
+    """Settings for a folder of `architecture` that was not fine-tuned here and tells nothing of its inputs."""
+
     max_length: int = Field(default=128, ge=8)
     """Longest sequence in tokens, special tokens included."""
 

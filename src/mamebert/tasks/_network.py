@@ -1,6 +1,6 @@
 """Encoder, reading and head as one network, whatever the task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,16 +117,21 @@ def plain_logits(folder: Path, packed: Packed) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def raw_outputs(
-    task: Task, network: TaskNetwork, features: Sequence[Features], batch_tokens: int = 16_384
+    task: Task,
+    network: TaskNetwork,
+    features: Sequence[Features],
+    batch_tokens: int = 16_384,
+    gather: Callable[[TaskBatch], Tensor] | None = None,
 ) -> list[Raw]:
-    """Return the head's output for each example, in the order given."""
+    """Return the head's output for each example, in the order given; `gather` gives hidden states that are kept."""
     network.eval()
+    gather = gather or network.gather
     # Examples of like length share a batch, so that attention groups them.
     order = np.argsort([-each.num_tokens for each in features], kind="stable").tolist()
     found: dict[int, Raw] = {}
     for rows in batches(features, order, batch_tokens):
         batch = pack(features, rows).to(network.device)
-        found |= zip(rows, task.raws(network(batch), batch), strict=True)
+        found |= zip(rows, task.raws(network.conclude(gather(batch), batch), batch), strict=True)
     return [found[row] for row in range(len(features))]
 
 
@@ -140,5 +145,6 @@ def _about_foreign(folder: Path, config: dict[str, Any], tensors: dict[str, Tens
     names = config.get("id2label") or {}
     size = next((len(tensors[name]) for name in ("classifier.weight", "qa_outputs.weight") if name in tensors), 0)
     labels = [names.get(str(i), f"LABEL_{i}") for i in range(size)]
-    task = {"kind": kinds[0], "max_length": config["max_position_embeddings"]}
+    told = Task.find(kinds[0]).foreign_settings
+    task = {"kind": kinds[0], "max_length": config["max_position_embeddings"], **told}
     return {"task": task, "learnt": {"labels": labels}}

@@ -1,7 +1,7 @@
 """What the tasks share whose input is a text, or a pair of texts."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -9,7 +9,7 @@ from pydantic import Field
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
 from mamebert.tasks import Task, text_of
-from mamebert.tasks._features import FIRST, Features, Unusable
+from mamebert.tasks._features import FIRST, Example, Features, Unusable
 from mamebert.tokenizer.encoding import Tokenizer
 
 Texts = tuple[str, ...]
@@ -19,10 +19,14 @@ Texts = tuple[str, ...]
 class TextTask(Task):
     """A text in, or a pair of texts."""
 
+    foreign_settings: ClassVar[dict[str, Any]] = {"second_columns": ["second"], "second_is_optional": True}
+
     text_columns: list[str] = Field(default=["text"], min_length=1)
     """Columns of the text; several are joined by a line end."""
     second_columns: list[str] = Field(default=[])
     """Columns of the second text where the task is about pairs; shown as [CLS] first [SEP] second [SEP]."""
+    second_is_optional: bool = False
+    """Whether a row without the second text asks about the first alone, instead of being left out."""
 
     def columns(self) -> list[str]:
         """Return the columns of both texts."""
@@ -30,10 +34,17 @@ class TextTask(Task):
 
     def inputs(self, row: Row) -> Texts:
         """Return the text, or both."""
-        texts = tuple(text_of(row, names) for names in (self.text_columns, self.second_columns) if names)
+        sides = [self.text_columns]
+        if self.second_columns and not (self.second_is_optional and not any(map(row.get, self.second_columns))):
+            sides.append(self.second_columns)
+        texts = tuple(text_of(row, names) for names in sides)
         if not all(text.strip() for text in texts):
             raise Unusable("no text" if len(texts) == 1 else "one of the two texts empty")
         return texts
+
+    def asks_pairs(self, examples: Sequence[Example]) -> bool:
+        """Tell whether every example is a pair."""
+        return all(len(example.inputs) > 1 for example in examples)
 
     def row_of(self, item: Any) -> Row:
         """Return a row from a row, a bare text, or texts in the order of the columns; columns not given are empty.
@@ -55,11 +66,8 @@ class TextTask(Task):
 
     def sequences(self, tokenizer: Tokenizer, inputs: Sequence[Texts]) -> list[Features]:
         """Return each input as one sequence cut to `max_length`, of which [CLS] is read."""
-        sides = [tokenizer.encode_many(side) for side in zip(*inputs, strict=True)]
-        return [
-            one_sequence(tokenizer, [pieces.ids for pieces in both], self.max_length)
-            for both in zip(*sides, strict=True)
-        ]
+        pieces = iter(tokenizer.encode_many([text for texts in inputs for text in texts]))
+        return [one_sequence(tokenizer, [next(pieces).ids for _ in texts], self.max_length) for texts in inputs]
 
 
 def one_sequence(tokenizer: Tokenizer, texts: Sequence[np.ndarray], max_length: int) -> Features:

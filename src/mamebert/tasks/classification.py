@@ -115,7 +115,7 @@ class Classification(TextTask):
         if analyzer == "none":
             return
         yield _peer(tfidf_svm(*given, analyzer=analyzer, seed=seed).answered)
-        if self.second_columns:
+        if all(map(self.asks_pairs, parts)):
             pairs = [Part([e.inputs for e in part], [e.gold for e in part]) for part in parts]
             yield _peer(overlap_logistic(*pairs, analyzer=analyzer))
         else:

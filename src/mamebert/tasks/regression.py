@@ -111,7 +111,7 @@ class Regression(TextTask):
             return
         ridge = tfidf_ridge(*given, analyzer=analyzer)
         yield self._peer(ridge.name, ridge.answers, ridge.seconds, ridge.chosen)
-        if self.second_columns and len(self.label_columns) == 1:
+        if all(map(self.asks_pairs, parts)) and len(self.label_columns) == 1:
             cosine, low, high = tfidf_cosine(*given, analyzer=analyzer), numbers.min(), numbers.max()
             laid = [[low + (high - low) * each] for each in cosine.answers]
             yield self._peer(cosine.name, laid, cosine.seconds, cosine.chosen)

@@ -42,6 +42,7 @@ class SpanQa(Task):
     max_length: int = Field(default=384, ge=16)
     """Longest sequence in tokens; a longer passage is shown in several."""
     question_column: str = "question"
+    """The column with the question."""
     context_column: str = "context"
     """The column with the passage."""
     answers_column: str = "answers"
@@ -61,6 +62,7 @@ class SpanQa(Task):
     n_best_kept: int = Field(default=3, ge=0)
     """So many of them are told with each answer."""
     max_answer_pieces: int = Field(default=30, ge=1)
+    """Longest answer that is looked for, in pieces of words."""
     unit: Literal["auto", "word", "character"] = "auto"
     """What F1 compares: words, or characters; auto takes characters where the passages have hardly any spaces."""
 

@@ -60,7 +60,9 @@ class Learning(Config):
         if (self.what == "top_layers") != bool(self.top_layers):
             raise ValueError('learning.top_layers belongs to what = "top_layers". Give both or neither.')
         if self.what == "groups" and not self.groups:
-            raise ValueError('learning.what = "groups" names no group. Give learning.groups, such as {"layer.-1" = 1e-3}.')
+            raise ValueError(
+                'learning.what = "groups" names no group. Give learning.groups, such as {"layer.-1" = 1e-3}.'
+            )
         return self
 
 

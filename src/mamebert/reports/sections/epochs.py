@@ -1,9 +1,11 @@
-"""Accuracy after each pretraining epoch; beside it Table 3 of the paper."""
+"""What each task goes by after each pretraining epoch; beside it Table 3 of the paper."""
 
 from mamebert.reports.blocks import Block, Cell, Section, Table, cells
 from mamebert.reports.chart import Chart, Line
+from mamebert.reports.labelled import Task
+from mamebert.reports.measure_names import in_a_sentence, measure_name
 from mamebert.reports.numbers import NOT_MEASURED, score
-from mamebert.reports.outcomes import Outcome, Task
+from mamebert.reports.outcomes import Outcome
 from mamebert.reports.paper_tables import ACCURACY_BY_EPOCH
 from mamebert.reports.story import Story
 
@@ -12,12 +14,12 @@ NEAR = 0.15  # a baseline further below the curves than this would only press th
 
 def tell(story: Story) -> list[Section]:
     """Return the section for the tasks whose models were tested after more than one epoch."""
-    blocks: list[Block] = []
-    for task in story.tasks:
-        if any(len(models) > 1 for models in task.by_epoch.values()):
-            blocks += [_chart(task), _table(task)]
+    told = [task for task in story.tasks if any(len(models) > 1 for models in task.by_epoch.values())]
+    blocks: list[Block] = [block for task in told for block in (_chart(task), _table(task))]
+    measures = {measure_name(task.measure) for task in told}
+    title = f"{measures.pop() if len(measures) == 1 else 'Results'} by pretraining epoch"
     lead = "Each encoder is fine-tuned from its checkpoint after every pretraining epoch."
-    return [Section("epochs", "Accuracy by pretraining epoch", blocks, lead)] if blocks else []
+    return [Section("epochs", title, blocks, lead)] if blocks else []
 
 
 def _chart(task: Task) -> Chart:
@@ -25,15 +27,15 @@ def _chart(task: Task) -> Chart:
     for number, (name, models) in enumerate(task.by_epoch.items()):
         side = models[0].pretrained.side if models[0].pretrained else ""
         colour = {"N": 0, "W": 1}.get(side, number % 6) if len(task.by_epoch) <= 2 else number % 6
-        points = [(float(m.epoch or 0), m.accuracy) for m in models]
+        points = [(float(m.epoch or 0), m.value) for m in models]
         lines.append(Line(name, points, [m.spread for m in models], colour))
     lowest = min(y for line in lines for _, y in line.points) - NEAR
-    levels = [(b.name, b.accuracy) for b in task.baselines if b.accuracy >= lowest]
-    title = f"Test accuracy after each pretraining epoch, {task.title}"
+    levels = [(b.name, b.value) for b in task.baselines if b.value >= lowest]
+    title = f"Test {in_a_sentence(task.measure)} after each pretraining epoch, {task.title}"
     return Chart(
         title,
         "pretraining epoch",
-        "Accuracy",
+        measure_name(task.measure),
         lines,
         "count",
         "score",
@@ -46,7 +48,7 @@ def _chart(task: Task) -> Chart:
 
 def _table(task: Task) -> Table:
     ours = {name: {m.epoch: m for m in models} for name, models in task.by_epoch.items()}
-    theirs = ACCURACY_BY_EPOCH if task.is_livedoor else {}
+    theirs = ACCURACY_BY_EPOCH if task.is_livedoor and task.measure == "accuracy" else {}
     epochs = sorted(
         {epoch for models in ours.values() for epoch in models if epoch is not None} | set(range(1, 9 if theirs else 1))
     )
@@ -60,11 +62,12 @@ def _table(task: Task) -> Table:
         rows.append(row)
     groups = [("", 1), ("this run", len(ours)), ("paper, Table 3 (one seed)", len(theirs))] if theirs else []
     notes = ["The best of each column is bold."]
-    return Table(f"Accuracy by pretraining epoch, {task.title}", ["Epoch", *ours, *theirs], rows, groups, notes)
+    title = f"{measure_name(task.measure)} by pretraining epoch, {task.title}"
+    return Table(title, ["Epoch", *ours, *theirs], rows, groups, notes)
 
 
 def _cell(tested: Outcome | None, column: dict[float | None, Outcome]) -> Cell:
     if tested is None:
         return cells(None)[0]
-    best = max(m.accuracy for m in column.values())
-    return Cell(score(tested.accuracy, tested.spread), strong=tested.accuracy == best)
+    best = max(m.value for m in column.values())
+    return Cell(score(tested.value, tested.spread), strong=tested.value == best)

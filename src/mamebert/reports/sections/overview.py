@@ -1,0 +1,70 @@
+"""All sets of labelled rows in one table: what pretraining gives, against no pretraining and against simple ways."""
+
+from collections.abc import Sequence
+
+from mamebert.reports.blocks import Cell, Section, Table, cells, drop_empty_columns
+from mamebert.reports.labelled import Task
+from mamebert.reports.measure_names import measure_name, value_of
+from mamebert.reports.numbers import count
+from mamebert.reports.outcomes import Outcome
+from mamebert.reports.standing import standing
+from mamebert.reports.story import Story
+
+DIGITS = 3
+ABOUT = ["Data set", "Task", "Measure", "Encoder", "Test rows"]
+NOTES = {
+    "≈": "≈ The difference from the pretrained encoder (the best, where there are several) cannot be told from chance: "
+    "it lies within the spread over seeds, or p ≥ 0.05 in the paired bootstrap.",
+    "±": "± is the standard deviation over the seeds of fine-tuning.",
+    "†": "† The texts of the test rows (not their labels) were in the text that the encoder learnt from.",
+}
+
+
+def tell(story: Story) -> list[Section]:
+    """Return the section where there is more than one set."""
+    tasks = [task for task in story.tasks if task.best_encoder]
+    if len(tasks) < 2:
+        return []
+    names = list(dict.fromkeys(model.name for task in tasks for model in task.encoders))
+    one_each = all(len(task.encoders) == 1 for task in tasks)
+    tell_encoder = one_each and len(names) > 1
+    if one_each:
+        columns = ["Pretrained", "Random weights"]
+        rows = [_row(task, [task.encoders[0]], tell_encoder) for task in tasks]
+    else:
+        columns = [each for name in names for each in (name, f"{name}, random weights")]
+        rows = [_row(task, [_named(task, name) for name in names], False) for task in tasks]
+    header = [*ABOUT, *columns, "Best simple baseline", "which is"]
+    shown = "".join(cell.text for row in rows for cell in row)
+    notes = ["The best of each row is bold.", *(note for mark, note in NOTES.items() if mark in shown)]
+    table = Table("All sets", *drop_empty_columns(header, rows), notes=notes, num_text_columns=3 + tell_encoder)
+    return [Section("sets", "All sets of labelled rows", [table])]
+
+
+def _row(task: Task, models: Sequence[Outcome | None], tell_encoder: bool) -> list[Cell]:
+    everyone = [*task.final, *task.baselines]
+    best = max((t.value for t in everyone), default=0)
+    encoder = models[0].name if tell_encoder and models[0] else None
+    tested = [_cell(task, each, best) for model in models for each in (model, task.twin(model) if model else None)]
+    peer = task.best_baseline
+    rows = count(task.num_rows("test")) if task.num_rows("test") else None
+    return [
+        *cells(task.name, task.kind, measure_name(task.measure), encoder, rows),
+        *tested,
+        _cell(task, peer, best),
+        *cells(peer.name if peer else None),
+    ]
+
+
+def _cell(task: Task, tested: Outcome | None, best: float) -> Cell:
+    if tested is None:
+        return cells(None)[0]
+    lead, mark = task.best_encoder, ""
+    if lead and tested.record != lead.record:
+        mark = "≈ " if standing(lead, tested, task.chance(lead, tested)).doubt else ""
+    text = value_of(task.measure, tested.value, tested.spread, DIGITS)
+    return Cell(f"{mark}{text}{' †' if tested.seen_test_text else ''}", strong=tested.value == best)
+
+
+def _named(task: Task, name: str) -> Outcome | None:
+    return next((model for model in task.encoders if model.name == name), None)

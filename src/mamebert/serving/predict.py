@@ -1,0 +1,74 @@
+"""From rows to lines of JSON: what `mamebert predict` writes."""
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import tee
+from pathlib import Path
+from typing import Any, TextIO
+
+from mamebert.corpus.readers import Row
+from mamebert.errors import UserError
+from mamebert.progress import Meter, say
+from mamebert.runs import disk_errors
+from mamebert.serving.load import Model
+
+
+def predict(model: Model, items: Iterable[Row | str], out: Path | None, show_progress: bool) -> None:
+    """Write a line of JSON for each item, to a file or to standard output; tell on stderr what was not answered.
+
+    A line has the text where a bare text was asked, else the row's number (from 0), its `id` where it has one and its
+    text where the task reads one only; then the answer.
+    """
+    unanswered = Counter[str]()
+    number = 0
+    with _opened(out) as file, Meter("predict", None, "rows") if show_progress else nullcontext() as meter:
+        for number, line in enumerate(answered(model, items), start=1):
+            if "unanswered" in line:
+                unanswered[line["unanswered"]] += 1
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            if meter:
+                meter.advance()
+    if unanswered:
+        reasons = ", ".join(f"{count:,} with {why}" for why, count in sorted(unanswered.items()))
+        say(f"Rows not answered: {reasons}; {number - sum(unanswered.values()):,} are answered.")
+
+
+def answered(model: Model, items: Iterable[Row | str]) -> Iterator[dict[str, Any]]:
+    """Yield for each item what names it and the answer."""
+    asked, kept = tee(items)
+    for number, (item, answer) in enumerate(zip(kept, model.stream(asked), strict=True)):
+        yield {**_named(model, item, number), **answer}
+
+
+def _named(model: Model, item: Row | str, number: int) -> dict[str, Any]:
+    if isinstance(item, str):
+        return {"text": item}
+    told = {"row": number} | ({"id": item["id"]} if "id" in item else {})
+    columns = [name for name in model.task.columns() if item.get(name)]
+    text = item.get(columns[0]) if len(model.task.columns()) == 1 and columns else None
+    return told | ({"text": text} if isinstance(text, str) else {})
+
+
+@contextmanager
+def _opened(out: Path | None) -> Iterator[TextIO]:
+    """Give standard output, or a file that gets its name when everything is in it."""
+    if out is None:
+        yield sys.stdout
+        return
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise UserError(f"{out} cannot be a file: there is {_what_is_wrong(out)}. Give another name with --out.")
+    beside = out.with_name(out.name + ".partial")
+    with disk_errors(out):
+        with beside.open("w", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, out)
+
+
+def _what_is_wrong(out: Path) -> str:
+    return "a folder of this name" if out.is_dir() else f"no folder {out.absolute().parent}"

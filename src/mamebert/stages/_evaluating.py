@@ -1,0 +1,187 @@
+"""An evaluation at work: one set of labelled rows, several fine-tuned models."""
+
+import json
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from mamebert.checkpoints.load import model_folder
+from mamebert.config import build
+from mamebert.corpus.readers import Reader
+from mamebert.errors import UserError
+from mamebert.evaluation.measures import Measure, compare_measures
+from mamebert.progress import say
+from mamebert.runs import Run, sources_behind, write_text
+from mamebert.serving.load import Model, load
+from mamebert.stages._labelled import drawn, parted, read_sources
+from mamebert.tasks import Answer, Task
+from mamebert.tasks._features import Example
+from mamebert.tasks._network import raw_outputs
+
+if TYPE_CHECKING:
+    from mamebert.stages.evaluate import EvaluateConfig
+
+
+class Evaluating:
+    """Rows, models and results of one evaluation."""
+
+    def __init__(self, config: "EvaluateConfig", run: Run) -> None:
+        self.config, self.run = config, run
+        if not config.models:
+            raise UserError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
+        self.models = {name: open_model(path, config) for name, path in config.models.items()}
+        self.tasks = same_task(config, {name: model.task for name, model in self.models.items()})
+        self.task = next(iter(self.tasks.values()))
+        self.parts, self.unusable = read_tests(config, self.task)
+        self.measured: dict[str, Measure] = {}
+
+    def tell_rows(self) -> None:
+        """Write down how many rows every part has, and what could not be used."""
+        self.run.results |= {
+            "task": self.task.kind,
+            "labels": list(next(iter(self.models.values())).learnt.labels),
+            "columns": self.task.columns(),
+            "split": {"test": self.task.describe(self.parts["test"])},
+            "rows": {name: len(part) for name, part in self.parts.items()},
+            "unusable_rows": {name: reasons for name, reasons in self.unusable.items() if reasons},
+            "unseen": {},
+            "models": [],
+            "baselines": [],
+            "comparisons": [],
+        }
+        say("evaluate: " + ", ".join(f"{len(part)} {name}" for name, part in self.parts.items()) + " rows")
+
+    def ask_models(self) -> None:
+        """Let every model answer every part, and keep its answers and scores."""
+        for name, model in self.models.items():
+            started, scores, cut = monotonic(), {}, 0.0
+            for part, examples in self.parts.items():
+                answers, num_cut = self._ask(model, self.tasks[name], examples)
+                measures = self.task.measures(examples, answers)
+                scores[part] = {measure.name: measure.score for measure in measures}
+                if part == "test":
+                    self.measured[name], cut = measures[0], num_cut / len(examples)
+                self._keep(name, part, examples, answers)
+                self._tell_unseen(name, part, model, examples)
+            measure, value = next(iter(scores["test"].items()))
+            say(f"{name}: {measure} {value:.4f}")
+            self.run.results["measure"] = measure
+            self.run.results["models"].append(
+                {
+                    "name": name,
+                    "path": str(self.config.models[name]),
+                    "epoch": None,
+                    "scores": scores.pop("test"),
+                    "tests": scores,
+                    "truncated_share": cut,
+                    "seen_test_text": self._has_seen_these_rows(name),
+                    "seconds": round(monotonic() - started, 3),
+                }
+            )
+
+    def compare(self) -> None:
+        """Test every pair of models on the same rows."""
+        names = list(self.measured)
+        for i, a in enumerate(names):
+            for b in names[i + 1 :]:
+                found = compare_measures(self.measured[b], self.measured[a], seed=self.config.seed)  # a minus b
+                line = {"a": a, "b": b, "difference": found.difference, "interval": list(found.interval)}
+                self.run.results["comparisons"].append({**line, "p": found.p_value})
+                say(f"{a} - {b}: {found.difference:+.4f}, p = {found.p_value:.4f}")
+
+    def _ask(self, model: Model, task: Task, examples: list[Example]) -> tuple[list[Answer], int]:
+        features = task.features(model.tokenizer, examples, model.learnt)
+        raws = raw_outputs(task, model.network, features, self.config.batch_tokens)
+        return task.answers(raws, features, model.learnt), sum(each.num_cut > 0 for each in features)
+
+    def _keep(self, name: str, part: str, examples: list[Example], answers: list[Answer]) -> None:
+        """Write the answers by the row's number in its source."""
+        lines = [
+            json.dumps({"row": example.row, **found, "gold": example.gold}, ensure_ascii=False)
+            for example, found in zip(examples, answers, strict=True)
+        ]
+        folder = self.run.folder / "answers"
+        folder.mkdir(exist_ok=True)
+        write_text(folder / f"{name}{'' if part == 'test' else f'-{part}'}.jsonl", "\n".join(lines) + "\n")
+
+    def _tell_unseen(self, name: str, part: str, model: Model, examples: list[Example]) -> None:
+        reasons = self.task.unseen(examples, model.learnt)
+        if reasons:
+            where = part if len(self.models) == 1 else f"{part} ({name})"
+            self.run.results["unseen"][where] = reasons
+            told = ", ".join(f"{count} with {why}" for why, count in reasons.items())
+            say(f"{name}: counted as wrong in {where}: {told}.")
+
+    def _has_seen_these_rows(self, name: str) -> bool:
+        """Tell whether the test rows were learnt from, in the pretraining or the fine-tuning of a model."""
+        reader = self.config.test or self.config.source
+        ours = {source.sha256 for source in reader.fingerprint()} if reader else set()
+        learnt = learnt_from(self.config.models[name], self.config)
+        if ours & learnt:
+            say(f"{name} has learnt from rows of the same files: its scores tell nothing of new rows.")
+        return bool(ours & learnt)
+
+
+def open_model(path: Path, config: "EvaluateConfig") -> Model:
+    """Return a fine-tuned model; a pretrained one is a UserError."""
+    model = load(path, "task", config.device)
+    assert isinstance(model, Model)
+    return model
+
+
+def same_task(config: "EvaluateConfig", tasks: dict[str, Task]) -> dict[str, Task]:
+    """Return the tasks with the changes of the settings; different kinds are a UserError."""
+    (first, task), *others = tasks.items()
+    for name, other in others:
+        if other.kind != task.kind:
+            raise UserError(
+                f"{first} does {task.kind} and {name} does {other.kind}. Give models of one kind of task, and evaluate "
+                "the others by themselves."
+            )
+    asked = config.task.get("kind", task.kind)
+    if asked != task.kind:
+        raise UserError(f"{first} does {task.kind}, and the settings ask for {asked}. Give the rows of its own task.")
+    return {name: changed(each, config.task) for name, each in tasks.items()}
+
+
+def changed(task: Task, changes: dict[str, Any]) -> Task:
+    """Return a task with some of its settings changed."""
+    return build(Task, {**task.model_dump(), **changes})  # type: ignore[type-abstract]  # `kind` makes it concrete
+
+
+def read_tests(config: "EvaluateConfig", task: Task) -> tuple[dict[str, list[Example]], dict[str, dict[str, int]]]:
+    """Return the examples of every part that models are asked about, the leading one as "test"."""
+    readers = {"test": config.test or config.source, **config.tests}
+    there = {name: reader for name, reader in readers.items() if reader}
+    if "test" not in there:
+        raise UserError("There are no rows to ask about. Give test or source.")
+    found, unusable = read_sources(task, there)
+    seed, most = config.split.seed, config.max_test_rows
+    if config.source:
+        rows = drawn(found["test"], config.max_rows, seed)
+        found["test"] = parted(task, config.split, rows).test if config.part == "test" else rows
+        if not found["test"]:
+            raise UserError("The test part has no rows. Give more rows, or other shares in split.")
+    return {name: drawn(rows, 0 if config.source and name == "test" else most, seed) for name, rows in found.items()}, (
+        unusable
+    )
+
+
+def learnt_from(path: Path, config: "EvaluateConfig") -> set[str]:
+    """Return the SHA-256 of the files whose rows or texts a model has learnt from, as far as its run tells."""
+    place = model_folder(path)
+    folder = next((each for each in (place, *place.parents) if (each / "run.json").is_file()), None)
+    if folder is None:
+        return set()
+    run = Run.open(folder)
+    behind = {source["sha256"] for entry in run.inputs.values() for source in sources_behind(Path(entry["path"]))}
+    ours = config.model_dump(mode="json")
+    same_split = config.part == "test" and all(run.settings.get(name) == ours[name] for name in ("split", "max_rows"))
+    for name in ("train", "valid", *(() if same_split else ("source",))):
+        if told := run.settings.get(name):
+            try:
+                reader = build(Reader, told)  # type: ignore[type-abstract]  # `kind` makes it concrete
+                behind |= {source.sha256 for source in reader.fingerprint()}
+            except UserError:  # the files have gone elsewhere
+                continue
+    return behind

@@ -1,0 +1,70 @@
+"""`mamebert evaluate`: fine-tuned models and labelled rows in, their scores and what tells them apart out."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mamebert.config import RunPath
+from mamebert.runs import Run
+from mamebert.stages._labelled import RowsConfig, one_model_needs_no_name
+
+
+class EvaluateConfig(RowsConfig):
+    """Settings of `mamebert evaluate`. Those that only training needs may stand in the file; they play no part."""
+
+    command: ClassVar[str] = "evaluate"
+    models: dict[str, RunPath] = Field(default={})
+    """Fine-tuned models by the names they have in the tables; all must do the same kind of task."""
+    task: dict[str, Any] = Field(default={})
+    """Changes to the task the models were trained for, such as task.text_columns where these rows have other names."""
+    part: Literal["all", "test"] = "all"
+    """Which rows of `source` are asked: all, or those that `split` leaves to test, as a fine-tuning parts them."""
+    batch_tokens: int = Field(default=16_384, ge=1)
+    """Tokens that are computed at once."""
+    device: str = "auto"
+    """Where the models are asked: auto, cpu, cuda."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_of_finetune_are_taken(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        from mamebert.stages.finetune import FinetuneConfig
+
+        only_training = FinetuneConfig.model_fields.keys() - cls.model_fields.keys()
+        return one_model_needs_no_name({name: value for name, value in values.items() if name not in only_training})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_bare_task_is_its_kind(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("task"), str):
+            return {**values, "task": {"kind": values["task"]}}
+        return values
+
+    @model_validator(mode="after")
+    def _split_parts_a_source(self) -> Self:
+        if self.part == "test" and not self.source:
+            raise ValueError("part = 'test' parts the rows of source, and no source is given. Leave part out.")
+        return self
+
+
+def evaluate(config: EvaluateConfig) -> Run:
+    """Ask every model about the same rows; leave scores, every answer, and a test of the difference of any two."""
+    from mamebert.stages._evaluating import Evaluating
+
+    run = Run.start(config, config.fingerprint())
+    if run.finished:
+        return run
+    work = Evaluating(config, run)
+    work.tell_rows()
+    work.ask_models()
+    work.compare()
+    return run.finish()
+
+
+def check_data(settings: dict[str, Any]) -> None:
+    """Print what there is to know of labelled rows before anything is learnt from them or asked about them."""
+    from mamebert.config import build
+    from mamebert.stages._checking import check
+
+    check(build(EvaluateConfig, {"output": "", **settings}))

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mamebert.config import build
+from mamebert.corpus.readers import Reader
+from mamebert.errors import UserError
+from mamebert.stages._labelled import LabelledConfig, _drawn, read_examples, read_labelled
+from mamebert.tasks.classification import Classification
+from mamebert.tasks.regression import Regression
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text, name="rows.csv"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return str(tmp_path / name)
+
+    return write
+
+
+def examples_of(path, task):
+    return read_examples(task, Reader.model_validate(path))
+
+
+def rows(num_rows, start=0):
+    return "text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(start, start + num_rows))
+
+
+def test_columns_are_joined_and_rows_that_ask_nothing_counted(written, capsys):
+    path = written("title,body,label\n豆,緑の豆。,food\nPort,,place\n,,food\nGlas,uaine,\n")
+    examples, reasons = examples_of(path, Classification(text_columns=["title", "body"]))
+    assert [(e.inputs, e.gold, e.row) for e in examples] == [(("豆\n緑の豆。",), "food", 0), (("Port",), "place", 1)]
+    assert reasons == {"no text": 1, "no label": 1}
+    assert "Rows left out: 1 with no label, 1 with no text; 2 are used." in capsys.readouterr().err
+
+
+def test_a_missing_column_is_named_with_the_nearest(written):
+    path = written("title,body,category\na,b,c\n")
+    with pytest.raises(UserError, match=r"no column called 'categorie'\. Did you mean 'category'\?"):
+        examples_of(path, Classification(text_columns=["title"], label_column="categorie"))
+    with pytest.raises(UserError, match=r"no column called 'text'\. Choose from: body, category, title"):
+        examples_of(path, Classification(label_column="category"))
+
+
+def test_a_source_without_labelled_rows_is_told_with_the_reason(written):
+    config = build(LabelledConfig, {"source": written("text,label\na,\n"), "output": "unused"})
+    with pytest.raises(UserError, match=r"no labelled rows in source \(1 with no label\)"):
+        read_labelled(config)
+
+
+def test_parts_of_one_source_keep_the_shares_of_every_class(written):
+    config = build(LabelledConfig, {"source": written(rows(40)), "split": {"train": 0.5, "valid": 0.2}, "output": "x"})
+    parts = read_labelled(config).parts
+    assert [[sum(e.gold == label for e in part) for label in "ab"] for part in parts] == [[10, 10], [4, 4], [6, 6]]
+    assert sorted(e.row for part in parts for e in part) == list(range(40))
+
+
+def test_validation_rows_are_kept_from_train_where_they_have_no_source(written):
+    settings = {"train": written(rows(30), "train.csv"), "test": written(rows(8, 30), "test.csv"), "output": "x"}
+    parts = read_labelled(build(LabelledConfig, {**settings, "split": {"valid": 0.2}})).parts
+    assert list(map(len, parts)) == [24, 6, 8]
+    assert [e.row for e in parts.test] == list(range(8))
+
+
+def test_numbers_are_parted_without_classes_the_same_way_every_time(written):
+    path = written("text,label\n" + "".join(f"text {i},{i / 7}\n" for i in range(50)))
+    config = build(LabelledConfig, {"source": path, "task": "regression", "output": "x"})
+    once, again = read_labelled(config).parts, read_labelled(config).parts
+    assert list(map(len, once)) == [5, 5, 40]
+    assert once == again
+    assert isinstance(config.task, Regression)
+
+
+def test_more_test_parts_are_read_by_name_and_limited(written):
+    settings = {"source": written(rows(40)), "tests": {"other": written(rows(20), "other.csv")}, "output": "x"}
+    labelled = read_labelled(build(LabelledConfig, {**settings, "max_rows": 30, "max_test_rows": 7}))
+    assert sum(map(len, labelled.parts)) == 30
+    assert {name: len(part) for name, part in labelled.all_tests().items()} == {"test": 24, "other": 7}
+
+
+@given(size=st.integers(1, 30), wanted=st.integers(0, 40), seed=st.integers(0, 5))
+def test_a_sample_has_the_size_asked_for_in_the_old_order(size, wanted, seed):
+    found = _drawn(list(range(size)), wanted, seed)
+    assert len(found) == (min(wanted, size) or size)
+    assert found == sorted(set(found)) == _drawn(list(range(size)), wanted, seed)
+    assert np.isin(found, range(size)).all()
