@@ -157,6 +157,8 @@ def predict_verb(
     if bool(texts) == (file is not None):
         fact = "There is nothing to predict" if not texts else "Both texts and a file are given"
         raise UserError(f"{fact}. Give texts, or a file with --file.")
+    if file and out and file.absolute() == out.absolute():
+        raise UserError(f"{out} is the file that is read. Give another name with --out.")
     answer = load(model, "task")
     predict(answer, texts or rows_of(file or Path(), reader_settings(reader or [])), out, show_progress=bool(file))
 

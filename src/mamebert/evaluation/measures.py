@@ -6,11 +6,10 @@ with replacement is a number of times for each row; times the rows' counts, that
 
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from mamebert.evaluation.metrics import Comparison, Interval
 
 Counts = npt.NDArray[np.float64]
 
@@ -18,6 +17,24 @@ BLOCK = 1 << 22
 """Numbers held at once while drawing: 32 MiB of each kind."""
 EQUAL = 1e-9
 """Differences that only rounding tells apart; every measure here has about the size of 1."""
+
+
+class Interval(NamedTuple):
+    """The range that holds the true value in about 95 of 100 repetitions, unless another confidence was asked."""
+
+    low: float
+    high: float
+
+
+class Comparison(NamedTuple):
+    """Two models on the same test rows."""
+
+    difference: float
+    """The second's measure minus the first's."""
+    interval: Interval
+    """95 % interval of the difference."""
+    p_value: float
+    """Two-sided: how often chance alone would give a difference as large."""
 
 
 @dataclass(frozen=True)

@@ -24,17 +24,19 @@ def predict(model: Model, items: Iterable[Row | str], out: Path | None, show_pro
     text where the task reads one only; then the answer.
     """
     unanswered = Counter[str]()
-    number = 0
+    num_answered = 0
     with _opened(out) as file, Meter("predict", None, "rows") if show_progress else nullcontext() as meter:
-        for number, line in enumerate(answered(model, items), start=1):
+        for line in answered(model, items):
             if "unanswered" in line:
                 unanswered[line["unanswered"]] += 1
+            else:
+                num_answered += 1
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             if meter:
                 meter.advance()
     if unanswered:
         reasons = ", ".join(f"{count:,} with {why}" for why, count in sorted(unanswered.items()))
-        say(f"Rows not answered: {reasons}; {number - sum(unanswered.values()):,} are answered.")
+        say(f"Rows not answered: {reasons}; {num_answered:,} are answered.")
 
 
 def answered(model: Model, items: Iterable[Row | str]) -> Iterator[dict[str, Any]]:

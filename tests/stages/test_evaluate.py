@@ -1,0 +1,135 @@
+import json
+import shutil
+
+import pytest
+
+from mamebert.config import build
+from mamebert.errors import UserError
+from mamebert.runs import Run
+from mamebert.stages.evaluate import EvaluateConfig, evaluate
+
+
+@pytest.fixture
+def settings(classifiers, world, tmp_path):
+    models = {name: str(classifiers / "models" / name) for name in "NW"}
+    return {"models": models, "source": str(world / "rows.jsonl"), "output": str(tmp_path / "scores")}
+
+
+def evaluated(settings, **changes):
+    return evaluate(build(EvaluateConfig, {**settings, **changes}))
+
+
+def test_the_test_part_gets_the_scores_it_had_after_fine_tuning(settings, classifiers, finetuning):
+    before = Run.open(classifiers).results
+    run = evaluated(settings, part="test", split=finetuning["split"])
+    assert (run.results["task"], run.results["measure"]) == ("classification", "accuracy")
+    assert run.results["rows"] == {"test": before["rows"]["test"]}
+    for ours, theirs in zip(run.results["models"], before["models"], strict=True):
+        best = max(theirs["seeds"], key=lambda seed: max(seed["valid_by_epoch"]))
+        assert ours["scores"] == pytest.approx(best["scores"])
+        assert not ours["seen_test_text"]
+    ((ours,), (theirs, *_)) = run.results["comparisons"], before["comparisons"]
+    assert (ours["a"], ours["b"], ours["difference"]) == ("N", "W", pytest.approx(theirs["difference"]))
+    assert 0 < ours["p"] <= 1
+    kept = [json.loads(line) for line in (run.folder / "answers" / "N.jsonl").read_text().splitlines()]
+    assert kept == [json.loads(line) for line in (classifiers / "answers" / "N.jsonl").read_text().splitlines()]
+
+
+def test_rows_that_a_model_has_learnt_from_are_told(settings, capsys):
+    run = evaluated(settings)
+    assert run.results["rows"] == {"test": 120}
+    assert all(model["seen_test_text"] for model in run.results["models"])
+    assert "N has learnt from rows of the same files" in capsys.readouterr().err
+
+
+def test_settings_of_the_fine_tuning_serve_too_and_other_columns_can_be_named(settings, finetuning, tmp_path, capsys):
+    rows = [{"words": "The old boat meets the rope.", "world": w} for w in ("harbour", "harbour", "attic", "")]
+    (tmp_path / "new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    changes = {"text_columns": ["words"], "label_column": "world"}
+    given = {**finetuning, **settings, "source": str(tmp_path / "new.jsonl"), "tests": {"again": settings["source"]}}
+    (tmp_path / "again.jsonl").write_text((tmp_path / "new.jsonl").read_text())
+    given["tests"] = {"again": str(tmp_path / "again.jsonl")}
+    run = evaluated(given, task=changes)
+    assert run.results["columns"] == ["words"]
+    assert run.results["unusable_rows"] == {name: {"no label": 1} for name in ("test", "again")}
+    assert run.results["unseen"]["test (N)"] == {"a label that no training row has": 1}
+    for model in run.results["models"]:
+        assert model["scores"]["accuracy"] in (0.0, pytest.approx(2 / 3))
+        assert model["tests"]["again"] == model["scores"]
+    assert len((run.folder / "answers" / "W-again.jsonl").read_text().splitlines()) == 3
+    assert "counted as wrong in test (W): 1 with a label that no training row has" in capsys.readouterr().err
+
+
+def test_what_cannot_be_evaluated_is_a_sentence(settings, encoders, tmp_path, classifiers):
+    with pytest.raises(UserError, match="No model is given"):
+        evaluated({**settings, "models": {}})
+    with pytest.raises(UserError, match=r"There are no rows to ask about\. Give test or source"):
+        evaluated({**settings, "source": None})
+    with pytest.raises(UserError, match=r"which does not do this\. Give the output of finetune"):
+        evaluated(settings, models={"N": str(encoders("N"))})
+    with pytest.raises(UserError, match=r"N does classification, and the settings ask for tagging"):
+        evaluated(settings, task="tagging")
+    with pytest.raises(UserError, match=r"no setting called 'text_column'\. Did you mean 'text_columns'"):
+        evaluated(settings, task={"text_column": ["text"]})
+    with pytest.raises(UserError, match="part = 'test' parts the rows of source"):
+        build(EvaluateConfig, {"output": "x", "test": "rows.csv", "part": "test"})
+    other = tmp_path / "other"
+    shutil.copytree(classifiers / "models" / "W", other)
+    config = json.loads((other / "config.json").read_text())
+    config["mamebert"]["task"] = {"kind": "multi_label", "max_length": 32}
+    (other / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="N does classification and W does multi_label"):
+        evaluated(settings, models={**settings["models"], "W": str(other)})
+
+
+def test_check_data_tells_all_of_the_rows_that_a_fine_tuning_would_use(mamebert, finetuning, world, tmp_path):
+    lines = (world / "rows.jsonl").read_text().splitlines()
+    long = json.dumps({"text": "The old boat meets the rope. " * 20, "label": "harbour"})
+    rows = [*lines, lines[0], json.dumps({"text": " ", "label": "garden"}), long]
+    (tmp_path / "train.jsonl").write_text("\n".join(rows) + "\n")
+    (tmp_path / "test.jsonl").write_text("\n".join(lines[:10]) + "\n")
+    given = {n: v for n, v in finetuning.items() if n != "source"}
+    given |= {"models": {n: str(p) for n, p in finetuning["models"].items()}, "split": {"valid": 0.2}}
+    toml = [f"{n}={json.dumps(v)}" for n, v in given.items() if isinstance(v, int | float | str)]
+    toml += [f"models.N={given['models']['N']}", "task.max_length=32", "split.valid=0.2", "training.epochs=2"]
+    code, out, err = mamebert(
+        "evaluate", "--check-data", *toml, f"train={tmp_path / 'train.jsonl'}", f"test={tmp_path / 'test.jsonl'}"
+    )
+    assert code == 0, err
+    seen = " ".join(out.split())
+    assert "Rows of train that cannot be used They have Rows no text 1" in seen
+    assert "Part Rows Share train" in seen
+    assert "Right answers train valid test garden" in seen or "Right answers train valid test" in seen
+    assert "test, also in train" in seen
+    assert "Lengths in tokens" in seen
+    assert "(task.max_length 32) Part Rows Share Pieces not read" in seen
+    assert "The first rows of train, as the model will see them row 0" in seen
+    assert "[CLS] the" in seen
+    assert "[SEP]" in seen
+    assert "target: [" in seen
+
+
+def test_check_data_needs_no_model_and_no_test(mamebert, world):
+    code, out, err = mamebert("evaluate", "--check-data", f"train={world / 'rows.jsonl'}")
+    assert code == 0, err
+    assert "No model is given" in out
+    assert "Lengths in characters" in out
+    assert "asked: ('The" in out
+    assert "right answer: " in out
+    code, out, err = mamebert("evaluate", "--check-data", f"source={world / 'rows.jsonl'}", "model=runs/not/yet")
+    assert code == 0, err
+    assert "There is nothing in runs/not/yet yet" in out
+    assert "no labelled rows" in mamebert("evaluate", "--check-data").mistake
+    assert (
+        "no column called 'txt'"
+        in mamebert("evaluate", "--check-data", f"source={world / 'rows.jsonl'}", 'task.text_columns=["txt"]').mistake
+    )
+
+
+def test_check_data_says_what_training_would_refuse(mamebert, tmp_path):
+    (tmp_path / "rows.csv").write_text("text,label\na,x\nb,x\nb,y\n")
+    _, out, _ = mamebert("evaluate", "--check-data", f"train={tmp_path / 'rows.csv'}")
+    assert "1 33.3 % 1" in " ".join(out.replace("\u00a0", " ").split())  # a duplicate, with another answer
+    (tmp_path / "rows.csv").write_text("text,label\na,x\nb,x\n")
+    _, out, _ = mamebert("evaluate", "--check-data", f"train={tmp_path / 'rows.csv'}")
+    assert "Training would refuse these rows" in out
