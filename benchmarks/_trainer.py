@@ -22,7 +22,14 @@ class Trained:
     """A model of plain `transformers` under its own Trainer."""
 
     def __init__(
-        self, model: transformers.PreTrainedModel, rows: Dataset, tokenizer: Path, folder: Path, batch: int, **more: Any
+        self,
+        model: transformers.PreTrainedModel,
+        rows: Dataset,
+        tokenizer: Path,
+        folder: Path,
+        batch: int,
+        collator: Any = None,
+        **more: Any,
     ) -> None:
         names = AutoTokenizer.from_pretrained(tokenizer)
         arguments = TrainingArguments(
@@ -33,9 +40,8 @@ class Trained:
             disable_tqdm=True,
             **({"max_steps": 1_000_000} | more),
         )
-        self.trainer = Trainer(
-            model=model, args=arguments, train_dataset=rows, data_collator=DataCollatorForLanguageModeling(names)
-        )
+        collator = collator or DataCollatorForLanguageModeling(names)
+        self.trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collator)
         self.trainer.remove_callback(PrinterCallback)
         self.device = arguments.device
         self.padded = self.real = 0

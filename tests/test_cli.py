@@ -73,6 +73,7 @@ def words(world, encoders):
         ],
         "finetune": [f"model={encoders('N')}", f"source={world / 'rows.jsonl'}"],
         "report": [f'runs=["{world / "clean"}"]'],
+        "evaluate": ["model=no/model/yet", f"source={world / 'rows.jsonl'}"],
     }
 
 
@@ -183,7 +184,25 @@ def test_predict_prints_json_lines_for_words_and_for_files(mamebert, classifiers
     (tmp_path / "texts.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
     assert mamebert("predict", model, "--file", tmp_path / "texts.txt").out == out
     code, out, _ = mamebert("predict", model, "--file", world / "rows.jsonl")
-    assert len(out.splitlines()) == 120
+    assert [json.loads(line)["row"] for line in out.splitlines()] == list(range(120))
+    answers = tmp_path / "answers.jsonl"
+    code, told, err = mamebert("predict", model, "--file", world / "rows.jsonl", "--out", answers)
+    assert (code, told, answers.read_text(encoding="utf-8")) == (0, "", out)
+    assert "predict: 120 rows" in err
+
+
+def test_predict_says_in_a_sentence_what_it_cannot_do(mamebert, classifiers, encoders, tmp_path):
+    model = classifiers / "models" / "N"
+    assert "There is nothing to predict" in mamebert("predict", model).mistake
+    assert "Both texts and a file are given" in mamebert("predict", model, "a", "--file", tmp_path / "a.txt").mistake
+    assert "Give the output of finetune" in mamebert("predict", encoders("N"), "a").mistake
+    (tmp_path / "old.txt").write_bytes("豆".encode("cp932"))
+    told = mamebert("predict", model, "--file", tmp_path / "old.txt").mistake
+    assert 'encoding = "cp932"' in told
+    code, out, _ = mamebert("predict", model, "--file", tmp_path / "old.txt", "--reader", "encoding=cp932")
+    assert (code, json.loads(out)["text"]) == (0, "豆")
+    told = mamebert("predict", model, "--file", tmp_path / "old.txt", "--out", tmp_path / "old.txt").mistake
+    assert "is the file that is read" in told
 
 
 def test_japanese_and_irish_stay_readable(mamebert, classifiers):

@@ -19,6 +19,7 @@ NEEDED = {
     "pretrain": {"shards": "tokens", "training": {"steps": 10}},
     "finetune": {"model": "encoder", "source": "rows.csv"},
     "report": {"runs": ["clean"]},
+    "evaluate": {"model": "classifier", "source": "rows.csv"},
 }
 
 pytestmark = pytest.mark.parametrize("command", stages.names())

@@ -97,12 +97,43 @@ TOYS = {
         lambda example: {"text": example.gold[0]["text"] if example.gold else ""},
         {"question": LONG, "context": "A gull.", "answers": []},
     ),
+    "extractive_summary": Toy(
+        {"num_sentences": 2},
+        [
+            {"text": f"A gull. {text} A pot meets a {noun}.", "summary": f"A gull.A pot meets a {noun}."}
+            for text, noun in zip(TEXTS, ["rope", "net", "leaf"] * 2, strict=True)
+        ],
+        [{"text": " "}, {"text": "A gull.", "summary": "..."}],
+        lambda example: {"summary": example.gold},
+        {"text": LONG, "summary": "A gull."},
+    ),
+    "long_documents": Toy(
+        {"chunk_tokens": 6, "stride": 4, "max_chunks": 6, "aggregate": "transformer"},
+        [{"text": text, "label": i % 3} for i, text in enumerate(TEXTS)],
+        [{"text": " "}, {"text": "A gull.", "label": ""}],
+        lambda example: {"label": example.gold},
+        {"text": LONG, "label": 1},
+    ),
     "dependency_parsing": Toy(
         {},
         [{"words": text, "heads": range(len(text.split())), "deprels": ["root", *text.split()[1:]]} for text in TEXTS],
         [{"words": ""}, {"words": "A gull", "heads": [], "deprels": []}],
         lambda example: example.gold,
         {"words": LONG, "heads": range(len(LONG.split())), "deprels": LONG},
+    ),
+    "sentence_embeddings": Toy(
+        {"cnn_widths": [1, 3], "cnn_channels": 8},
+        [{"text": a, "second": b, "label": str(i * i)} for i, (a, b) in enumerate(pairwise(TEXTS))],
+        [{"text": " ", "second": "A gull."}, {"text": "A gull.", "second": None, "label": 1}],
+        lambda example: {"cosine": example.gold / 16},
+        {"text": "A gull.", "second": LONG, "label": 1},
+    ),
+    "taxonomy": Toy(
+        {"labels": ["sea.net", "land.bean", "sea.net.rope", "land.root"]},
+        [{"text": text, "label": ["land.bean", "sea.net", "sea.net.rope"][i % 3]} for i, text in enumerate(TEXTS)],
+        [{"text": ""}, {"text": "A gull.", "label": None}],
+        lambda example: {"paths": [[example.gold, 1.0]]},
+        {"text": LONG, "label": "sea.net"},
     ),
 }
 

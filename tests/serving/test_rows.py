@@ -1,38 +1,76 @@
 import gzip
+import io
+import json
+from types import SimpleNamespace
 
 import pytest
 
 from mamebert.errors import UserError
-from mamebert.serving import rows
-from mamebert.serving.rows import texts_of
+from mamebert.serving.rows import STDIN, reader_settings, rows_of
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    return lambda data: monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(data)))
 
 
 def test_a_text_file_holds_a_text_per_line(tmp_path):
     (tmp_path / "a.txt").write_text("豆\n\nGarda síochána\r\nlast", encoding="utf-8")
-    assert list(texts_of(tmp_path / "a.txt", ["text"])) == [["豆", "", "Garda síochána", "last"]]
+    assert list(rows_of(tmp_path / "a.txt", {})) == ["豆", "", "Garda síochána", "last"]
     (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"eins\nzwei\n"))
-    assert list(texts_of(tmp_path / "a.txt.gz", ["text"])) == [["eins", "zwei"]]
+    assert list(rows_of(tmp_path / "a.txt.gz", {})) == ["eins", "zwei"]
 
 
-def test_columns_are_joined_as_in_training(tmp_path):
+def test_tables_are_rows(tmp_path):
     (tmp_path / "a.csv").write_text("title,body\na,b\nc,\n", encoding="utf-8")
-    assert list(texts_of(tmp_path / "a.csv", ["title", "body"])) == [["a\nb", "c"]]
+    assert [row["title"] for row in rows_of(tmp_path / "a.csv", {})] == ["a", "c"]
 
 
-def test_a_large_file_comes_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "AT_A_TIME", 2)
-    (tmp_path / "a.txt").write_text("1\n2\n3\n4\n5\n")
-    assert [len(part) for part in texts_of(tmp_path / "a.txt", [])] == [2, 2, 1]
+def test_the_reader_s_settings_hold_and_its_kind_comes_from_the_suffix(tmp_path):
+    (tmp_path / "old.txt").write_bytes("豆の花\n".encode("cp932"))
+    assert list(rows_of(tmp_path / "old.txt", {"encoding": "cp932"})) == ["豆の花"]
+    (tmp_path / "words.txt").write_text("The B\nboat I\n\nA B\n")
+    found = rows_of(tmp_path / "words.txt", reader_settings(["kind=conll", 'columns=["words", "tags"]']))
+    assert [row["words"] for row in found] == [["The", "boat"], ["A"]]
+    line = "1\tBoats\tboat\tNOUN\t_\t_\t0\troot\t_\t_\n\n"
+    (tmp_path / "a.conllu").write_text(line)
+    assert [row["words"] for row in rows_of(tmp_path / "a.conllu", {})] == [["Boats"]]
 
 
-def test_mistakes_are_sentences(tmp_path):
-    with pytest.raises(UserError, match=r"nothing to predict\. Give texts, or a file with --file"):
-        list(texts_of(None, ["text"]))
+def test_standard_input_is_lines_of_text_or_of_json(stdin):
+    stdin("\ufeff豆\r\nzwei".encode())
+    assert list(rows_of(STDIN, {})) == ["豆", "zwei"]
+    stdin(json.dumps({"text": "a"}).encode() + b"\n\n")
+    assert list(rows_of(STDIN, {"format": "jsonl"})) == [{"text": "a"}]
+
+
+def test_rows_come_before_the_file_is_read_whole(tmp_path):
+    with (tmp_path / "a.txt").open("w") as file:
+        file.writelines(f"{number}\n" for number in range(50_000))
+        file.write("\n")
+    with (tmp_path / "a.txt").open("ab") as file:
+        file.write(b"\xff\n")
+    rows = rows_of(tmp_path / "a.txt", {})
+    assert [next(rows), next(rows)] == ["0", "1"]
+    with pytest.raises(UserError, match="is not utf-8"):
+        list(rows)
+
+
+def test_mistakes_are_sentences(tmp_path, stdin):
     with pytest.raises(UserError, match=r"no file .*missing\.txt"):
-        list(texts_of(tmp_path / "missing.txt", ["text"]))
-    (tmp_path / "a.jsonl").write_text('{"title": "x"}\n')
-    with pytest.raises(UserError, match="no column called 'text'"):
-        list(texts_of(tmp_path / "a.jsonl", ["text"]))
+        list(rows_of(tmp_path / "missing.txt", {}))
     (tmp_path / "b.txt").write_bytes(b"fine\n\xff\xfe\n")
     with pytest.raises(UserError, match=r"b\.txt is not utf-8: bytes ff.* at offset 5"):
-        list(texts_of(tmp_path / "b.txt", ["text"]))
+        list(rows_of(tmp_path / "b.txt", {}))
+    with pytest.raises(UserError, match=r"no setting called 'encodin'\. Did you mean 'encoding'"):
+        list(rows_of(tmp_path / "b.txt", {"encodin": "cp932"}))
+    with pytest.raises(UserError, match=r"'cp932' is no setting of a reader"):
+        reader_settings(["cp932"])
+    stdin(b"fine\n\xff\n")
+    with pytest.raises(UserError, match=r"Line 2 of standard input is not UTF-8"):
+        list(rows_of(STDIN, {}))
+    stdin(b"[1]\n")
+    with pytest.raises(UserError, match=r"Line 1 of standard input is no JSON object"):
+        list(rows_of(STDIN, {"format": "jsonl"}))
+    with pytest.raises(UserError, match=r"Standard input is read as UTF-8"):
+        list(rows_of(STDIN, {"kind": "squad"}))

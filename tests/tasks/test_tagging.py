@@ -9,6 +9,8 @@ import mamebert
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
+from mamebert.evaluation.baselines import Part
+from mamebert.evaluation.baselines_spans import dictionary
 from mamebert.stages.finetune import FinetuneConfig, finetune
 from mamebert.tasks._features import Example, Learnt, Unusable
 from mamebert.tasks._marks import bio_labels, bio_tags, entities_in, mark_entities
@@ -274,3 +276,11 @@ def test_the_most_frequent_tag_of_each_word_is_a_peer(tagger):
     (peer,) = tagger.results["baselines"]
     assert 0 < peer["scores"]["entity_f1"] < 1
     assert peer["scores"]["token_accuracy"] > 0.7  # adjectives belong to no world
+
+
+def test_a_name_is_found_again_where_it_is_longest():
+    train = Part(["Rob Roy met Roy in a.", "Rob."], [[(0, 7, "PER"), (12, 15, "CAT"), (19, 20, "X")], [(0, 3, "PER")]])
+    valid = Part(["A man and Roy"], [[(10, 13, "CAT")]])
+    found = dictionary(train, valid, Part(["Rob Roy in a boat with Roy, Ro", ""], [[], []]))
+    assert found.answers == [[(0, 7, "PER"), (23, 26, "CAT")], []]
+    assert found.chosen == {"shortest_name": 2.0, "num_features": 3.0}

@@ -88,13 +88,13 @@ def fill(
     """Put stored tensors into a network and return it; what is missing or of another shape is a UserError.
 
     `may_lack` begins the names of parameters that stay as they are where the folder has none, `ignore` of those that
-    stay so anyway. A head's parameters are stored without "head.", as plain transformers names them.
+    stay so anyway; buffers are treated alike. A head's are stored without "head.", as plain transformers names them.
     """
     # A bare BertModel saves its parameters without the prefix.
     if not any(name.startswith("bert.") for name in tensors):
         tensors = {f"bert.{name}": value for name, value in tensors.items()}
     with torch.no_grad():
-        for name, parameter in network.named_parameters():
+        for name, parameter in [*network.named_parameters(), *network.named_buffers()]:
             value = None if name.startswith(ignore) and ignore else tensors.get(name.removeprefix("head."))
             if value is None:
                 if not name.startswith(may_lack):

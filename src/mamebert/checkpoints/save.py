@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from safetensors.torch import save_file
@@ -43,20 +45,27 @@ def save_task(
     folder: Path,
     architecture: str,
     more: dict[str, Any],
+    texts: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Write a folder that the class `architecture` of plain transformers opens.
 
     `tensors` have the names of that class. Where there is no such class ("") the folder opens as BertModel, and what
-    belongs to the head lies in a file of its own. `more` is added to config.json.
+    belongs to the head lies in a file of its own. `more` is added to config.json; `texts` are more files, by name.
     """
     config = bert_config(bert.config, bert.vocab_size, architecture or "BertModel", **more)
     inside = {name: tensor for name, tensor in tensors.items() if architecture or name.startswith("bert.")}
     beside = {name: tensor for name, tensor in tensors.items() if name not in inside}
     files = {"model.safetensors": inside} | ({HEAD_FILE: beside} if beside else {})
-    _save(config, files, tokenizer_folder, folder)
+    _save(config, files, tokenizer_folder, folder, texts)
 
 
-def _save(config: dict[str, Any], files: dict[str, dict[str, Tensor]], tokenizer_folder: Path, folder: Path) -> None:
+def _save(
+    config: dict[str, Any],
+    files: dict[str, dict[str, Tensor]],
+    tokenizer_folder: Path,
+    folder: Path,
+    texts: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write everything beside the final name, then rename: a folder is whole or not there."""
     working = partial(folder)
     with disk_errors(working):
@@ -70,6 +79,9 @@ def _save(config: dict[str, Any], files: dict[str, dict[str, Tensor]], tokenizer
             # A frozen table may be kept in bfloat16.
             whole = {key: tensor.detach().cpu().float().clone() for key, tensor in tensors.items()}
             save_file(whole, working / name, metadata={"format": "pt"})
+        for name, text in texts.items():
+            (working / name).parent.mkdir(exist_ok=True)
+            write_text(working / name, text)
         write_text(working / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(working, folder)

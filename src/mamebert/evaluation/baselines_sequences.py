@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from time import perf_counter
 
 from mamebert.evaluation.baselines import Answered, Part
+from mamebert.evaluation.summaries import summary_size
 
 
 def most_frequent_tag(train: Part, valid: Part, test: Part) -> Answered:
@@ -30,11 +31,15 @@ def most_frequent_tag(train: Part, valid: Part, test: Part) -> Answered:
     return Answered("most frequent tag of each word", answers, perf_counter() - started, chosen)
 
 
-def lead(train: Part, valid: Part, test: Part, *, num_sentences: int = 3) -> Answered:
-    """Answer each text, a list of sentences, with the numbers of its first sentences, from 0; nothing is learnt."""
+def lead(train: Part, valid: Part, test: Part, *, num_sentences: int = 3, share: float = 0.0) -> Answered:
+    """Answer each text, a list of sentences, with the numbers of its first sentences, from 0; nothing is learnt.
+
+    How many they are, `summary_size` tells.
+    """
     started = perf_counter()
-    answers = [list(range(min(num_sentences, len(sentences)))) for sentences in test.inputs]
-    return Answered(f"first {num_sentences} sentences", answers, perf_counter() - started, {})
+    answers = [list(range(summary_size(len(sentences), num_sentences, share))) for sentences in test.inputs]
+    number = f"{share:.0%} of the" if share else num_sentences
+    return Answered(f"first {number} sentences", answers, perf_counter() - started, {})
 
 
 def _most_frequent(tags: Iterable[str]) -> str:

@@ -1,6 +1,9 @@
 """Measures of ranked answers: the best first, and for each row the set of those that are right."""
 
 from collections.abc import Collection, Hashable, Sequence
+from typing import Any
+
+import numpy as np
 
 from mamebert.evaluation.measures import Measure, mean_of
 
@@ -17,6 +20,26 @@ def recall_at(k: int, relevant: Relevant, rankings: Rankings) -> Measure:
 def mrr(relevant: Relevant, rankings: Rankings) -> Measure:
     """Return the mean of 1 / rank of the first right answer, 0 for a row without one (mean reciprocal rank)."""
     return mean_of("mrr", [_reciprocal_rank(set(right), ranking) for right, ranking in _rows(relevant, rankings)])
+
+
+def partner_ranks(first: Any, second: Any, keys: Sequence[Hashable], at_once: int = 1024) -> list[int]:
+    """Return for each row of `first` at which rank, from 1, its own row of `second` is found among all rows of it.
+
+    Both are [rows, size], dense or sparse, with rows of length 1 to be ranked by cosine. What is as near as the
+    partner counts as nearer, so that vectors that are all the same find nothing; but rows whose key is the partner's
+    (the same text) are no rivals. `at_once` rows are compared at a time.
+    """
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    key_of = np.array([numbers[key] for key in keys])
+    ranks: list[int] = []
+    for start in range(0, len(keys), at_once):
+        rows = np.arange(start, min(start + at_once, len(keys)))
+        found = first[rows] @ second.T
+        scores = np.array(found.toarray() if hasattr(found, "toarray") else found)
+        own = scores[np.arange(len(rows)), rows].copy()
+        scores[key_of[rows][:, None] == key_of] = -np.inf
+        ranks += (1 + (scores >= own[:, None]).sum(axis=1)).tolist()
+    return ranks
 
 
 def _reciprocal_rank(right: set[Hashable], ranking: Sequence[Hashable]) -> float:

@@ -1,11 +1,18 @@
 """Choosing the sentences of a summary: the best that choosing could reach, and the most probable without repetition."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from mamebert.evaluation.rouge import Units, n_grams
+
+
+def summary_size(num_in_text: int, num_sentences: int = 3, share: float = 0.0) -> int:
+    """Return how many sentences a summary takes: a number, or a share of those in the text, rounded up; at least 1 of any."""
+    size = math.ceil(share * num_in_text - 1e-9) if share else num_sentences
+    return min(max(1, size), num_in_text)
 
 
 def oracle_sentences(sentences: Sequence[Units], reference: Units, num_sentences: int = 3) -> list[int]:
@@ -29,19 +36,20 @@ def oracle_sentences(sentences: Sequence[Units], reference: Units, num_sentences
 
 
 def without_repetition(
-    scores: npt.NDArray[np.floating], sentences: Sequence[Units], num_sentences: int = 3
+    scores: npt.NDArray[np.floating], sentences: Sequence[Units], num_sentences: int = 3, run: int = 3
 ) -> list[int]:
-    """Return the sentences of the highest scores, leaving out each that repeats three units of one chosen before.
+    """Return the sentences of the highest scores, leaving out each that repeats `run` units of one chosen before.
 
-    (Trigram blocking; Paulus et al., 2018.) Of equal scores the first sentence is chosen; numbers rise, from 0.
+    (Trigram blocking; Paulus et al., 2018.) Of equal scores the first sentence is chosen; numbers rise, from 0. A run
+    of 0 leaves out none.
     """
     chosen: list[int] = []
     seen: set[tuple[object, ...]] = set()
     for number in np.argsort(-scores, kind="stable").tolist():
-        trigrams = set(n_grams(3, sentences[number]))
-        if len(chosen) < num_sentences and not trigrams & seen:
+        runs = set(n_grams(run, sentences[number]))
+        if len(chosen) < num_sentences and not runs & seen:
             chosen.append(number)
-            seen |= trigrams
+            seen |= runs
     return sorted(chosen)
 
 

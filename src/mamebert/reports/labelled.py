@@ -93,7 +93,7 @@ class Task:
     @property
     def best_baseline(self) -> Outcome | None:
         """Return the strongest simple peer."""
-        return max(fair(self.baselines), key=lambda peer: peer.value, default=None)
+        return max(fair([b for b in self.baselines if not b.knows_answers]), key=lambda peer: peer.value, default=None)
 
     def twin(self, model: Outcome) -> Outcome | None:
         """Return the same shape trained from random weights."""

@@ -38,7 +38,9 @@ def measure_name(name: str) -> str:
 
 
 def task_name(kind: str) -> str:
-    """Return "span_qa" as "Span QA"."""
+    """Return "span_qa" as "Span QA", "multi_label" as "Multi-label"."""
+    if kind == "multi_label":
+        return "Multi-label"
     return " ".join(SHORT.get(word.lower(), word) for word in words(kind).split(" "))
 
 

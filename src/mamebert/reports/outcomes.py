@@ -40,6 +40,8 @@ class Outcome:
     """Its name in the run's results."""
     random_weights: bool = False
     """Whether it is a shape that was not pretrained."""
+    knows_answers: bool = False
+    """Whether it read the right answers: a bound, and no peer."""
     tests: dict[str, Scores] = field(default_factory=dict)
     """On more test parts, by their names."""
 
@@ -77,6 +79,7 @@ class Outcome:
             pretrained=None if random else pretrained,
             record=name,
             random_weights=random,
+            knows_answers=bool(record.get("knows_answers")),
             tests={str(test): _scores(found, len(seeds)) for test, found in dig(record, "tests", {}).items()},
         )
 

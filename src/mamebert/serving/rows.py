@@ -28,8 +28,7 @@ def rows_of(path: Path, settings: Mapping[str, Any]) -> Iterator[Row | str]:
     asks_for_rows = "kind" in settings or "format" in settings
     if content_suffix(path) == ".txt" and not asks_for_rows:
         return _lines(path, settings)
-    reader: Reader = build(Reader, {"path": str(path), **settings, "kind": kind})  # type: ignore[type-abstract]
-    return reader.rows()
+    return _reader(kind, path, settings).rows()
 
 
 def reader_settings(pairs: list[str]) -> dict[str, Any]:
@@ -43,10 +42,14 @@ def reader_settings(pairs: list[str]) -> dict[str, Any]:
 
 
 def _lines(path: Path, settings: Mapping[str, Any]) -> Iterator[str]:
-    files: Any = build(Reader, {"path": str(path), **settings, "kind": "files"})  # type: ignore[type-abstract]
+    files = _reader("files", path, settings)
     with open_text(path, files.encoding, files.errors) as (file, _):
         for _, line in bounded_lines(file, path):
             yield line.rstrip("\n")
+
+
+def _reader(kind: str, path: Path, settings: Mapping[str, Any]) -> Any:
+    return build(Reader.find(kind), {"path": str(path), **settings, "kind": kind})
 
 
 def _of_stdin(settings: Mapping[str, Any]) -> Iterator[Row | str]:

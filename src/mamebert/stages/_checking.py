@@ -47,20 +47,24 @@ def check(config: "EvaluateConfig") -> None:
 
 
 def _task_and_tokenizer(config: "EvaluateConfig") -> tuple[Task, Tokenizer | None, Learnt | None]:
-    """Return the task, from a fine-tuned model where one is named, and the tokenizer of the first model."""
+    """Return the task, a fine-tuned model's own where one is named, and the tokenizer of the first folder.
+
+    That may also be the output of `mamebert vocab`.
+    """
     folder = next(iter(config.models.values()), None)
     if folder is not None and folder.exists():
-        place = model_folder(folder)
+        only_tokenizer = (folder / "tokenizer").is_dir()
+        place = folder / "tokenizer" if only_tokenizer else model_folder(folder)
         tokenizer = Tokenizer.open(place)
-        if "mamebert" in read_config(place):
+        if not only_tokenizer and "mamebert" in read_config(place):
             task, learnt, _ = open_network(place)
             return same_task(config, {folder.name: task})[folder.name], tokenizer, learnt
     else:
         tokenizer = None
         told = "No model is given" if folder is None else f"There is nothing in {folder} yet"
         print(f"{told}, so there is no tokenizer: lengths are in characters, and nothing is known of truncation.\n")
-    asked = build(Task, {"kind": "classification", **config.task})  # type: ignore[type-abstract]
-    return asked, tokenizer, None
+    kind: type[Task] = Task.find(config.task.get("kind", "classification"))
+    return build(kind, config.task), tokenizer, None
 
 
 def _parts(config: RowsConfig, task: Task) -> tuple[dict[str, list[Example]], dict[str, dict[str, int]]]:

@@ -146,7 +146,7 @@ def same_task(config: "EvaluateConfig", tasks: dict[str, Task]) -> dict[str, Tas
 
 def changed(task: Task, changes: dict[str, Any]) -> Task:
     """Return a task with some of its settings changed."""
-    return build(Task, {**task.model_dump(), **changes})  # type: ignore[type-abstract]  # `kind` makes it concrete
+    return build(type(task), {**task.model_dump(), **changes})
 
 
 def read_tests(config: "EvaluateConfig", task: Task) -> tuple[dict[str, list[Example]], dict[str, dict[str, int]]]:

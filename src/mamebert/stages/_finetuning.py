@@ -294,6 +294,8 @@ class Finetuning:
         say(f"{found.name}: test {measure} {value:.4f}")
         self.peers[found.name] = found.answers
         line = {"name": found.name, "scores": scores, "seconds": found.seconds, "chosen": found.chosen}
+        if found.knows_answers:
+            line["knows_answers"] = True
         self.run.results["baselines"].append({**line, "seen_test_text": seen})
 
     def _keep_answers(self, model: Candidate) -> None:

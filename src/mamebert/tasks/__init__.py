@@ -7,6 +7,7 @@ how results are compared is the same for all of them and none of their business.
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from mamebert.config import Choice
 from mamebert.corpus.readers import Row
+from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import unknown
 from mamebert.evaluation.measures import Measure
@@ -46,6 +48,8 @@ class Peer(NamedTuple):
     seconds: float
     chosen: dict[str, Any]
     """What validation rows decided, such as the strength of a regularisation."""
+    knows_answers: bool = False
+    """Whether it reads the right answers: a bound for any model of this shape, and no peer."""
 
 
 class Task(Choice):
@@ -58,6 +62,9 @@ class Task(Choice):
     """Whether `architecture` has BERT's pooler."""
     reads: ClassVar[Literal["first", "every"]] = "first"
     """Which tokens `architecture` has logits for: [CLS], or every token."""
+
+    lstm_along: ClassVar[Literal["example", "sequence"]] = "example"
+    """What the LSTM of a `reading` goes along: all an example reads, or each of its sequences by itself."""
 
     foreign_settings: ClassVar[dict[str, Any]] = {}
     """Settings for a folder of `architecture` that was not fine-tuned here and tells nothing of its inputs."""
@@ -95,6 +102,12 @@ class Task(Choice):
 
     def start(self, head: nn.Module, learnt: Learnt) -> None:
         """Set what of a new head is better not drawn at random, such as a bias; as a rule nothing."""
+
+    def prepare(self, head: nn.Module, encoder: Encoder, folder: Path, learnt: Learnt) -> None:
+        """Set what a new head takes from the encoder it starts from, which `folder` holds; as a rule nothing.
+
+        What must not learn is a buffer of the head; it is saved with it.
+        """
 
     @abstractmethod
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
@@ -145,6 +158,10 @@ class Task(Choice):
             "id2label": {str(i): name for i, name in enumerate(learnt.labels)},
             "label2id": {name: i for i, name in enumerate(learnt.labels)},
         }
+
+    def files(self, config: EncoderConfig) -> dict[str, str]:
+        """Return texts that a saved folder holds besides, by file name: what other libraries open it with."""
+        return {}
 
     def row_of(self, item: Any) -> Row:
         """Return a row from what a caller gives: a row, a bare text, or texts in the order of the columns."""

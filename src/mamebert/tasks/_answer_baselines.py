@@ -13,7 +13,10 @@ from mamebert.tasks import Answer, Parts, Peer
 from mamebert.tasks._features import Example
 
 # Where no spaces are written, runs without hiragana stand for words; they are mostly nouns.
-WORDS = {"word": re.compile(r"\w+(?:[.,'’-]\w+)*"), "char": re.compile(r"(?:[^\W\u3041-\u309f]|[・.,](?=\d))+")}
+WORDS = {
+    "word": re.compile(r"\w+(?:[.,'’-]\w+)*"),
+    "char": re.compile(r"[^\W\u3041-\u309f](?:[^\W\u3041-\u309f]|[・＝]|[.,-](?=\d))*"),
+}
 LANGUAGE = {"word": "en", "char": "ja"}
 
 

@@ -89,6 +89,11 @@ class TaskBatch:
         return [sum(each) for each in self.sizes]
 
     @cached_property
+    def sequence_sizes(self) -> list[int]:
+        """Reads of each sequence, all sequences of all examples after another."""
+        return [size for each in self.sizes for size in each]
+
+    @cached_property
     def num_sequences(self) -> list[int]:
         """Sequences of each example."""
         return [len(each) for each in self.sizes]
@@ -101,7 +106,7 @@ class TaskBatch:
     @cached_property
     def sequence_of_reads(self) -> Tensor:
         """int64 [reads]: the sequence of each read, all sequences of all examples counted on."""
-        return self._numbers([size for each in self.sizes for size in each])
+        return self._numbers(self.sequence_sizes)
 
     @cached_property
     def sequence_owners(self) -> Tensor:

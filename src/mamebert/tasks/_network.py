@@ -30,6 +30,7 @@ class TaskNetwork(nn.Module):
         super().__init__()
         self.bert = Encoder(shape, vocab_size)
         self.reader = Reader(reading, shape)
+        self.lstm_along = task.lstm_along
         pooler = self.bert.pooler if reading.is_last else None
         self.head = task.head(shape, self.reader.width, pooler, learnt)
         initialise(self, shape.initializer_range)
@@ -50,7 +51,8 @@ class TaskNetwork(nn.Module):
 
     def conclude(self, gathered: Tensor, batch: TaskBatch) -> Any:
         """Return what reader and head make of gathered hidden states: all that learns when the encoder does not."""
-        return self.head(self.reader(gathered, batch.counts), batch)
+        counts = batch.counts if self.lstm_along == "example" else batch.sequence_sizes
+        return self.head(self.reader(gathered, counts), batch)
 
 
 def start_network(
@@ -71,19 +73,23 @@ def start_network(
     if dropout is not None:
         shape = shape.model_copy(update={"hidden_dropout_prob": dropout})
     network = TaskNetwork(task, shape, int(config["vocab_size"]), learnt, reading)
-    if random_weights:
-        return network
-    return fill(network, tensors, folder, may_lack=HEAD_ALONE, ignore=("head.", "reader."))
+    if not random_weights:
+        fill(network, tensors, folder, may_lack=HEAD_ALONE, ignore=("head.", "reader."))
+    task.prepare(network.head, network.bert, folder, learnt)
+    return network
 
 
 def save_network(network: TaskNetwork, task: Task, learnt: Learnt, reading: Reading, start: Path, folder: Path) -> None:
     """Write a folder that `open_network` and, as far as it has a class for it, plain transformers open."""
     about = {"task": task.model_dump(), "reading": reading.model_dump(), "learnt": vars(learnt)}
     plain = task.architecture if reading.is_last else ""
-    named: dict[str, Tensor] = {name.removeprefix("head."): p for name, p in network.named_parameters()}
+    stored = [*network.named_parameters(), *network.named_buffers()]
+    named: dict[str, Tensor] = {name.removeprefix("head."): tensor for name, tensor in stored}
     if plain and not task.has_pooler:
         named = {name: p for name, p in named.items() if not name.startswith("bert.pooler.")}
-    save_task(network.bert, named, start, folder, plain, {**task.plain_settings(learnt), "mamebert": about})
+    more = {**task.plain_settings(learnt), "mamebert": about}
+    texts = task.files(network.bert.config) if reading.is_last else {}
+    save_task(network.bert, named, start, folder, plain, more, texts)
 
 
 def open_network(folder: Path) -> tuple[Task, Learnt, TaskNetwork]:

@@ -41,7 +41,11 @@ def cut_windows(num_pieces: int, room: int, stride: int) -> list[Window]:
 
     The stride is at most half the room, so that every piece but those at both ends has neighbours in some window.
     """
-    step = max(1, min(stride, room // 2))
+    return windows_every(num_pieces, room, max(1, min(stride, room // 2)))
+
+
+def windows_every(num_pieces: int, room: int, step: int) -> list[Window]:
+    """Return windows of up to `room` pieces which begin `step` pieces apart (1 to `room`) and end with the text."""
     starts = range(0, max(1, num_pieces - room + step), step)
     return [Window(start, min(start + room, num_pieces)) for start in starts]
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from math import isfinite
 from time import perf_counter
 from typing import Any, ClassVar, Self
 
@@ -19,9 +18,10 @@ from mamebert.evaluation.baselines_pairs import tfidf_cosine
 from mamebert.evaluation.baselines_texts import tfidf_ridge
 from mamebert.evaluation.measures import Measure, mean_of
 from mamebert.evaluation.regression import great_circle_km, median_km, mse, pearson, spearman
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
 from mamebert.tasks._heads import PooledHead, problem_type
+from mamebert.tasks._numbers import number_of
 from mamebert.tasks._text_task import TextTask
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -47,7 +47,7 @@ class Regression(TextTask):
 
     def gold(self, row: Row, inputs: Any) -> float | list[float]:
         """Return the number, or the list of all where there are several; what is no number is a UserError."""
-        numbers = [_number(value_of(row, name), name) for name in self.label_columns]
+        numbers = [number_of(row, name) for name in self.label_columns]
         return numbers if len(numbers) > 1 else numbers[0]
 
     def learn(self, train: Sequence[Example]) -> Learnt:
@@ -128,21 +128,6 @@ class Regression(TextTask):
     def _peer(self, name: str, rows: list[Any], seconds: float, chosen: dict[str, Any]) -> Peer:
         raws = np.array(rows, float).reshape(len(rows), 1, -1)
         return Peer(name, self.answers(list(raws), [], Learnt(tuple(self.label_columns))), seconds, chosen)
-
-
-def _number(value: Any, column: str) -> float:
-    if value is None or value == "":
-        raise Unusable("no number")
-    try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
-        raise UserError(
-            f"The column {column!r} holds {str(value)[:40]!r}, which is no number. "
-            "Name another column, or mend the row."
-        ) from error
-    if not isfinite(number):
-        raise Unusable("a number that is not finite")
-    return number
 
 
 def _targets(example: Example) -> np.ndarray:

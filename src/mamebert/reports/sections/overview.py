@@ -11,7 +11,7 @@ from mamebert.reports.standing import standing
 from mamebert.reports.story import Story
 
 DIGITS = 3
-ABOUT = ["Data set", "Task", "Measure", "Encoder", "Test rows"]
+TEXTS = ["Data set", "Task", "Measure", "Best simple baseline", "Encoder"]
 NOTES = {
     "≈": "≈ The difference from the pretrained encoder (the best, where there are several) cannot be told from chance: "
     "it lies within the spread over seeds, or p ≥ 0.05 in the paired bootstrap.",
@@ -34,25 +34,24 @@ def tell(story: Story) -> list[Section]:
     else:
         columns = [each for name in names for each in (name, f"{name}, random weights")]
         rows = [_row(task, [_named(task, name) for name in names], False) for task in tasks]
-    header = [*ABOUT, *columns, "Best simple baseline", "which is"]
+    header = [*TEXTS, "Test rows", *columns, "That baseline"]
     shown = "".join(cell.text for row in rows for cell in row)
     notes = ["The best of each row is bold.", *(note for mark, note in NOTES.items() if mark in shown)]
-    table = Table("All sets", *drop_empty_columns(header, rows), notes=notes, num_text_columns=3 + tell_encoder)
+    table = Table("All sets", *drop_empty_columns(header, rows), notes=notes, num_text_columns=4 + tell_encoder)
     return [Section("sets", "All sets of labelled rows", [table])]
 
 
 def _row(task: Task, models: Sequence[Outcome | None], tell_encoder: bool) -> list[Cell]:
     everyone = [*task.final, *task.baselines]
-    best = max((t.value for t in everyone), default=0)
+    best = max((t.value for t in everyone if not t.knows_answers), default=0)
     encoder = models[0].name if tell_encoder and models[0] else None
     tested = [_cell(task, each, best) for model in models for each in (model, task.twin(model) if model else None)]
     peer = task.best_baseline
     rows = count(task.num_rows("test")) if task.num_rows("test") else None
     return [
-        *cells(task.name, task.kind, measure_name(task.measure), encoder, rows),
+        *cells(task.name, task.kind, measure_name(task.measure), peer.name if peer else None, encoder, rows),
         *tested,
         _cell(task, peer, best),
-        *cells(peer.name if peer else None),
     ]
 
 

@@ -34,7 +34,7 @@ def tables(task: Task, title: str) -> list[Block]:
 
 def _table(task: Task, title: str) -> Table:
     everyone = (*task.final, *task.baselines)
-    best = max(t.value for t in everyone)
+    best = max((t.value for t in everyone if not t.knows_answers), default=None)
     rows = [[*_measured(task, t.name + _after(t), t.scores, t.value == best), *cells(*_about(t))] for t in everyone]
     if task.is_livedoor:
         printed = [score(BEST_ACCURACY) if name == "accuracy" else None for name in task.measures]

@@ -1,0 +1,140 @@
+"""What the tasks share that give a text one of several labels."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+from scipy.special import softmax
+from torch.nn.functional import cross_entropy
+
+from mamebert.corpus.readers import Row
+from mamebert.errors import UserError, unknown
+from mamebert.evaluation.baselines import Answered, Part, most_frequent, tfidf_svm
+from mamebert.evaluation.baselines_pairs import overlap_logistic
+from mamebert.evaluation.baselines_texts import naive_bayes
+from mamebert.evaluation.classes import accuracy, binary_f1, macro_f1, mcc
+from mamebert.evaluation.measures import Measure
+from mamebert.evaluation.split import require_learnable
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._text_task import TextTask
+from mamebert.training.loop import Losses
+
+NO_LABEL = -100
+
+
+class LabelTask(TextTask):
+    """A text in, or a pair of texts; one of several labels out."""
+
+    label_column: str = "label"
+    """The column with the label."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced weighs the loss of a label by rows / (labels * rows of the label), so that rare ones count as much."""
+    label_order: list[str] = Field(default=[])
+    """The labels in the order of the outputs; empty takes those of the training rows, sorted."""
+    measure: Literal["accuracy", "macro_f1", "mcc", "f1"] = "accuracy"
+    """What training goes by and tables show first; f1 is that of `positive_label`, mcc Matthews' correlation."""
+    positive_label: str = ""
+    """The label whose F1 is told beside the other measures, where one label is what is looked for."""
+
+    @model_validator(mode="after")
+    def _f1_needs_a_label(self) -> Self:
+        if self.measure == "f1" and not self.positive_label:
+            raise ValueError("The measure f1 is that of one label. Name it in task.positive_label.")
+        return self
+
+    def gold(self, row: Row, inputs: Any) -> str:
+        """Return the label."""
+        value = value_of(row, self.label_column)
+        if value is None or value == "":
+            raise Unusable("no label")
+        return str(value)
+
+    def learn(self, train: Sequence[Example]) -> Learnt:
+        """Return the labels in the order of the outputs, and how often each occurs."""
+        counts = Counter(example.gold for example in train)
+        require_learnable([example.gold for example in train], list(counts))
+        labels = tuple(self.label_order or sorted(counts))
+        for label in (*counts, self.positive_label):
+            if label and label not in labels:
+                raise unknown("label", label, labels)
+        if len(set(labels)) < len(labels):
+            raise UserError("task.label_order names a label twice. Give each label once.")
+        return Learnt(labels, {"rows": [counts[label] for label in labels]})
+
+    def labelled(self, found: Sequence[Features], examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+        """Return features whose target is the number of the label; one never seen in training is not learnt from."""
+        number = {label: i for i, label in enumerate(learnt.labels)}
+        weights = self._weights(learnt)
+        return [
+            replace(each, target=np.array([number.get(example.gold, NO_LABEL)]), weight=weights.get(example.gold, 1.0))
+            for each, example in zip(found, examples, strict=True)
+        ]
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+        """Return the cross entropy in nats."""
+        each = cross_entropy(found, batch.targets(), reduction="none", ignore_index=NO_LABEL)
+        return Losses((each * batch.weights()).sum() / whole, {})
+
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+        """Return for each example its likeliest label and that label's probability."""
+        return [
+            {"label": learnt.labels[row.argmax()], "probability": float(row.max())} for row in self.probabilities(raws)
+        ]
+
+    def probabilities(self, raws: Sequence[Raw]) -> npt.NDArray[np.floating]:
+        """Return [examples, labels]."""
+        found: npt.NDArray[np.floating] = softmax(np.concatenate(raws), axis=1)
+        return found
+
+    def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
+        """Return accuracy, macro F1, Matthews' correlation and the F1 of `positive_label`: `measure` first."""
+        gold, found = [e.gold for e in examples], [a["label"] for a in answers]
+        all_of_them = [accuracy(gold, found), macro_f1(gold, found), mcc(gold, found)]
+        if self.positive_label:
+            all_of_them.append(binary_f1(gold, found, self.positive_label))
+        return sorted(all_of_them, key=lambda each: each.name != self.measure)
+
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+        """Yield the most frequent label, a linear SVM on TF-IDF weights, and one peer more.
+
+        For single texts that is naive Bayes, for pairs logistic regression on what both texts share; the SVM reads
+        the two as one text, so it tells what can be guessed without comparing them.
+        """
+        given = [Part(["\n".join(e.inputs) for e in part], [e.gold for e in part]) for part in parts]
+        yield _peer(most_frequent(*given).answered)
+        if analyzer == "none":
+            return
+        yield _peer(tfidf_svm(*given, analyzer=analyzer, seed=seed).answered)
+        if all(map(self.asks_pairs, parts)):
+            pairs = [Part([e.inputs for e in part], [e.gold for e in part]) for part in parts]
+            yield _peer(overlap_logistic(*pairs, analyzer=analyzer))
+        else:
+            yield _peer(naive_bayes(*given, analyzer=analyzer))
+
+    def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
+        """Return how many examples have a label that no output stands for."""
+        count = sum(example.gold not in learnt.labels for example in examples)
+        return {"a label that no training row has": count} if count else {}
+
+    def strata(self, examples: Sequence[Example]) -> list[str]:
+        """Return the labels."""
+        return [example.gold for example in examples]
+
+    def describe(self, examples: Sequence[Example]) -> dict[str, int]:
+        """Return the rows of each label."""
+        return dict(sorted(Counter(example.gold for example in examples).items()))
+
+    def _weights(self, learnt: Learnt) -> dict[str, float]:
+        if self.class_weights == "none":
+            return {}
+        rows = {label: n for label, n in zip(learnt.labels, learnt.chosen.get("rows", ()), strict=False) if n}
+        return {label: sum(rows.values()) / (len(rows) * count) for label, count in rows.items()}
+
+
+def _peer(found: Answered) -> Peer:
+    return Peer(found.name, [{"label": label} for label in found.answers], found.seconds, found.chosen)

@@ -1,0 +1,25 @@
+"""Numbers as columns of a table hold them."""
+
+from math import isfinite
+
+from mamebert.corpus.readers import Row
+from mamebert.errors import UserError
+from mamebert.tasks import value_of
+from mamebert.tasks._features import Unusable
+
+
+def number_of(row: Row, column: str) -> float:
+    """Return the number in a column; what is no number is a UserError, none or an endless one is `Unusable`."""
+    value = value_of(row, column)
+    if value is None or value == "":
+        raise Unusable("no number")
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"The column {column!r} holds {str(value)[:40]!r}, which is no number. "
+            "Name another column, or mend the row."
+        ) from error
+    if not isfinite(number):
+        raise Unusable("a number that is not finite")
+    return number

@@ -1,0 +1,203 @@
+"""A text in, paths of a taxonomy out, best first: TagRec (Viswanathan, Mohania and Goyal, 2021), K-12BERT's use.
+
+Paths are labels that have words of their own. A frozen encoder reads these words, and the network learns to lay a text
+near its path. So paths without any training row can be found, too.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field, field_validator
+from torch import Tensor, nn
+from torch.nn.functional import normalize, relu
+
+from mamebert.corpus.readers import Row
+from mamebert.encoder.model import Encoder
+from mamebert.encoder.parts import Linear
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import unknown
+from mamebert.evaluation.baselines import Answered, Part
+from mamebert.evaluation.baselines_ranking import frequent_first, tfidf_centroids, tfidf_label_words
+from mamebert.evaluation.measures import Measure
+from mamebert.evaluation.ranking import recall_at
+from mamebert.evaluation.split import require_learnable
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable, batches, pack
+from mamebert.tasks._pooling import TextVectors
+from mamebert.tasks._text_task import TextTask
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.loop import Losses
+
+RIGHT, WRONG, NOT_LOOKED_AT = 1, -1, 0
+
+
+class Taxonomy(TextTask):
+    """The likeliest paths for each text, of a taxonomy whose paths are words."""
+
+    lstm_along: ClassVar[Literal["example", "sequence"]] = "sequence"
+
+    label_column: str = "label"
+    """The column with the path."""
+    path_separator: str = Field(default=".", min_length=1)
+    """What stands between the parts of a path; they are read as words with " - " between them."""
+    labels: list[str] = Field(default=[])
+    """All paths there are, also those without training rows; empty takes those of the training rows."""
+    margin: float = Field(default=0.1, gt=0)
+    """By how much the cosine of the right path should be greater than that of any other."""
+    num_paths: int = Field(default=5, ge=5)
+    """How many paths an answer has."""
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_are_named_once(cls, labels: list[str]) -> list[str]:
+        if len(set(labels)) < len(labels):
+            raise ValueError("labels names a path twice. Give each path once.")
+        return labels
+
+    def gold(self, row: Row, inputs: Any) -> str:
+        """Return the path."""
+        value = value_of(row, self.label_column)
+        if value is None or value == "":
+            raise Unusable("no label")
+        return str(value)
+
+    def learn(self, train: Sequence[Example]) -> Learnt:
+        """Return the paths, and which of them training rows have."""
+        golds = [example.gold for example in train]
+        require_learnable(golds, golds)
+        paths = tuple(self.labels or sorted(set(golds)))
+        for path in set(golds).difference(paths):
+            raise unknown("path", path, paths)
+        return Learnt(paths, {"seen": sorted(set(golds))})
+
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+        """Return one sequence for each example, of which all tokens are read."""
+        found = self._all_tokens(tokenizer, [example.inputs for example in examples])
+        targets = {path: self._target(path, learnt) for path in {example.gold for example in examples} - {None}}
+        return [replace(each, target=targets.get(example.gold)) for each, example in zip(found, examples, strict=True)]
+
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+        """Return mean pooling, a linear layer and the vectors of the paths."""
+        return PathHead(config, width, len(learnt.labels))
+
+    def prepare(self, head: nn.Module, encoder: Encoder, folder: Path, learnt: Learnt) -> None:
+        """Let the encoder, as it is before training, read the words of the paths.
+
+        Vectors of an encoder all point much the same way (Ethayarajh, 2019). What is common to all paths is taken
+        away from them, and at first from texts.
+        """
+        assert isinstance(head, PathHead)
+        words = [(self.words_of(path),) for path in learnt.labels]
+        features = self._all_tokens(Tokenizer.open(folder), words)
+        vectors = _vectors_of(encoder, features)
+        head.paths.copy_(normalize(vectors - vectors.mean(0)))
+        with torch.no_grad():
+            nn.init.eye_(head.dense.weight)
+            head.dense.bias.copy_(-vectors.mean(0))
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+        """Return 1 - cosine of the right path, plus by how much others come nearer than `margin` to it."""
+        signs = batch.targets()
+        right = (found * (signs == RIGHT)).sum(1)
+        rank = (relu(self.margin - right[:, None] + found) * (signs == WRONG)).sum(1)
+        known = (signs == RIGHT).any(1)
+        return Losses(((1 - right + rank) * known).sum() / whole, {})
+
+    def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
+        """Return the cosines of each example, [paths]."""
+        assert isinstance(found, Tensor)
+        return list(found.detach().float().cpu().numpy())
+
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+        """Return for each example the paths with the highest cosines, and these."""
+        orders = [np.argsort(-row, kind="stable")[: self.num_paths] for row in raws]
+        return [
+            {"paths": [[learnt.labels[i], float(row[i])] for i in order]}
+            for row, order in zip(raws, orders, strict=True)
+        ]
+
+    def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
+        """Return the share of texts whose path is the first, among the first three, and among the first five."""
+        gold = [{example.gold} for example in examples]
+        found = [[path for path, _ in answer["paths"]] for answer in answers]
+        return [recall_at(k, gold, found) for k in (1, 3, 5)]
+
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+        """Yield the most frequent paths, and the nearest by TF-IDF weights of their words and of their texts."""
+        given = [Part(["\n".join(e.inputs) for e in part], [e.gold for e in part]) for part in parts]
+        yield self._peer(frequent_first(*given))
+        if analyzer != "none":
+            words = {path: self.words_of(path) for path in self.learn(parts.train).labels}
+            yield self._peer(tfidf_label_words(*given, words=words, analyzer=analyzer))
+            yield self._peer(tfidf_centroids(*given, analyzer=analyzer))
+
+    def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
+        """Return how many examples have a path that is not known at all."""
+        count = sum(example.gold not in learnt.labels for example in examples)
+        return {"a path that neither task.labels nor a training row has": count} if count else {}
+
+    def strata(self, examples: Sequence[Example]) -> list[str]:
+        """Return the paths."""
+        return [example.gold for example in examples]
+
+    def describe(self, examples: Sequence[Example]) -> dict[str, int]:
+        """Return the rows of each path."""
+        return dict(sorted(Counter(example.gold for example in examples).items()))
+
+    def words_of(self, path: str) -> str:
+        """Return "rec - sport - hockey" for "rec.sport.hockey"."""
+        return " - ".join(part.strip() for part in path.split(self.path_separator) if part.strip())
+
+    def _all_tokens(self, tokenizer: Tokenizer, inputs: Sequence[tuple[str, ...]]) -> list[Features]:
+        found = self.sequences(tokenizer, inputs)
+        return [replace(each, places=[np.arange(len(each.sequences[0]))]) for each in found]
+
+    def _target(self, path: str, learnt: Learnt) -> Any:
+        """Return for each path, [1, paths], whether it is right or wrong; those without training rows are neither."""
+        seen = set(learnt.chosen["seen"])
+        signs = [RIGHT if each == path else WRONG if each in seen else NOT_LOOKED_AT for each in learnt.labels]
+        return np.array([signs], np.int8)
+
+    def _peer(self, found: Answered) -> Peer:
+        answers: list[Answer] = [
+            {"paths": [[path, score] for path, score in ranking[: self.num_paths]]} for ranking in found.answers
+        ]
+        return Peer(found.name, answers, found.seconds, found.chosen)
+
+
+class PathHead(nn.Module):
+    """The cosine of each text, mean of its tokens and a linear layer, with each path."""
+
+    paths: Tensor
+    """[paths, hidden_size], of length 1; never learns."""
+
+    def __init__(self, config: EncoderConfig, width: int, num_paths: int) -> None:
+        super().__init__()
+        self.vectors = TextVectors("mean", width)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dense = Linear(width, config.hidden_size)
+        self.register_buffer("paths", torch.zeros(num_paths, config.hidden_size))
+
+    def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
+        """Return [examples, paths] in float32."""
+        texts = self.dense(self.dropout(self.vectors(reads.float(), batch)))
+        cosines: Tensor = normalize(texts) @ self.paths.T
+        return cosines
+
+
+@torch.no_grad()
+def _vectors_of(encoder: Encoder, features: Sequence[Features], batch_tokens: int = 16_384) -> Tensor:
+    """Return the mean of the last hidden states of each, float32 [features, hidden_size]."""
+    mean, was_training = TextVectors("mean", encoder.config.hidden_size), encoder.training
+    encoder.eval()
+    found = []
+    for rows in batches(features, range(len(features)), batch_tokens):
+        batch = pack(features, rows)
+        found.append(mean(encoder(batch.packed, batch.places)[batch.order].float(), batch))
+    encoder.train(was_training)
+    return torch.cat(found)

@@ -1,0 +1,61 @@
+import json
+import os
+
+import pytest
+
+from mamebert.errors import UserError
+from mamebert.serving.load import load
+from mamebert.serving.predict import answered, predict
+
+TEXTS = ["The old boat meets the rope.", "", "The small bean holds the leaf."]
+
+
+@pytest.fixture(scope="module")
+def model(classifiers):
+    return load(classifiers / "models" / "N")
+
+
+def test_bare_texts_are_echoed_and_rows_are_named(model):
+    answers = model(TEXTS)
+    assert list(answered(model, TEXTS)) == [{"text": t, **a} for t, a in zip(TEXTS, answers, strict=True)]
+    rows = [{"id": f"x{n}", "text": text, "label": "sea"} for n, text in enumerate(TEXTS)]
+    named = [{"row": n, "id": f"x{n}"} | ({"text": t} if t else {}) for n, t in enumerate(TEXTS)]
+    assert list(answered(model, rows)) == [{**name, **a} for name, a in zip(named, answers, strict=True)]
+
+
+def test_a_stream_is_answered_as_it_comes(model):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield TEXTS[0]
+
+    stream = model.stream(endless(), at_a_time=4)
+    assert [next(stream) for _ in range(6)] == model(TEXTS[0]) * 6
+    assert len(taken) == 8
+
+
+def test_the_file_gets_its_name_when_everything_is_in_it(model, tmp_path, capsys):
+    out = tmp_path / "answers.jsonl"
+
+    def broken():
+        yield from TEXTS
+        raise UserError("The row is odd. Mend it.")
+
+    with pytest.raises(UserError, match="odd"):
+        predict(model, broken(), out, show_progress=False)
+    assert not out.exists()
+    predict(model, TEXTS, out, show_progress=True)
+    assert [json.loads(line) for line in out.read_text().splitlines()] == list(answered(model, TEXTS))
+    assert os.listdir(tmp_path) == ["answers.jsonl"]
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "predict: 3 rows" in told.err
+    assert "Rows not answered: 1 with no text; 2 are answered." in told.err
+
+
+def test_a_place_where_no_file_can_be_is_refused_before_any_row_is_read(model, tmp_path):
+    for out, why in ((tmp_path, "a folder of this name"), (tmp_path / "no" / "a.jsonl", "no folder")):
+        with pytest.raises(UserError, match=why):
+            predict(model, iter([1 / 1]), out, show_progress=False)
