@@ -78,15 +78,21 @@ class Finetuning:
     def tell_rows(self) -> None:
         """Write down how many rows every part has, and what could not be used."""
         parts = dict(zip(PARTS, self.labelled.parts, strict=True))
+        everything = {**parts, **self.labelled.tests}
+        unseen = {name: found for name, part in everything.items() if (found := self.task.unseen(part, self.learnt))}
         self.run.results |= {
             "task": self.task.kind,
             "labels": list(self.learnt.labels),
             "columns": self.task.columns(),
             "split": {name: self.task.describe(part) for name, part in parts.items()},
-            "rows": {name: len(part) for name, part in {**parts, **self.labelled.tests}.items()},
+            "rows": {name: len(part) for name, part in everything.items()},
             "unusable_rows": {name: reasons for name, reasons in self.labelled.unusable.items() if reasons},
+            "unseen_answers": unseen,
         }
-        told = ", ".join(f"{len(part)} {name}" for name, part in {**parts, **self.labelled.tests}.items())
+        for name, reasons in unseen.items():
+            told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items())
+            say(f"Rows in {name} that no model here can get right: {told}.")
+        told = ", ".join(f"{len(part)} {name}" for name, part in everything.items())
         say(f"finetune: {told} rows" + (f", {len(self.learnt.labels)} labels" if self.learnt.labels else ""))
 
     def ask_baselines(self) -> None:

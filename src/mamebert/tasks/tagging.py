@@ -132,7 +132,7 @@ class Tagging(WordTask):
             return [span_f1(gold, [[(e["start"], e["end"], e["label"]) for e in a["entities"]] for a in answers])]
         found = [answer["tags"] for answer in answers]
         right = token_accuracy(gold, found)
-        if not mark_entities(tag for tags in [*gold, *found] for tag in tags):
+        if not mark_entities(tag for tags in gold for tag in tags):
             return [right]
         by_entity = [measure(gold, found) for measure in (entity_f1, entity_precision, entity_recall)]
         return [right, *by_entity] if self.measure == "token_accuracy" else [*by_entity, right]
