@@ -74,6 +74,8 @@ def test_the_card_of_a_task_model_names_its_encoder_and_its_seeds(runs):
     assert "from H256-L4-N." in body
     assert "| N | 0.8110 ± 0.0090 | 0.8010 | 3 |" in body
     assert "TF-IDF + linear SVM" in body
+    assert 'model = mamebert.load("N")' in body
+    assert 'print(model([{"title": "…", "body": "…"}]))' in body
     assert "Suganami" not in body  # N learnt its embeddings
 
 

@@ -43,11 +43,10 @@ def parsed(*arcs):
     """Return scores for sentences of one size, with the relation that has the number of the head."""
     scores = torch.tensor(np.array(arcs), dtype=torch.float32)
     size = scores.shape[1]
-    ones = torch.ones(len(arcs), size, 1)
-    vectors = torch.eye(size).expand(len(arcs), -1, -1)
     relations = torch.zeros(size, 1, size)
     relations[:, 0] = torch.eye(size)
-    return Parsed(scores, ones[..., 0].bool(), ones, vectors, relations)
+    visible = torch.ones(len(arcs), size, dtype=torch.bool)
+    return Parsed(scores, visible, torch.ones(len(arcs) * size, 1), torch.eye(size).repeat(len(arcs), 1), relations)
 
 
 def batch_of(task, tokenizer, examples):
@@ -96,7 +95,8 @@ def test_arc_scores_are_those_of_the_paper(tokenizer):
         + u[:, -1, :-1] @ h[4]
         + u[:, -1, -1]
     )
-    torch.testing.assert_close(found.labels(torch.full((2, 6), 4))[1, 2], expected)
+    heads = torch.tensor([0, 1, 2, 0, 4, 2, 3, 4])  # of three words, and of five
+    torch.testing.assert_close(found.labels(heads)[4], expected)
 
 
 def test_a_tree_is_answered_where_the_best_heads_go_round_in_a_circle(tokenizer):
@@ -135,15 +135,14 @@ def test_the_loss_is_that_of_the_right_heads_and_their_relations(tokenizer):
         head.arc.normal_()
         head.relation.normal_()
     found = head(torch.randn(len(batch.places), 8), batch)
-    expected = 0.0
+    labels = found.labels(torch.tensor([head for example in examples for head in example.gold["heads"]]))
+    expected, number = 0.0, 0
     for row, example in enumerate(examples):
-        heads = torch.zeros(2, 5, dtype=torch.long)
-        heads[row, 1 : 1 + len(example.inputs)] = torch.tensor(example.gold["heads"])
-        labels = found.labels(heads)[row, 1:]
         for word, (to, name) in enumerate(zip(example.gold["heads"], example.gold["deprels"], strict=True)):
             expected += cross_entropy(found.arcs[row, word + 1], torch.tensor(to))
             if name in LEARNT.labels:
-                expected += cross_entropy(labels[word], torch.tensor(LEARNT.labels.index(name)))
+                expected += cross_entropy(labels[number], torch.tensor(LEARNT.labels.index(name)))
+            number += 1
     torch.testing.assert_close(task.loss(found, batch, 6).total, expected / 6)
 
 

@@ -183,7 +183,7 @@ def test_rows_that_teach_nothing_are_told(settings, row, why):
 
 
 def test_wrong_settings_and_columns_are_told():
-    with pytest.raises(ValidationError, match="compares three texts. Give third_columns"):
+    with pytest.raises(ValidationError, match=r"compares three texts\. Give third_columns"):
         SentenceEmbeddings(objective="triplet")
     with pytest.raises(ValidationError, match="compares three texts"):
         SentenceEmbeddings(third_columns=["c"])

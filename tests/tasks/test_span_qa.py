@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mamebert
@@ -56,6 +56,7 @@ def located(ranges):
     return Located(np.arange(len(starts)), starts == starts, starts, ends)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 400), st.integers(1, 60), st.integers(1, 80))
 def test_windows_hold_every_piece_and_the_widest_is_that_of_berts_own_code(num_pieces, room, stride):
     windows = cut_windows(num_pieces, room, stride)
@@ -138,6 +139,7 @@ def brute_force(scores, shown, max_pieces):
     return sorted(found, reverse=True)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(0, 2**20), st.integers(1, 30), st.integers(2, 12), st.integers(1, 9))
 def test_the_best_stretches_are_those_of_a_search_through_all(seed, num_pieces, room, max_pieces):
     places = located([(3 * i, 3 * i + 2) for i in range(num_pieces)])
@@ -301,7 +303,7 @@ def test_rows_without_an_answer_are_left_out_unless_that_is_an_answer(questions)
 
 @pytest.mark.usefixtures("unproved")
 def test_answers_are_learnt_and_the_saved_model_gives_them(tmp_path, encoders, questions):
-    settings = {
+    asked = {
         "model": encoders("N"),
         "source": str(questions),
         "split": {"train": 0.6, "valid": 0.2},
@@ -311,7 +313,7 @@ def test_answers_are_learnt_and_the_saved_model_gives_them(tmp_path, encoders, q
         "baselines": "word",
         "output": tmp_path / "qa",
     }
-    run = finetune(build(FinetuneConfig, settings))
+    run = finetune(build(FinetuneConfig, asked))
     results = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))["results"]
     scores = {name: score["mean"] for name, score in results["models"][0]["scores"].items()}
     baselines = {each["name"]: each["scores"]["f1"] for each in results["baselines"]}

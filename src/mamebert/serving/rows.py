@@ -28,7 +28,8 @@ def rows_of(path: Path, settings: Mapping[str, Any]) -> Iterator[Row | str]:
     asks_for_rows = "kind" in settings or "format" in settings
     if content_suffix(path) == ".txt" and not asks_for_rows:
         return _lines(path, settings)
-    return _reader(kind, path, settings).rows()
+    rows: Iterator[Row] = _reader(kind, path, settings).rows()
+    return rows
 
 
 def reader_settings(pairs: list[str]) -> dict[str, Any]:

@@ -121,11 +121,12 @@ def _print(*tables: Table) -> None:
     if not console.is_terminal:
         console = Console(markup=False, emoji=False, highlight=False, width=WIDTH)
     for table in tables:
-        drawn_table = Drawn(title=table.caption, title_justify="left", box=None, pad_edge=False, title_style="bold")
+        drawn_table = Drawn(box=None, pad_edge=False)
         for number, name in enumerate(table.header):
             drawn_table.add_column(name, justify="left" if number < table.num_text_columns else "right")
         for row in table.rows:
             drawn_table.add_row(*(cell.text for cell in row))
+        console.print(table.caption, style="bold")
         console.print(drawn_table, "")
         for note in table.notes:
             console.print(note, "")

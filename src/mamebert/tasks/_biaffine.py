@@ -21,19 +21,26 @@ class Parsed(NamedTuple):
     visible: Tensor
     """bool [sentences, words]: where a sentence has a word, the root included."""
     dependents: Tensor
-    """float32 [sentences, words, label_size + 1]: each word as one that depends, behind it a 1."""
+    """float32 [rows, label_size + 1]: the roots and words of all sentences as those that depend, behind each a 1."""
     heads: Tensor
-    """float32 [sentences, words, label_size + 1]: each word as one that others depend on, behind it a 1."""
+    """float32 [rows, label_size + 1]: the same as those on which others depend."""
     relations: Tensor
     """float32 [labels, label_size + 1, label_size + 1]: bilinear, linear and constant part of each relation's score."""
 
-    def labels(self, heads: Tensor) -> Tensor:
-        """Return float32 [sentences, words, labels]: how well each relation fits between the words and these heads.
+    @property
+    def words(self) -> Tensor:
+        """Where there is a word that is no root: bool [sentences, words]."""
+        return self.visible & (torch.arange(self.visible.shape[1], device=self.visible.device) > 0)
 
-        `heads` are int64 [sentences, words].
+    def labels(self, heads: Tensor) -> Tensor:
+        """Return float32 [all words, labels]: how well each relation fits between the words and these heads.
+
+        `heads` are int64 [all words]: numbers within the sentences.
         """
-        chosen = torch.gather(self.heads, 1, heads[..., None].expand(-1, -1, self.heads.shape[-1]))
-        return torch.einsum("bwd,lde,bwe->bwl", self.dependents, self.relations, chosen)
+        sizes = self.visible.sum(1)
+        roots = torch.repeat_interleave(sizes.cumsum(0) - sizes, sizes - 1)
+        dependents = self.dependents[self.words[self.visible]]
+        return torch.einsum("wd,lde,we->wl", dependents, self.relations, self.heads[roots + heads])
 
 
 class BiaffineHead(nn.Module):
@@ -49,14 +56,15 @@ class BiaffineHead(nn.Module):
 
     def forward(self, reads: Tensor, batch: TaskBatch) -> Parsed:
         """Return the scores; of each example's reads [reads, width] the first is the root, and then come words."""
-        words, visible = batch.padded(pooled(reads, batch), [1 + len(each.notes.sizes) for each in batch.features])
-        dependents = _with_one(self.arc_dependent(words))
-        arcs = torch.einsum("bwd,de,bve->bwv", dependents, self.arc, self.arc_head(words))
+        words = pooled(reads, batch)
+        sizes = [1 + len(each.notes.sizes) for each in batch.features]
+        dependents, visible = batch.padded(_with_one(self.arc_dependent(words)), sizes)
+        heads, _ = batch.padded(self.arc_head(words), sizes)
+        arcs = torch.einsum("bwd,de,bve->bwv", dependents, self.arc, heads)
         itself = torch.eye(arcs.shape[1], dtype=torch.bool, device=arcs.device)
         arcs = arcs.masked_fill(~visible[:, None] | itself, -torch.inf)
-        return Parsed(
-            arcs, visible, _with_one(self.label_dependent(words)), _with_one(self.label_head(words)), self.relation
-        )
+        of_label = _with_one(self.label_dependent(words)), _with_one(self.label_head(words))
+        return Parsed(arcs, visible, *of_label, self.relation)
 
 
 def pooled(reads: Tensor, batch: TaskBatch) -> Tensor:

@@ -98,11 +98,9 @@ class DependencyParsing(WordTask):
         """Return the cross entropy of the right head, and of the right relation to it, in nats for each word."""
         assert isinstance(found, Parsed)
         heads, labels = batch.targets().unbind(1)
-        words = found.visible.clone()
-        words[:, 0] = False
-        right = torch.zeros_like(words, dtype=torch.int64).masked_scatter(words, heads.clamp(min=0))
-        arc = cross_entropy(found.arcs[words], heads, reduction="sum", ignore_index=UNTOLD) / whole
-        label = cross_entropy(found.labels(right)[words], labels, reduction="sum", ignore_index=UNTOLD) / whole
+        arc = cross_entropy(found.arcs[found.words], heads, reduction="sum", ignore_index=UNTOLD) / whole
+        fitting = found.labels(heads.clamp(min=0))
+        label = cross_entropy(fitting, labels, reduction="sum", ignore_index=UNTOLD) / whole
         return Losses(arc + label, {"arc": arc.detach(), "label": label.detach()})
 
     def num_asked(self, features: Features) -> int:
@@ -114,11 +112,9 @@ class DependencyParsing(WordTask):
         assert isinstance(found, Parsed)
         sizes = [len(each.notes.sizes) for each in batch.features]
         trees = [_tree(scores, size) for scores, size in zip(found.arcs.detach().cpu(), sizes, strict=True)]
-        heads = torch.zeros(found.visible.shape, dtype=torch.int64)
-        for row, tree in enumerate(trees):
-            heads[row, 1 : 1 + len(tree)] = torch.from_numpy(tree)
-        labels = found.labels(heads.to(found.arcs.device)).argmax(-1).cpu().numpy()
-        return [np.stack([tree, labels[row, 1 : 1 + len(tree)]], 1) for row, tree in enumerate(trees)]
+        heads = np.concatenate(trees)
+        labels = found.labels(torch.from_numpy(heads).to(found.arcs.device)).argmax(-1).cpu().numpy()
+        return np.split(np.stack([heads, labels], 1), np.cumsum(sizes)[:-1])
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
         """Return heads and relations for each example; for one given as a text also the words found in it."""

@@ -30,6 +30,8 @@ from mamebert.training.loop import Losses
 
 NOWHERE = -100
 """The position, left out of the loss, of an answer without pieces: the tokenizer drops all its characters."""
+NEVER = -1e9
+"""The score of what cannot be the answer, as a number that JSON knows."""
 
 
 class SpanQa(Task):
@@ -184,16 +186,16 @@ class SpanQa(Task):
         if self.decoding == "argmax":
             likeliest = likeliest_ends(raw, shown)
             return [likeliest, *(span for span in best if span[:2] != likeliest[:2])]
-        return best or [Span(0, 0, -np.inf)]  # a passage of which the tokenizer leaves nothing
+        return best or [Span(0, 0, NEVER)]  # a passage of which the tokenizer leaves nothing
 
     def _answer(self, raw: Raw, shown: Shown, threshold: float) -> Answer:
         spans = self._spans(raw, shown)
         if self.unanswerable:
             is_none = _above(spans[0], raw, shown) > threshold
             nothing = Span(0, 0, null_score(raw, shown))
-            spans = [nothing, *spans] if is_none else sorted([*spans, nothing], key=lambda span: span is nothing)
+            spans = [nothing, *spans] if is_none else [*spans, nothing]
         scores = np.array([span.score for span in spans])
-        chances = softmax(scores) if scores.max() > -np.inf else np.zeros(len(scores))
+        chances = softmax(scores) if scores.max() > NEVER else np.zeros(len(scores))
         told = [
             {"text": shown.text[span.start : span.end], "start": span.start, "end": span.end, "score": float(chance)}
             for span, chance in zip(spans, chances, strict=True)

@@ -18,7 +18,6 @@ from torch.nn.functional import normalize, relu
 
 from mamebert.corpus.readers import Row
 from mamebert.encoder.model import Encoder
-from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import unknown
 from mamebert.evaluation.baselines import Answered, Part
@@ -27,8 +26,8 @@ from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.ranking import recall_at
 from mamebert.evaluation.split import require_learnable
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable, batches, pack
-from mamebert.tasks._pooling import TextVectors
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._path_head import PathHead, text_vectors
 from mamebert.tasks._text_task import TextTask
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -47,6 +46,8 @@ class Taxonomy(TextTask):
     """What stands between the parts of a path; they are read as words with " - " between them."""
     labels: list[str] = Field(default=[])
     """All paths there are, also those without training rows; empty takes those of the training rows."""
+    held_out: list[str] = Field(default=[])
+    """Paths that are not learnt from although rows have them; measures tell apart how well these are found."""
     margin: float = Field(default=0.1, gt=0)
     """By how much the cosine of the right path should be greater than that of any other."""
     num_paths: int = Field(default=5, ge=5)
@@ -68,12 +69,13 @@ class Taxonomy(TextTask):
 
     def learn(self, train: Sequence[Example]) -> Learnt:
         """Return the paths, and which of them training rows have."""
-        golds = [example.gold for example in train]
-        require_learnable(golds, golds)
-        paths = tuple(self.labels or sorted(set(golds)))
-        for path in set(golds).difference(paths):
+        golds = {example.gold for example in train}
+        paths = tuple(self.labels or sorted(golds))
+        for path in sorted({*golds, *self.held_out}.difference(paths)):
             raise unknown("path", path, paths)
-        return Learnt(paths, {"seen": sorted(set(golds))})
+        seen = sorted(golds.difference(self.held_out))
+        require_learnable(seen, seen)
+        return Learnt(paths, {"seen": seen})
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
         """Return one sequence for each example, of which all tokens are read."""
@@ -94,11 +96,15 @@ class Taxonomy(TextTask):
         assert isinstance(head, PathHead)
         words = [(self.words_of(path),) for path in learnt.labels]
         features = self._all_tokens(Tokenizer.open(folder), words)
-        vectors = _vectors_of(encoder, features)
+        vectors = text_vectors(encoder, features)
         head.paths.copy_(normalize(vectors - vectors.mean(0)))
         with torch.no_grad():
             nn.init.eye_(head.dense.weight)
             head.dense.bias.copy_(-vectors.mean(0))
+
+    def num_asked(self, features: Features) -> int:
+        """Return 1, or 0 for an example whose path is not learnt from."""
+        return int((features.target == RIGHT).any())
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return 1 - cosine of the right path, plus by how much others come nearer than `margin` to it."""
@@ -122,17 +128,26 @@ class Taxonomy(TextTask):
         ]
 
     def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
-        """Return the share of texts whose path is the first, among the first three, and among the first five."""
-        gold = [{example.gold} for example in examples]
-        found = [[path for path, _ in answer["paths"]] for answer in answers]
-        return [recall_at(k, gold, found) for k in (1, 3, 5)]
+        """Return the share of texts whose path is the first, among the first three, and among the first five.
+
+        Those whose path is held out are measured by themselves.
+        """
+        pairs = [
+            (example.gold, [path for path, _ in answer["paths"]])
+            for example, answer in zip(examples, answers, strict=True)
+        ]
+        seen = [pair for pair in pairs if pair[0] not in self.held_out]
+        unseen = [pair for pair in pairs if pair[0] in self.held_out]
+        return [*_recall(seen), *(replace(each, name=f"held_out_{each.name}") for each in _recall(unseen) if unseen)]
 
     def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
         """Yield the most frequent paths, and the nearest by TF-IDF weights of their words and of their texts."""
+        paths = self.learn(parts.train).labels
+        parts = parts._replace(train=[example for example in parts.train if example.gold not in self.held_out])
         given = [Part(["\n".join(e.inputs) for e in part], [e.gold for e in part]) for part in parts]
         yield self._peer(frequent_first(*given))
         if analyzer != "none":
-            words = {path: self.words_of(path) for path in self.learn(parts.train).labels}
+            words = {path: self.words_of(path) for path in paths}
             yield self._peer(tfidf_label_words(*given, words=words, analyzer=analyzer))
             yield self._peer(tfidf_centroids(*given, analyzer=analyzer))
 
@@ -158,8 +173,10 @@ class Taxonomy(TextTask):
         return [replace(each, places=[np.arange(len(each.sequences[0]))]) for each in found]
 
     def _target(self, path: str, learnt: Learnt) -> Any:
-        """Return for each path, [1, paths], whether it is right or wrong; those without training rows are neither."""
+        """Return for each path, [1, paths], whether it is right or wrong; one that is not learnt from is neither."""
         seen = set(learnt.chosen["seen"])
+        if path not in seen:
+            return np.full((1, len(learnt.labels)), NOT_LOOKED_AT, np.int8)
         signs = [RIGHT if each == path else WRONG if each in seen else NOT_LOOKED_AT for each in learnt.labels]
         return np.array([signs], np.int8)
 
@@ -170,34 +187,5 @@ class Taxonomy(TextTask):
         return Peer(found.name, answers, found.seconds, found.chosen)
 
 
-class PathHead(nn.Module):
-    """The cosine of each text, mean of its tokens and a linear layer, with each path."""
-
-    paths: Tensor
-    """[paths, hidden_size], of length 1; never learns."""
-
-    def __init__(self, config: EncoderConfig, width: int, num_paths: int) -> None:
-        super().__init__()
-        self.vectors = TextVectors("mean", width)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.dense = Linear(width, config.hidden_size)
-        self.register_buffer("paths", torch.zeros(num_paths, config.hidden_size))
-
-    def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
-        """Return [examples, paths] in float32."""
-        texts = self.dense(self.dropout(self.vectors(reads.float(), batch)))
-        cosines: Tensor = normalize(texts) @ self.paths.T
-        return cosines
-
-
-@torch.no_grad()
-def _vectors_of(encoder: Encoder, features: Sequence[Features], batch_tokens: int = 16_384) -> Tensor:
-    """Return the mean of the last hidden states of each, float32 [features, hidden_size]."""
-    mean, was_training = TextVectors("mean", encoder.config.hidden_size), encoder.training
-    encoder.eval()
-    found = []
-    for rows in batches(features, range(len(features)), batch_tokens):
-        batch = pack(features, rows)
-        found.append(mean(encoder(batch.packed, batch.places)[batch.order].float(), batch))
-    encoder.train(was_training)
-    return torch.cat(found)
+def _recall(pairs: Sequence[tuple[str, list[str]]]) -> list[Measure]:
+    return [recall_at(k, [{gold} for gold, _ in pairs], [found for _, found in pairs]) for k in (1, 3, 5)]

@@ -35,7 +35,9 @@ def tables(task: Task, title: str) -> list[Block]:
 def _table(task: Task, title: str) -> Table:
     everyone = (*task.final, *task.baselines)
     best = max((t.value for t in everyone if not t.knows_answers), default=None)
-    rows = [[*_measured(task, t.name + _after(t), t.scores, t.value == best), *cells(*_about(t))] for t in everyone]
+    rows = [
+        [Cell(t.name + _after(t)), *_measured(task, t.scores, t.value == best), *cells(*_about(t))] for t in everyone
+    ]
     if task.is_livedoor:
         printed = [score(BEST_ACCURACY) if name == "accuracy" else None for name in task.measures]
         paper = f"Paper's best: {BEST_MODEL}, epoch {BEST_EPOCH}"
@@ -45,16 +47,11 @@ def _table(task: Task, title: str) -> Table:
     return Table(f"{title}{tests}", *drop_empty_columns(header, rows), notes=_notes(task))
 
 
-def _measured(task: Task, name: str, scores: Scores, is_best: bool) -> list[Cell]:
-    """Return a name and its scores, the leading one with its spread, bold where it is the best."""
-    lead = [
-        Cell(value_of(m, *scores[m]), strong=is_best) if m == task.measure else cells(value_of(m, scores[m].mean))[0]
-        for m in task.measures
-        if m in scores
-    ]
-    if len(lead) == len(task.measures):
-        return [Cell(name), *lead]
-    return cells(name, *(value_of(m, scores[m].mean) if m in scores else None for m in task.measures))
+def _measured(task: Task, scores: Scores, is_best: bool) -> list[Cell]:
+    """Return a field for each measure: the leading one with its spread, bold where it is the best."""
+    lead, *others = task.measures
+    rest = (value_of(name, scores[name].mean) if name in scores else None for name in others)
+    return [Cell(value_of(lead, *scores[lead]), strong=is_best), *cells(*rest)]
 
 
 def _about(tested: Outcome) -> list[str | None]:
