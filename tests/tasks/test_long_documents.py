@@ -176,13 +176,14 @@ def test_chunks_vote_and_the_mean_probability_decides_among_equals():
 
 @pytest.fixture(scope="module")
 def late_cue(tmp_path_factory):
-    """Return a file of documents whose label stands in their last words, far behind the first 16 tokens."""
+    """Return a file of documents whose label stands in their last words, behind the first 16 tokens."""
     rng = np.random.default_rng(4)
     nouns, lines = ["boat", "rope", "tide", "sail", "net", "gull", "pier"], []
-    for row in range(120):
-        chosen = [f"The old {a} meets the {b}." for a, b in (rng.permutation(nouns)[:2] for _ in range(5))]
+    for row in range(100):
+        chosen = [f"The old {a} meets the {b}." for a, b in (rng.permutation(nouns)[:2] for _ in range(3))]
         label = "land" if row % 2 else "sea"
-        lines.append({"text": " ".join([*chosen, f"The {'bean' if row % 2 else 'anchor'}."]), "label": label})
+        cue = "The bean holds the bean." if row % 2 else "The anchor holds the anchor."
+        lines.append({"text": " ".join([*chosen, cue]), "label": label})
     file = tmp_path_factory.mktemp("late") / "rows.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return file
@@ -192,7 +193,7 @@ def finetuned(folder, rows, output, epochs=4, learning=None, **task):
     settings = {
         "model": folder,
         "source": str(rows),
-        "split": {"train": 0.5, "valid": 0.2},
+        "split": {"train": 0.64, "valid": 0.12},
         "task": {"max_length": 16, **task},
         "training": {"epochs": epochs, "peak_lr": 4e-3, "precision": "float32"},
         "batch_rows": 8,
@@ -213,7 +214,8 @@ def test_what_stands_late_is_found_in_chunks_and_not_by_cutting(folder, late_cue
     model, whole, whole_share = finetuned(folder, late_cue, tmp_path / "max", kind="long_documents", aggregate="max")
     assert (whole > 0.95, whole_share) == (True, 0.0)
     text = "The old boat meets the rope. " * 6
-    labels = [answer["label"] for answer in mamebert.load(model)([text + "The bean.", text + "The anchor."])]
+    asked = [text + "The bean holds the bean.", text + "The anchor holds the anchor."]
+    labels = [answer["label"] for answer in mamebert.load(model)(asked)]
     assert labels == ["land", "sea"]
 
 

@@ -87,7 +87,7 @@ class Finetuning:
             "split": {name: self.task.describe(part) for name, part in parts.items()},
             "rows": {name: len(part) for name, part in everything.items()},
             "unusable_rows": {name: reasons for name, reasons in self.labelled.unusable.items() if reasons},
-            "unseen_answers": unseen,
+            "unseen": unseen,
         }
         for name, reasons in unseen.items():
             told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items())
