@@ -1,4 +1,4 @@
-"""Which sentence means nearly the same? Run `mamebert run recipes/tasks_vectors.toml only=jsts` first."""
+"""Which sentence means nearly the same? Run recipes/tasks_vectors.toml first."""
 
 import sys
 
@@ -6,7 +6,7 @@ import numpy as np
 
 import mamebert
 
-folder = sys.argv[1] if len(sys.argv) > 1 else "runs/tasks_vectors/jsts"
+folder = sys.argv[1] if len(sys.argv) > 1 else "runs/tasks_vectors/jsts/models/ja"
 model = mamebert.load(folder)
 texts = sys.argv[2:] or ["犬が公園を走っている。", "公園で犬が駆けている。", "机の上に時計がある。"]
 

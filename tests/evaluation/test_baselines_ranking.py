@@ -23,7 +23,7 @@ def test_frequent_classes_come_first_for_every_row():
 
 def test_label_words_rank_labels_that_no_row_has():
     words = {"h": "boat", "g": "bean", "n": "quantum"}
-    found = tfidf_label_words(TRAIN, TRAIN, Part(["quantum boat boat", "quantum"], ["?", "?"]), words=words)
+    found = tfidf_label_words(TRAIN, TRAIN, Part(["the boat sails", "quantum"], ["?", "?"]), words=words)
     assert [answer[0][0] for answer in found.answers] == ["h", "n"]
     assert all(len(answer) == 3 for answer in found.answers)
 
