@@ -47,5 +47,21 @@ def test_stages_from_python(world, tmp_path):
     assert "encoder" in run("04_stages_from_python.py", world / "text.txt", tmp_path)
 
 
+def test_sentence_vectors(encoders, tmp_path):
+    from mamebert.encoder.readings import Reading
+    from mamebert.tasks._features import Learnt
+    from mamebert.tasks._network import save_network, start_network
+    from mamebert.tasks.sentence_embeddings import SentenceEmbeddings
+
+    task, start = SentenceEmbeddings(), encoders("W") / "model"
+    network = start_network(task, start, Learnt(), Reading())
+    save_network(network, task, Learnt(), Reading(), start, tmp_path / "saved")
+    nearest, cosine = run("05_sentence_vectors.py", tmp_path / "saved", "The old pot.", "A gull.", "The pot.").split(
+        "\n", 1
+    )
+    assert nearest in ("A gull.", "The pot.")
+    assert -1 <= float(cosine) < 1
+
+
 def test_examples_are_short():
     assert all(len(path.read_text().splitlines()) < 60 for path in EXAMPLES.glob("*.py"))

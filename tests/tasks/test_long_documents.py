@@ -17,6 +17,7 @@ from mamebert.tokenizer.encoding import Tokenizer
 
 AGGREGATES = ["mean", "max", "mean_prob", "vote", "lstm", "transformer"]
 TEXTS = ["The wet boat meets the rope. The old tide leaves the gull.", "A gull.", "The bean holds the small leaf."]
+LATE = ["The anchor holds the anchor. " * 2, "The bean holds the bean. " * 2]
 aggregates = pytest.mark.parametrize("aggregate", AGGREGATES)
 
 
@@ -182,20 +183,19 @@ def late_cue(tmp_path_factory):
     for row in range(100):
         chosen = [f"The old {a} meets the {b}." for a, b in (rng.permutation(nouns)[:2] for _ in range(3))]
         label = "land" if row % 2 else "sea"
-        cue = "The bean holds the bean." if row % 2 else "The anchor holds the anchor."
-        lines.append({"text": " ".join([*chosen, cue]), "label": label})
+        lines.append({"text": " ".join([*chosen, LATE[row % 2]]), "label": label})
     file = tmp_path_factory.mktemp("late") / "rows.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return file
 
 
-def finetuned(folder, rows, output, epochs=4, learning=None, **task):
+def finetuned(folder, rows, output, epochs=6, learning=None, **task):
     settings = {
         "model": folder,
         "source": str(rows),
         "split": {"train": 0.64, "valid": 0.12},
         "task": {"max_length": 16, **task},
-        "training": {"epochs": epochs, "peak_lr": 4e-3, "precision": "float32"},
+        "training": {"epochs": epochs, "peak_lr": 6e-3, "precision": "float32"},
         "batch_rows": 8,
         "learning": learning or {},
         "seeds": [1],
@@ -214,9 +214,8 @@ def test_what_stands_late_is_found_in_chunks_and_not_by_cutting(folder, late_cue
     model, whole, whole_share = finetuned(folder, late_cue, tmp_path / "max", kind="long_documents", aggregate="max")
     assert (whole > 0.95, whole_share) == (True, 0.0)
     text = "The old boat meets the rope. " * 6
-    asked = [text + "The bean holds the bean.", text + "The anchor holds the anchor."]
-    labels = [answer["label"] for answer in mamebert.load(model)(asked)]
-    assert labels == ["land", "sea"]
+    labels = [answer["label"] for answer in mamebert.load(model)([text + cue for cue in LATE])]
+    assert labels == ["sea", "land"]
 
 
 @pytest.mark.usefixtures("unproved")
