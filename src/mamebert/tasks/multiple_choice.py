@@ -42,6 +42,7 @@ class MultipleChoice(Task):
     """The right one of several choices, whose number may differ from row to row."""
 
     architecture: ClassVar[str] = "BertForMultipleChoice"
+    lstm_along: ClassVar[Literal["example", "sequence"]] = "sequence"
 
     stem_columns: list[str] = Field(default=["question"], min_length=1)
     """Columns of what comes before every choice; several are joined by a line end. Where both are too long, the longer

@@ -40,6 +40,7 @@ class SpanQa(Task):
     architecture: ClassVar[str] = "BertForQuestionAnswering"
     has_pooler: ClassVar[bool] = False
     reads: ClassVar[Literal["first", "every"]] = "every"
+    lstm_along: ClassVar[Literal["example", "sequence"]] = "sequence"
 
     max_length: int = Field(default=384, ge=16)
     """Longest sequence in tokens; a longer passage is shown in several."""
