@@ -2,13 +2,15 @@
 
     python benchmarks/finetuning.py                                    two labels, invented texts of mixed length
     python benchmarks/finetuning.py --quick                            fewer rounds and one seed
-    python benchmarks/finetuning.py --model FOLDER --train FILE --test FILE --columns text label    any encoder and rows
+    python benchmarks/finetuning.py --name sst2 --model FOLDER --train FILE --test FILE --columns sentence label
+                                                                       any encoder and rows
 
 The same folder, rows, batches of 32 rows, learning rates and precision (float32) on both sides; the Trainer pads each
 batch to its longest row, as DataCollatorWithPadding does, or sorts rows of like length together (group_by_length). Then
 both train to the end with each of three seeds and answer the test rows: speed must not cost accuracy.
 
-Ends with one JSON line; the full run keeps it in benchmarks/results/. Rates are real tokens (padding is none) a second
+Ends with one JSON line; the full run keeps it in benchmarks/results/finetuning.json under --name. Rates are real
+tokens (padding is none) a second
 of the processor's own time; every ratio is the median over rounds in which each side took some steps.
 """
 
@@ -50,7 +52,7 @@ from mamebert.training.devices import pick_device
 
 ROWS_OF_A_BATCH, LENGTH, VOCAB = 32, 256, 16_000
 SHAPE = {"hidden_size": 256, "num_hidden_layers": 4, "max_position_embeddings": LENGTH}
-TRAIN_ROWS, TEST_ROWS = 2048, 1024
+TRAIN_ROWS, TEST_ROWS = 1024, 1024
 # Logarithms of the lengths in words of invented texts: a median of 30, 5 % have 110 or more.
 LOG_LENGTH = 3.4, 0.8
 
@@ -233,7 +235,7 @@ def main() -> None:
     parser.add_argument("--train", help="labelled rows instead of invented ones")
     parser.add_argument("--test", help="labelled rows to be judged on")
     parser.add_argument("--columns", nargs="+", default=["text", "label"], help="text columns, then the label's")
-    parser.add_argument("--name", default="finetuning", help="what the kept result is called")
+    parser.add_argument("--name", default="invented", help="what the kept numbers are called")
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         bench = opened(Path(scratch), words)
@@ -249,8 +251,9 @@ def main() -> None:
         }
     line = json.dumps(record)
     if not words.quick:
-        target = Path(__file__).parent / "results" / f"{words.name}.json"
-        target.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        target = Path(__file__).parent / "results" / "finetuning.json"
+        kept = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
+        target.write_text(json.dumps({**kept, words.name: record}, indent=1) + "\n", encoding="utf-8")
     print(line)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from mamebert.config import build
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
-from mamebert.stages._labelled import LabelledConfig, _drawn, read_examples, read_labelled
+from mamebert.stages._labelled import LabelledConfig, drawn, read_examples, read_labelled
 from mamebert.tasks.classification import Classification
 from mamebert.tasks.regression import Regression
 
@@ -82,7 +82,7 @@ def test_more_test_parts_are_read_by_name_and_limited(written):
 
 @given(size=st.integers(1, 30), wanted=st.integers(0, 40), seed=st.integers(0, 5))
 def test_a_sample_has_the_size_asked_for_in_the_old_order(size, wanted, seed):
-    found = _drawn(list(range(size)), wanted, seed)
+    found = drawn(list(range(size)), wanted, seed)
     assert len(found) == (min(wanted, size) or size)
-    assert found == sorted(set(found)) == _drawn(list(range(size)), wanted, seed)
+    assert found == sorted(set(found)) == drawn(list(range(size)), wanted, seed)
     assert np.isin(found, range(size)).all()

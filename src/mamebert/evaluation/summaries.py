@@ -10,7 +10,10 @@ from mamebert.evaluation.rouge import Units, n_grams
 
 
 def summary_size(num_in_text: int, num_sentences: int = 3, share: float = 0.0) -> int:
-    """Return how many sentences a summary takes: a number, or a share of those in the text, rounded up; at least 1 of any."""
+    """Return how many sentences a summary takes: a number, or a share of those in the text, rounded up.
+
+    It is at least 1, but never more than the text has.
+    """
     size = math.ceil(share * num_in_text - 1e-9) if share else num_sentences
     return min(max(1, size), num_in_text)
 
