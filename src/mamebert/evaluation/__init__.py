@@ -1,1 +1,1 @@
-"""Numbers, no models: metrics, spread over seeds, simple baselines."""
+"""Numbers, no models: measures, spread over seeds, simple baselines."""

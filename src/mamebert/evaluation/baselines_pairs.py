@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mamebert.evaluation.baselines import STRENGTHS, Analyzer, Answered, Part, text_weights
+from mamebert.evaluation.baselines import STRENGTHS, Analyzer, Answered, Part, Parts, best_classifier, text_weights
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -18,19 +18,17 @@ def overlap_logistic(train: Part, valid: Part, test: Part, *, analyzer: Analyzer
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-    started = perf_counter()
+    parts, started = Parts(train, valid, test), perf_counter()
     weigh = _fitted(analyzer, train.inputs)
-    features = [pair_features(weigh, part.inputs) for part in (train, valid, test)]
-    models = [
-        make_pipeline(PolynomialFeatures(2), StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
+    features = [pair_features(weigh, part.inputs) for part in parts]
+    models = (
+        (
+            {"C": strength},
+            make_pipeline(PolynomialFeatures(2), StandardScaler(), LogisticRegression(C=strength, max_iter=1000)),
+        )
         for strength in STRENGTHS
-    ]
-    wanted = np.asarray(valid.labels)
-    rates = [float(np.mean(m.fit(features[0], list(train.labels)).predict(features[1]) == wanted)) for m in models]
-    best = int(np.argmax(rates))
-    answers = models[best].predict(features[2]).tolist()
-    chosen = {"C": STRENGTHS[best], "num_features": features[0].shape[1]}
-    return Answered("word overlap + logistic regression", answers, perf_counter() - started, chosen)
+    )
+    return best_classifier("word overlap + logistic regression", parts, features, models, started)
 
 
 def tfidf_cosine(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char") -> Answered:

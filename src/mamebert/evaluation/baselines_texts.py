@@ -1,4 +1,4 @@
-"""Simple peers that answer a text with a class, a set of labels or numbers, from the weights of its words.
+"""Simple peers that answer a text with a set of labels or with numbers, from the weights of its words.
 
 Inputs are texts, or tuples of texts. Where features are counted once for each row, a tuple's texts are joined.
 """
@@ -10,35 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mamebert.evaluation.baselines import Analyzer, Answered, Part, text_weights
+from mamebert.evaluation.baselines import Analyzer, Answered, Part, Parts, text_features, text_weights
 from mamebert.evaluation.baselines_pairs import pair_features
 from mamebert.evaluation.label_sets import best_threshold, micro_f1
 
-SMOOTHING = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Added to every count of naive Bayes; above 1 (Laplace) rare words hardly count."""
 LABEL_STRENGTHS = (1.0, 10.0)
 """As `baselines.STRENGTHS`, but two: there is a machine for each label, and one label alone asks for a close fit."""
 PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-
-
-def naive_bayes(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char") -> Answered:
-    """Answer with multinomial naive Bayes (McCallum and Nigam, 1998) on counts or on TF-IDF weights."""
-    from sklearn.feature_extraction.text import TfidfTransformer
-    from sklearn.naive_bayes import MultinomialNB
-
-    started = perf_counter()
-    best: tuple[float, dict[str, float], list[Any]] = (-1.0, {}, [])
-    counts = _features(analyzer, train, valid, test, use_idf=False, sublinear_tf=False, norm=None)
-    weigh = TfidfTransformer(sublinear_tf=True).fit(counts[0])
-    for is_weighted in (False, True):
-        features = [weigh.transform(each) for each in counts] if is_weighted else counts
-        for smoothing in SMOOTHING:
-            model = MultinomialNB(alpha=smoothing).fit(features[0], list(train.labels))
-            rate = float(np.mean(model.predict(features[1]) == np.asarray(valid.labels)))
-            if rate > best[0]:
-                chosen = {"alpha": smoothing, "tfidf": float(is_weighted), "num_features": features[0].shape[1]}
-                best = rate, chosen, model.predict(features[2]).tolist()
-    return Answered("naive Bayes", best[2], perf_counter() - started, best[1])
 
 
 def tfidf_ridge(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char") -> Answered:
@@ -53,7 +31,7 @@ def tfidf_ridge(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "c
     if _is_pair(train.inputs):
         features = _compared(analyzer, [part.inputs for part in (train, valid, test)])
     else:
-        features = _features(analyzer, train, valid, test)
+        features = text_features(analyzer, Parts(train, valid, test))
     wanted = np.asarray(valid.labels, float)
     models = [Ridge(alpha=penalty).fit(features[0], np.asarray(train.labels, float)) for penalty in PENALTIES]
     errors = [float(np.mean((model.predict(features[1]) - wanted) ** 2)) for model in models]
@@ -71,7 +49,7 @@ def tfidf_one_vs_rest(train: Part, valid: Part, test: Part, *, analyzer: Analyze
     from sklearn.svm import LinearSVC
 
     started = perf_counter()
-    features = _features(analyzer, train, valid, test)
+    features = text_features(analyzer, Parts(train, valid, test))
     labels = sorted({label for each in train.labels for label in each}, key=str)
     number = {label: i for i, label in enumerate(labels)}
     targets = np.zeros((len(train.labels), len(labels)), bool)
@@ -90,14 +68,6 @@ def tfidf_one_vs_rest(train: Part, valid: Part, test: Part, *, analyzer: Analyze
             chosen = {"C": strength, "threshold": threshold, "num_features": features[0].shape[1]}
             best = rate, chosen, [[labels[i] for i in row] for row in _above(chances[1], threshold)]
     return Answered("TF-IDF + linear SVM for each label", best[2], perf_counter() - started, best[1])
-
-
-def _features(analyzer: Analyzer, train: Part, valid: Part, test: Part, **settings: Any) -> list[Any]:
-    weigh = text_weights(analyzer, len(train.inputs)).set_params(**settings)
-    texts = [
-        [each if isinstance(each, str) else "\n".join(each) for each in part.inputs] for part in (train, valid, test)
-    ]
-    return [weigh.fit_transform(texts[0]), *(weigh.transform(each) for each in texts[1:])]
 
 
 def _is_pair(inputs: Sequence[Any]) -> bool:

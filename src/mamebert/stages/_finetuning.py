@@ -18,7 +18,7 @@ from mamebert.checkpoints.verify import verify
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.evaluation.measures import Measure, compare_measures
-from mamebert.evaluation.metrics import mean_and_spread
+from mamebert.evaluation.spread import mean_and_spread
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
 from mamebert.runs import Run, hash_file, sources_behind, write_text

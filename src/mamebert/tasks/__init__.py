@@ -6,9 +6,9 @@ how results are compared is the same for all of them and none of their business.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from mamebert.corpus.readers import Row
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import unknown
+from mamebert.evaluation.baselines import Answered
 from mamebert.evaluation.measures import Measure
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
 from mamebert.tokenizer.encoding import Tokenizer
@@ -50,6 +51,11 @@ class Peer(NamedTuple):
     """What validation rows decided, such as the strength of a regularisation."""
     knows_answers: bool = False
     """Whether it reads the right answers: a bound for any model of this shape, and no peer."""
+
+    @classmethod
+    def of(cls, found: Answered, as_answer: Callable[[Any], Answer]) -> Self:
+        """Return what a baseline answered, each answer in the task's own form."""
+        return cls(found.name, [as_answer(each) for each in found.answers], found.seconds, found.chosen)
 
 
 class Task(Choice):

@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy, triplet_margin_loss
 
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Answered, Part, most_frequent
+from mamebert.evaluation.baselines import Part
+from mamebert.evaluation.baselines_classes import most_frequent
 from mamebert.evaluation.baselines_pairs import overlap_logistic, tfidf_cosine
 from mamebert.evaluation.baselines_ranking import tfidf_partners
 from mamebert.evaluation.classes import accuracy, macro_f1
@@ -20,7 +21,7 @@ from mamebert.evaluation.regression import pearson, spearman
 from mamebert.evaluation.split import require_learnable
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, value_of
 from mamebert.tasks._features import Learnt, TaskBatch, Unusable
-from mamebert.tasks._label_task import NO_LABEL
+from mamebert.tasks._label_task import NO_LABEL, as_answer
 from mamebert.tasks._numbers import number_of
 from mamebert.tasks._siamese import Found, cosine_losses, ranking_losses
 
@@ -91,7 +92,7 @@ class Scored(Goal):
     def peers(self, parts: Parts, analyzer: Analyzer) -> Iterator[Peer]:
         """Yield the cosine of TF-IDF weights."""
         if analyzer != "none":
-            yield _cosines(tfidf_cosine(*_pairs(parts), analyzer=analyzer))
+            yield Peer.of(tfidf_cosine(*_pairs(parts), analyzer=analyzer), lambda cosine: {"cosine": cosine})
 
 
 class Labelled(Goal):
@@ -130,11 +131,9 @@ class Labelled(Goal):
     def peers(self, parts: Parts, analyzer: Analyzer) -> Iterator[Peer]:
         """Yield the most frequent label, and logistic regression on what both texts share."""
         given = _pairs(parts)
-        found = [most_frequent(*given).answered]
+        yield Peer.of(most_frequent(*given), as_answer)
         if analyzer != "none":
-            found.append(overlap_logistic(*given, analyzer=analyzer))
-        for each in found:
-            yield Peer(each.name, [{"label": label} for label in each.answers], each.seconds, each.chosen)
+            yield Peer.of(overlap_logistic(*given, analyzer=analyzer), as_answer)
 
 
 class Triplets(Goal):
@@ -196,8 +195,7 @@ class Partners(Goal):
         """Yield the ranks by the cosine of TF-IDF weights."""
         if analyzer != "none":
             found = tfidf_partners(*_pairs(parts), analyzer=analyzer)
-            answers: list[Answer] = [{"cosine": cosine, "rank": rank} for cosine, rank in found.answers]
-            yield Peer(found.name, answers, found.seconds, found.chosen)
+            yield Peer.of(found, lambda each: {"cosine": each[0], "rank": each[1]})
 
 
 def nearest(cosines: Sequence[float]) -> int:
@@ -207,7 +205,3 @@ def nearest(cosines: Sequence[float]) -> int:
 
 def _pairs(parts: Parts, other: int = 1) -> list[Part]:
     return [Part([(e.inputs[0], e.inputs[other]) for e in part], [e.gold for e in part]) for part in parts]
-
-
-def _cosines(found: Answered) -> Peer:
-    return Peer(found.name, [{"cosine": each} for each in found.answers], found.seconds, found.chosen)

@@ -13,9 +13,9 @@ from torch.nn.functional import cross_entropy
 
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError, unknown
-from mamebert.evaluation.baselines import Answered, Part, most_frequent, tfidf_svm
+from mamebert.evaluation.baselines import Part
+from mamebert.evaluation.baselines_classes import most_frequent, naive_bayes, tfidf_svm
 from mamebert.evaluation.baselines_pairs import overlap_logistic
-from mamebert.evaluation.baselines_texts import naive_bayes
 from mamebert.evaluation.classes import accuracy, binary_f1, macro_f1, mcc
 from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.split import require_learnable
@@ -106,15 +106,15 @@ class LabelTask(TextTask):
         the two as one text, so it tells what can be guessed without comparing them.
         """
         given = [Part(["\n".join(e.inputs) for e in part], [e.gold for e in part]) for part in parts]
-        yield _peer(most_frequent(*given).answered)
+        yield Peer.of(most_frequent(*given), as_answer)
         if analyzer == "none":
             return
-        yield _peer(tfidf_svm(*given, analyzer=analyzer, seed=seed).answered)
+        yield Peer.of(tfidf_svm(*given, analyzer=analyzer, seed=seed), as_answer)
         if all(map(self.asks_pairs, parts)):
             pairs = [Part([e.inputs for e in part], [e.gold for e in part]) for part in parts]
-            yield _peer(overlap_logistic(*pairs, analyzer=analyzer))
+            yield Peer.of(overlap_logistic(*pairs, analyzer=analyzer), as_answer)
         else:
-            yield _peer(naive_bayes(*given, analyzer=analyzer))
+            yield Peer.of(naive_bayes(*given, analyzer=analyzer), as_answer)
 
     def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
         """Return how many examples have a label that no output stands for."""
@@ -136,5 +136,6 @@ class LabelTask(TextTask):
         return {label: sum(rows.values()) / (len(rows) * count) for label, count in rows.items()}
 
 
-def _peer(found: Answered) -> Peer:
-    return Peer(found.name, [{"label": label} for label in found.answers], found.seconds, found.chosen)
+def as_answer(label: str) -> Answer:
+    """Return the answer of a baseline, which has no probability."""
+    return {"label": label}

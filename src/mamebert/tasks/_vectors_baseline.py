@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Part, mean_vectors_svm
+from mamebert.evaluation.baselines import Part
+from mamebert.evaluation.baselines_classes import mean_vectors_svm
 from mamebert.tasks import Parts, Peer, Task
+from mamebert.tasks._label_task import as_answer
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.vectors.table import VectorTable
 
@@ -21,5 +23,4 @@ def mean_vectors(task: Task, parts: Parts, vectors: Path, tokenizer_folder: Path
     for part in parts:
         pieces = tokenizer.encode_many([text for example in part for text in example.inputs])
         given.append(Part([each.ids for each in pieces], [example.gold for example in part]))
-    found = mean_vectors_svm(*given, vectors=table.vectors, seed=seed)
-    return Peer(found.name, [{"label": label} for label in found.predictions], found.seconds, found.chosen)
+    return Peer.of(mean_vectors_svm(*given, vectors=table.vectors, seed=seed), as_answer)

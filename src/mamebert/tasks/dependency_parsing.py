@@ -132,8 +132,7 @@ class DependencyParsing(WordTask):
         """Yield a chain of all words, and the distance at which each word most often has its head."""
         given = [Part([e.inputs for e in part], [(e.gold["heads"], e.gold["deprels"]) for e in part]) for part in parts]
         for found in (chains(*given), most_frequent_distance(*given)):
-            answers = [{"heads": heads, "deprels": deprels} for heads, deprels in found.answers]
-            yield Peer(found.name, answers, found.seconds, found.chosen)
+            yield Peer.of(found, lambda tree: {"heads": tree[0], "deprels": tree[1]})
 
     def describe(self, examples: Sequence[Example]) -> dict[str, int]:
         """Return how often each relation occurs."""

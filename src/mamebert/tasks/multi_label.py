@@ -15,7 +15,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Part, most_frequent
+from mamebert.evaluation.baselines import Part
+from mamebert.evaluation.baselines_classes import most_frequent
 from mamebert.evaluation.baselines_texts import tfidf_one_vs_rest
 from mamebert.evaluation.label_sets import best_threshold, macro_f1, micro_f1
 from mamebert.evaluation.measures import Measure
@@ -108,12 +109,11 @@ class MultiLabel(TextTask):
         """Yield the most frequent set, and a linear SVM on TF-IDF weights for each label."""
         texts = [["\n".join(e.inputs) for e in part] for part in parts]
         whole = [Part(each, [json.dumps(e.gold) for e in part]) for each, part in zip(texts, parts, strict=True)]
-        sets = most_frequent(*whole)
-        yield Peer("most frequent set", [{"labels": json.loads(each)} for each in sets.predictions], sets.seconds, {})
+        frequent = most_frequent(*whole)._replace(name="most frequent set")
+        yield Peer.of(frequent, lambda labels: {"labels": json.loads(labels)})
         if analyzer != "none":
             given = [Part(each, [e.gold for e in part]) for each, part in zip(texts, parts, strict=True)]
-            found = tfidf_one_vs_rest(*given, analyzer=analyzer, seed=seed)
-            yield Peer(found.name, [{"labels": each} for each in found.answers], found.seconds, found.chosen)
+            yield Peer.of(tfidf_one_vs_rest(*given, analyzer=analyzer, seed=seed), lambda labels: {"labels": labels})
 
     def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
         """Return how many examples have a label that no output stands for."""

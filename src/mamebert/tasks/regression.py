@@ -13,7 +13,7 @@ from torch import nn
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Part
+from mamebert.evaluation.baselines import Answered, Part
 from mamebert.evaluation.baselines_pairs import tfidf_cosine
 from mamebert.evaluation.baselines_texts import tfidf_ridge
 from mamebert.evaluation.measures import Measure, mean_of
@@ -106,15 +106,13 @@ class Regression(TextTask):
         given = [Part([e.inputs for e in part], [_targets(e).tolist() for e in part]) for part in parts]
         numbers, started = np.array(given[0].labels), perf_counter()
         means = [numbers.mean(axis=0).tolist()] * len(parts.test)
-        yield self._peer("mean", means, perf_counter() - started, {})
+        yield Peer.of(Answered("mean", means, perf_counter() - started, {}), self._as_answer)
         if analyzer == "none":
             return
-        ridge = tfidf_ridge(*given, analyzer=analyzer)
-        yield self._peer(ridge.name, ridge.answers, ridge.seconds, ridge.chosen)
+        yield Peer.of(tfidf_ridge(*given, analyzer=analyzer), self._as_answer)
         if all(map(self.asks_pairs, parts)) and len(self.label_columns) == 1:
             cosine, low, high = tfidf_cosine(*given, analyzer=analyzer), numbers.min(), numbers.max()
-            laid = [[low + (high - low) * each] for each in cosine.answers]
-            yield self._peer(cosine.name, laid, cosine.seconds, cosine.chosen)
+            yield Peer.of(cosine, lambda each: self._as_answer(low + (high - low) * each))
 
     @classmethod
     def understands(cls, architecture: str, config: dict[str, Any]) -> bool:
@@ -125,9 +123,9 @@ class Regression(TextTask):
         """Return the names of the outputs, and that they are numbers."""
         return {**super().plain_settings(learnt), "problem_type": PROBLEM}
 
-    def _peer(self, name: str, rows: list[Any], seconds: float, chosen: dict[str, Any]) -> Peer:
-        raws = np.array(rows, float).reshape(len(rows), 1, -1)
-        return Peer(name, self.answers(list(raws), [], Learnt(tuple(self.label_columns))), seconds, chosen)
+    def _as_answer(self, numbers: Any) -> Answer:
+        (answer,) = self.answers([np.reshape(numbers, (1, -1))], [], Learnt(tuple(self.label_columns)))
+        return answer
 
 
 def _targets(example: Example) -> np.ndarray:

@@ -14,7 +14,7 @@ from mamebert.corpus.readers import Row
 from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Answered, Part
+from mamebert.evaluation.baselines import Part
 from mamebert.evaluation.baselines_sequences import most_frequent_tag
 from mamebert.evaluation.baselines_spans import dictionary
 from mamebert.evaluation.entities import entities, entity_f1, entity_precision, entity_recall, span_f1, token_accuracy
@@ -141,10 +141,9 @@ class Tagging(WordTask):
         """Yield the most frequent tag of each word; for marked texts, what is marked wherever its characters stand."""
         given = [Part([example.inputs for example in part], [example.gold for example in part]) for part in parts]
         if not self.spans_column:
-            yield _peer(found := most_frequent_tag(*given), [{"tags": tags} for tags in found.answers])
-            return
-        found = dictionary(*given)
-        yield _peer(found, [{"entities": [_entity(*each) for each in some]} for some in found.answers])
+            yield Peer.of(most_frequent_tag(*given), lambda tags: {"tags": tags})
+        else:
+            yield Peer.of(dictionary(*given), lambda spans: {"entities": [_entity(*each) for each in spans]})
 
     def describe(self, examples: Sequence[Example]) -> dict[str, int]:
         """Return how often each tag, or type of marked thing, occurs."""
@@ -200,7 +199,3 @@ class TokenHead(nn.Module):
 
 def _entity(start: int, end: int, label: str) -> dict[str, Any]:
     return {"start": start, "end": end, "label": label}
-
-
-def _peer(found: Answered, answers: list[Answer]) -> Peer:
-    return Peer(found.name, answers, found.seconds, found.chosen)

@@ -20,7 +20,7 @@ from mamebert.corpus.readers import Row
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import unknown
-from mamebert.evaluation.baselines import Answered, Part
+from mamebert.evaluation.baselines import Part
 from mamebert.evaluation.baselines_ranking import frequent_first, tfidf_centroids, tfidf_label_words
 from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.ranking import recall_at
@@ -145,11 +145,11 @@ class Taxonomy(TextTask):
         paths = self.learn(parts.train).labels
         parts = parts._replace(train=[example for example in parts.train if example.gold not in self.held_out])
         given = [Part(["\n".join(e.inputs) for e in part], [e.gold for e in part]) for part in parts]
-        yield self._peer(frequent_first(*given))
+        yield Peer.of(frequent_first(*given), self._as_answer)
         if analyzer != "none":
             words = {path: self.words_of(path) for path in paths}
-            yield self._peer(tfidf_label_words(*given, words=words, analyzer=analyzer))
-            yield self._peer(tfidf_centroids(*given, analyzer=analyzer))
+            yield Peer.of(tfidf_label_words(*given, words=words, analyzer=analyzer), self._as_answer)
+            yield Peer.of(tfidf_centroids(*given, analyzer=analyzer), self._as_answer)
 
     def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
         """Return how many examples have a path that is not known at all."""
@@ -180,11 +180,8 @@ class Taxonomy(TextTask):
         signs = [RIGHT if each == path else WRONG if each in seen else NOT_LOOKED_AT for each in learnt.labels]
         return np.array([signs], np.int8)
 
-    def _peer(self, found: Answered) -> Peer:
-        answers: list[Answer] = [
-            {"paths": [[path, score] for path, score in ranking[: self.num_paths]]} for ranking in found.answers
-        ]
-        return Peer(found.name, answers, found.seconds, found.chosen)
+    def _as_answer(self, ranking: Sequence[tuple[str, float]]) -> Answer:
+        return {"paths": [[path, score] for path, score in ranking[: self.num_paths]]}
 
 
 def _recall(pairs: Sequence[tuple[str, list[str]]]) -> list[Measure]:
