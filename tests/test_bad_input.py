@@ -211,8 +211,8 @@ def labelled(**counts):
 
 def test_a_column_that_is_not_there(tune):
     rows = labelled(a=20, b=20)
-    assert "no column called 'lable'. Did you mean 'label'?" in tune(rows, label_column="lable")
-    assert "no column called 'title'. Choose from: label, text." in tune(rows, columns='["title"]')
+    assert "no column called 'lable'. Did you mean 'label'?" in tune(rows, **{"task.label_column": "lable"})
+    assert "no column called 'title'. Choose from: label, text." in tune(rows, **{"task.text_columns": '["title"]'})
 
 
 def test_one_class_only(tune):

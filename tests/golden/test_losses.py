@@ -16,7 +16,7 @@ from mamebert.config import build
 from mamebert.corpus.token_shards import shard_path, write_manifest, write_token_shard
 from mamebert.kernels import status, torch_only
 from mamebert.runs import Run
-from mamebert.stages import _finetuning
+from mamebert.stages import _fitting
 from mamebert.stages.finetune import FinetuneConfig, finetune
 from mamebert.stages.pretrain import PretrainConfig, pretrain
 
@@ -87,14 +87,14 @@ def test_pretraining_losses(encoder, objective, path):
     compare(f"{objective}, {path}, held out", held_out)
 
 
-def test_finetuning_losses(encoder, tmp_path, monkeypatch, path):
+def test_fitting_losses(encoder, tmp_path, monkeypatch, path):
     rows = [
         {"text": f"{WORDS[i % 13]} {WORDS[(i * 5) % 13]} " * (1 + i % 4), "label": "ab"[i % 13 % 2]} for i in range(60)
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    losses, train = [], _finetuning.train
+    losses, train = [], _fitting.train
     monkeypatch.setattr(
-        _finetuning, "train", lambda *w, **n: (losses.append(step.loss) or step for step in train(*w, **n))
+        _fitting, "train", lambda *w, **n: (losses.append(step.loss) or step for step in train(*w, **n))
     )
     settings = {
         "model": str(encoder("masked_lm")),

@@ -36,8 +36,8 @@ def test_units_are_chosen_whole_and_fill_the_number_as_far_as_any_fits(sizes, ra
     assert all(count in (0, size) for count, size in zip(taken, sizes, strict=True))
     assert len(chosen) <= number
     assert (np.diff(chosen) > 0).all()
-    if sizes.count(1) > max(sizes):  # single tokens fill every remainder
-        assert len(chosen) == number
+    room = number - len(chosen)
+    assert all(size > room for count, size in zip(taken, sizes, strict=True) if not count)
 
 
 def test_long_and_short_units_are_chosen_alike():

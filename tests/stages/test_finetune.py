@@ -11,7 +11,7 @@ from mamebert.errors import UserError
 from mamebert.evaluation.split import stratified_split
 from mamebert.runs import Run, partial
 from mamebert.serving.load import load
-from mamebert.stages import _finetuning, _fitting, find
+from mamebert.stages import _candidates, _finetuning, _fitting, find
 from mamebert.stages.finetune import FinetuneConfig, finetune
 
 
@@ -51,8 +51,8 @@ def killed_at(monkeypatch, name, number, settings):
 
 def starts(monkeypatch):
     """Return a list that grows by the folder of each network that training starts from."""
-    started, start = [], _finetuning.start_network
-    monkeypatch.setattr(_finetuning, "start_network", lambda *w: (started.append(w[1]), start(*w))[1])
+    started, start = [], _candidates.start_network
+    monkeypatch.setattr(_candidates, "start_network", lambda *w: (started.append(w[1]), start(*w))[1])
     return started
 
 
@@ -98,7 +98,7 @@ def test_what_is_saved_is_what_was_best_and_tested(classifiers, rows):
 
 def test_the_best_seed_is_the_one_that_validated_best_whatever_the_test_says(small, tmp_path, unproved, monkeypatch):
     tested = iter([0.9, 0.1])
-    monkeypatch.setattr(_finetuning, "_scores", lambda _: {"accuracy": next(tested, 0.5)})
+    monkeypatch.setattr(_finetuning, "scores_of", lambda _: {"accuracy": next(tested, 0.5)})
     validated = iter([0.2, 0.2, 0.7, 0.7])
     judged = _fitting.Fitting._validate
     monkeypatch.setattr(_fitting.Fitting, "_validate", lambda self: (judged(self)[0], next(validated)))
@@ -160,7 +160,7 @@ def test_a_killed_run_goes_on_without_doing_finished_seeds_again(
 def test_a_run_killed_while_saving_goes_on(small, tmp_path, unproved, monkeypatch, name, number):
     settings = config(small, tmp_path / "killed")
     killed_at(monkeypatch, name, number, settings)
-    monkeypatch.setattr(_finetuning, "start_network", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(_candidates, "start_network", lambda *_: pytest.fail("trained again"))
     run = finetune(settings)
     assert sorted(p.name for p in (run.folder / "models" / "N").iterdir()) == sorted(
         ["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
@@ -298,7 +298,7 @@ def test_the_rate_falls_to_zero_when_training_ends_and_not_before(small, tmp_pat
     ],
 )
 def test_what_cannot_be_learnt_is_told_before_anything_is_trained(small, tmp_path, monkeypatch, changes, sentence):
-    monkeypatch.setattr(_finetuning, "start_network", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(_candidates, "start_network", lambda *_: pytest.fail("trained"))
     with pytest.raises(UserError, match=sentence):
         finetune(config(small, tmp_path / "tuned", **changes))
 

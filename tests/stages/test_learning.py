@@ -9,7 +9,7 @@ from torch.testing import assert_close
 
 from mamebert.config import build
 from mamebert.serving.load import load
-from mamebert.stages import _finetuning, _fitting, _hidden_states
+from mamebert.stages import _candidates, _finetuning, _fitting, _hidden_states, _rows_shown
 from mamebert.stages.finetune import FinetuneConfig, finetune
 from mamebert.tasks._features import batches, pack
 from mamebert.tasks._network import raw_outputs, start_network
@@ -37,10 +37,10 @@ class Trained:
     def __init__(self, settings, output, **changes):
         self.config = build(FinetuneConfig, {**settings, "output": str(output), **changes})
         work = _finetuning.Finetuning(self.config, _finetuning.Run.start(self.config))
-        (self.model,) = [c for c in work.candidates() if c.epoch is None]
-        self.before = work._start(self.model, 1, self.config)
+        (self.model,) = [c for c in _candidates.candidates(self.config) if c.epoch is None]
+        self.before = _candidates.start(self.model, 1, self.config, work.learnt)
         self.network, self.fitted, self.states = work._fit(self.model, 1, self.config, "test")
-        self.parts, self.task = work._shown(self.model), work.task
+        self.parts, self.task = work.rows.to(self.model), work.task
 
     def changed(self):
         before = dict(self.before.named_parameters())
@@ -126,8 +126,8 @@ def test_parts_that_do_not_fit_are_told_and_computed_on_the_fly(small, tmp_path,
 
 
 def test_each_random_encoder_has_hidden_states_of_its_own(small, tmp_path, unproved, monkeypatch):
-    made, keep = [], _finetuning.keep_hidden_states
-    monkeypatch.setattr(_finetuning, "keep_hidden_states", lambda *w: made.append(1) or keep(*w))
+    made, keep = [], _rows_shown.keep_hidden_states
+    monkeypatch.setattr(_rows_shown, "keep_hidden_states", lambda *w: made.append(1) or keep(*w))
     settings = {**small, "learning": {"what": "head"}, "seeds": [1, 2], "random_weights": True}
     finetune(build(FinetuneConfig, {**settings, "output": str(tmp_path / "run")}))
     assert len(made) == 1 + 2

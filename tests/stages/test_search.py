@@ -8,7 +8,7 @@ import pytest
 from mamebert.config import build, parse_pair, read_settings
 from mamebert.errors import UserError
 from mamebert.runs import partial
-from mamebert.stages import _finetuning, _search
+from mamebert.stages import _candidates, _finetuning, _search
 from mamebert.stages._search import best_of, search, with_settings
 from mamebert.stages.finetune import FinetuneConfig, finetune
 from mamebert.training.trouble import Diverged
@@ -57,8 +57,8 @@ def without_clocks(trials):
 def test_a_grid_is_every_combination_and_the_best_on_validation_is_trained_with_all_seeds(
     small, tmp_path, unproved, monkeypatch
 ):
-    used, start = [], _finetuning.start_network
-    monkeypatch.setattr(_finetuning, "start_network", lambda *w: (used.append(w[4]), start(*w))[1])
+    used, start = [], _candidates.start_network
+    monkeypatch.setattr(_candidates, "start_network", lambda *w: (used.append(w[4]), start(*w))[1])
     run = finetune(config(small, tmp_path / "run", search=GRID))
     (found,) = run.results["search"]
     assert [tuple(t["settings"].values()) for t in found["trials"]] == list(product([1e-5, 3e-3], [0.0, 0.1]))
@@ -86,7 +86,7 @@ def test_no_trial_looks_at_a_test_row(small, tmp_path, monkeypatch):
         type(work.task), "measures", lambda self, e, a: (seen.extend(map(id, e)), measures(self, e, a))[1]
     )
     monkeypatch.setattr(_finetuning, "answer", lambda *_: pytest.fail("answered test rows"))
-    work._searched(next(work.candidates()))
+    work._searched(next(_candidates.candidates(work.config)))
     assert seen
     assert not test & set(seen)
 
@@ -162,7 +162,7 @@ def test_a_training_that_goes_wrong_is_a_trial_that_failed(small, tmp_path, monk
     space = {"training.peak_lr": [1e9, 1e-3, 1e8]}
     settings = config(small, tmp_path / "run", search={"how": how, "space": space, "trials": 12})
     work = _finetuning.Finetuning(settings, _finetuning.Run.start(settings))
-    assert work._searched(next(work.candidates())).training.peak_lr == 1e-3
+    assert work._searched(next(_candidates.candidates(work.config))).training.peak_lr == 1e-3
     failed = [t for t in work.run.results["search"][0]["trials"] if t["settings"]["training.peak_lr"] > 1]
     assert failed
     assert all(t["valid"] is None and "went wrong at step 3" in t["trouble"] for t in failed)

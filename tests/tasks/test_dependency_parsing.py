@@ -15,9 +15,9 @@ from mamebert.evaluation.baselines import Part
 from mamebert.evaluation.baselines_trees import chains, most_frequent_distance
 from mamebert.stages.finetune import FinetuneConfig, finetune
 from mamebert.tasks._biaffine import BiaffineHead, Parsed, pooled
-from mamebert.tasks._features import Example, Learnt, pack
+from mamebert.tasks._features import UNTOLD, Example, Learnt, pack
 from mamebert.tasks._network import raw_outputs, start_network
-from mamebert.tasks.dependency_parsing import UNTOLD, DependencyParsing
+from mamebert.tasks.dependency_parsing import DependencyParsing
 from mamebert.tokenizer.encoding import Tokenizer
 
 LEARNT = Learnt(("dep", "obj", "root"), {"most_frequent": "dep"})

@@ -12,11 +12,11 @@ from mamebert.errors import UserError
 from mamebert.evaluation.baselines import Part
 from mamebert.evaluation.baselines_spans import dictionary
 from mamebert.stages.finetune import FinetuneConfig, finetune
-from mamebert.tasks._features import Example, Learnt, Unusable
+from mamebert.tasks._features import UNTOLD, Example, Learnt, Unusable
 from mamebert.tasks._marks import bio_labels, bio_tags, entities_in, mark_entities
 from mamebert.tasks._network import raw_outputs, start_network
 from mamebert.tasks._words import words_found
-from mamebert.tasks.tagging import NO_LABEL, Tagging
+from mamebert.tasks.tagging import Tagging
 from mamebert.tokenizer.encoding import Tokenizer
 
 TAGS = Learnt(("O", "B-PER", "I-PER"))
@@ -79,7 +79,7 @@ def test_a_word_longer_than_a_window_is_tagged_too(tokenizer):
 
 def test_a_tag_never_seen_is_left_out_of_the_loss(tokenizer):
     (found,) = Tagging().features(tokenizer, [example(["boat", "rope"], ["B-NEW", "O"])], TAGS)
-    assert found.target.tolist() == [NO_LABEL, 0]
+    assert found.target.tolist() == [UNTOLD, 0]
     assert Tagging().num_asked(found) == 1
 
 

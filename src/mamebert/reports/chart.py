@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, log10
+from sys import float_info
 from typing import ClassVar, Literal
 
 from mamebert.reports.blocks import Cell, Table
@@ -160,6 +161,7 @@ def ticks(low: float, high: float, most: int, step_of: Callable[[float], float] 
 
 def nice_step(least: float) -> float:
     """Return the smallest of 1, 2, 5, 10, 20, ... (and their tenths) that is not below `least`."""
+    least = max(least, float_info.min)  # numbers all but equal
     size = 10.0 ** floor(log10(least))
     return float(next(size * n for n in (1, 2, 5, 10) if size * n >= least * (1 - 1e-9)))
 

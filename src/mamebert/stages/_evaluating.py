@@ -1,6 +1,5 @@
 """An evaluation at work: one set of labelled rows, several fine-tuned models."""
 
-import json
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -9,10 +8,11 @@ from mamebert.checkpoints.load import model_folder
 from mamebert.config import build
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
-from mamebert.evaluation.measures import Measure, compare_measures
+from mamebert.evaluation.measures import Measure
 from mamebert.progress import say
-from mamebert.runs import Run, sources_behind, write_text
+from mamebert.runs import Run, sources_behind
 from mamebert.serving.load import Model, load
+from mamebert.stages._comparing import comparisons, scores_of, write_answers
 from mamebert.stages._labelled import drawn, parted, read_sources
 from mamebert.tasks import Answer, Task
 from mamebert.tasks._features import Example
@@ -58,10 +58,11 @@ class Evaluating:
             for part, examples in self.parts.items():
                 answers, num_cut = self._ask(model, self.tasks[name], examples)
                 measures = self.task.measures(examples, answers)
-                scores[part] = {measure.name: measure.score for measure in measures}
+                scores[part] = scores_of(measures)
                 if part == "test":
                     self.measured[name], cut = measures[0], num_cut / len(examples)
-                self._keep(name, part, examples, answers)
+                file = f"{name}{'' if part == 'test' else f'-{part}'}.jsonl"
+                write_answers(self.run.folder / "answers" / file, examples, answers)
                 self._tell_unseen(name, part, model, examples)
             measure, value = next(iter(scores["test"].items()))
             say(f"{name}: {measure} {value:.4f}")
@@ -81,28 +82,14 @@ class Evaluating:
 
     def compare(self) -> None:
         """Test every pair of models on the same rows."""
-        names = list(self.measured)
-        for i, a in enumerate(names):
-            for b in names[i + 1 :]:
-                found = compare_measures(self.measured[b], self.measured[a], seed=self.config.seed)  # a minus b
-                line = {"a": a, "b": b, "difference": found.difference, "interval": list(found.interval)}
-                self.run.results["comparisons"].append({**line, "p": found.p_value})
-                say(f"{a} - {b}: {found.difference:+.4f}, p = {found.p_value:.4f}")
+        for line in comparisons(self.measured, self.config.seed):
+            self.run.results["comparisons"].append(line)
+            say(f"{line['a']} - {line['b']}: {line['difference']:+.4f}, p = {line['p']:.4f}")
 
     def _ask(self, model: Model, task: Task, examples: list[Example]) -> tuple[list[Answer], int]:
         features = task.features(model.tokenizer, examples, model.learnt)
         raws = raw_outputs(task, model.network, features, self.config.batch_tokens)
         return task.answers(raws, features, model.learnt), sum(each.num_cut > 0 for each in features)
-
-    def _keep(self, name: str, part: str, examples: list[Example], answers: list[Answer]) -> None:
-        """Write the answers by the row's number in its source."""
-        lines = [
-            json.dumps({"row": example.row, **found, "gold": example.gold}, ensure_ascii=False)
-            for example, found in zip(examples, answers, strict=True)
-        ]
-        folder = self.run.folder / "answers"
-        folder.mkdir(exist_ok=True)
-        write_text(folder / f"{name}{'' if part == 'test' else f'-{part}'}.jsonl", "\n".join(lines) + "\n")
 
     def _tell_unseen(self, name: str, part: str, model: Model, examples: list[Example]) -> None:
         reasons = self.task.unseen(examples, model.learnt)

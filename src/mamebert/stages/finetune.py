@@ -66,6 +66,7 @@ class FinetuneConfig(LabelledConfig):
 
 def finetune(config: FinetuneConfig) -> Run:
     """Train every model with every seed on the same rows; leave the best of each, and all their numbers."""
+    from mamebert.stages._candidates import candidates
     from mamebert.stages._finetuning import Finetuning
 
     run = Run.start(config, config.fingerprint())
@@ -74,7 +75,7 @@ def finetune(config: FinetuneConfig) -> Run:
     work = Finetuning(config, run)
     work.tell_rows()
     work.ask_baselines()
-    for model in work.candidates():
+    for model in candidates(config):
         work.train_all_seeds(model)
     work.compare()
     work.save()

@@ -22,7 +22,7 @@ from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import unknown
 from mamebert.evaluation.baselines import Answered
 from mamebert.evaluation.measures import Measure
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -196,6 +196,14 @@ def value_of(row: Row, column: str) -> Any:
     if column not in row:
         raise unknown("column", column, map(str, row))
     return row[column]
+
+
+def gold_of(row: Row, column: str, what: str = "label") -> Any:
+    """Return the right answer that a column holds; `Unusable` where it is empty."""
+    value = value_of(row, column)
+    if value is None or value == "":
+        raise Unusable(f"no {what}")
+    return value
 
 
 def text_of(row: Row, columns: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks._features import TaskBatch
-from mamebert.tasks._heads import PooledHead
+from mamebert.tasks._heads import LinearHead
 from mamebert.tasks._over_reads import TransformerOver, in_order
 
 Aggregate = Literal["mean", "max", "mean_prob", "vote", "lstm", "transformer"]
@@ -19,7 +19,7 @@ NUM_LAYERS = 2
 """ToBERT's."""
 
 
-class JoinedHead(PooledHead):
+class JoinedHead(LinearHead):
     """A linear layer over one vector for each document, made of the pooled [CLS] of its chunks."""
 
     def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
@@ -80,4 +80,4 @@ def aggregation_head(
     if aggregate == "transformer":
         return TransformerHead(config, width, pooler, num_labels, positions)
     heads = {"mean": JoinedHead, "max": LargestHead, "lstm": LSTMHead}
-    return heads.get(aggregate, PooledHead)(config, width, pooler, num_labels)
+    return heads.get(aggregate, LinearHead)(config, width, pooler, num_labels)

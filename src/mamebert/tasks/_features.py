@@ -15,6 +15,8 @@ from mamebert.encoder.packing import Packed, to_device
 
 FIRST = np.zeros(1, np.int64)
 """The places of a head that reads [CLS] alone."""
+UNTOLD = -100
+"""A number in a target that losses pass over: nobody told it, or no output stands for it."""
 
 
 class Unusable(Exception):

@@ -19,9 +19,9 @@ from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.ranking import mrr, recall_at
 from mamebert.evaluation.regression import pearson, spearman
 from mamebert.evaluation.split import require_learnable
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, value_of
-from mamebert.tasks._features import Learnt, TaskBatch, Unusable
-from mamebert.tasks._label_task import NO_LABEL, as_answer
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, gold_of
+from mamebert.tasks._features import UNTOLD, Learnt, TaskBatch
+from mamebert.tasks._label_task import as_answer
 from mamebert.tasks._numbers import number_of
 from mamebert.tasks._siamese import Found, cosine_losses, ranking_losses
 
@@ -103,10 +103,7 @@ class Labelled(Goal):
 
     def gold(self, row: Row) -> str:
         """Return the label."""
-        value = value_of(row, self.label_column)
-        if value is None or value == "":
-            raise Unusable("no label")
-        return str(value)
+        return str(gold_of(row, self.label_column))
 
     def learn(self, golds: Sequence[Any]) -> Learnt:
         """Return the labels."""
@@ -115,13 +112,13 @@ class Labelled(Goal):
         return Learnt(tuple(labels))
 
     def target(self, gold: Any, learnt: Learnt) -> Any:
-        """Return the number of the label; of one that no training row has, NO_LABEL."""
-        return np.array([learnt.labels.index(gold) if gold in learnt.labels else NO_LABEL])
+        """Return the number of the label; of one that no training row has, UNTOLD."""
+        return np.array([learnt.labels.index(gold) if gold in learnt.labels else UNTOLD])
 
     def losses(self, found: Found, batch: TaskBatch) -> Tensor:
         """Return cross entropies in nats."""
         assert found.logits is not None
-        return cross_entropy(found.logits, batch.targets(), reduction="none", ignore_index=NO_LABEL)
+        return cross_entropy(found.logits, batch.targets(), reduction="none", ignore_index=UNTOLD)
 
     def measures(self, golds: Sequence[Any], answers: Sequence[Answer]) -> list[Measure]:
         """Return accuracy and macro F1."""

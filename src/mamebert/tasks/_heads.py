@@ -9,8 +9,8 @@ from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks._features import TaskBatch
 
 
-class PooledHead(nn.Module):
-    """A linear layer over each [CLS] that is read, pooled where BERT's pooler is given (Devlin et al., 2019)."""
+class LinearHead(nn.Module):
+    """A linear layer over each token that is read, pooled where BERT's pooler is given (Devlin et al., 2019)."""
 
     def __init__(self, config: EncoderConfig, width: int, pooler: nn.Module | None, num_outputs: int) -> None:
         super().__init__()

@@ -19,12 +19,10 @@ from mamebert.evaluation.baselines_pairs import overlap_logistic
 from mamebert.evaluation.classes import accuracy, binary_f1, macro_f1, mcc
 from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.split import require_learnable
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, gold_of
+from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch
 from mamebert.tasks._text_task import TextTask
 from mamebert.training.loop import Losses
-
-NO_LABEL = -100
 
 
 class LabelTask(TextTask):
@@ -49,10 +47,7 @@ class LabelTask(TextTask):
 
     def gold(self, row: Row, inputs: Any) -> str:
         """Return the label."""
-        value = value_of(row, self.label_column)
-        if value is None or value == "":
-            raise Unusable("no label")
-        return str(value)
+        return str(gold_of(row, self.label_column))
 
     def learn(self, train: Sequence[Example]) -> Learnt:
         """Return the labels in the order of the outputs, and how often each occurs."""
@@ -71,13 +66,13 @@ class LabelTask(TextTask):
         number = {label: i for i, label in enumerate(learnt.labels)}
         weights = self._weights(learnt)
         return [
-            replace(each, target=np.array([number.get(example.gold, NO_LABEL)]), weight=weights.get(example.gold, 1.0))
+            replace(each, target=np.array([number.get(example.gold, UNTOLD)]), weight=weights.get(example.gold, 1.0))
             for each, example in zip(found, examples, strict=True)
         ]
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the cross entropy in nats."""
-        each = cross_entropy(found, batch.targets(), reduction="none", ignore_index=NO_LABEL)
+        each = cross_entropy(found, batch.targets(), reduction="none", ignore_index=UNTOLD)
         return Losses((each * batch.weights()).sum() / whole, {})
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:

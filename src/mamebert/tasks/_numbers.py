@@ -4,15 +4,13 @@ from math import isfinite
 
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
-from mamebert.tasks import value_of
+from mamebert.tasks import gold_of
 from mamebert.tasks._features import Unusable
 
 
 def number_of(row: Row, column: str) -> float:
     """Return the number in a column; what is no number is a UserError, none or an endless one is `Unusable`."""
-    value = value_of(row, column)
-    if value is None or value == "":
-        raise Unusable("no number")
+    value = gold_of(row, column, "number")
     try:
         number = float(value)
     except (TypeError, ValueError) as error:

@@ -7,7 +7,7 @@ from torch import nn
 
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks._features import Example, Features, Learnt
-from mamebert.tasks._heads import PooledHead, problem_type
+from mamebert.tasks._heads import LinearHead, problem_type
 from mamebert.tasks._label_task import LabelTask
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -26,7 +26,7 @@ class Classification(LabelTask):
 
     def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
         """Return a linear layer over the pooled [CLS]."""
-        return PooledHead(config, width, pooler, len(learnt.labels))
+        return LinearHead(config, width, pooler, len(learnt.labels))
 
     @classmethod
     def understands(cls, architecture: str, config: dict[str, Any]) -> bool:

@@ -20,15 +20,13 @@ from mamebert.evaluation.dependencies import las, uas
 from mamebert.evaluation.measures import Measure
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw
 from mamebert.tasks._biaffine import BiaffineHead, Ints, Parsed
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
+from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch
 from mamebert.tasks._trees import maximum_spanning_tree
 from mamebert.tasks._word_task import Asked, WordTask
 from mamebert.tasks._word_windows import enclosed, flat
 from mamebert.tasks._words import Sentence
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
-
-UNTOLD = -100
 
 
 class Shown(NamedTuple):

@@ -22,8 +22,8 @@ from torch.nn.functional import cross_entropy
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks import Raw
 from mamebert.tasks._aggregation import Aggregate, aggregation_head
-from mamebert.tasks._features import FIRST, Example, Features, Learnt, TaskBatch
-from mamebert.tasks._label_task import NO_LABEL, LabelTask
+from mamebert.tasks._features import FIRST, UNTOLD, Example, Features, Learnt, TaskBatch
+from mamebert.tasks._label_task import LabelTask
 from mamebert.tasks._windows import windows_every
 from mamebert.tasks._word_windows import enclosed
 from mamebert.tokenizer.encoding import Tokenizer
@@ -83,7 +83,7 @@ class LongDocuments(LabelTask):
             return super().loss(found, batch, whole)
         shares = batch.weights() / torch.tensor(batch.counts, device=found.device)
         targets = batch.targets()[batch.owners]
-        each = cross_entropy(found, targets, reduction="none", ignore_index=NO_LABEL)
+        each = cross_entropy(found, targets, reduction="none", ignore_index=UNTOLD)
         return Losses((each * shares[batch.owners]).sum() / whole, {})
 
     def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:

@@ -20,9 +20,9 @@ from mamebert.evaluation.baselines_classes import most_frequent
 from mamebert.evaluation.baselines_texts import tfidf_one_vs_rest
 from mamebert.evaluation.label_sets import best_threshold, macro_f1, micro_f1
 from mamebert.evaluation.measures import Measure
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
-from mamebert.tasks._heads import PooledHead, problem_type
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, gold_of
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
+from mamebert.tasks._heads import LinearHead, problem_type
 from mamebert.tasks._text_task import TextTask
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -45,9 +45,7 @@ class MultiLabel(TextTask):
 
     def gold(self, row: Row, inputs: Any) -> list[str]:
         """Return the labels, sorted; an empty list means that none is right, an empty field that nobody told."""
-        value = value_of(row, self.label_column)
-        if value is None or value == "":
-            raise Unusable("no labels")
+        value = gold_of(row, self.label_column, "labels")
         if isinstance(value, str):
             value = value.split(self.label_separator) if self.label_separator else [value]
         if not isinstance(value, list):
@@ -74,7 +72,7 @@ class MultiLabel(TextTask):
 
     def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
         """Return a linear layer over the pooled [CLS]."""
-        return PooledHead(config, width, pooler, len(learnt.labels))
+        return LinearHead(config, width, pooler, len(learnt.labels))
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the cross entropy of yes and no in nats, the mean over the labels."""

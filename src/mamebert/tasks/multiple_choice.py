@@ -21,9 +21,9 @@ from mamebert.evaluation.baselines import Part
 from mamebert.evaluation.baselines_pairs import tfidf_cosine
 from mamebert.evaluation.classes import accuracy
 from mamebert.evaluation.measures import Measure
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of, value_of
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, gold_of, text_of, value_of
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
-from mamebert.tasks._heads import PooledHead
+from mamebert.tasks._heads import LinearHead
 from mamebert.tasks._text_task import one_sequence
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -73,10 +73,7 @@ class MultipleChoice(Task):
 
     def gold(self, row: Row, inputs: Asked) -> int:
         """Return the number of the right choice, counted from 0."""
-        value = value_of(row, self.label_column)
-        if value is None or value == "":
-            raise Unusable("no label")
-        number = self._number(value, inputs.choices)
+        number = self._number(gold_of(row, self.label_column), inputs.choices)
         if not 0 <= number < len(inputs.choices):
             raise Unusable("a label that is none of the choices")
         return number
@@ -94,7 +91,7 @@ class MultipleChoice(Task):
 
     def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
         """Return a linear layer that gives the pooled [CLS] of each choice one score."""
-        return PooledHead(config, width, pooler, 1)
+        return LinearHead(config, width, pooler, 1)
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the cross entropy in nats among the choices of each example."""

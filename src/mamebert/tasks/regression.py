@@ -20,7 +20,7 @@ from mamebert.evaluation.measures import Measure, mean_of
 from mamebert.evaluation.regression import great_circle_km, median_km, mse, pearson, spearman
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
-from mamebert.tasks._heads import PooledHead, problem_type
+from mamebert.tasks._heads import LinearHead, problem_type
 from mamebert.tasks._numbers import number_of
 from mamebert.tasks._text_task import TextTask
 from mamebert.tokenizer.encoding import Tokenizer
@@ -70,11 +70,11 @@ class Regression(TextTask):
 
     def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
         """Return a linear layer over the pooled [CLS]."""
-        return PooledHead(config, width, pooler, len(learnt.labels))
+        return LinearHead(config, width, pooler, len(learnt.labels))
 
     def start(self, head: nn.Module, learnt: Learnt) -> None:
         """Let the head begin with the mean of the training rows, which small steps would take long to reach."""
-        assert isinstance(head, PooledHead)
+        assert isinstance(head, LinearHead)
         with torch.no_grad():
             head.classifier.bias.copy_(torch.tensor(learnt.chosen.get("mean", 0.0)))
 

@@ -20,7 +20,7 @@ from mamebert.evaluation.answers import Unit, answer_f1, answer_f1_of_rows, best
 from mamebert.evaluation.measures import Measure, ratio
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of, value_of
 from mamebert.tasks._answer_baselines import likest_sentence, no_answer
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tasks._questions import Asked, right_answers, unit_of
 from mamebert.tasks._spans import Span, best_spans, likeliest_ends, null_score
 from mamebert.tasks._windows import Shown, cut_windows, pieces_of, positions
@@ -28,8 +28,6 @@ from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Located
 from mamebert.training.loop import Losses
 
-NOWHERE = -100
-"""The position, left out of the loss, of an answer without pieces: the tokenizer drops all its characters."""
 NEVER = -1e9
 """The score of what cannot be the answer, as a number that JSON knows."""
 
@@ -115,7 +113,7 @@ class SpanQa(Task):
         """Return the mean of the cross entropies of start and end among a window's tokens, in nats."""
         scores, is_real = batch.padded(found, [size for each in batch.sizes for size in each])
         scores = scores.masked_fill(~is_real[..., None], -torch.inf).transpose(1, 2)  # windows, start and end, tokens
-        total = cross_entropy(scores.flatten(0, 1), batch.targets().flatten(), reduction="sum", ignore_index=NOWHERE)
+        total = cross_entropy(scores.flatten(0, 1), batch.targets().flatten(), reduction="sum", ignore_index=UNTOLD)
         return Losses(total / 2 / whole, {})
 
     def choose(
@@ -219,10 +217,11 @@ class _SpanHead(nn.Module):
 
 
 def _target(shown: Shown, gold: list[dict[str, Any]]) -> Any:
+    """Return [windows, 2]; the answer's ends are `UNTOLD` where the tokenizer drops all its characters."""
     if not gold:
         return positions(shown, None)
     span = pieces_of(shown.places, gold[0]["start"], gold[0]["end"])
-    return positions(shown, span) if span else np.full((len(shown.windows), 2), NOWHERE)
+    return positions(shown, span) if span else np.full((len(shown.windows), 2), UNTOLD)
 
 
 def _above(span: Span, raw: Raw, shown: Shown) -> float:

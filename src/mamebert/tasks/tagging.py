@@ -7,11 +7,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from mamebert.corpus.readers import Row
-from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.evaluation.baselines import Part
@@ -21,15 +20,14 @@ from mamebert.evaluation.entities import entities, entity_f1, entity_precision, 
 from mamebert.evaluation.measures import Measure
 from mamebert.progress import say
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._heads import LinearHead
 from mamebert.tasks._marks import OUTSIDE, bio_labels, bio_tags, entities_in, mark_entities
 from mamebert.tasks._word_task import Asked, WordTask
 from mamebert.tasks._word_windows import in_windows
 from mamebert.tasks._words import Sentence, pieces_found
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
-
-NO_LABEL = -100
 
 
 class Tagging(WordTask):
@@ -95,23 +93,23 @@ class Tagging(WordTask):
         return [
             replace(
                 in_windows(tokenizer, sentence, self.max_length),
-                target=np.array([number.get(tag, NO_LABEL) for tag in each], np.int64),
+                target=np.array([number.get(tag, UNTOLD) for tag in each], np.int64),
             )
             for sentence, each in zip(found, tags, strict=True)
         ]
 
     def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
         """Return a linear layer over each word."""
-        return TokenHead(config, width, len(learnt.labels))
+        return LinearHead(config, width, None, len(learnt.labels))
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the cross entropy in nats, its mean over the words of a batch."""
-        total = cross_entropy(found, batch.targets(), reduction="sum", ignore_index=NO_LABEL)
+        total = cross_entropy(found, batch.targets(), reduction="sum", ignore_index=UNTOLD)
         return Losses(total / whole, {})
 
     def num_asked(self, features: Features) -> int:
         """Return the number of words with a tag to learn."""
-        return int((features.target != NO_LABEL).sum())
+        return int((features.target != UNTOLD).sum())
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
         """Return for each example its tags, and as far as tags mark any, the entities.
@@ -181,20 +179,6 @@ class Tagging(WordTask):
             return {**answer, "entities": [_entity(*each) for each in found]}
         spans = [(sentence.spans[first][0], sentence.spans[behind - 1][1], kind) for first, behind, kind in found]
         return {**answer, "entities": [{**_entity(*each), "text": sentence.text[each[0] : each[1]]} for each in spans]}
-
-
-class TokenHead(nn.Module):
-    """A linear layer over each word that is read."""
-
-    def __init__(self, config: EncoderConfig, width: int, num_labels: int) -> None:
-        super().__init__()
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-        self.classifier = Linear(width, num_labels)
-
-    def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
-        """Return [reads, labels] in float32."""
-        outputs: Tensor = self.classifier(self.dropout(reads))
-        return outputs.float()
 
 
 def _entity(start: int, end: int, label: str) -> dict[str, Any]:

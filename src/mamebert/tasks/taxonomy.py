@@ -25,8 +25,8 @@ from mamebert.evaluation.baselines_ranking import frequent_first, tfidf_centroid
 from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.ranking import recall_at
 from mamebert.evaluation.split import require_learnable
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, gold_of
+from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
 from mamebert.tasks._path_head import PathHead, text_vectors
 from mamebert.tasks._text_task import TextTask
 from mamebert.tokenizer.encoding import Tokenizer
@@ -62,10 +62,7 @@ class Taxonomy(TextTask):
 
     def gold(self, row: Row, inputs: Any) -> str:
         """Return the path."""
-        value = value_of(row, self.label_column)
-        if value is None or value == "":
-            raise Unusable("no label")
-        return str(value)
+        return str(gold_of(row, self.label_column))
 
     def learn(self, train: Sequence[Example]) -> Learnt:
         """Return the paths, and which of them training rows have."""

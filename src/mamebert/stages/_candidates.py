@@ -1,0 +1,85 @@
+"""The encoders that a fine-tuning compares, and the networks that start from them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from mamebert.checkpoints.layouts import encoder_config
+from mamebert.checkpoints.load import model_folder, read_config
+from mamebert.encoder.readings import Reading
+from mamebert.errors import UserError
+from mamebert.runs import Run
+from mamebert.stages._search import check_search
+from mamebert.tasks._features import Learnt
+from mamebert.tasks._network import TaskNetwork, start_network
+from mamebert.training.devices import pick_device, pick_precision
+from mamebert.training.groups import Learning, plan_learning
+from mamebert.training.loop import derive_seed
+
+if TYPE_CHECKING:
+    from mamebert.stages.finetune import FinetuneConfig
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One encoder to fine-tune."""
+
+    name: str
+    path: Path
+    """The Hugging Face folder."""
+    epoch: float | None
+    """Pretraining epochs it had seen when it was kept; None for a finished encoder."""
+    seeds: list[int]
+    random_weights: bool = False
+    """Whether only its shape and its tokenizer are used."""
+
+    @property
+    def title(self) -> str:
+        """Name in logs and file names."""
+        return self.name if self.epoch is None else f"{self.name}-epoch-{self.epoch:g}"
+
+
+def candidates(config: "FinetuneConfig") -> Iterator[Candidate]:
+    """Yield every encoder, and where asked the models kept on its way before it and its shape after it."""
+    for name, path in config.models.items():
+        has_record = config.epoch_seeds and (path / "run.json").is_file()
+        for place in Run.open(path).results.get("kept", []) if has_record else []:
+            yield Candidate(name, path / place["folder"], place["epoch"], config.epoch_seeds)
+        yield Candidate(name, model_folder(path), None, config.seeds)
+        if config.random_weights:
+            yield Candidate(f"{name}-random", model_folder(path), None, config.seeds, random_weights=True)
+
+
+def start(model: Candidate, seed: int, config: "FinetuneConfig", learnt: Learnt) -> TaskNetwork:
+    """Return the network that a training of one seed starts from, on the device it is trained on."""
+    device = pick_device(config.training.device)
+    torch.manual_seed(derive_seed(seed, "head"))
+    network = start_network(config.task, model.path, learnt, config.reading, config.dropout, model.random_weights)
+    network.bert.compute_dtype = pick_precision(config.training.precision, device)
+    return network.to(device)
+
+
+def refuse_what_would_fail_later(config: "FinetuneConfig", learnt: Learnt) -> None:
+    """Raise UserError where an encoder is too short for the task, or has no such layers as settings name."""
+    for model in candidates(config):
+        room = int(read_config(model.path)["max_position_embeddings"])
+        if config.task.max_length > room:
+            raise UserError(
+                f"task.max_length {config.task.max_length} is longer than {model.name} reads ({room}). "
+                f"Lower it to {room}."
+            )
+        _refuse_what_no_network_has(model, config, learnt)
+
+
+def _refuse_what_no_network_has(model: Candidate, config: "FinetuneConfig", learnt: Learnt) -> None:
+    """Look for layers and groups of parameters in a network of the model's shape."""
+    asked = {str((each.reading, each.learning)): each for each in check_search(config)}
+    for each in asked.values():
+        if (each.reading, each.learning) != (Reading(), Learning()):
+            read = read_config(model.path)
+            shape = encoder_config(read, str(model.path))
+            network = TaskNetwork(config.task, shape, int(read["vocab_size"]), learnt, each.reading)
+            plan_learning(network, each.learning, each.training.peak_lr)

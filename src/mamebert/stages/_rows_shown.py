@@ -1,0 +1,53 @@
+"""What encoders make of the rows: token sequences, and the hidden states of those that do not learn."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mamebert.runs import hash_file
+from mamebert.stages._candidates import Candidate
+from mamebert.stages._fitting import Part
+from mamebert.stages._hidden_states import HiddenStates, keep_hidden_states
+from mamebert.tasks import Task
+from mamebert.tasks._features import Example, Learnt
+from mamebert.tasks._network import TaskNetwork
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.groups import plan_learning
+
+if TYPE_CHECKING:
+    from mamebert.stages.finetune import FinetuneConfig
+
+
+class RowsShown:
+    """All parts of the rows, as the encoder sees them that was asked about last."""
+
+    def __init__(self, task: Task, examples: Mapping[str, Sequence[Example]], learnt: Learnt) -> None:
+        self.task, self.examples, self.learnt = task, examples, learnt
+        self.shown: dict[str, dict[str, Part]] = {}
+        self.states: dict[tuple[Any, ...], dict[str, HiddenStates]] = {}
+
+    def to(self, model: Candidate) -> dict[str, Part]:
+        """Return every part as this encoder reads it; encoders of one vocabulary share it."""
+        vocab = model.path / "vocab.txt"
+        key = hash_file(vocab) if vocab.is_file() else str(model.path)
+        if key not in self.shown:
+            tokenizer, learnt = Tokenizer.open(model.path), self.learnt
+            self.shown = {
+                key: {
+                    name: Part(each, self.task.features(tokenizer, each, learnt))
+                    for name, each in self.examples.items()
+                }
+            }
+        return self.shown[key]
+
+    def hidden_states(
+        self, model: Candidate, seed: int, config: "FinetuneConfig", network: TaskNetwork
+    ) -> dict[str, HiddenStates]:
+        """Return the hidden states of all parts if the encoder never learns; seeds and trials share them."""
+        if plan_learning(network, config.learning, config.training.peak_lr).encoder_learns:
+            return {}
+        random = seed if model.random_weights else None
+        key = (model.title, random, str(config.reading), config.training.precision, config.learning.cache_bytes)
+        if key not in self.states:
+            self.states = {}  # frees the memory first
+            self.states = {key: keep_hidden_states(network, self.to(model), config.learning.cache_bytes)}
+        return self.states[key]
