@@ -87,7 +87,7 @@ def test_pretraining_losses(encoder, objective, path):
     compare(f"{objective}, {path}, held out", held_out)
 
 
-def test_fitting_losses(encoder, tmp_path, monkeypatch, path):
+def test_finetuning_losses(encoder, tmp_path, monkeypatch, path):
     rows = [
         {"text": f"{WORDS[i % 13]} {WORDS[(i * 5) % 13]} " * (1 + i % 4), "label": "ab"[i % 13 % 2]} for i in range(60)
     ]

@@ -103,17 +103,8 @@ class TaskBatch:
     @cached_property
     def owners(self) -> Tensor:
         """int64 [reads]: the example of each read."""
-        return self._numbers(self.counts)
-
-    @cached_property
-    def sequence_of_reads(self) -> Tensor:
-        """int64 [reads]: the sequence of each read, all sequences of all examples counted on."""
-        return self._numbers(self.sequence_sizes)
-
-    @cached_property
-    def sequence_owners(self) -> Tensor:
-        """int64 [sequences]: the example of each sequence."""
-        return self._numbers(self.num_sequences)
+        numbers = torch.repeat_interleave(torch.arange(len(self.counts)), torch.tensor(self.counts))
+        return numbers.to(self.places.device)
 
     def targets(self) -> Tensor:
         """Return the targets of all examples, one array after the other."""
@@ -137,9 +128,6 @@ class TaskBatch:
         """Return the same batch on another device."""
         places, order = to_device(self.places, device), to_device(self.order, device)
         return TaskBatch(self.packed.to(device), places, order, self.sizes, self.features, self.rows)
-
-    def _numbers(self, counts: Sequence[int]) -> Tensor:
-        return torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts)).to(self.places.device)
 
 
 def pack(features: Sequence[Features], rows: Sequence[int]) -> TaskBatch:
