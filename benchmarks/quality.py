@@ -90,17 +90,15 @@ def accuracies(models: dict[str, Path], archive: Path, folder: Path) -> dict[str
     config = FinetuneConfig(
         models=models,
         source={"kind": "livedoor", "path": archive},
-        columns=["title", "body"],
-        label_column="category",
         max_rows=3000,
         split={"train": 0.2, "valid": 0.1},
-        task={"kind": "classification", "max_length": SHAPE.length},
+        task={"text_columns": ["title", "body"], "label_column": "category", "max_length": SHAPE.length},
         training={"epochs": 5, "batch_tokens": 4096, "peak_lr": 1e-3},
         seeds=[1],
         baselines="none",
         output=folder / "livedoor",
     )
-    return {each["name"]: each["seeds"][0]["accuracy"] for each in finetune(config).results["models"]}
+    return {each["name"]: each["seeds"][0]["scores"]["accuracy"] for each in finetune(config).results["models"]}
 
 
 def compare(found: dict[str, list[float]]) -> dict[str, Any]:
