@@ -327,3 +327,19 @@ def test_two_processes_go_on_from_the_same_start(settings, tmp_path):
         both = Run.open(tmp_path / name).results["pseudo_perplexity"]
         assert both["general"] == pytest.approx(told["general"], rel=1e-4)
         assert len([line for line in Run.open(tmp_path / name).metrics() if line["step"] == 0]) == 1
+
+
+def test_layers_can_be_stacked_into_a_deeper_encoder(settings, encoders):
+    work = before_training(settings, start_layers=[0, 1, 0, 1, 1])
+    old, new = load_pretraining(encoders("N")).bert.encoder.layer, work.network.bert.encoder.layer
+    assert work.config.encoder.num_hidden_layers == len(new) == 5
+    for layer, number in zip(new, [0, 1, 0, 1, 1], strict=True):
+        for name, parameter in layer.named_parameters():
+            assert torch.equal(parameter, dict(old[number].named_parameters())[name])
+
+
+def test_layers_that_are_not_there_cannot_be_stacked(settings):
+    with pytest.raises(UserError, match="start_layers names layer 2"):
+        before_training(settings, start_layers=[0, 2])
+    with pytest.raises(UserError, match="start_layers belongs to start"):
+        config({k: v for k, v in settings.items() if k != "start"}, start_layers=[0])

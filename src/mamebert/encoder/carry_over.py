@@ -3,6 +3,7 @@
 Rows of tokens that both vocabularies have are copied, as HerBERT did from XLM-R (Mroczkowski et al., 2021).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -11,23 +12,29 @@ from torch import Tensor
 from mamebert.encoder.model import PretrainingNetwork
 
 WORDS, POSITIONS = "bert.embeddings.word_embeddings.weight", "bert.embeddings.position_embeddings.weight"
+LAYER = re.compile(r"^(bert\.encoder\.layer\.)(\d+)\.")
 OUTPUT, BIAS = "cls.predictions.decoder.weight", "cls.predictions.bias"
 
 
 @torch.no_grad()
 def carry_over(
-    old: PretrainingNetwork, new: PretrainingNetwork, same: Mapping[int, int], pieces: Mapping[int, Sequence[int]]
+    old: PretrainingNetwork,
+    new: PretrainingNetwork,
+    same: Mapping[int, int],
+    pieces: Mapping[int, Sequence[int]],
+    layers: Sequence[int] = (),
 ) -> None:
     """Make `new` what `old` is.
 
     `same` is new id to old id: that row of the token embeddings (and of an untied output matrix) and that output bias
     are copied. `pieces` is new id to old ids: their mean. Rows in neither stay as `new` has drawn them, with the mean
-    output bias. Positions beyond those of `new` are left out.
+    output bias. Positions beyond those of `new` are left out. `layers` are the old layers that the new ones are
+    copied from, in order; by default each from its own.
     """
     values = dict(old.named_parameters())
     values.setdefault(OUTPUT, values[WORDS])  # the table itself where it is tied
     for name, parameter in new.named_parameters():
-        value = values[name].to(parameter)
+        value = values[layer_from(name, layers)].to(parameter)
         if name in (WORDS, OUTPUT):
             _take_rows(parameter, value, same, pieces)
         elif name == BIAS:
@@ -37,6 +44,11 @@ def carry_over(
             parameter.copy_(value[: len(parameter)])
         else:
             parameter.copy_(value)
+
+
+def layer_from(name: str, layers: Sequence[int]) -> str:
+    """Return the name of the parameter that one of a network made of the old `layers` is copied from."""
+    return LAYER.sub(lambda found: f"{found[1]}{layers[int(found[2])]}.", name) if layers else name
 
 
 def _take_rows(into: Tensor, rows: Tensor, same: Mapping[int, int], pieces: Mapping[int, Sequence[int]]) -> None:

@@ -42,7 +42,7 @@ def with_shape_of_start(config: "PretrainConfig") -> "PretrainConfig":
     if config.start_vocabulary == "shared_rows":
         read_manifest(config.shards)  # so that a folder without shards is told as such
         shape = shape.model_copy(update={"pad_token_id": _tokenizer_of(config).pad_id})
-    shape = _merged(config.encoder, shape, str(folder))
+    shape = _merged(config.encoder, _with_layers(shape, config.start_layers, str(folder)), str(folder))
     if config.objective.asks_pairs and shape.type_vocab_size < 2:
         raise UserError(
             f"{folder} knows one segment only, and {config.objective.kind} asks about pairs of them. "
@@ -94,6 +94,16 @@ def _merged(asked: EncoderConfig, shape: EncoderConfig, where: str) -> EncoderCo
     return shape.model_copy(update=given)
 
 
+def _with_layers(shape: EncoderConfig, numbers: list[int], where: str) -> EncoderConfig:
+    wrong = [number for number in numbers if not 0 <= number < shape.num_hidden_layers]
+    if wrong:
+        raise UserError(
+            f"start_layers names layer {wrong[0]}, and {where} has {shape.num_hidden_layers}. "
+            f"Choose from 0 to {shape.num_hidden_layers - 1}."
+        )
+    return shape.model_copy(update={"num_hidden_layers": len(numbers)}) if numbers else shape
+
+
 def _tied(config: "PretrainConfig", about: dict[str, Any], where: str) -> bool:
     found, asked = bool(about.get("tie_word_embeddings", True)), config.embeddings.tied
     if "tied" not in config.embeddings.model_fields_set:
@@ -109,7 +119,7 @@ def _take_over(network: PretrainingNetwork, config: "PretrainConfig", tokenizer:
     assert config.start
     old, new_heads = start_pretraining(config.start)
     found = _correspondence(config, old.bert.vocab_size, tokenizer)
-    carry_over(old, network, found.same, found.pieces)
+    carry_over(old, network, found.same, found.pieces, config.start_layers)
     if "masked words" in new_heads and not config.embeddings.tied:
         with torch.no_grad():  # a new output matrix begins as the table, as it does in a new network
             network.cls.predictions.output_matrix.copy_(network.bert.embeddings.word_embeddings.weight)

@@ -12,7 +12,7 @@ from mamebert.runs import Run, StageConfig
 from mamebert.training.settings import Training
 from mamebert.training.trouble import Trouble
 
-ADAPTATION = ("start", "start_vocabulary", "pseudo_perplexity_tokens", "general_shards")
+ADAPTATION = ("start", "start_layers", "start_vocabulary", "pseudo_perplexity_tokens", "general_shards")
 
 
 class PretrainConfig(StageConfig):
@@ -26,6 +26,9 @@ class PretrainConfig(StageConfig):
     """A pretrain run, or any BERT folder of Hugging Face, to go on learning from instead of new weights (domain- and
     task-adaptive pretraining: Gururangan et al., 2020). What is not given of `encoder` is the folder's; of what is
     given only the dropouts may differ, and max_position_embeddings be lower. Optimizer and schedule begin anew."""
+    start_layers: list[int] = Field(default=[])
+    """Which of its layers, counted from 0, the layers are copied from; empty takes all as they are. [0, 1, 0, 1] stacks
+    a shallow encoder on itself, so that a deep one need not begin from nothing (Gong et al., 2019)."""
     start_vocabulary: Literal["same", "shared_rows"] = "same"
     """What if the shards have another vocabulary than `start`: refuse, or copy the rows of tokens that both have, as
     HerBERT did (Mroczkowski et al., 2021); others become the mean of their pieces in the old vocabulary, or random."""
@@ -79,8 +82,9 @@ class PretrainConfig(StageConfig):
 
     @model_validator(mode="after")
     def _what_belongs_together_is_given_together(self) -> Self:
-        if self.start_vocabulary != "same" and not self.start:
-            raise ValueError("start_vocabulary belongs to start. Give start, or leave start_vocabulary out.")
+        for name in ("start_vocabulary", "start_layers"):
+            if getattr(self, name) not in ("same", []) and not self.start:
+                raise ValueError(f"{name} belongs to start. Give start, or leave {name} out.")
         if self.general_shards and not self.measured_tokens:
             raise ValueError("Nothing is asked of general_shards. Raise pseudo_perplexity_tokens, or leave them out.")
         return self
