@@ -5,8 +5,9 @@ import os
 import random
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
 import torch
@@ -81,7 +82,7 @@ def _pairs(settings: dict[str, object]) -> list[str]:
 
 
 def _believe(patch: pytest.MonkeyPatch) -> None:
-    for stage in ("_pretraining", "_finetuning"):
+    for stage in ("_pretraining", "_finetuning", "_judging"):
         patch.setattr(f"mamebert.stages.{stage}.verify", lambda folders, *_: {str(folder): 0.0 for folder in folders})
 
 
@@ -179,3 +180,93 @@ def classifiers(world: Path, finetuning: dict[str, object]) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         _believe(patch)
         return finetune(build(FinetuneConfig, {**finetuning, "output": world / "classifiers"})).folder
+
+
+class Toys:
+    """A fine-tuned classifier and a pretrained encoder (4 layers, hidden 32, 4 heads), with benches to compress on."""
+
+    quick: ClassVar[dict[str, object]] = {"batch_tokens": 256, "peak_lr": 2e-3, "precision": "float32"}
+
+    def __init__(self, world: Path, scratch: Path) -> None:
+        from mamebert.stages._bench import RowsBench, TextBench
+        from mamebert.training.settings import Training
+
+        self.world = world
+        self.classifier, self.rows = self._classifier()
+        bench = RowsBench(self.classifier, 1, scratch, torch.device("cpu"), self.rows)
+        bench.learn(self.classifier, Training(epochs=12, **self.quick))
+        assert bench.scores[-1] > 0.9, "the toy classifier has to be right about nearly every row"
+        self.encoder = self._encoder()
+        bench = TextBench(self.encoder, 1, scratch, torch.device("cpu"), world / "tokens", 2000)
+        bench.learn(self.encoder, Training(steps=60, **self.quick))
+
+    def _classifier(self) -> tuple[Any, dict[str, Any]]:
+        from mamebert.compression import Subject
+        from mamebert.compression._goals import TaskGoal
+        from mamebert.corpus.readers import Reader
+        from mamebert.encoder.readings import Reading
+        from mamebert.stages._labelled import Split, parted, read_examples
+        from mamebert.tasks import Task
+
+        task = Task.find("classification")(max_length=48)
+        examples, _ = read_examples(task, Reader.find("files")(path=str(self.world / "rows.jsonl")))
+        parts = parted(task, Split(train=0.5, valid=0.25), examples)
+        goal = TaskGoal(task, task.learn(parts.train), Reading())
+        torch.manual_seed(3)
+        return Subject(self._network(goal), goal, self.world / "vocab" / "tokenizer"), parts._asdict()
+
+    def _encoder(self) -> Any:
+        from mamebert.compression import Subject
+        from mamebert.compression._goals import MaskedWords
+        from mamebert.objectives import Objective
+
+        goal = MaskedWords(Objective.find("masked_lm")(max_length=32))
+        torch.manual_seed(4)
+        return Subject(self._network(goal), goal, self.world / "tokens" / "tokenizer")
+
+    def _network(self, goal: Any) -> Any:
+        from mamebert.encoder.settings import EncoderConfig
+
+        shape = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 64}
+        tokens = (self.world / "tokens" / "tokenizer" / "vocab.txt").read_text(encoding="utf-8").splitlines()
+        return goal.network(EncoderConfig(**shape, initializer_range=0.1), len(tokens))
+
+
+@pytest.fixture(scope="session")
+def toys(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Toys:
+    """Return the toys; tests take copies."""
+    return Toys(world, tmp_path_factory.mktemp("toys"))
+
+
+@pytest.fixture
+def classifier(toys: Toys) -> Any:
+    """Return a fine-tuned subject that the test may change."""
+    return deepcopy(toys.classifier)
+
+
+@pytest.fixture
+def encoder(toys: Toys) -> Any:
+    """Return a pretrained subject that the test may change."""
+    return deepcopy(toys.encoder)
+
+
+@pytest.fixture
+def rows_bench(toys: Toys, tmp_path: Path) -> Any:
+    """Return a bench whose teacher is the classifier."""
+    from mamebert.stages._bench import RowsBench
+
+    return RowsBench(deepcopy(toys.classifier), 1, tmp_path, torch.device("cpu"), toys.rows)
+
+
+@pytest.fixture
+def text_bench(toys: Toys, world: Path, tmp_path: Path) -> Any:
+    """Return a bench whose teacher is the encoder."""
+    from mamebert.stages._bench import TextBench
+
+    return TextBench(deepcopy(toys.encoder), 1, tmp_path, torch.device("cpu"), world / "tokens", 2000)
+
+
+@pytest.fixture
+def quick() -> dict[str, object]:
+    """Return settings of a training that takes a second: add epochs or steps."""
+    return Toys.quick

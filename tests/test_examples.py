@@ -65,3 +65,9 @@ def test_sentence_vectors(encoders, tmp_path):
 
 def test_examples_are_short():
     assert all(len(path.read_text().splitlines()) < 60 for path in EXAMPLES.glob("*.py"))
+
+
+def test_compress(classifier, tmp_path):
+    said = run("06_compress.py", classifier, tmp_path / "small")
+    before, _, after, *_ = said.split()
+    assert int(after) < int(before)

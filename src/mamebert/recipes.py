@@ -11,7 +11,7 @@
     embeddings.vectors = "@vectors"  # @NAME is the folder another table makes
 
     [variants.large]               # chosen by variant=large
-    encoder_n.encoder.hidden_size = 1024
+    encoder_n.encoder.hidden_size = 1024  # with `command` among them, a stage's settings are all of them new
 
 Stages that a variant changes, and those that build on them, go to a folder of their own; the others are shared.
 """
@@ -112,6 +112,8 @@ def _with_likes(name: str, tables: dict[str, Any], chosen: dict[str, Any], chang
     else:
         raise UserError(f"[{name}] is like {like!r}, which is no earlier table. Name a table above it.")
     for later in (table, chosen.get(name, {}), changes.get(name, {})):
+        if "command" in later:
+            settings = {}  # a variant that names the command writes the whole stage anew
         merge(settings, later)
     return settings
 

@@ -51,8 +51,8 @@ def test_a_pickle_is_never_loaded(model):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"model_type": "albert"}, "of type 'albert', not a BERT"),
-        ({"hidden_act": "relu"}, "activation 'relu'"),
+        ({"model_type": "xlnet"}, "of type 'xlnet', not a BERT"),
+        ({"hidden_act": "silu"}, "'hidden_act' cannot be"),
         ({"position_embedding_type": "relative_key"}, "'relative_key' positions"),
         ({"is_decoder": True}, "a decoder"),
         ({"vocab_size": None}, "no vocab_size"),

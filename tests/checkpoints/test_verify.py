@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mamebert.checkpoints import verify as module
+from mamebert.checkpoints.layouts.bert import Bert
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.verify import TOLERANCE, NotTheSame, verify
 from mamebert.encoder.model import PretrainingNetwork
@@ -63,7 +64,8 @@ def test_a_config_that_means_something_else_is_not_the_same(encoders, tmp_path, 
     tampered = shutil.copytree(encoders("N") / "model", tmp_path / "tampered")
     config = json.loads((tampered / "config.json").read_text())
     (tampered / "config.json").write_text(json.dumps({**config, "hidden_act": "relu"}))
-    monkeypatch.setattr("mamebert.checkpoints.layouts.BERT_ACTIVATION", "relu")
+    read = Bert.read
+    monkeypatch.setattr(Bert, "read", lambda self, config: read(self, {**config, "hidden_act": "gelu"}))
     with pytest.raises(NotTheSame, match="differ by"):
         verify([tampered])
 

@@ -111,6 +111,48 @@ def finetuning(labels=LIVEDOOR, n=(0.802, 0.811, 0.820), w=(0.818, 0.826, 0.834)
     return {"command": "finetune", "results": results, "seconds": 2100.0}
 
 
+def form(name="plain", place=".", size=5_800_000, p50=4.0, score=None, opens_with="", **more):
+    return {
+        "name": name, "place": place, "opens_with": opens_with or "transformers BertForSequenceClassification", "bytes": size,
+        "latency_ms": {"p50": p50, "p95": p50 * 1.7}, "texts_per_second": 1400 / p50, "batch_size": 32, "threads": 1,
+        "peak_memory_bytes": 400_000_000 + 3 * size, "own_memory_bytes": 3 * size, "largest_difference": 2.4e-7,
+        "scores": {"accuracy": score}, **more,
+    }  # fmt: skip
+
+
+HEADLINES = {
+    "distil": ("Sanh et al., 2019", "40 % smaller, 60 % faster, 97 % of GLUE kept"),
+    "drop_layers": ("Sajjad et al., 2020", "a third of the layers dropped, 98 % kept"),
+    "q8bert": ("Zafrir et al., 2019", "4x smaller at 99 % of accuracy"),
+}
+
+
+def compression(
+    chain, scores=(0.80, 0.82, 0.84), forms=None, parameters=1_450_000, p=0.01, teacher="bean", test=400, **more
+):
+    teacher_score, mean = 0.84, sum(scores) / len(scores)
+    name = "+".join(chain)
+    deviation = (sum((s - mean) ** 2 for s in scores) / max(1, len(scores) - 1)) ** 0.5
+    results = {
+        "task": "classification", "labels": ["bad", "good"], "measure": "accuracy", "rows": {"train": 600, "valid": 400, "test": test},
+        "chain": [
+            {"kind": kind, "settings": {"num_layers": 2}, "paper": dict(zip(("source", "headline"), HEADLINES[kind], strict=True))}
+            for kind in chain
+        ],
+        "teacher": {"name": teacher, "path": f"runs/{teacher}/models/{teacher}", "scores": {"accuracy": teacher_score},
+                    "parameters": 5_808_386, "flops": 210_000_000, "forms": [form(size=23_200_000, p50=8.0, score=teacher_score)]},
+        "models": [{
+            "name": name, "scores": {"accuracy": {"mean": mean, "spread": deviation}}, "tests": {},
+            "seeds": [{"seed": i, "scores": {"accuracy": s}, "valid": s, "notes": [{"kept": [0, 2]}] * len(chain), "seconds": 12.0}
+                      for i, s in enumerate(scores, 1)],
+            "best_seed": 1, "parameters": parameters, "flops": 55_000_000, "kept": mean / teacher_score,
+            "forms": forms or [form(score=scores[0])]}],
+        "comparisons": [{"a": name, "b": teacher, "difference": mean - teacher_score, "interval": [-0.03, 0.01], "p": p}],
+        "verified": {"largest_difference": 2.4e-7, "folders": 1},
+    }  # fmt: skip
+    return {"command": "compress", "results": results | more, "settings": {"name": name}}
+
+
 @pytest.fixture
 def runs(tmp_path):
     """A whole story: folders of every stage by name, of a Livedoor run."""
@@ -147,4 +189,5 @@ def runs(tmp_path):
 @pytest.fixture
 def make():
     """The makers of runs, for tests that need another one."""
-    return {"write_run": write_run, "pretraining": pretraining, "finetuning": finetuning, "seeds": seeds}
+    return {"write_run": write_run, "pretraining": pretraining, "finetuning": finetuning, "seeds": seeds,
+            "compression": compression, "form": form}  # fmt: skip

@@ -87,10 +87,58 @@ def test_japanese_is_known_from_the_vocabulary_when_no_stage_says_it(tmp_path, m
     assert "language" not in parts(model_card(Run.open(folder), folder, "pretrain"))[0]
 
 
-@pytest.mark.parametrize("kind", ["pretrain", "finetune"])
+@pytest.mark.parametrize("kind", ["pretrain", "finetune", "compress"])
 def test_a_card_can_be_written_of_almost_nothing(tmp_path, make, kind):
     folder = make["write_run"](tmp_path / "run", kind, {}, inputs={"gone": tmp_path / "gone"})
     front, body = parts(model_card(Run.open(folder), folder / "model", kind))
     assert front["library_name"] == "transformers"
     assert "## Limits" in body
     assert "None" not in body
+
+
+@pytest.fixture
+def smaller(make, tmp_path):
+    forms = [
+        make["form"]("compact", ".", 5_800_000, 4.0, 0.80, "mamebert"),
+        make["form"]("plain", "dense", 23_200_000, 8.0, 0.80),
+        make["form"]("onnx_int8", "onnx/model_quantized.onnx", 1_600_000, 2.0, 0.79, "onnxruntime"),
+    ]
+    made = make["compression"](["distil", "q8bert"], forms=forms, columns=["sentence"])
+    folder = make["write_run"](tmp_path / "small", **made)
+    (folder / "model" / "dense").mkdir(parents=True)
+    return folder
+
+
+def test_the_card_of_a_smaller_model_tells_its_lineage_and_what_each_form_costs(smaller):
+    front, body = parts(model_card(Run.open(smaller), smaller / "model", "compress"))
+    assert front["library_name"] == "mamebert"
+    assert "# small: distil + q8bert" in body
+    assert (
+        "A BERT fine-tuned for classification, made smaller from bean by distil, then q8bert: 1.45 M parameters "
+        "instead of 5.81 M." in body
+    )
+    assert "| 0 | bean | the teacher |" in body
+    assert "| 1 | distil | num_layers 2 | kept [0, 2] | Sanh et al., 2019 |" in body
+    assert "| Accuracy | 0.8400 | 0.8200 ± 0.0200 |" in body
+    assert "| On disk | 23.2 MB | 5.8 MB |" in body
+    assert "| onnx_int8 | onnx/model_quantized.onnx | onnxruntime | 1.6 MB | 0.7900 |" in body
+    assert "It learnt from bean" in body
+
+
+def test_the_card_of_a_smaller_model_has_code_for_every_form(smaller):
+    _, body = parts(model_card(Run.open(smaller), smaller / "model", "compress"))
+    assert 'model = mamebert.load("model")\nprint(model([{"sentence": "…"}]))' in body
+    assert 'BertForSequenceClassification.from_pretrained("model/dense")' in body
+    assert 'onnxruntime.InferenceSession("model/onnx/model_quantized.onnx")' in body
+    assert 'AutoTokenizer.from_pretrained("model")("…", return_tensors="np")' in body
+    blocks = [part.split("```")[0] for part in body.split("```python\n")[1:]]
+    assert len(blocks) == 3
+    for block in blocks:
+        compile(block, "card", "exec")
+
+
+def test_the_card_inside_a_form_s_folder_is_about_that_form(smaller):
+    front, body = parts(model_card(Run.open(smaller), smaller / "model" / "dense", "compress"))
+    assert front["library_name"] == "transformers"
+    assert body.count("```python") == 1
+    assert 'BertForSequenceClassification.from_pretrained("dense")' in body

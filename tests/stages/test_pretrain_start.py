@@ -224,8 +224,8 @@ def test_dropouts_may_differ_and_positions_be_fewer(settings, encoders):
 
 
 def test_a_folder_of_another_family_is_refused(settings, copied):
-    change(copied, model_type="albert")
-    with pytest.raises(UserError, match="of type 'albert', not a BERT"):
+    change(copied, model_type="xlnet")
+    with pytest.raises(UserError, match="of type 'xlnet', not a BERT"):
         pretrain(config(settings, start=str(copied)))
 
 

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mamebert.checkpoints.layouts import encoder_config
+from mamebert.checkpoints.layouts import encoder_config, layout_of
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.errors import UserError
 
@@ -40,12 +40,18 @@ def model_folder(path: Path) -> Path:
 def load_pretraining(
     path: Path, may_lack: tuple[str, ...] = ("bert.pooler.", "cls.seq_relationship.")
 ) -> PretrainingNetwork:
-    """Open a folder as encoder with masked-word and sentence heads.
+    """Open a folder, of any family known, as encoder with masked-word and sentence heads.
 
     Parameters whose names begin as one of `may_lack` are new where the folder has none; all others must be there.
     """
     folder = model_folder(path)
-    config, tensors = read_folder(folder)
+    return pretraining_network(folder, *read_folder(folder), may_lack)
+
+
+def pretraining_network(
+    folder: Path, config: dict[str, Any], tensors: dict[str, Tensor], may_lack: tuple[str, ...]
+) -> PretrainingNetwork:
+    """Return the network of a folder that `read_folder` read."""
     tied = bool(config.get("tie_word_embeddings", True))
     if not tied and "cls.predictions.decoder.bias" in tensors:
         # Untied, this is the bias that transformers adds; the other is left over.
@@ -65,21 +71,28 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def read_folder(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the config.json and all tensors of a model folder, those of a head that lies beside the encoder too."""
+    """Return the config.json and all tensors of a model folder, those of a head that lies beside the encoder too.
+
+    Whatever family the model is of, the tensors have our names.
+    """
     folder = model_folder(path)
     config = read_config(folder)
+    layout, shape = layout_of(config, str(folder)), encoder_config(config, str(folder))
     weights = folder / "model.safetensors"
     if not weights.is_file():
         old = "pytorch_model.bin is a pickle, which can run code, and is never loaded; save it as safetensors first."
         way_out = old if (folder / "pytorch_model.bin").is_file() else "Give a folder that holds one."
         raise UserError(f"{folder} has no model.safetensors. {way_out}")
-    tensors: dict[str, Tensor] = {}
-    for file in (weights, folder / HEAD_FILE):
-        try:
-            tensors |= load_file(file) if file.is_file() else {}
-        except SafetensorError as error:
-            raise UserError(f"{file} is damaged ({error}). Get the folder anew.") from error
-    return config, tensors
+    beside = folder / HEAD_FILE
+    return config, layout.ours(_stored(weights), shape) | (_stored(beside) if beside.is_file() else {})
+
+
+def _stored(file: Path) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = load_file(file)
+        return tensors
+    except SafetensorError as error:
+        raise UserError(f"{file} is damaged ({error}). Get the folder anew.") from error
 
 
 def fill(
@@ -90,9 +103,6 @@ def fill(
     `may_lack` begins the names of parameters that stay as they are where the folder has none, `ignore` of those that
     stay so anyway; buffers are treated alike. A head's are stored without "head.", as plain transformers names them.
     """
-    # A bare BertModel saves its parameters without the prefix.
-    if not any(name.startswith("bert.") for name in tensors):
-        tensors = {f"bert.{name}": value for name, value in tensors.items()}
     with torch.no_grad():
         for name, parameter in [*network.named_parameters(), *network.named_buffers()]:
             value = None if name.startswith(ignore) and ignore else tensors.get(name.removeprefix("head."))

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from mamebert.checkpoints.layouts import bert_config
+from mamebert.checkpoints.layouts import layout_or_ours, model_config
 from mamebert.checkpoints.load import HEAD_FILE
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.runs import disk_errors, partial, write_text
@@ -26,16 +26,17 @@ TOKENIZER_FILES = (
 
 
 def save_pretraining(network: PretrainingNetwork, tokenizer_folder: Path, folder: Path) -> None:
-    """Write a folder that BertForPreTraining, BertForMaskedLM and BertModel open."""
+    """Write a folder that BertForPreTraining, BertForMaskedLM and BertModel open, or their like of another family.
+
+    What a family has no such head for lies beside in a file of its own.
+    """
     head = network.cls.predictions
     # named_parameters lists a tied matrix once, as transformers stores it.
     tensors: dict[str, Tensor] = dict(network.named_parameters())
     if not head.tied:
         tensors["cls.predictions.decoder.bias"] = head.bias  # untied, transformers adds the decoder's own copy
-    config = bert_config(
-        network.bert.config, network.bert.vocab_size, "BertForPreTraining", tie_word_embeddings=head.tied
-    )
-    _save(config, {"model.safetensors": tensors}, tokenizer_folder, folder)
+    more = {"tie_word_embeddings": head.tied}
+    save_task(network.bert, tensors, tokenizer_folder, folder, "BertForPreTraining", more)
 
 
 def save_task(
@@ -47,14 +48,22 @@ def save_task(
     more: dict[str, Any],
     texts: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Write a folder that the class `architecture` of plain transformers opens.
+    """Write a folder that the class `architecture` of plain transformers opens, or its like of another family.
 
-    `tensors` have the names of that class. Where there is no such class ("") the folder opens as BertModel, and what
-    belongs to the head lies in a file of its own. `more` is added to config.json; `texts` are more files, by name.
+    `architecture` and the names of `tensors` are BERT's. Where there is no such class ("") the folder opens as
+    BertModel, and what belongs to the head lies in a file of its own, as does what the class has no place for.
+    `more` is added to config.json; `texts` are more files, by name.
     """
-    config = bert_config(bert.config, bert.vocab_size, architecture or "BertModel", **more)
-    inside = {name: tensor for name, tensor in tensors.items() if architecture or name.startswith("bert.")}
-    beside = {name: tensor for name, tensor in tensors.items() if name not in inside}
+    layout = layout_or_ours(bert.config)
+    held = architecture if layout.architecture(architecture) else "BertModel"
+    config = model_config(bert.config, bert.vocab_size, held, **more)
+    theirs = config["architectures"][0]
+    beside = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if layout.place(name, theirs) is None or not (held == architecture or name.startswith("bert."))
+    }
+    inside = layout.theirs({n: t for n, t in tensors.items() if n not in beside}, bert.config, theirs)
     files = {"model.safetensors": inside} | ({HEAD_FILE: beside} if beside else {})
     _save(config, files, tokenizer_folder, folder, texts)
 

@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
-from mamebert.checkpoints.load import load_pretraining, model_folder
+from mamebert.checkpoints.load import model_folder, pretraining_network, read_folder
 from mamebert.encoder.model import PretrainingNetwork
 
 HEADS = {
-    "pooler": ("bert.pooler.", "pooler."),
+    "pooler": ("bert.pooler.",),
     "masked words": ("cls.predictions.",),
     "next sentence": ("cls.seq_relationship.",),
 }
@@ -22,14 +20,7 @@ def start_pretraining(path: Path) -> tuple[PretrainingNetwork, list[str]]:
     part of the encoder, or half a head, is a UserError.
     """
     folder = model_folder(path)
-    stored = _names(folder / "model.safetensors")
-    new = [head for head, begins in HEADS.items() if not any(name.startswith(begins) for name in stored)]
-    return load_pretraining(folder, may_lack=tuple(begin for head in new for begin in HEADS[head])), new
-
-
-def _names(weights: Path) -> list[str]:
-    try:
-        with safe_open(weights, framework="pt") as file:
-            return list(file.keys())
-    except (OSError, SafetensorError):
-        return []  # whoever reads the tensors tells what is wrong with the file
+    config, tensors = read_folder(folder)
+    new = [head for head, begins in HEADS.items() if not any(name.startswith(begins) for name in tensors)]
+    may_lack = tuple(begin for head in new for begin in HEADS[head])
+    return pretraining_network(folder, config, tensors, may_lack), new

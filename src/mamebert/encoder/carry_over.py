@@ -14,6 +14,7 @@ from mamebert.encoder.model import PretrainingNetwork
 WORDS, POSITIONS = "bert.embeddings.word_embeddings.weight", "bert.embeddings.position_embeddings.weight"
 LAYER = re.compile(r"^(bert\.encoder\.layer\.)(\d+)\.")
 OUTPUT, BIAS = "cls.predictions.decoder.weight", "cls.predictions.bias"
+COLUMNS = "cls.predictions.dense.weight"  # MobileBERT's further columns of the output matrix, one for each token
 
 
 @torch.no_grad()
@@ -31,12 +32,13 @@ def carry_over(
     output bias. Positions beyond those of `new` are left out. `layers` are the old layers that the new ones are
     copied from, in order; by default each from its own.
     """
-    values = dict(old.named_parameters())
-    values.setdefault(OUTPUT, values[WORDS])  # the table itself where it is tied
+    values = dict(old.named_parameters(remove_duplicate=False))  # every layer's, though layers may share
     for name, parameter in new.named_parameters():
         value = values[layer_from(name, layers)].to(parameter)
         if name in (WORDS, OUTPUT):
             _take_rows(parameter, value, same, pieces)
+        elif name == COLUMNS:
+            _take_rows(parameter.T, value.T, same, pieces)
         elif name == BIAS:
             parameter.fill_(value.mean())
             _take_rows(parameter, value, same, pieces)

@@ -59,7 +59,9 @@ def put_in(network: PretrainingNetwork, table: Tensor) -> None:
     """Copy `table` [vocabulary, hidden_size] over the token embeddings, and over an untied output matrix."""
     with torch.no_grad():
         words(network).copy_(table)
-        network.cls.predictions.output_matrix.copy_(table)
+        matrix = network.cls.predictions.decoder.weight
+        assert isinstance(matrix, nn.Parameter)
+        matrix.copy_(table)
 
 
 def freeze(network: PretrainingNetwork, settings: TokenEmbeddings, learnt: Tensor) -> RemovableHandle | None:

@@ -4,23 +4,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from mamebert.encoder.activations import linear_bend
+from mamebert.encoder.bottleneck_heads import WideWordHead
 from mamebert.encoder.parts import LayerNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
-from mamebert.kernels.dense import linear_gelu
 
 
 class Transform(nn.Module):
-    """Dense, GELU, LayerNorm: from hidden state to the space of token embeddings."""
+    """Dense, activation, LayerNorm: from hidden state to the space of token embeddings."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.dense = Linear(config.hidden_size, config.hidden_size)
-        self.LayerNorm = LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dense = Linear(config.hidden_size, config.embedding_width)
+        self.LayerNorm = LayerNorm(config.embedding_width, eps=config.layer_norm_eps)
+        self.hidden_act = config.hidden_act
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Return [chosen, hidden_size]."""
-        normal: Tensor = self.LayerNorm(linear_gelu(hidden, self.dense.weight, self.dense.bias))
+        """Return [chosen, embedding width]."""
+        normal: Tensor = self.LayerNorm(linear_bend(hidden, self.dense.weight, self.dense.bias, self.hidden_act))
         return normal
 
 
@@ -58,5 +60,5 @@ class PretrainingHeads(nn.Module):
 
     def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool) -> None:
         super().__init__()
-        self.predictions = MaskedWordHead(config, words, tied)
+        self.predictions = (WideWordHead if config.bottleneck else MaskedWordHead)(config, words, tied)
         self.seq_relationship = Linear(config.hidden_size, 2)

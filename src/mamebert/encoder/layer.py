@@ -2,33 +2,45 @@
 
 from torch import Tensor, nn
 
+from mamebert.encoder.activations import ACTIVATIONS, linear_bend
 from mamebert.encoder.attention import Attention
 from mamebert.encoder.packing import Packed, Rows
 from mamebert.encoder.parts import AddAndNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.kernels.dense import linear_gelu
 
 
 class Intermediate(nn.Module):
-    """Widen and bend (exact GELU)."""
+    """Widen and bend; `number` is the layer's."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, number: int = 0) -> None:
         super().__init__()
-        self.dense = Linear(config.hidden_size, config.intermediate_size)
+        self.dense = Linear(config.hidden_size, config.widths_by_layer[number])
+        self.hidden_act = config.hidden_act
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return [tokens, intermediate_size]."""
-        return linear_gelu(hidden, self.dense.weight, self.dense.bias)
+        if not self.dense.out_features:
+            return hidden.new_zeros(len(hidden), 0)
+        return linear_bend(hidden, self.dense.weight, self.dense.bias, self.hidden_act)
+
+    def padded(self, hidden: Tensor) -> Tensor:
+        """Return the same for [batch, longest, ...], by a call of the dense layer."""
+        return ACTIVATIONS[self.hidden_act](self.dense(hidden))
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward."""
+    """Attention and feed-forward; `number` is the layer's, from 0."""
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig, number: int = 0) -> None:
         super().__init__()
-        self.attention = Attention(config)
-        self.intermediate = Intermediate(config)
-        self.output = AddAndNorm(config.intermediate_size, config)
+        self.attention = Attention(config, number)
+        self.intermediate = Intermediate(config, number)
+        self.output = AddAndNorm(config.widths_by_layer[number], config)
+
+    def share(self, attention: "Layer", ffn: "Layer") -> None:
+        """Take the attention of one layer and the feed-forward block of another, or of oneself, for one's own."""
+        self.attention = attention.attention
+        self.intermediate, self.output = ffn.intermediate, ffn.output
 
     def forward(self, hidden: Tensor, batch: Packed, rows: Rows | None = None) -> Tensor:
         """Return [tokens, hidden_size], or [rows, hidden_size] where only some rows are wanted."""

@@ -1,16 +1,22 @@
 """The encoder, and the network it is pretrained in. Parameter names are those of `transformers`."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mamebert.encoder.activations import ACTIVATIONS
+from mamebert.encoder.bottleneck_heads import FirstVector
+from mamebert.encoder.bottleneck_layer import BottleneckLayer
 from mamebert.encoder.embeddings import Embeddings
 from mamebert.encoder.heads import PretrainingHeads
 from mamebert.encoder.layer import Layer
 from mamebert.encoder.packing import Packed, Rows
+from mamebert.encoder.padded import Gates, Padded, look
 from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.trigram_embeddings import TrigramEmbeddings
 
 
 class Layers(nn.Module):
@@ -18,19 +24,27 @@ class Layers(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        numbers = range(config.num_hidden_layers)
+        if config.bottleneck:
+            self.layer = nn.ModuleList(BottleneckLayer(config) for _ in numbers)
+            return
+        layers = [Layer(config, number) for number in numbers]
+        for layer, attention, ffn in zip(layers, config.attention_owners, config.ffn_owners, strict=True):
+            layer.share(layers[attention], layers[ffn])
+        self.layer = nn.ModuleList(layers)
 
 
 class Pooler(nn.Module):
-    """tanh of a dense layer over the [CLS] vector."""
+    """tanh, or what a family has instead, of a dense layer over the [CLS] vector."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.dense = Linear(config.hidden_size, config.hidden_size)
+        self.bend = torch.tanh if config.pooler_act == "tanh" else ACTIVATIONS[config.pooler_act]
 
     def forward(self, firsts: Tensor) -> Tensor:
         """Return [sequences, hidden_size]."""
-        return torch.tanh(self.dense(firsts))
+        return self.bend(self.dense(firsts))
 
 
 class Encoder(nn.Module):
@@ -41,9 +55,19 @@ class Encoder(nn.Module):
         self.config, self.vocab_size = config, vocab_size
         self.compute_dtype = torch.float32
         """Type of the arithmetic; weights stay float32."""
-        self.embeddings = Embeddings(config, vocab_size)
+        self.gates: Gates | None = None
+        """Factors on what heads and neurons give."""
+        self.altered = False
+        """Whether modules with another arithmetic stand inside, which the packed pass does not call."""
+        self.embeddings: Any = (TrigramEmbeddings if config.bottleneck else Embeddings)(config, vocab_size)
         self.encoder = Layers(config)
-        self.pooler = Pooler(config)
+        is_first = config.bottleneck and not config.bottleneck.classifier_activation
+        self.pooler: Any = FirstVector() if is_first else Pooler(config)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
 
     def forward(self, batch: Packed, places: Tensor | None = None) -> Tensor:
         """Return the last hidden states [tokens, hidden_size].
@@ -66,6 +90,12 @@ class Encoder(nn.Module):
 
         With `rows` the last of them has only those.
         """
+        if self.gates or self.altered:
+            seen = look(self, Padded.of(batch), self.gates)
+            packed = [seen.packed(hidden) for hidden in seen.hidden]
+            yield from packed[:-1]
+            yield packed[-1] if rows is None else packed[-1][rows.places]
+            return
         hidden = self.embeddings(batch, self.compute_dtype)
         yield hidden
         # Made here, for their sizes differ from batch to batch, and a compiled layer wants none that do.

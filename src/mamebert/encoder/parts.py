@@ -12,7 +12,14 @@ from mamebert.kernels.dense import linear_add_norm
 
 
 class Linear(nn.Linear):
-    """y = x Wᵀ + b in the type of x."""
+    """y = x Wᵀ + b in the type of x. Without inputs, what is left of a layer that was pruned away, y = b."""
+
+    def reset_parameters(self) -> None:
+        """Draw first weights."""
+        if self.weight.numel():
+            super().reset_parameters()
+        elif self.bias is not None:
+            nn.init.zeros_(self.bias)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return [..., out_features]."""
@@ -43,3 +50,9 @@ class AddAndNorm(nn.Module):
         dense, norm = self.dense, self.LayerNorm
         weights = (dense.weight, dense.bias), (norm.weight, norm.bias)
         return linear_add_norm(hidden, before, *weights, norm.eps, self.drop_rate if self.training else 0.0)
+
+    def padded(self, hidden: Tensor, before: Tensor) -> Tensor:
+        """Return the same as `forward` for [batch, longest, ...], by calls of the parts."""
+        dropped = functional.dropout(self.dense(hidden), self.drop_rate, self.training)
+        result: Tensor = self.LayerNorm(dropped + before)
+        return result

@@ -4,6 +4,7 @@ from typing import Any
 
 from mamebert.config import walk
 from mamebert.reports.blocks import Block, Section, Table, cells
+from mamebert.reports.compress_card import compress_sections
 from mamebert.reports.cost import energy_told, peak_memory, share_told, speed
 from mamebert.reports.encoders import Pretrained, model_name
 from mamebert.reports.numbers import clock, count, is_number, megabytes, percent
@@ -16,9 +17,11 @@ from mamebert.runs import Run
 
 def card_sections(run: Run, behind: list[Run], config: dict[str, Any], kind: str) -> list[Section]:
     """Return the parts of the card that are tables: data, results, training."""
+    results = {"pretrain": _results, "finetune": _task_results}.get(kind)
     found = [
+        *(compress_sections(run) if kind == "compress" else []),
         Section("data", "Data and tokenizer", _data(behind)),
-        Section("results", "Results", _results(run) if kind == "pretrain" else _task_results(run)),
+        Section("results", "Results", results(run) if results else []),
         Section("training", "Training", _training(run, config)),
     ]
     return [section for section in found if section.blocks]

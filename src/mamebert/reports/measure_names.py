@@ -22,6 +22,7 @@ NAMES = {
     "uas": "UAS",
     "mse": "MSE",
     "mrr": "MRR",
+    "heldout_mlm_loss": "Held-out MLM loss",
     "mean_km": "Mean distance",
     "median_km": "Median distance",
 }

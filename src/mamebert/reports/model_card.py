@@ -2,12 +2,16 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from mamebert.config import walk
 from mamebert.reports.card_sections import card_sections
+from mamebert.reports.compress_card import compress_limits, what_it_is
+from mamebert.reports.compressed import Compression
 from mamebert.reports.encoders import Pretrained, model_name
+from mamebert.reports.form_uses import Use, uses
 from mamebert.reports.labelled import Task
 from mamebert.reports.measure_names import lower_first
 from mamebert.reports.numbers import amount, is_number, percent
@@ -15,7 +19,7 @@ from mamebert.reports.records import dig, listed, numbers, record_of, runs_behin
 from mamebert.reports.render import language, render_markdown
 from mamebert.runs import Run
 
-Kind = Literal["pretrain", "finetune"]
+Kind = Literal["pretrain", "finetune", "compress"]
 # What a plain transformers class is for: (words in its name, pipeline, class that opens it).
 USES = (
     ("SequenceClassification", "text-classification", "AutoModelForSequenceClassification"),
@@ -40,11 +44,12 @@ def model_card(
     config = _read_json(model_folder / "config.json")
     pipeline, auto_class = _use(config, run, kind)
     tokenizer = _read_json(model_folder / "tokenizer_config.json")
-    name = model_name(run) if kind == "pretrain" else f"{run.final.name}, {model_folder.name}"
+    ways = uses(run, model_folder) if kind == "compress" else []
     return render_markdown(
         "model_card.md.jinja",
-        front=front_matter(tongue or _language(run, behind, model_folder), licence, pipeline),
-        name=name,
+        front=front_matter(tongue or _language(run, behind, model_folder), licence, pipeline, _library(ways)),
+        name=_name(run, model_folder, kind),
+        ways=ways,
         kind=kind,
         what=_what(run, behind, origins, kind),
         auto_class=auto_class,
@@ -60,14 +65,26 @@ def model_card(
     )
 
 
-def front_matter(tongue: str | None, licence: str | None, pipeline: str | None) -> str:
+def front_matter(tongue: str | None, licence: str | None, pipeline: str | None, library: str = "transformers") -> str:
     """Return the YAML header that the Hugging Face Hub reads."""
     from huggingface_hub import ModelCardData
 
     data = ModelCardData(
-        language=tongue, license=licence, library_name="transformers", tags=["bert", "mamebert"], pipeline_tag=pipeline
+        language=tongue, license=licence, library_name=library, tags=["bert", "mamebert"], pipeline_tag=pipeline
     )
     return str(data.to_yaml())
+
+
+def _name(run: Run, folder: Path, kind: Kind) -> str:
+    if kind == "compress":
+        return f"{run.final.name}: {Compression(run).name}"
+    return model_name(run) if kind == "pretrain" else f"{run.final.name}, {folder.name}"
+
+
+def _library(ways: Sequence[Use]) -> str:
+    """Return the library that opens a folder before others, as the Hub calls it."""
+    code = ways[0].code if ways else "transformers"
+    return next(name for name in ("onnxruntime", "mamebert", "transformers") if name in code).replace("runtime", "")
 
 
 def _use(config: dict[str, Any], run: Run, kind: Kind) -> tuple[str | None, str]:
@@ -88,6 +105,8 @@ def _origins(run: Run, behind: list[Run], model_folder: Path) -> list[Run]:
 
 
 def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind) -> str:
+    if kind == "compress":
+        return what_it_is(run)
     if kind == "finetune":
         task = Task(run, [], [])
         names = list(dict.fromkeys(model_name(r) for r in origins))
@@ -111,7 +130,7 @@ def _beginning(run: Run, behind: list[Run]) -> str:
 
 
 def _limits(run: Run, kind: Kind) -> list[str]:
-    limits = []
+    limits = compress_limits(run) if kind == "compress" else []
     tokens = dig(run.results, "tokens") or sum(numbers(listed(run.results, "epochs"), "tokens"))
     if kind == "pretrain":
         seen = f"It read {amount(tokens)} tokens, counted over all epochs" if tokens else "It read little text"

@@ -1,5 +1,6 @@
 """A story told: title, verdict, headline numbers and the sections in their order."""
 
+from mamebert.reports.arena import arenas
 from mamebert.reports.blocks import Block, Code, Fold, Page, Section
 from mamebert.reports.records import dig, record_of
 from mamebert.reports.sections import (
@@ -12,13 +13,14 @@ from mamebert.reports.sections import (
     results,
     rows,
     sizes,
+    smaller,
     time,
     vectors,
 )
 from mamebert.reports.story import Story
 from mamebert.reports.verdict import facts, verdict
 
-ORDER = (overview, results, epochs, rows, time, curves, sizes, fill_mask, vectors, corpus, provenance)
+ORDER = (overview, smaller, results, epochs, rows, time, curves, sizes, fill_mask, vectors, corpus, provenance)
 
 
 def make_page(story: Story, title: str = "", command_line: str = "", recipe: str = "") -> Page:
@@ -41,6 +43,8 @@ def make_page(story: Story, title: str = "", command_line: str = "", recipe: str
 def _title(story: Story) -> str:
     if story.pairs:
         return "Token embeddings: learnt, or fixed by word2vec?"
+    if found := arenas(story):
+        return f"Smaller models of {' and '.join(dict.fromkeys(t.name for arena in found for t in arena.teachers))}"
     if len(story.tasks) > 1 and not story.pretrained:
         return f"{len(story.tasks)} sets of labelled rows"
     names = [model.name for model in story.pretrained]

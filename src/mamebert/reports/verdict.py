@@ -2,6 +2,7 @@
 
 from math import hypot
 
+from mamebert.reports.arena import arenas
 from mamebert.reports.blocks import Fact
 from mamebert.reports.encoders import Pretrained
 from mamebert.reports.labelled import Task
@@ -10,6 +11,7 @@ from mamebert.reports.numbers import amount, clock, count, is_number, percent
 from mamebert.reports.outcomes import Outcome
 from mamebert.reports.paper_tables import BEST_ACCURACY, BEST_EPOCH, BEST_MODEL
 from mamebert.reports.records import dig, numbers
+from mamebert.reports.smaller_verdict import smaller_facts, smaller_sentences
 from mamebert.reports.standing import standing
 from mamebert.reports.story import Story
 from mamebert.reports.wins import facts_on_all, sentences_on_all
@@ -18,10 +20,11 @@ FEW = 3  # sets that are told one by one; of more, only how many are won
 
 
 def verdict(story: Story) -> list[str]:
-    """Return a sentence on what was made, one on the time of each N and W, and some on each task."""
+    """Return a sentence on what was made, one on the time of each N and W, some on smaller models and on each task."""
     return [
         *what_was_made(story),
         *(time_sentence(n, w) for n, w in story.pairs if n.seconds_per_epoch and w.seconds_per_epoch),
+        *smaller_sentences(arenas(story)),
         *_on_labelled_rows(story),
     ]
 
@@ -34,7 +37,8 @@ def _on_labelled_rows(story: Story) -> list[str]:
 
 def facts(story: Story) -> list[Fact]:
     """Return the headline numbers."""
-    found = facts_on_all(story.tasks) if len(story.tasks) > 1 else [f for t in story.tasks for f in _task_facts(t)]
+    found = smaller_facts(arenas(story))
+    found += facts_on_all(story.tasks) if len(story.tasks) > 1 else [f for t in story.tasks for f in _task_facts(t)]
     for n, w in story.pairs[:2]:
         if n.seconds_per_epoch and w.seconds_per_epoch:
             found.append(_time_fact(n, w, w.seconds_per_epoch / n.seconds_per_epoch - 1))

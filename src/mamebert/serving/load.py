@@ -5,12 +5,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from mamebert.checkpoints.load import load_pretraining, model_folder, read_config
+from mamebert.checkpoints.load import model_folder, read_config
+from mamebert.compression._goals import TaskGoal
+from mamebert.compression._opening import Opened, open_main
 from mamebert.errors import UserError
 from mamebert.probes.fill_mask import Candidates, fill_mask
 from mamebert.tasks import Answer
 from mamebert.tasks._features import Example, Unusable
-from mamebert.tasks._network import open_network, raw_outputs
+from mamebert.tasks._network import raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device
 
@@ -22,9 +24,9 @@ AT_A_TIME = 1024
 class FillMask:
     """Words for the place of [MASK]."""
 
-    def __init__(self, folder: Path, device: str) -> None:
-        self.tokenizer = Tokenizer.open(folder)
-        self.network = load_pretraining(folder).to(pick_device(device)).eval()
+    def __init__(self, opened: Opened) -> None:
+        self.tokenizer = Tokenizer.open(opened.tokenizer_folder)
+        self.network = opened.subject.network
 
     def __call__(self, texts: Sequence[str] | str, top: int = 5) -> list[list[Candidates]]:
         """Return, for each text and each [MASK] in it, the likeliest tokens with their probabilities."""
@@ -34,10 +36,12 @@ class FillMask:
 class Model:
     """A fine-tuned model: an answer for each row it is asked."""
 
-    def __init__(self, folder: Path, device: str) -> None:
-        self.task, self.learnt, network = open_network(folder)
-        self.network = network.to(pick_device(device)).eval()
-        self.tokenizer = Tokenizer.open(folder)
+    def __init__(self, opened: Opened) -> None:
+        goal = opened.subject.goal
+        assert isinstance(goal, TaskGoal)
+        self.task, self.learnt = goal.task, goal.learnt
+        self.network = opened.subject.network
+        self.tokenizer = Tokenizer.open(opened.tokenizer_folder)
 
     def __call__(self, asked: Iterable[Any] | str | dict[str, Any]) -> list[Answer]:
         """Return the answer to each item: a text, texts in the order of the task's columns, or a row (dictionary).
@@ -75,13 +79,10 @@ def load(folder: Path | str, kind: Kind | None = None, device: str = "auto") -> 
     `folder` is a model folder or the run folder that holds it; `kind` says what is expected of it.
     """
     place = model_folder(Path(folder))
-    config = read_config(place)
-    architecture = (config.get("architectures") or [""])[0]
-    found: Kind = "fill-mask" if architecture in PRETRAINED and "mamebert" not in config else "task"
+    opened = open_main(place, pick_device(device))
+    found: Kind = "task" if isinstance(opened.subject.goal, TaskGoal) else "fill-mask"
     if kind and kind != found:
         way_out = "Give the output of finetune." if kind == "task" else "Give the output of pretrain."
+        architecture = (read_config(place).get("architectures") or [""])[0]
         raise UserError(f"{place} holds a {architecture or 'model'}, which does not do this. {way_out}")
-    return (Model if found == "task" else FillMask)(place, device)
-
-
-PRETRAINED = ("BertForPreTraining", "BertForMaskedLM", "BertModel", "")
+    return (Model if found == "task" else FillMask)(opened)

@@ -116,7 +116,7 @@ class Finetuning:
                     os.replace(self._place(model, self._best(model)["seed"]), target)
                 kept.append(target)
         self.run.results["verified"] = {
-            "largest_difference": max(verify(kept, plain_logits).values()),
+            "largest_difference": max(verify(kept, plain_logits).values(), default=None),
             "folders": len(kept),
         }
         for folder in kept:

@@ -239,7 +239,7 @@ class Pretraining:
             "state_sha256": digest(state),
             "start": self.start,
             "pseudo_perplexity": self.before_and_after.compare(self._before, self.before_and_after.measure(network)),
-            "verified": {"largest_difference": max(verify(folders).values()), "folders": len(folders)},
+            "verified": {"largest_difference": max(verify(folders).values(), default=None), "folders": len(folders)},
         }
         write_text(model / "README.md", model_card(self.run, model, "pretrain"))
 
@@ -332,7 +332,7 @@ class Pretraining:
             return
         vectors = VectorTable.open(settings.vectors)
         vocabulary = self.shards.tokenizer_folder / "vocab.txt"
-        vectors.check(self.shards.vocab_size, self.config.encoder.hidden_size, vocabulary)
+        vectors.check(self.shards.vocab_size, self.config.encoder.embedding_width, vocabulary)
         table = torch.from_numpy(vectors.scaled(settings.scale))
         put_in(network, table)
         if settings.frozen:

@@ -69,6 +69,9 @@ class Task(Choice):
     reads: ClassVar[Literal["first", "every"]] = "first"
     """Which tokens `architecture` has logits for: [CLS], or every token."""
 
+    one_output_is_right: ClassVar[bool] = False
+    """Whether each row that the head gives holds the scores of classes of which one is right."""
+
     lstm_along: ClassVar[Literal["example", "sequence"]] = "example"
     """What the LSTM of a `reading` goes along: all an example reads, or each of its sequences by itself."""
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,8 @@ from mamebert.training.loop import Losses
 
 class LabelTask(TextTask):
     """A text in, or a pair of texts; one of several labels out."""
+
+    one_output_is_right: ClassVar[bool] = True
 
     label_column: str = "label"
     """The column with the label."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mamebert.checkpoints.layouts import encoder_config
+from mamebert.checkpoints.layouts import encoder_config, layout_of
 from mamebert.checkpoints.load import fill, model_folder, read_config, read_folder
 from mamebert.checkpoints.save import save_task
 from mamebert.config import build
@@ -39,7 +39,7 @@ class TaskNetwork(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.bert.pooler.dense.weight.device
+        return self.bert.device
 
     def forward(self, batch: TaskBatch) -> Any:
         """Return what the task's head makes of a batch."""
@@ -63,7 +63,7 @@ def start_network(
     dropout: float | None = None,
     random_weights: bool = False,
 ) -> TaskNetwork:
-    """Open any BERT folder as the start of a task: the encoder comes from it, the head is new.
+    """Open any folder of BERT or its kin as the start of a task: the encoder comes from it, the head is new.
 
     `dropout` is the share of hidden values dropped in training; None leaves it as config.json says. With
     `random_weights` only the shape comes from the folder: what pretraining is worth is measured against it.
@@ -111,7 +111,7 @@ def plain_logits(folder: Path, packed: Packed) -> dict[str, Tensor]:
     """Return what plain transformers should give for these sequences, each an example of its own."""
     task, _, network = open_network(folder)
     network.eval()
-    if read_config(folder)["architectures"] == ["BertModel"]:
+    if read_config(folder)["architectures"][0].endswith("Model"):
         return {"last_hidden_state": network.bert(packed)}
     pieces = packed.ids.split(packed.lengths), packed.segments.split(packed.lengths)
     features = [
@@ -144,7 +144,8 @@ def raw_outputs(
 def _about_foreign(folder: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
     """Return how to read a folder that was not fine-tuned here: by its class, with inputs as long as it takes."""
     architecture = (config.get("architectures") or [""])[0]
-    kinds = [kind for kind in Task.names() if Task.find(kind).understands(architecture, config)]
+    as_bert = layout_of(config, str(folder)).bert_architecture(architecture)
+    kinds = [kind for kind in Task.names() if Task.find(kind).understands(as_bert, config)]
     if not kinds:
         raise UserError(f"{folder} holds a {architecture or 'model'}, which answers no task. Fine-tune it first.")
     # transformers leaves the names out where they are its own, LABEL_0 and so on.

@@ -36,6 +36,8 @@ class Tagging(WordTask):
     A sentence too long for one sequence is read in several that overlap, so that no word is left out.
     """
 
+    one_output_is_right: ClassVar[bool] = True
+
     architecture: ClassVar[str] = "BertForTokenClassification"
     has_pooler: ClassVar[bool] = False
     reads: ClassVar[Literal["first", "every"]] = "every"

@@ -21,13 +21,24 @@ def neighbours(table: VectorTable, words: Sequence[str], count: int = 8) -> Neig
     """
     ids = {token: i for i, token in enumerate(table.tokens)}
     known = [word for word in dict.fromkeys(words) if word in ids and table.learnt[ids[word]]]
-    vectors = directions(table)
+    near = nearest_words(table, table.vectors[[ids[word] for word in known]], count + 1)
+    return {
+        word: [(token, round(cosine, 4)) for token, cosine in found if token != word][:count]
+        for word, found in zip(known, near, strict=True)
+    }
+
+
+def nearest_words(table: VectorTable, vectors: npt.NDArray[np.float32], count: int) -> list[list[tuple[str, float]]]:
+    """Return for each of the vectors [vectors, size] the `count` words nearest to it, with their cosine, nearest first.
+
+    Word pieces (##), special tokens and rare words are none of them.
+    """
     candidates = _whole_words(table)
-    found: Neighbours = {}
-    for word in known:
-        cosines = vectors[candidates] @ vectors[ids[word]]
-        nearest = [k for k in np.argsort(-cosines, kind="stable")[: count + 1] if candidates[k] != ids[word]][:count]
-        found[word] = [(table.tokens[candidates[k]], round(float(cosines[k]), 4)) for k in nearest]
+    among, found = directions(table)[candidates], []
+    for vector in vectors:
+        cosines = among @ (vector / max(float(np.linalg.norm(vector)), 1e-12))
+        nearest = np.argsort(-cosines, kind="stable")[:count]
+        found.append([(table.tokens[candidates[k]], float(cosines[k])) for k in nearest])
     return found
 
 

@@ -1,0 +1,197 @@
+"""Which class of plain `transformers` holds a network, and under which names: ONE FILE PER FAMILY.
+
+A network has one set of parameter names here, BERT's, whatever it is (Encoder, PretrainingNetwork, TaskNetwork). A
+layout turns shape and tensors into what a family's own classes read, and back.
+"""
+
+import re
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from mamebert.config import Choice, build
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+
+OURS = "mamebert"
+"""The layout of what no plain class holds."""
+BERT = "Bert"
+"""How classes begin by whose names tasks ask for an architecture: BertForTokenClassification."""
+TASKS = ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MultipleChoice")
+CLASSES = frozenset({"Model", "ForMaskedLM", *(f"For{task}" for task in TASKS)})
+
+
+class Layout(Choice):
+    """A family of plain classes; `kind` is the `model_type` of its config.json."""
+
+    prefix: ClassVar[str]
+    """How the names of its classes begin, such as "Albert"."""
+    base: ClassVar[str]
+    """How the names of an encoder's parameters begin, such as "albert."."""
+    shape_class: ClassVar[type[EncoderConfig]] = EncoderConfig
+    """What describes its networks."""
+    classes: ClassVar[frozenset[str]] = CLASSES
+    """What of its class names follows the prefix."""
+    pretraining: ClassVar[str] = "ForMaskedLM"
+    """The class that holds an encoder with its masked-word head."""
+    renamed: ClassVar[Sequence[tuple[str, str]]] = ()
+    """Beginnings of parameter names, ours and theirs, the first that fits counts; {} stands for a layer's number."""
+
+    @abstractmethod
+    def holds(self, shape: EncoderConfig) -> bool:
+        """Tell whether its classes compute what a network of this shape does. At most one family holds a shape."""
+
+    @abstractmethod
+    def read(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Return the settings of `shape_class` that a config.json of this family says."""
+
+    @abstractmethod
+    def write(self, shape: EncoderConfig) -> dict[str, Any]:
+        """Return the config.json of a shape, without vocabulary and architecture."""
+
+    def architecture(self, bert: str) -> str:
+        """Return the class for what BERT has this class for, "BertForTokenClassification"; "" if there is none."""
+        wanted = bert.removeprefix(BERT)
+        wanted = self.pretraining if wanted == "ForPreTraining" else wanted
+        return self.prefix + wanted if bert.startswith(BERT) and wanted in self.classes else ""
+
+    def bert_architecture(self, theirs: str) -> str:
+        """Return BERT's class for what this family has this class for; an unknown name as it is."""
+        return BERT + theirs.removeprefix(self.prefix) if theirs.startswith(self.prefix) else theirs
+
+    def place(self, name: str, architecture: str) -> str | None:
+        """Return how a class of this family names a parameter of ours; None where it has none of the kind."""
+        for ours, theirs in self.renamed:
+            if found := _fits(ours, name):
+                return theirs.format(*found.groups()) + name[found.end() :]
+        return name
+
+    def theirs(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str) -> dict[str, Tensor]:
+        """Return a network's tensors, in our names, as the class `architecture` reads them.
+
+        What it has no place for is left out. Weights that several layers share are repeated.
+        """
+        placed = {self.place(name, architecture): tensor for name, tensor in unrolled(tensors, shape).items()}
+        return {name: tensor for name, tensor in placed.items() if name is not None}
+
+    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig) -> dict[str, Tensor]:
+        """Return tensors of any class of this family in our names; one that is not known keeps its own."""
+        bare = not any(name.startswith(self.base) for name in tensors)
+        return {self._our_name(self.base + name if bare else name): tensor for name, tensor in tensors.items()}
+
+    def _our_name(self, name: str) -> str:
+        for ours, theirs in self.renamed:
+            if found := _fits(theirs, name):
+                return ours.format(*found.groups()) + name[found.end() :]
+        return name
+
+
+def layouts() -> list[Layout]:
+    """Return all families, the layout of ours aside."""
+    return [Layout.find(kind)() for kind in Layout.names() if kind != OURS]
+
+
+def layout_for(shape: EncoderConfig) -> Layout | None:
+    """Return the family whose plain classes hold a network of this shape, if there is one."""
+    return next((each for each in layouts() if type(shape) is each.shape_class and each.holds(shape)), None)
+
+
+def layout_or_ours(shape: EncoderConfig) -> Layout:
+    """Return the family that holds a shape, or where none does the layout of ours."""
+    found: Layout = layout_for(shape) or Layout.find(OURS)()
+    return found
+
+
+def layout_of(config: dict[str, Any], where: str) -> Layout:
+    """Return the family of a config.json; one that is not known is refused, never loaded half."""
+    kind = config.get("model_type")
+    if kind not in Layout.names():
+        known = " or ".join(Layout.names())
+        raise UserError(
+            f"{where} holds a model of type {kind!r}, not a BERT or one of its kin. "
+            f"Give a folder whose config.json says model_type {known}."
+        )
+    found: Layout = Layout.find(str(kind))()
+    return found
+
+
+def encoder_config(config: dict[str, Any], where: str) -> EncoderConfig:
+    """Return the shape in a config.json; a model of another family is refused, never loaded half."""
+    layout = layout_of(config, where)
+    if config.get("position_embedding_type", "absolute") != "absolute":
+        raise UserError(
+            f"{where} uses {config['position_embedding_type']!r} positions, and only absolute ones are known. "
+            "Give another model."
+        )
+    if config.get("is_decoder"):
+        raise UserError(f"{where} holds a decoder, which reads to the left only. Give a BERT encoder.")
+    if "vocab_size" not in config:
+        raise UserError(f"{where} has no vocab_size in its config.json. Get the folder anew.")
+    try:
+        known = {name: value for name, value in layout.read(config).items() if value is not None}
+        return build(layout.shape_class, known)
+    except UserError as error:
+        raise UserError(f"{where} has a config.json that cannot be: {error}") from error
+
+
+def model_config(shape: EncoderConfig, vocab_size: int, bert: str, **more: Any) -> dict[str, Any]:
+    """Return the config.json for what BERT has the class `bert` for, in the family that holds the shape."""
+    layout = layout_or_ours(shape)
+    return {
+        "architectures": [layout.architecture(bert)],
+        "model_type": layout.kind,
+        "vocab_size": vocab_size,
+        **layout.write(shape),
+        "dtype": "float32",
+        **more,
+    }
+
+
+def regular_fields(shape: EncoderConfig) -> dict[str, Any]:
+    """Return what BERT's config.json says of a shape whose layers are alike."""
+    told = {name: getattr(shape, name) for name in BASIC}
+    return {
+        **told,
+        "num_attention_heads": shape.heads_by_layer[0],
+        "intermediate_size": shape.widths_by_layer[0],
+        "hidden_act": shape.hidden_act,
+    }
+
+
+BASIC = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "pad_token_id",
+    "layer_norm_eps",
+    "initializer_range",
+)
+"""Settings that BERT's config.json has under the same names, in the order in which it is written."""
+
+_LAYER = "bert.encoder.layer."
+
+
+def unrolled(tensors: Mapping[str, Tensor], shape: EncoderConfig) -> dict[str, Tensor]:
+    """Return the tensors with one copy for each layer of what layers share."""
+    halves = {".attention.": shape.attention_owners, ".intermediate.": shape.ffn_owners, ".output.": shape.ffn_owners}
+    found: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        number, _, rest = name.removeprefix(_LAYER).partition(".")
+        half = next((half for half in halves if f".{rest}".startswith(half)), None)
+        if not name.startswith(_LAYER) or half is None:
+            found[name] = tensor
+            continue
+        users = [layer for layer, owner in enumerate(halves[half]) if owner == int(number)]
+        found |= {f"{_LAYER}{layer}.{rest}": tensor for layer in users}
+    return found
+
+
+def _fits(beginning: str, name: str) -> re.Match[str] | None:
+    return re.match(re.escape(beginning).replace(r"\{\}", r"(\d+)"), name)

@@ -1,0 +1,50 @@
+"""BERT (Devlin et al., 2019): the names are ours."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from mamebert.checkpoints.layouts import BASIC, CLASSES, Layout, regular_fields
+from mamebert.encoder.settings import EncoderConfig
+
+TYPES = "bert.embeddings.token_type_embeddings.weight"
+OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}  # Google's own, before 2019
+
+
+class Bert(Layout):
+    """`BertForMaskedLM` and its like."""
+
+    prefix: ClassVar[str] = "Bert"
+    base: ClassVar[str] = "bert."
+    classes: ClassVar[frozenset[str]] = CLASSES | {"ForPreTraining"}
+    pretraining: ClassVar[str] = "ForPreTraining"
+
+    def holds(self, shape: EncoderConfig) -> bool:
+        """Tell whether token vectors are as wide as all others and a layer's weights can be written by themselves."""
+        own_layers = shape.shared in ("none", "attention", "ffn")
+        return shape.is_regular and own_layers and not shape.embedding_size and shape.pooler_act == "tanh"
+
+    def read(self, config: dict[str, Any]) -> dict[str, Any]:
+        """Return the settings, whose names are the same."""
+        return {name: config.get(name) for name in (*BASIC, "hidden_act")}
+
+    def write(self, shape: EncoderConfig) -> dict[str, Any]:
+        """Return the settings; a BERT has segments, if only empty ones."""
+        fields = regular_fields(shape)
+        return {**fields, "type_vocab_size": shape.type_vocab_size or 2, "classifier_dropout": None}
+
+    def theirs(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str) -> dict[str, Tensor]:
+        """Return the tensors, with segments that add nothing where a network has none."""
+        found = super().theirs(tensors, shape, architecture)
+        if not shape.type_vocab_size:
+            width = tensors["bert.embeddings.word_embeddings.weight"].shape[1]
+            found[TYPES] = tensors["bert.embeddings.word_embeddings.weight"].new_zeros(2, width)
+        return found
+
+    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig) -> dict[str, Tensor]:
+        """Return the tensors, those with the names of old too."""
+        found = super().ours(tensors, shape)
+        for old, new in OLD_NAMES.items():
+            found = {name.replace(old, new): tensor for name, tensor in found.items()}
+        return found

@@ -1,0 +1,133 @@
+"""Folders of networks whose arithmetic is not that of plain ones: config.json names the method that opens them.
+
+They look like any folder of ours (tokenizer, task, labels), but model.safetensors holds packed numbers, and the model
+type is one that plain transformers refuses rather than reads wrongly.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from mamebert.checkpoints.layouts import OURS, Layout, layout_for
+from mamebert.checkpoints.load import HEAD_FILE, model_folder, read_config
+from mamebert.compression import Form, Goal, Subject
+from mamebert.compression._forms import DENSE, opens_with
+from mamebert.compression._goals import MaskedWords, TaskGoal
+from mamebert.compression._shapes import densified
+from mamebert.config import build
+from mamebert.encoder.readings import Reading
+from mamebert.errors import UserError
+from mamebert.objectives import Objective
+from mamebert.runs import disk_errors, write_text
+from mamebert.tasks import Task
+from mamebert.tasks._features import Learnt
+
+WEIGHTS = "model.safetensors"
+
+
+class Shell(NamedTuple):
+    """What lies in a folder, before the network in it is altered and filled."""
+
+    subject: Subject
+    """A network of the right shape with plain modules and random weights."""
+    how: dict[str, Any]
+    """What the method wrote of itself."""
+    tensors: dict[str, Tensor]
+
+    def take(self, name: str) -> Tensor:
+        """Return a stored tensor; a UserError where there is none."""
+        if name not in self.tensors:
+            raise UserError(f"{self.subject.folder} lacks {name}. Get the folder anew.")
+        return self.tensors[name]
+
+
+def save_altered(subject: Subject, folder: Path, kind: str, how: dict[str, Any], packed: Mapping[str, Tensor]) -> None:
+    """Write a folder that `open_altered` opens; `how` is plain JSON of the method's own.
+
+    `packed` holds what stands in the place of weights, named PARAMETER.WHAT; all other parameters and buffers are
+    stored as they are. A pooler that nothing reads is left out.
+    """
+    subject.goal.save(subject.network, subject.folder, folder)
+    config = read_config(folder)
+    about = {**config.get("mamebert", {}), "altered_by": kind, "how": how, "family": config["model_type"]}
+    about["shape"] = subject.bert.config.model_dump()
+    if isinstance(subject.goal, MaskedWords):
+        about["objective"] = subject.goal.objective.model_dump()
+    replaced = {name.rpartition(".")[0] for name in packed}
+    kept = {name: tensor for name, tensor in _stored(subject) if name not in replaced}
+    whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in {**kept, **packed}.items()}
+    with disk_errors(folder):
+        (folder / HEAD_FILE).unlink(missing_ok=True)
+        save_file(whole, folder / WEIGHTS, metadata={"format": "pt"})
+        told = {**config, "architectures": [], "model_type": OURS, "mamebert": about}
+        write_text(folder / "config.json", json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+
+
+def open_altered(folder: Path) -> Shell:
+    """Read a folder that `save_altered` wrote; a damaged one is a UserError."""
+    place = model_folder(folder)
+    config = read_config(place)
+    about = config["mamebert"]
+    try:
+        tensors = load_file(place / WEIGHTS)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{place / WEIGHTS} is damaged ({error}). Get the folder anew.") from error
+    goal = goal_in(about)
+    shape = build(Layout.find(about["family"]).shape_class, about["shape"])
+    network = goal.network(shape, int(config["vocab_size"]))
+    return Shell(Subject(network.eval(), goal, place), about["how"], tensors)
+
+
+def goal_in(about: Mapping[str, Any]) -> Goal:
+    """Return what a network is for, as `save_altered` tells it in config.json."""
+    if "task" not in about:
+        return MaskedWords(build(Objective, about["objective"]))  # type: ignore[type-abstract]
+    told = about["learnt"]
+    learnt = Learnt(tuple(told["labels"]), told["chosen"])
+    task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
+    return TaskGoal(task, learnt, build(Reading, about["reading"]))
+
+
+@torch.no_grad()
+def fill_altered(shell: Shell, unpacked: Mapping[str, Tensor]) -> Subject:
+    """Put stored tensors, and those that were unpacked, into the altered network and return its subject."""
+    network, tensors = shell.subject.network, {**shell.tensors, **unpacked}
+    for name, place in _stored(shell.subject):
+        if name not in tensors or tensors[name].shape != place.shape:
+            raise UserError(f"{shell.subject.folder} lacks {name}, or has it in another shape. Get the folder anew.")
+        place.copy_(tensors[name])
+    network.eval()
+    return shell.subject
+
+
+def save_plain(subject: Subject, plain: nn.Module, folder: Path, remark: str = "") -> list[Form]:
+    """Write the network with plain modules that stands for an altered one into a folder of `folder`, as float32.
+
+    Returns its form, with a remark behind what opens it; none where no plain class can hold the shape.
+    """
+    as_plain = replace(subject, network=plain)
+    if not layout_for(subject.bert.config):
+        if subject.bert.config.bottleneck:
+            return []
+        as_plain = densified(as_plain)
+    as_plain.goal.save(as_plain.network, subject.folder, folder / DENSE)
+    return [Form("plain", DENSE, opens_with(folder / DENSE) + remark)]
+
+
+def reads_pooler(goal: Goal) -> bool:
+    """Tell whether anything reads the encoder's pooler."""
+    return not isinstance(goal, TaskGoal) or goal.task.has_pooler
+
+
+def _stored(subject: Subject) -> list[tuple[str, Tensor]]:
+    network: nn.Module = subject.network
+    found = [*network.named_parameters(), *network.named_buffers()]
+    skipped = () if reads_pooler(subject.goal) else ("bert.pooler.",)
+    return [(name, tensor) for name, tensor in found if not name.startswith(skipped)]

@@ -1,0 +1,64 @@
+"""Any folder, and any form of a compressed model, as something that answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mamebert.checkpoints.load import load_pretraining, model_folder, read_config
+from mamebert.compression import Compressor, Form, Subject
+from mamebert.compression._goals import MaskedWords, TaskGoal
+from mamebert.config import build
+from mamebert.encoder.readings import Reading
+from mamebert.objectives import Objective
+from mamebert.tasks._network import open_network
+
+PRETRAINED = ("ForPreTraining", "ForMaskedLM", "Model")
+"""How the names of classes end that a pretrained encoder is of."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that answers, however it is computed."""
+
+    subject: Subject
+    """What is known of it; its network gathers and concludes as a `TaskNetwork` does."""
+    tokenizer_folder: Path
+
+
+def open_subject(path: Path, objective: Objective | None = None) -> Subject:
+    """Open the output of finetune, pretrain or compress, or a folder from elsewhere.
+
+    `objective` is what a pretrained encoder is asked; by default masked words, in sequences as long as it reads.
+    """
+    folder = model_folder(path)
+    config = read_config(folder)
+    about = config.get("mamebert") or {}
+    if about.get("altered_by"):
+        return Compressor.find(about["altered_by"]).open(folder)  # type: ignore[no-any-return]
+    architecture = (config.get("architectures") or [""])[0]
+    if "task" in about or not architecture.endswith(PRETRAINED):
+        task, learnt, network = open_network(folder)
+        return Subject(network, TaskGoal(task, learnt, build(Reading, about.get("reading", {}))), folder)
+    longest = int(config["max_position_embeddings"])
+    asked = objective or Objective.find("masked_lm")(max_length=longest)
+    network = load_pretraining(folder)
+    return Subject(network, MaskedWords(asked, network.cls.predictions.tied), folder)
+
+
+def open_main(folder: Path, device: torch.device | str = "cpu") -> Opened:
+    """Open what a folder holds first of all: a network, or a graph where it holds no network."""
+    graph = (read_config(folder).get("mamebert") or {}).get("graph")
+    return open_form(folder, Form("onnx_int8", graph, "") if graph else Form("plain", ".", ""), device)
+
+
+def open_form(folder: Path, form: Form, device: torch.device | str = "cpu") -> Opened:
+    """Open one form of the model in `folder`, ready to answer."""
+    place = folder / form.place
+    if form.name in ("onnx", "onnx_int8"):
+        from mamebert.compression._running import open_graph
+
+        return Opened(open_graph(folder, place), folder)
+    subject = open_subject(place)
+    subject.network.to(device).eval()
+    return Opened(subject, place)

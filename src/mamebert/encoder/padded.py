@@ -1,0 +1,114 @@
+"""The same network over padded batches, with all that happens inside laid open.
+
+Slower than the packed pass, and equal to it where nothing is changed. It is for what looks inside (distillation from
+attention, calibration), what switches parts off (gates), what changes the arithmetic (every product is a call of the
+module that holds its matrix, so that a quantising one can stand in its place), and for graphs such as ONNX.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from mamebert.encoder.packing import Packed
+
+if TYPE_CHECKING:
+    from mamebert.encoder.layer import Layer
+    from mamebert.encoder.model import Encoder
+
+
+@dataclass(frozen=True)
+class Padded:
+    """A batch as a rectangle."""
+
+    ids: Tensor
+    """int64 [batch, longest]; 0 at padding."""
+    segments: Tensor
+    """int64 [batch, longest]."""
+    visible: Tensor
+    """bool [batch, longest]: False at padding."""
+
+    @classmethod
+    def of(cls, packed: Packed) -> "Padded":
+        """Lay sequences one under the other."""
+        lengths = list(packed.lengths)
+        ids, segments = (pad_sequence(list(t.split(lengths)), batch_first=True) for t in (packed.ids, packed.segments))
+        visible = torch.arange(max(lengths), device=ids.device) < torch.tensor(lengths, device=ids.device)[:, None]
+        return cls(ids, segments, visible)
+
+
+@dataclass(frozen=True)
+class Gates:
+    """Factors, 1 at first, on what heads and feed-forward neurons give: their gradients tell what each is worth."""
+
+    heads: Sequence[Tensor]
+    """One [heads] for each layer."""
+    neurons: Sequence[Tensor]
+    """One [intermediate_size] for each layer."""
+
+    @classmethod
+    def ones(cls, encoder: "Encoder") -> "Gates":
+        """Return gates that change nothing and take gradients."""
+        device = encoder.device
+        layers: Any = encoder.encoder.layer
+        return cls(
+            [torch.ones(layer.attention.self.num_heads, device=device, requires_grad=True) for layer in layers],
+            [torch.ones(layer.intermediate.dense.out_features, device=device, requires_grad=True) for layer in layers],
+        )
+
+
+@dataclass
+class Seen:
+    """What one pass shows. Lists have an entry for each layer, except `hidden`, which begins with the embeddings."""
+
+    batch: Padded
+    hidden: list[Tensor] = field(default_factory=list)
+    """[batch, longest, hidden_size]."""
+    queries: list[Tensor] = field(default_factory=list)
+    """[batch, heads, longest, head width]; keys and values alike."""
+    keys: list[Tensor] = field(default_factory=list)
+    values: list[Tensor] = field(default_factory=list)
+    scores: list[Tensor] = field(default_factory=list)
+    """[batch, heads, longest, longest]: QK^T / sqrt(head width), before padding is hidden and before the softmax."""
+    attention: list[Tensor] = field(default_factory=list)
+    """[batch, heads, longest, longest]: rows are softmax distributions over the tokens that are visible."""
+    mixed: list[Tensor] = field(default_factory=list)
+    """[batch, longest, heads * head width]: what attention.output.dense reads."""
+    bent: list[Tensor] = field(default_factory=list)
+    """[batch, longest, intermediate_size]: what output.dense reads."""
+
+    def packed(self, hidden: Tensor) -> Tensor:
+        """Return the rows of visible tokens of a [batch, longest, ...], in the order of a packed batch."""
+        return hidden[self.batch.visible]
+
+
+def look(encoder: "Encoder", batch: Padded, gates: Gates | None = None, depth: int | None = None) -> Seen:
+    """Run the encoder, or only its `depth` lowest layers, and return all that happens inside."""
+    seen = Seen(batch)
+    hidden = encoder.embeddings.padded(batch.ids, batch.segments, batch.visible)
+    seen.hidden.append(hidden)
+    layer: Any
+    for number, layer in enumerate(islice(encoder.encoder.layer, depth)):
+        run = layer.padded if encoder.config.bottleneck else partial(_layer, layer)
+        hidden = run(hidden, seen, gates, number)
+        seen.hidden.append(hidden)
+    return seen
+
+
+def _layer(layer: "Layer", hidden: Tensor, seen: Seen, gates: Gates | None, number: int) -> Tensor:
+    mixed = layer.attention.self.mix(hidden, seen)
+    if gates:
+        mixed = mixed * gates.heads[number].repeat_interleave(layer.attention.self.head_width)
+    seen.mixed.append(mixed)
+    attended = layer.attention.output.padded(mixed, hidden)
+    bent = layer.intermediate.padded(attended)
+    if gates:
+        bent = bent * gates.neurons[number]
+    seen.bent.append(bent)
+    result: Tensor = layer.output.padded(bent, attended)
+    return result

@@ -1,0 +1,85 @@
+"""A few lines of code that open each form of a model made smaller."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from mamebert.reports.compressed import Compression, FormMeasured
+from mamebert.reports.records import dig, listed
+from mamebert.runs import Run
+
+PLAIN = "transformers "
+
+
+@dataclass(frozen=True)
+class Use:
+    """A way to open a form."""
+
+    caption: str
+    code: str
+
+
+def uses(run: Run, folder: Path) -> list[Use]:
+    """Return the code that opens what lies in `folder`: the model's own, which has all forms, or that of one form.
+
+    None where no form is known.
+    """
+    it = Compression(run)
+    forms = _forms_in(it, folder)
+    return [_use(form, _path(form, folder), it) for form in forms]
+
+
+def _forms_in(it: Compression, folder: Path) -> list[FormMeasured]:
+    forms = [form for form in (it.result.forms if it.result else []) if form.record]
+    return [form for form in forms if _is_of(form, folder)] or forms
+
+
+def _is_of(form: FormMeasured, folder: Path) -> bool:
+    """Tell whether this is the folder of one form, within that of the model."""
+    parts = Path(form.place).parts
+    return bool(parts) and folder.parts[-len(parts) :] == parts
+
+
+def _path(form: FormMeasured, folder: Path) -> str:
+    return folder.name if form.place == "." or _is_of(form, folder) else f"{folder.name}/{form.place}"
+
+
+def _use(form: FormMeasured, path: str, it: Compression) -> Use:
+    if form.name == "plain":
+        return _use_plain(form, path)
+    if form.name in ("onnx", "onnx_int8"):
+        return _use_graph(form, path)
+    return _use_ours(path, it)
+
+
+def _use_plain(form: FormMeasured, path: str) -> Use:
+    told = form.opens_with.removeprefix(PLAIN).partition(",")
+    name = told[0] if form.opens_with.startswith(PLAIN) else "AutoModel"
+    code = f"""\
+from transformers import AutoTokenizer, {name}
+
+tokenizer = AutoTokenizer.from_pretrained("{path}")
+model = {name}.from_pretrained("{path}")
+print(model(**tokenizer("…", return_tensors="pt")))"""
+    return Use(f"Plain transformers{told[1]}{told[2]}:", code)
+
+
+def _use_graph(form: FormMeasured, path: str) -> Use:
+    folder = path.removesuffix(form.place).rstrip("/") or "."
+    code = f"""\
+import onnxruntime
+from transformers import AutoTokenizer
+
+inputs = AutoTokenizer.from_pretrained("{folder}")("…", return_tensors="np")
+graph = onnxruntime.InferenceSession("{path}")
+print(graph.run(None, {{each.name: inputs[each.name] for each in graph.get_inputs()}}))"""
+    return Use(
+        "ONNX Runtime, whose kernels compute with integers:" if form.name == "onnx_int8" else "ONNX Runtime:", code
+    )
+
+
+def _use_ours(path: str, it: Compression) -> Use:
+    columns = listed(it.results, "columns") or ["text"]
+    is_task = dig(it.results, "task") != "masked_lm"
+    row = json.dumps([dict.fromkeys(columns, "…")], ensure_ascii=False) if is_task else '"… [MASK] …"'
+    return Use("With mamebert:", f'import mamebert\n\nmodel = mamebert.load("{path}")\nprint(model({row}))')

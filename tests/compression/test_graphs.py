@@ -1,0 +1,144 @@
+"""Graphs against the networks they come from."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("onnxruntime")
+
+from mamebert.compression import Subject
+from mamebert.compression._goals import TaskGoal
+from mamebert.compression._graphs import export_graph, require_onnx
+from mamebert.compression._running import GraphEncoder, GraphNetwork, Session, WordsNetwork, _head, inputs_of
+from mamebert.encoder.packing import Packed
+from mamebert.encoder.padded import Padded
+from mamebert.encoder.readings import Reading
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+from mamebert.tasks import Task
+from mamebert.tasks._features import Features, Learnt
+from mamebert.tasks._network import raw_outputs
+
+SHAPE = EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=48)
+VOCABULARY = 60
+
+
+def subject_for(kind: str, reading: Reading | None = None, shape: EncoderConfig = SHAPE, **settings) -> Subject:
+    torch.manual_seed(1)
+    goal = TaskGoal(Task.find(kind)(**settings), Learnt(("a", "b", "c")), reading or Reading())
+    network = goal.network(shape.model_copy(update={"initializer_range": 0.2}), VOCABULARY).eval()
+    return Subject(network, goal, None)
+
+
+def features_for(lengths=(9, 30, 3, 17, 30), every=False, sequences=1) -> list[Features]:
+    rng = np.random.default_rng(0)
+    made = []
+    for length in lengths:
+        ids = [rng.integers(5, VOCABULARY, length) for _ in range(sequences)]
+        places = [np.arange(length) if every else np.zeros(1, np.int64)] * sequences
+        made.append(Features(ids, places, [np.arange(length) % 2] * sequences))
+    return made
+
+
+def running(subject: Subject, tmp_path) -> GraphNetwork:
+    path, *beside = export_graph(subject, tmp_path / "model.onnx")
+    bert = GraphEncoder(Session(path), SHAPE, VOCABULARY, bool(beside) or subject.goal.task.reads == "every")
+    return GraphNetwork(bert, subject.goal, _head(subject.goal, bert, path) if beside else None)
+
+
+def assert_same_answers(subject: Subject, features, tmp_path) -> None:
+    task = subject.goal.task
+    found = raw_outputs(task, running(subject, tmp_path), features)
+    wanted = raw_outputs(task, subject.network, features)
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("kind", "every", "sequences"),
+    [("classification", False, 1), ("tagging", True, 1), ("span_qa", True, 2), ("multiple_choice", False, 3)],
+)
+def test_a_graph_with_a_plain_head_answers_as_the_network(kind, every, sequences, tmp_path):
+    assert_same_answers(subject_for(kind), features_for(every=every, sequences=sequences), tmp_path)
+
+
+def test_a_head_that_no_plain_class_holds_lies_beside_the_graph(tmp_path):
+    subject = subject_for("long_documents")
+    assert_same_answers(subject, features_for(sequences=3), tmp_path)
+    assert (tmp_path / "model_head.safetensors").is_file()
+
+
+def test_several_layers_can_be_read_of_a_graph(tmp_path):
+    reading = Reading(layers=[0, -1], join="weighted_sum", lstm_size=8)
+    assert_same_answers(subject_for("tagging", reading), features_for(every=True), tmp_path)
+
+
+def test_layers_of_different_size_become_a_graph(tmp_path):
+    shape = EncoderConfig(
+        hidden_size=32, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=48,
+        layer_heads=[4, 1, 0], layer_widths=[16, 0, 128], head_size=8,
+    )  # fmt: skip
+    assert_same_answers(subject_for("classification", shape=shape), features_for(), tmp_path)
+
+
+def test_shared_layers_and_narrow_embeddings_become_a_graph(tmp_path):
+    shape = SHAPE.model_copy(update={"shared": "all", "embedding_size": 16, "hidden_act": "gelu_new"})
+    assert_same_answers(subject_for("classification", shape=shape), features_for(), tmp_path)
+
+
+def test_padding_changes_no_output_of_a_graph(tmp_path):
+    (path,) = export_graph(subject_for("classification"), tmp_path / "model.onnx")
+    session, ids = Session(path), torch.randint(5, VOCABULARY, (1, 7))
+    ones = torch.ones_like(ids)
+    alone = session(ids, ones, ones * 0)[0]
+    wide = torch.cat([ids, torch.full((1, 9), 7)], 1)
+    mask = torch.cat([ones, torch.zeros(1, 9, dtype=torch.int64)], 1)
+    torch.testing.assert_close(session(wide, mask, wide * 0)[0], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_inputs_and_outputs_have_the_names_of_plain_transformers(tmp_path):
+    (path,) = export_graph(subject_for("span_qa"), tmp_path / "model.onnx")
+    session = Session(path)
+    assert session.names == ["input_ids", "attention_mask", "token_type_ids"]
+    assert [each.name for each in session.session.get_outputs()] == ["start_logits", "end_logits"]
+
+
+def test_a_pretrained_encoder_guesses_the_same_words(encoder, text_bench, tmp_path):
+    path, words = export_graph(encoder, tmp_path / "model.onnx")
+    network = WordsNetwork(GraphEncoder(Session(path), encoder.bert.config, encoder.bert.vocab_size), Session(words))
+    batch = text_bench.batches(1, 512)[0]
+    found = network.cls.predictions(network.bert(batch.packed, batch.chosen))
+    wanted = encoder.goal.outputs(encoder.network.eval(), batch)
+    torch.testing.assert_close(found, wanted, atol=1e-4, rtol=1e-4)
+    graph_copy = deepcopy(encoder)
+    graph_copy.network = network
+    assert text_bench.score(graph_copy) == pytest.approx(text_bench.score(encoder), abs=1e-4)
+
+
+def test_exporting_leaves_the_network_as_it_was(tmp_path):
+    subject = subject_for("classification")
+    subject.network.train()
+    before = {name: value.clone() for name, value in subject.network.state_dict().items()}
+    export_graph(subject, tmp_path / "model.onnx")
+    assert subject.network.training
+    assert all(torch.equal(value, before[name]) for name, value in subject.network.state_dict().items())
+
+
+def test_a_missing_program_is_told_with_the_way_to_get_it():
+    with pytest.raises(UserError, match=r"pip install 'mamebert\[onnx\]'"):
+        require_onnx("a_module_that_is_not_there")
+
+
+def test_a_graph_that_is_not_there_or_damaged_is_told(tmp_path):
+    with pytest.raises(UserError, match="is not there"):
+        Session(tmp_path / "model.onnx")
+    (tmp_path / "model.onnx").write_bytes(b"no graph")
+    with pytest.raises(UserError, match="cannot be loaded"):
+        Session(tmp_path / "model.onnx")
+
+
+def test_inputs_that_a_graph_lacks_are_not_given():
+    padded = Padded.of(Packed.of([np.array([2, 7, 3])]))
+    assert len(inputs_of(padded, ["input_ids", "attention_mask"])) == 2

@@ -1,0 +1,126 @@
+"""Learning with eight bits, and running on them."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+pytest.importorskip("onnxruntime")
+
+from mamebert.compression._opening import open_form, open_subject
+from mamebert.compression.q8bert import Q8Bert, quantised
+from mamebert.stages._bench import RowsBench
+from mamebert.tasks._network import open_network, raw_outputs
+from mamebert.training.settings import Training
+
+TOLERANCE = 0.02
+"""Of logits up to 5: now and then a number between two steps is rounded the other way."""
+
+
+@pytest.fixture(scope="module")
+def finished(toys, tmp_path_factory):
+    """The classifier after Q8BERT, its folder and its forms."""
+    folder = tmp_path_factory.mktemp("q8bert")
+    bench = RowsBench(deepcopy(toys.classifier), 1, folder, torch.device("cpu"), toys.rows)
+    method = Q8Bert(training=Training(epochs=2, batch_tokens=256, peak_lr=1e-3, precision="float32"), soft_targets=1.0)
+    subject = deepcopy(toys.classifier)
+    method.check(subject, bench)
+    subject = method.compress(subject, bench)
+    return subject, bench, folder / "model", method.save(subject, folder / "model")
+
+
+def answers(subject, bench):
+    features = bench.part(subject, "test").features
+    return np.concatenate(raw_outputs(subject.goal.task, subject.network, features))
+
+
+def test_the_quality_stays(finished):
+    subject, bench, *_ = finished
+    assert bench.score(subject) >= bench.score(bench.teacher) - 0.05
+
+
+def test_every_matrix_and_table_is_rounded(finished):
+    names = [name for name, _ in quantised(finished[0].network)]
+    assert len(names) == 3 + 4 * 6 + 2  # tables, layers, pooler and classifier
+
+
+def test_the_graph_on_integer_kernels_answers_as_the_simulation(finished):
+    subject, bench, folder, forms = finished
+    assert forms[0].name == "onnx_int8"
+    opened = open_form(folder, forms[0]).subject
+    apart = np.abs(answers(opened, bench) - answers(subject, bench))
+    assert apart.max() < TOLERANCE
+    assert np.median(apart) < 1e-4
+
+
+def test_the_graph_holds_bytes_and_multiplies_them(finished, tmp_path):
+    import onnx
+    import onnxruntime
+
+    graph = finished[2] / finished[3][0].place
+    large = [each for each in onnx.load(graph).graph.initializer if np.prod(each.dims) > 200]
+    assert {each.data_type for each in large} == {onnx.TensorProto.UINT8}
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    nodes = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    assert nodes.count("MatMulIntegerToFloat") >= 4 * 6
+
+
+def test_the_integers_restore_the_same_network(finished):
+    subject, bench, folder, _ = finished
+    opened = open_subject(folder)
+    np.testing.assert_allclose(answers(opened, bench), answers(subject, bench), atol=1e-5)
+    assert bench.score(opened) == bench.score(subject)
+
+
+def test_weights_lie_there_as_int8_and_biases_as_int32(finished):
+    tensors = load_file(finished[2] / "model.safetensors")
+    place = "bert.encoder.layer.0.attention.self.query"
+    assert tensors[f"{place}.weight.integers"].dtype == torch.int8
+    assert tensors[f"{place}.bias.integers"].dtype == torch.int32
+    floats = sum(t.numel() for t in tensors.values() if t.dtype == torch.float32)
+    assert floats < 0.05 * sum(t.numel() for t in tensors.values())
+
+
+def test_what_is_stored_is_about_a_quarter(finished):
+    subject, _, folder, _ = finished
+    stored = sum(tensor.nbytes for tensor in load_file(folder / "model.safetensors").values())
+    assert 0.25 < stored / sum(parameter.nbytes for parameter in subject.network.parameters()) < 0.31
+
+
+def test_plain_transformers_weights_are_on_the_grid(finished):
+    subject, bench, folder, forms = finished
+    assert forms[2].name == "plain"
+    _, _, network = open_network(folder / forms[2].place)
+    assert network.bert.encoder.layer[0].output.dense.weight.unique().numel() <= 255
+    found = np.concatenate(raw_outputs(subject.goal.task, network, bench.part(subject, "test").features))
+    assert np.abs(found - answers(subject, bench)).max() < 1
+
+
+def test_the_opened_network_can_go_on_learning(finished):
+    _, bench, folder, _ = finished
+    opened = open_subject(folder)
+    bench.learn(opened, Training(steps=2, batch_tokens=256, peak_lr=1e-3, precision="float32"))
+    assert bench.score(opened) > 0.8
+
+
+def test_an_encoder_keeps_its_words(encoder, text_bench, quick, tmp_path):
+    before = text_bench.score(encoder)
+    method = Q8Bert(training=Training(steps=20, **quick))
+    subject = method.compress(encoder, text_bench)
+    forms = method.save(subject, tmp_path / "model")
+    assert text_bench.score(subject) > before - 0.1
+    assert text_bench.score(open_form(tmp_path / "model", forms[0]).subject) == pytest.approx(
+        text_bench.score(subject), abs=0.05
+    )
+    assert text_bench.score(open_subject(tmp_path / "model")) == pytest.approx(text_bench.score(subject), abs=1e-4)
+
+
+@pytest.mark.parametrize("settings", [{"weight_bits": 1}, {"activation_bits": 9}, {"range_decay": 1.0}])
+def test_settings_out_of_bounds_are_refused(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        Q8Bert(**settings)
