@@ -65,3 +65,19 @@ def test_not_every_layer_can_go(classifier, rows_bench):
         DropLayers(drop=4).check(classifier, rows_bench)
     with pytest.raises(UserError, match="every second"):
         dropped("odd_alternate", 4, 3)
+
+
+@pytest.mark.parametrize("sharing", [{"shared": "all"}, {"shared": "groups", "num_hidden_groups": 2}])
+def test_layers_of_an_albert_go_and_it_stays_one(classifier, sharing):
+    from dataclasses import replace
+
+    from mamebert.checkpoints.layouts import layout_for
+
+    shape = type(classifier.bert.config)(
+        hidden_size=32, num_hidden_layers=4, num_attention_heads=4, embedding_size=16, pooler_act="tanh", **sharing
+    )
+    albert = replace(classifier, network=classifier.goal.network(shape, 80))
+    kept = keep_layers(albert, [0, 2, 3])
+    assert layout_for(kept.bert.config).kind == "albert"
+    for new, old in zip(kept.bert.encoder.layer, [0, 2, 3], strict=True):
+        assert torch.equal(new.output.dense.weight, albert.bert.encoder.layer[old].output.dense.weight)

@@ -18,7 +18,6 @@ from mamebert.compression import Subject
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.runs import disk_errors, write_text
-from mamebert.tokenizer.encoding import Tokenizer
 
 Numbers = dict[int, int]
 """Old id to new id, for the tokens that stay."""
@@ -111,12 +110,6 @@ def with_tokenizer(subject: Subject, kept: Sequence[int], folder: Path) -> Subje
         network.cls.predictions.tied = old.cls.predictions.tied
     network.bert.compute_dtype = subject.bert.compute_dtype
     return replace(subject, network=network.train(old.training), folder=folder)
-
-
-def new_ids(old: Tokenizer, new: Tokenizer) -> Tensor:
-    """Return int64 [old vocabulary]: the id of each token in a tokenizer with fewer, [UNK]'s where it is gone."""
-    known = {token: number for number, token in enumerate(new.tokens)}
-    return torch.tensor([known.get(token, new.unk_id) if token else new.unk_id for token in old.tokens])
 
 
 def _of_shape(tensor: Tensor, wanted: torch.Size, rows: Tensor) -> Tensor:

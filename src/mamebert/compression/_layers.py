@@ -16,9 +16,14 @@ def keep_layers(subject: Subject, numbers: Sequence[int]) -> Subject:
     """Return a subject with only these layers, counted from 0 and in this order; everything else is copied."""
     old, config = subject.network, subject.bert.config
     sizes = {name: [given[n] for n in numbers] for name in BY_LAYER if (given := getattr(config, name))}
-    # The sharing of weights between layers is given up where layers go: copies are as good and always fit.
     shape = EncoderConfig.model_validate(
-        {**config.model_dump(), "num_hidden_layers": len(numbers), "shared": "none", **sizes}
+        {
+            **config.model_dump(),
+            "pooler_act": config.pooler_act,
+            "num_hidden_layers": len(numbers),
+            **_sharing(config, len(numbers)),
+            **sizes,
+        }
     )
     network = subject.goal.network(shape, subject.bert.vocab_size)
     stored = old.state_dict()
@@ -28,3 +33,10 @@ def keep_layers(subject: Subject, numbers: Sequence[int]) -> Subject:
     network.to(old.bert.device)
     network.bert.compute_dtype = old.bert.compute_dtype
     return replace(subject, network=network)
+
+
+def _sharing(config: EncoderConfig, num_layers: int) -> dict[str, object]:
+    """Return what the layers that stay have in common: all they had, or what a plain class can still say of it."""
+    if config.shared == "groups":
+        return {"num_hidden_groups": num_layers}  # each a group of its own: they may be of any of the former ones
+    return {} if config.shared == "all" else {"shared": "none"}

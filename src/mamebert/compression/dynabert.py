@@ -14,7 +14,6 @@ from mamebert.compression._distiller import Pass, soft_targets
 from mamebert.compression._elastic import Elastic, Size, extract, first_at, layers_at, states_to_match
 from mamebert.compression._importance import importance, ranked
 from mamebert.compression._shapes import keep, require_layers_of_their_own
-from mamebert.compression._students import require_same_inputs
 from mamebert.compression._terms import hidden_mse
 from mamebert.errors import UserError
 from mamebert.training.loop import Losses
@@ -65,7 +64,6 @@ class Dynabert(Compressor):
         """Refuse widths that do not part the heads, depths that leave no layer, and layers that cannot be cut."""
         config = subject.bert.config
         require_layers_of_their_own(config)
-        require_same_inputs(subject, bench.teacher)
         for width in self.widths:
             first_at(width, config)
         for depth in self.depths:

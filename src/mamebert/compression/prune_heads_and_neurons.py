@@ -64,7 +64,8 @@ class PruneHeadsAndNeurons(Compressor):
         """Refuse shares that leave nothing, or take nothing, and layers that cannot be cut."""
         config = subject.bert.config
         require_layers_of_their_own(config)
-        require_same_inputs(subject, bench.teacher)
+        if self.recover and self.alpha:
+            require_same_inputs(subject, bench.teacher)
         for sizes, share, what in (
             (config.heads_by_layer, self.heads, "heads"),
             (config.widths_by_layer, self.neurons, "neurons"),

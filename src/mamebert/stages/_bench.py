@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from mamebert.compression import Bench, Loss, Subject
-from mamebert.compression._fewer_tokens import new_ids
 from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.corpus.frequencies import token_counts
 from mamebert.corpus.token_shards import TokenShards
@@ -211,15 +210,8 @@ class TextBench(LearningBench):
         goal, found = subject.goal, Answers()
         assert isinstance(goal, MaskedWords)
         for batch in self._held_out(subject):
-            goal.objective.answer(subject.network, self._in_its_tokens(subject, batch), found)
+            goal.objective.answer(subject.network, batch, found)
         return -found.summary()["heldout_mlm_loss"]
-
-    def _in_its_tokens(self, subject: Subject, batch: PretrainingBatch) -> PretrainingBatch:
-        """Return a batch for a subject with fewer tokens than the text was made with; those it lacks are [UNK]."""
-        if subject.bert.vocab_size == self.shards.vocab_size:
-            return batch
-        ids = new_ids(Tokenizer.open(self.shards.tokenizer_folder), subject.tokenizer).to(batch.targets.device)
-        return replace(batch, packed=replace(batch.packed, ids=ids[batch.packed.ids]), targets=ids[batch.targets])
 
     def examples(self) -> list[Example]:
         """Return none: text has no rows."""
