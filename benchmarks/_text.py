@@ -8,7 +8,7 @@ import numpy as np
 from transformers import BertTokenizer
 
 from mamebert.corpus.token_shards import TokenShards, shard_path, write_manifest, write_token_shard
-from mamebert.runs import hash_file
+from mamebert.disk import hash_file
 from mamebert.tokenizer.pieces import SPECIAL_TOKENS
 from mamebert.vectors.table import VectorTable, read_vocabulary
 

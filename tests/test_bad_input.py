@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mamebert import runs
-from mamebert.runs import partial
+from mamebert.disk import partial
 
 PRETRAIN = {
     "encoder.hidden_size": 32,

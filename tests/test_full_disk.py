@@ -99,7 +99,6 @@ def small_disk(tmp_path):
 @pytest.mark.parametrize("command", ["clean", "vocab", "tokenize", "vectors", "pretrain", "finetune", "report"])
 def test_a_disk_that_is_really_full(mamebert, smallest, small_disk, unproved, monkeypatch, command):
     settings = smallest[command]
-    monkeypatch.setattr(runs, "need_space", lambda *_: None)
     for stage in ("clean", "tokenize", "_pretraining"):
         monkeypatch.setattr(f"mamebert.stages.{stage}.need_space", lambda *_: None)
     monkeypatch.setattr("mamebert.vectors.cbow.need_space", lambda *_: None)

@@ -7,8 +7,9 @@ from typing import ClassVar
 import pytest
 
 from mamebert.config import RunPath
+from mamebert.disk import disk_errors, need_space, partial
 from mamebert.errors import UserError
-from mamebert.runs import Run, Source, StageConfig, disk_errors, identity, need_space, partial, sources_behind
+from mamebert.runs import Run, Source, StageConfig, identity, sources_behind
 
 
 class Bake(StageConfig):

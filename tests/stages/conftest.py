@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mamebert.runs import Run, partial
+from mamebert.disk import partial
+from mamebert.runs import Run
 
 CLOCKS = {"seconds", "cpu_seconds", "tokens_per_second", "mfu", "product_peak", "peak_memory_bytes", "energy"}
 EXACT = ("parameters", "steps", "tokens", "epochs", "kept", "embeddings_unchanged", "fill_mask", "trouble")

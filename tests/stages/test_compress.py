@@ -7,7 +7,8 @@ import torch
 
 import mamebert as package
 from mamebert.config import build
-from mamebert.runs import Run, partial
+from mamebert.disk import partial
+from mamebert.runs import Run
 from mamebert.stages import _compressing
 from mamebert.stages.compress import CompressConfig, compress
 

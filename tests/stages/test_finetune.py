@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from mamebert.config import build
+from mamebert.disk import partial
 from mamebert.errors import UserError
 from mamebert.evaluation.split import stratified_split
-from mamebert.runs import Run, partial
+from mamebert.runs import Run
 from mamebert.serving.load import load
 from mamebert.stages import _candidates, _finetuning, _fitting, find
 from mamebert.stages.finetune import FinetuneConfig, finetune

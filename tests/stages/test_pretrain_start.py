@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.config import build
+from mamebert.disk import partial
 from mamebert.encoder.packing import Packed
 from mamebert.errors import UserError
-from mamebert.runs import Run, partial
+from mamebert.runs import Run
 from mamebert.stages import _pretraining
 from mamebert.stages._start import with_shape_of_start
 from mamebert.stages.pretrain import PretrainConfig, estimate, pretrain

@@ -15,9 +15,10 @@ import torch
 from safetensors.torch import load_file
 
 from mamebert.config import build
+from mamebert.disk import disk_errors, partial
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.errors import UserError
-from mamebert.runs import Run, disk_errors, partial
+from mamebert.runs import Run
 from mamebert.stages import _pretraining
 from mamebert.stages.pretrain import PretrainConfig, pretrain
 from mamebert.training import arithmetic, snapshot_folder

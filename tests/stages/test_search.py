@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 
 from mamebert.config import build, parse_pair, read_settings
+from mamebert.disk import partial
 from mamebert.errors import UserError
-from mamebert.runs import partial
 from mamebert.stages import _candidates, _finetuning, _search
 from mamebert.stages._search import best_of, search, with_settings
 from mamebert.stages.finetune import FinetuneConfig, finetune

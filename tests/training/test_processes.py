@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from mamebert.config import build
+from mamebert.disk import partial
 from mamebert.errors import UserError
-from mamebert.runs import Run, partial
+from mamebert.runs import Run
 from mamebert.stages.pretrain import PretrainConfig, pretrain
 from mamebert.stages.tokenize import TokenizeConfig
 from mamebert.training.processes import Processes

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mamebert.checkpoints.layouts import layout_or_ours, model_config
 from mamebert.checkpoints.load import HEAD_FILE
+from mamebert.disk import disk_errors, partial, write_text
 from mamebert.encoder.model import Encoder, PretrainingNetwork
-from mamebert.runs import disk_errors, partial, write_text
 
 TOKENIZER_FILES = (
     "tokenizer.json",

@@ -22,10 +22,10 @@ from mamebert.compression._forms import DENSE, opens_with
 from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.compression._shapes import densified
 from mamebert.config import build
+from mamebert.disk import disk_errors, write_text
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
-from mamebert.runs import disk_errors, write_text
 from mamebert.tasks import Task
 from mamebert.tasks._features import Learnt
 

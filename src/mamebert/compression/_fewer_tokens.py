@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from mamebert.checkpoints.save import TOKENIZER_FILES
 from mamebert.compression import Subject
+from mamebert.disk import disk_errors, write_text
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.runs import disk_errors, write_text
 
 Numbers = dict[int, int]
 """Old id to new id, for the tokens that stay."""

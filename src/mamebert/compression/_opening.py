@@ -42,8 +42,8 @@ def open_subject(path: Path, objective: Objective | None = None) -> Subject:
         return Subject(network, TaskGoal(task, learnt, build(Reading, about.get("reading", {}))), folder)
     longest = int(config["max_position_embeddings"])
     asked = objective or Objective.find("masked_lm")(max_length=longest)
-    network = load_pretraining(folder)
-    return Subject(network, MaskedWords(asked, network.cls.predictions.tied), folder)
+    encoder = load_pretraining(folder)
+    return Subject(encoder, MaskedWords(asked, encoder.cls.predictions.tied), folder)
 
 
 def open_main(folder: Path, device: torch.device | str = "cpu") -> Opened:

@@ -16,8 +16,8 @@ from mamebert.compression import Bench, Compressor, Form, Paper, Subject
 from mamebert.compression._goals import MaskedWords
 from mamebert.compression._graphs import export_graph, require_onnx
 from mamebert.compression._running import GRAPH, open_running
+from mamebert.disk import write_text
 from mamebert.errors import UserError
-from mamebert.runs import write_text
 
 
 class DynamicInt8(Compressor):

@@ -10,8 +10,8 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mamebert.disk import disk_errors, partial
 from mamebert.errors import UserError
-from mamebert.runs import disk_errors, partial
 
 SCHEMA = pa.schema([("sentences", pa.list_(pa.string()))])
 

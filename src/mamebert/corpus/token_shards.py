@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mamebert.disk import disk_errors, hash_file, partial, write_text
 from mamebert.errors import UserError
-from mamebert.runs import disk_errors, hash_file, partial, write_text
 
 Part = Literal["train", "heldout"]
 Ids = npt.NDArray[np.unsignedinteger[Any]]

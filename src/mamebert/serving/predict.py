@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mamebert.corpus.readers import Row
+from mamebert.disk import disk_errors
 from mamebert.errors import UserError
 from mamebert.progress import Meter, say
-from mamebert.runs import disk_errors
 from mamebert.serving.load import Model
 
 

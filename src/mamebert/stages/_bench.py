@@ -16,11 +16,11 @@ from mamebert.compression import Bench, Loss, Subject
 from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.corpus.frequencies import token_counts
 from mamebert.corpus.token_shards import TokenShards
+from mamebert.disk import hash_file
 from mamebert.errors import UserError
 from mamebert.objectives import Answers, PretrainingBatch
 from mamebert.objectives._batches import EpochOfBatches
 from mamebert.progress import Meter
-from mamebert.runs import hash_file
 from mamebert.stages._fitting import Part
 from mamebert.stages._pretraining import HELD_OUT_BATCH, HELD_OUT_MASKS
 from mamebert.tasks._features import Example, TaskBatch, batches, pack

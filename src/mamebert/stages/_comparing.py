@@ -6,8 +6,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from mamebert.disk import write_text
 from mamebert.evaluation.measures import Measure, compare_measures
-from mamebert.runs import write_text
 from mamebert.tasks import Answer
 from mamebert.tasks._features import Example
 

@@ -15,12 +15,13 @@ from mamebert.compression import Form, Subject
 from mamebert.compression._forms import opens_with
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._opening import open_subject
+from mamebert.disk import write_text
 from mamebert.encoder.fixed_embeddings import count_parameters
 from mamebert.errors import UserError
 from mamebert.evaluation.spread import mean_and_spread
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
-from mamebert.runs import Run, write_text
+from mamebert.runs import Run
 from mamebert.stages._comparing import comparisons
 from mamebert.stages._judging import Judge, Judged, RowsJudge, TextJudge
 from mamebert.stages._measuring import measure

@@ -9,10 +9,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mamebert.checkpoints.verify import verify
+from mamebert.disk import write_text
 from mamebert.evaluation.spread import mean_and_spread
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
-from mamebert.runs import Run, sources_behind, write_text
+from mamebert.runs import Run, sources_behind
 from mamebert.stages._candidates import Candidate, candidates, refuse_what_would_fail_later, start
 from mamebert.stages._comparing import comparisons, scores_of, write_answers
 from mamebert.stages._fitting import Fitted, Fitting, answer

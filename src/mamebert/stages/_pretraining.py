@@ -11,6 +11,7 @@ import torch
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.verify import verify
 from mamebert.corpus.token_shards import TokenShards
+from mamebert.disk import need_space, write_text
 from mamebert.encoder.fixed_embeddings import count_parameters, freeze, put_in, words
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.evaluation.memory import forget_peak_memory
@@ -20,7 +21,7 @@ from mamebert.objectives._flops import batch_flops
 from mamebert.probes.fill_mask import fill_mask
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
-from mamebert.runs import Run, need_space, write_text
+from mamebert.runs import Run
 from mamebert.stages._before_and_after import BeforeAndAfter
 from mamebert.stages._count import Clock, Count
 from mamebert.stages._safekeeping import Safekeeping

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mamebert.runs import hash_file
+from mamebert.disk import hash_file
 from mamebert.stages._candidates import Candidate
 from mamebert.stages._fitting import Part
 from mamebert.stages._hidden_states import HiddenStates, keep_hidden_states

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mamebert.config import build
+from mamebert.disk import write_text
 from mamebert.errors import UserError, unknown
 from mamebert.progress import say
-from mamebert.runs import write_text
 from mamebert.stages._search_space import SEARCHABLE, Range
 from mamebert.training.loop import derive_seed
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import torch
 
+from mamebert.disk import write_text
 from mamebert.evaluation.energy import EnergyMeter
 from mamebert.evaluation.memory import peak_memory
 from mamebert.evaluation.peak import Peak, product_peak
@@ -15,7 +16,7 @@ from mamebert.progress import Meter
 from mamebert.ranks import leads
 from mamebert.reports.loss_plot import LossPlot
 from mamebert.reports.numbers import count, percent
-from mamebert.runs import Run, write_text
+from mamebert.runs import Run
 from mamebert.stages._count import Count
 from mamebert.stages._tensorboard import Board
 from mamebert.training.loop import Step

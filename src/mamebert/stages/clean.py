@@ -15,8 +15,9 @@ from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.readers import Reader, nobody
 from mamebert.corpus.sentences import Splitter
 from mamebert.corpus.tally import Tally
+from mamebert.disk import need_space
 from mamebert.progress import Meter
-from mamebert.runs import Run, StageConfig, need_space
+from mamebert.runs import Run, StageConfig
 
 LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_]\w+)*")
 # Countries and names taken for language codes; "jp" would split Japanese at spaces.

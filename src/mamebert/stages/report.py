@@ -5,7 +5,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from mamebert.config import RunPath
-from mamebert.runs import Run, StageConfig, write_text
+from mamebert.disk import write_text
+from mamebert.runs import Run, StageConfig
 
 
 class ReportConfig(StageConfig):

@@ -16,9 +16,10 @@ from mamebert.config import RunPath
 from mamebert.corpus.documents import document_shards, read_shard
 from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest, write_token_shard
+from mamebert.disk import disk_errors, need_space
 from mamebert.errors import UserError
 from mamebert.progress import progress
-from mamebert.runs import Run, StageConfig, disk_errors, need_space
+from mamebert.runs import Run, StageConfig
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Pieces
 from mamebert.tokenizer.sampling import ShardSize, measure_shards

@@ -16,8 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from mamebert.disk import disk_errors
 from mamebert.ranks import num_processes, rank
-from mamebert.runs import disk_errors
 from mamebert.training.devices import pick_device
 from mamebert.training.settings import Training
 

@@ -19,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from mamebert.disk import disk_errors, sync_folder
 from mamebert.errors import UserError
-from mamebert.runs import disk_errors, sync_folder
 from mamebert.training.processes import share_like, whole
 
 LAYOUT = "2"

@@ -15,9 +15,9 @@ from pydantic import Field, model_validator
 from mamebert.config import Config
 from mamebert.corpus.parallel import num_cores
 from mamebert.corpus.token_shards import TokenShards
+from mamebert.disk import need_space
 from mamebert.errors import UserError
 from mamebert.progress import Meter
-from mamebert.runs import need_space
 from mamebert.vectors.lines import Lines, slices, spell
 
 # About a second of work for a core: long against gensim's start-up for a slice (0.05 s for 32,000 tokens).

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mamebert.corpus.token_shards import TokenShards
-from mamebert.runs import disk_errors
+from mamebert.disk import disk_errors
 
 
 class Lines:

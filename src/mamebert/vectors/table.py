@@ -9,8 +9,8 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from mamebert.disk import disk_errors, hash_file, partial
 from mamebert.errors import UserError
-from mamebert.runs import disk_errors, hash_file, partial
 from mamebert.vectors.cbow import LearntVectors
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

@@ -13,8 +13,9 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from mamebert.corpus.opening import Errors, Hear, content_suffix, packing
 from mamebert.corpus.readers import Reader, Row, nobody
+from mamebert.disk import hash_file
 from mamebert.errors import UserError
-from mamebert.runs import Source, hash_file
+from mamebert.runs import Source
 
 # A run names every file it has read; beyond this many, only their common hash, to keep run.json short.
 MAX_NAMED_FILES = 256

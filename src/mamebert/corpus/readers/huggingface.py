@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mamebert.corpus.readers import Reader, Row, nobody
+from mamebert.disk import hash_file
 from mamebert.errors import UserError, unknown
-from mamebert.runs import Source, hash_file
+from mamebert.runs import Source
 
 
 class HuggingFace(Reader):

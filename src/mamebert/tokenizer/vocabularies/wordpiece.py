@@ -13,8 +13,8 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer, WhitespaceSplit
 from tokenizers.trainers import WordPieceTrainer
 
+from mamebert.disk import disk_errors, write_text
 from mamebert.errors import UserError
-from mamebert.runs import disk_errors, write_text
 from mamebert.tokenizer.pieces import SPECIAL_TOKENS, mend
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies import Vocabulary
