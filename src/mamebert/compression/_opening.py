@@ -1,6 +1,7 @@
 """Any folder, and any form of a compressed model, as something that answers."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -8,6 +9,7 @@ import torch
 from mamebert.checkpoints.load import load_pretraining, model_folder, read_config
 from mamebert.compression import Compressor, Form, Subject
 from mamebert.compression._goals import MaskedWords, TaskGoal
+from mamebert.compression._running import GRAPH, open_graph
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
 from mamebert.objectives import Objective
@@ -47,17 +49,15 @@ def open_subject(path: Path, objective: Objective | None = None) -> Subject:
 
 
 def open_main(folder: Path, device: torch.device | str = "cpu") -> Opened:
-    """Open what a folder holds first of all: a network, or a graph where it holds no network."""
-    graph = (read_config(folder).get("mamebert") or {}).get("graph")
-    return open_form(folder, Form("onnx_int8", graph, "") if graph else Form("plain", ".", ""), device)
+    """Open what answers fastest in a folder: a graph of bytes where there is one that can be run, else the network."""
+    has_graph = (folder / GRAPH).is_file() and find_spec("onnxruntime") is not None
+    return open_form(folder, Form("onnx_int8", GRAPH, "") if has_graph else Form("plain", ".", ""), device)
 
 
 def open_form(folder: Path, form: Form, device: torch.device | str = "cpu") -> Opened:
     """Open one form of the model in `folder`, ready to answer."""
     place = folder / form.place
     if form.name in ("onnx", "onnx_int8"):
-        from mamebert.compression._running import open_graph
-
         return Opened(open_graph(folder, place), folder)
     subject = open_subject(place)
     subject.network.to(device).eval()
