@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from mamebert.config import Choice
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
 from mamebert.objectives import PretrainingBatch
 from mamebert.tasks._features import Example, TaskBatch
 from mamebert.tasks._network import TaskNetwork
@@ -212,4 +213,6 @@ class Compressor(Choice):
     @classmethod
     def open(cls, folder: Path) -> Subject:
         """Open a compact folder that `save` of this method wrote, where `tasks` alone cannot (altered arithmetic)."""
-        raise NotImplementedError
+        raise UserError(
+            f"{folder} says that {cls.kind} altered its arithmetic, which that method never does. Get the folder anew."
+        )

@@ -152,12 +152,13 @@ class TextJudge(Judge):
         return Judged({"heldout_mlm_loss": -self.bench(0, folder).score(opened.subject)})
 
     def samples(self) -> list[Any]:
-        """Return runs of held-out tokens of many lengths."""
+        """Return held-out texts of many lengths; ids would be others to a model whose vocabulary was pruned."""
         shards = TokenShards.open(self.shards, "heldout", check=False)
         longest = self.teacher.bert.config.max_position_embeddings - 2
         sizes = np.random.default_rng(0).integers(1, min(longest, shards.num_tokens) + 1, NUM_SAMPLES)
         starts = np.random.default_rng(1).integers(0, shards.num_tokens - sizes + 1)
-        return [shards.tokens(start, start + size) for start, size in zip(starts, sizes, strict=True)]
+        tokenizer = self.teacher.tokenizer
+        return [tokenizer.decode(shards.tokens(start, start + n)) for start, n in zip(starts, sizes, strict=True)]
 
     def keep_answers(self, judged: Judged, path: Path) -> None:
         """Write none: there are too many."""

@@ -49,6 +49,8 @@ class CompressConfig(RowsConfig):
 
     @model_validator(mode="after")
     def _methods_fit_together(self) -> Self:
+        if "/" in self.name:
+            raise ValueError(f"name {self.name!r} names a file too, and has a slash. Leave that out.")
         if not self.method:
             raise ValueError(f"No method is given. Choose from: {', '.join(Compressor.names())}.")
         for method in self.method[:-1]:
