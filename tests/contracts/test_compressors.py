@@ -97,6 +97,18 @@ def test_it_explains_itself_its_settings_and_where_it_comes_from(kind):
 
 
 @kinds
+def test_its_settings_survive_saving(kind):
+    chosen = method(kind)
+    assert Compressor.model_validate(json.loads(chosen.model_dump_json())) == chosen
+
+
+@pytest.mark.parametrize("given", [{"kind": "distil", "student": "small"}, {"kind": "tinybert", "start": "small"}])
+def test_settings_that_exclude_others_survive_saving_too(given):
+    chosen = Compressor.model_validate(given)
+    assert Compressor.model_validate(json.loads(chosen.model_dump_json())) == chosen
+
+
+@kinds
 def test_what_is_saved_answers_as_what_was_in_memory(kind, at_work, tmp_path):
     _, bench = at_work
     small = compressed(kind, at_work)

@@ -20,6 +20,7 @@ NEEDED = {
     "finetune": {"model": "encoder", "source": "rows.csv"},
     "report": {"runs": ["clean"]},
     "evaluate": {"model": "classifier", "source": "rows.csv"},
+    "compress": {"model": "classifier", "method": {"kind": "drop_layers"}},
 }
 
 pytestmark = pytest.mark.parametrize("command", stages.names())

@@ -46,7 +46,7 @@ class Distil(Compressor):
 
     @model_validator(mode="after")
     def _a_student_of_its_own_has_its_own_layers(self) -> Self:
-        if self.student and {"layers", "layer_choice"} & self.model_fields_set:
+        if self.student and (self.layers or self.layer_choice != "every_second"):
             raise ValueError(
                 "layers and layer_choice are of a student cut from its teacher. Leave them out, or student."
             )

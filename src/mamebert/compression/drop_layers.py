@@ -38,7 +38,8 @@ class DropLayers(Compressor):
 
     @model_validator(mode="after")
     def _the_threshold_is_of_contribution(self) -> Self:
-        if "threshold" in self.model_fields_set and self.strategy != "contribution":
+        default = type(self).model_fields["threshold"].default
+        if self.threshold != default and self.strategy != "contribution":
             raise ValueError("threshold belongs to strategy = 'contribution'. Leave it out, or choose that.")
         return self
 

@@ -57,7 +57,7 @@ class Tinybert(Compressor):
 
     @model_validator(mode="after")
     def _a_start_has_its_shape(self) -> Self:
-        if self.start and {"num_hidden_layers", "hidden_size", "intermediate_size"} & self.model_fields_set:
+        if self.start and (self.num_hidden_layers or self.hidden_size or self.intermediate_size):
             raise ValueError("A student that begins with `start` has its shape. Leave the sizes out, or start.")
         if self.intermediate_size and not self.hidden_size:
             raise ValueError("intermediate_size goes with hidden_size. Give both, or none.")

@@ -1,4 +1,4 @@
-"""`mamebert compress`: a model in, a smaller one out, measured before and after."""
+"""`mamebert compress`: a model in, a smaller one, measured beside it, out."""
 
 from typing import Any, ClassVar, Self
 
