@@ -74,6 +74,7 @@ def words(world, encoders):
         "finetune": [f"model={encoders('N')}", f"source={world / 'rows.jsonl'}"],
         "report": [f'runs=["{world / "clean"}"]'],
         "evaluate": ["model=no/model/yet", f"source={world / 'rows.jsonl'}"],
+        "compress": ["model=no/model/yet", "method.kind=drop_layers"],
     }
 
 
