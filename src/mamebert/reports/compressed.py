@@ -169,9 +169,12 @@ class Compression:
 
 
 def data_of(results: dict[str, Any], otherwise: str = "") -> tuple[object, ...]:
-    """Return what tells the data set of a run; `otherwise` where it has no rows."""
+    """Return what tells the data set of a run; `otherwise` where it has no rows.
+
+    A method may have learnt from fewer rows than another: what they are judged by is the same.
+    """
     labels = tuple(map(str, listed(results, "labels")))
-    rows = tuple(dig(results, f"rows.{part}") for part in ("train", "valid", "test"))
+    rows = tuple(dig(results, f"rows.{part}") for part in ("valid", "test"))
     return dig(results, "task", ""), dig(results, "measure", ""), labels, rows if any(rows) else otherwise
 
 
