@@ -124,3 +124,15 @@ def test_an_encoder_keeps_its_words(encoder, text_bench, quick, tmp_path):
 def test_settings_out_of_bounds_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         Q8Bert(**settings)
+
+
+def test_after_uneven_pruning_the_plain_form_is_one_of_plain_transformers(classifier, rows_bench, tmp_path):
+    from mamebert.compression._shapes import keep
+
+    everyone = [list(range(classifier.bert.config.intermediate_size))] * 4
+    keep(classifier.bert, [[0, 1, 2, 3], [0, 2], [1], [3, 0]], everyone)
+    training = Training(steps=1, batch_tokens=256, peak_lr=1e-4, precision="float32")
+    method = Q8Bert(training=training)
+    small = method.compress(classifier, rows_bench)
+    plain = method.save(small, tmp_path / "model")[-1]
+    assert plain.opens_with.startswith("transformers BertForSequenceClassification")

@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mamebert.compression import Bench, Compressor, Form, Paper, Subject
-from mamebert.compression._altered_folder import fill_altered, open_altered, save_altered
+from mamebert.compression._altered_folder import fill_altered, open_altered, save_altered, save_plain
 from mamebert.compression._distiller import Distiller, right_answers, soft_targets
 from mamebert.compression._fake_quantisation import (
     PerTensor,
@@ -20,7 +20,6 @@ from mamebert.compression._fake_quantisation import (
     settle,
     to_integers,
 )
-from mamebert.compression._forms import DENSE, opens_with
 from mamebert.compression._graphs import WORDS, export_graph, has_plain_head, require_onnx
 from mamebert.compression._integers import integer_modules
 from mamebert.compression._running import GRAPH
@@ -88,11 +87,10 @@ class Q8Bert(Compressor):
         save_integer_graph(subject, folder / GRAPH)
         plain = deepcopy(subject.network)
         plain_modules(plain)
-        subject.goal.save(plain, subject.folder, folder / DENSE)
         return [
             Form("onnx_int8", GRAPH, "onnxruntime"),
             Form("compact", ".", "mamebert, simulating the integers"),
-            Form("plain", DENSE, f"{opens_with(folder / DENSE)}, with float32 activations"),
+            *save_plain(subject, plain, folder, ", with float32 activations"),
         ]
 
     @classmethod
