@@ -13,6 +13,7 @@ import pytest
 import torch
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import it by themselves too
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 WORLDS = {

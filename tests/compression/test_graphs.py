@@ -10,7 +10,8 @@ pytest.importorskip("onnxruntime")
 
 from mamebert.compression import Subject
 from mamebert.compression._goals import TaskGoal
-from mamebert.compression._graphs import export_graph, require_onnx
+from mamebert.compression._graphs import export_graph
+from mamebert.compression._onnx_programs import require_onnx
 from mamebert.compression._running import GraphEncoder, GraphNetwork, Session, WordsNetwork, _head, inputs_of
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.padded import Padded

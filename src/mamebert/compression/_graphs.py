@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from mamebert.compression import Goal, Subject
 from mamebert.compression._goals import TaskGoal
+from mamebert.compression._onnx_programs import require_onnx
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.padded import Padded, look
-from mamebert.errors import UserError
 from mamebert.kernels.native import torch_only
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -26,17 +26,6 @@ OPSET = 17
 """The first with LayerNormalization as one operator."""
 WORDS, HEAD = "_words.onnx", "_head.safetensors"
 """How the names of files beside a graph end: scores of words from hidden states, and heads that no graph holds."""
-
-
-def require_onnx(*modules: str) -> None:
-    """Raise a UserError where the programs of the extra are not installed."""
-    for name in modules or ("onnx", "onnxruntime"):
-        try:
-            __import__(name)
-        except ImportError as error:
-            raise UserError(
-                f"{name} is not installed, and graphs need it. Install it: pip install 'mamebert[onnx]'."
-            ) from error
 
 
 def has_plain_head(goal: Goal) -> bool:

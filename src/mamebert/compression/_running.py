@@ -14,7 +14,8 @@ from mamebert.checkpoints.load import read_config
 from mamebert.compression import Goal, Subject
 from mamebert.compression._altered_folder import goal_in
 from mamebert.compression._goals import TaskGoal
-from mamebert.compression._graphs import HEAD, INPUTS, WORDS, has_plain_head, require_onnx
+from mamebert.compression._graphs import HEAD, INPUTS, WORDS, has_plain_head
+from mamebert.compression._onnx_programs import onnx_program
 from mamebert.config import build
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.padded import Padded
@@ -33,9 +34,7 @@ class Session:
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         """Load a graph; `threads` are those of one product, 0 takes as many as torch."""
-        require_onnx("onnxruntime")
-        import onnxruntime
-
+        onnxruntime = onnx_program("onnxruntime")
         if not path.is_file():
             raise UserError(f"{path} is not there. Get the folder anew, with all files whose names begin alike.")
         options = onnxruntime.SessionOptions()

@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 from mamebert.checkpoints.load import read_config
 from mamebert.compression import Bench, Compressor, Form, Paper, Subject
 from mamebert.compression._goals import MaskedWords
-from mamebert.compression._graphs import export_graph, require_onnx
+from mamebert.compression._graphs import export_graph
+from mamebert.compression._onnx_programs import onnx_program, require_onnx
 from mamebert.compression._running import GRAPH, open_running
 from mamebert.disk import write_text
 from mamebert.errors import UserError
@@ -72,10 +73,10 @@ def quantise_graph(source: Path, place: Path, per_channel: bool = True) -> None:
 
     Signed ones would be as small; on processors without VNNI their products overflow 16 bits, which doubled the error.
     """
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
+    quantization = onnx_program("onnxruntime.quantization")
     with _no_advice():
-        quantize_dynamic(source, place, per_channel=per_channel, weight_type=QuantType.QUInt8)
+        byte = quantization.QuantType.QUInt8
+        quantization.quantize_dynamic(source, place, per_channel=per_channel, weight_type=byte)
 
 
 def save_without_weights(subject: Subject, folder: Path, kind: str) -> None:

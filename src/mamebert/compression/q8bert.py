@@ -20,8 +20,9 @@ from mamebert.compression._fake_quantisation import (
     settle,
     to_integers,
 )
-from mamebert.compression._graphs import WORDS, export_graph, has_plain_head, require_onnx
+from mamebert.compression._graphs import WORDS, export_graph, has_plain_head
 from mamebert.compression._integers import integer_modules
+from mamebert.compression._onnx_programs import require_onnx
 from mamebert.compression._running import GRAPH
 from mamebert.compression.dynamic_int8 import quantise_graph, refuse_sentence_pairs
 from mamebert.training.settings import Training

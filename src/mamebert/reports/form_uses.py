@@ -67,6 +67,9 @@ print(model(**tokenizer("…", return_tensors="pt")))"""
 def _use_graph(form: FormMeasured, path: str) -> Use:
     folder = path.removesuffix(form.place).rstrip("/") or "."
     code = f"""\
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # 1.29 and later report to their makers, unless told so before the import
 import onnxruntime
 from transformers import AutoTokenizer
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
@@ -13,6 +12,7 @@ import torch
 
 from mamebert.compression import Form
 from mamebert.compression._goals import TaskGoal
+from mamebert.compression._onnx_programs import onnx_program
 from mamebert.compression._opening import open_form
 from mamebert.encoder.packing import Packed
 from mamebert.evaluation.latency import Answer, seconds_of, speed, warm_up
@@ -74,7 +74,7 @@ def _about(folder: Path, form: Form, samples: Sequence[Any], threads: int) -> tu
 
 def _import_what_runs(form: Form) -> None:
     if form.name in ("onnx", "onnx_int8"):
-        import_module("onnxruntime")  # its memory is no model's
+        onnx_program("onnxruntime")  # its memory is no model's
 
 
 def _ready(folder: Path, form: Form, samples: Sequence[Any]) -> Ready:
