@@ -73,7 +73,7 @@ def test_values_are_toml_or_else_text(pair, value):
         ({"objective": {"kind": "masked_lm", "short_rat": 1}}, "There is no setting called 'objective.short_rat'"),
         ({"training": {"steps": 0}}, "greater than 0"),
         ({"mode": "quick"}, "'fast' or 'slow'"),
-        ({"corpus": 3}, "path of a folder"),
+        ({"corpus": ["a"]}, "path of a folder"),
     ],
 )
 def test_mistakes_come_back_as_one_sentence(settings, sentence):

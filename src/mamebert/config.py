@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import ErrorDetails, core_schema
 
 from mamebert.errors import UserError, unknown
+from mamebert.spellings import as_declared, as_written
 
 C = TypeVar("C", bound="Config")
 
@@ -42,6 +43,14 @@ class Config(BaseModel):
                 if isinstance(default, Choice):
                     filled[name] = {"kind": default.kind, **given}
         return filled
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_number_may_be_a_text(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        fields = cls.model_fields
+        return {n: as_declared(fields[n].annotation, v) if n in fields else v for n, v in values.items()}
 
 
 class Choice(Config):
@@ -158,7 +167,7 @@ def parse_pair(word: str) -> dict[str, Any]:
     """Turn `training.steps=300` into {"training": {"steps": 300}}; the value is read as TOML, else as text."""
     key, _, text = word.partition("=")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        value = as_written(tomllib.loads(f"value = {text}")["value"], text)
     except tomllib.TOMLDecodeError:
         value = text
     for name in reversed(key.strip().split(".")):
