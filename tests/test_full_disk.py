@@ -55,9 +55,8 @@ def full_in_rust(*_, **__):
         ("clean", pq, "write_table", full),
         ("vocab", runs.os, "fsync", full),
         ("tokenize", pa, "OSFile", full),
-        ("pretrain", "mamebert.training.snapshot", "save_file", full_in_rust),
-        ("pretrain", "mamebert.checkpoints.save", "save_file", full_in_rust),
-        ("finetune", "mamebert.checkpoints.save", "save_file", full_in_rust),
+        ("pretrain", "safetensors.torch", "save_file", full_in_rust),
+        ("finetune", "safetensors.torch", "save_file", full_in_rust),
         ("report", runs.os, "fsync", full),
     ],
 )

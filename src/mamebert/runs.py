@@ -5,7 +5,6 @@ half-written run can never be mistaken for a whole one. `run.json` tells what th
 equal identities are the same run, and a finished one is not done again.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -22,8 +21,10 @@ from typing import IO, Any, ClassVar, Self
 from pydantic import Field
 
 from mamebert.config import Config, RunPath, walk
-from mamebert.disk import disk_errors, hash_file, partial, sync_folder, write_text
+from mamebert.disk import disk_errors, hash_file, partial, put_in_place, write_text
 from mamebert.errors import UserError
+from mamebert.locks import Held, NoLocks, lock
+from mamebert.progress import say
 from mamebert.ranks import num_processes
 
 # These say where and how fast, not what: another value gives the same artefact.
@@ -186,12 +187,12 @@ class Run:
     def finish(self) -> Self:
         """Write the final record and give the folder its final name."""
         self.worked_seconds()
-        with disk_errors(self.folder):
-            working = self.folder
-            self._write_record(finished=True)
-            os.replace(working, self.final)
-            sync_folder(self.final.parent)
-        self._unlock()
+        self._write_record(finished=True)
+        if os.name == "nt":  # where a folder with an open file in it cannot be renamed
+            self._unlock()
+        put_in_place(self.folder, self.final)
+        if os.name != "nt":
+            self._unlock()
         self.finished = True
         return self
 
@@ -259,11 +260,13 @@ class Run:
         if self._lock_id in _OUR_LOCKS:
             return  # a second try in one process (a notebook, say) after the first one failed
         try:
-            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            lock(self._lock_file)
+        except Held as error:
             raise UserError(
                 f"Another process is working on {self.folder}. Wait for it, or choose another output."
             ) from error
+        except NoLocks:
+            say(f"The disk of {self.folder} has no locks: see to it that no other process works there.")
         _OUR_LOCKS[self._lock_id] = self._lock_file
 
     def _unlock(self) -> None:

@@ -4,7 +4,6 @@ import json
 import pytest
 from safetensors import SafetensorError, safe_open
 
-from mamebert.checkpoints import save
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.disk import partial
@@ -71,7 +70,7 @@ def test_a_full_disk_leaves_the_earlier_model(network, encoders, tmp_path, monke
     def full(*_, **__):
         raise error
 
-    monkeypatch.setattr(save, "save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(UserError, match="The disk is full"):
         save_pretraining(network, encoders("N") / "model", tmp_path / "model")
     assert (tmp_path / "model" / "model.safetensors").read_bytes() == before

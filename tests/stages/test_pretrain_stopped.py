@@ -30,8 +30,8 @@ TABLE = "bert.embeddings.word_embeddings.weight"
 
 SLOWLY = """
 import time
+import safetensors.torch
 from safetensors.torch import save
-from mamebert.training import snapshot
 def save_file(tensors, path, metadata):
     content = save(tensors, metadata)
     with path.open("wb") as file:
@@ -39,7 +39,7 @@ def save_file(tensors, path, metadata):
             file.write(content[start : start + (1 << 15)])
             file.flush()
             time.sleep(0.003)
-snapshot.save_file = save_file
+safetensors.torch.save_file = save_file
 """
 
 TROUBLE = """

@@ -6,10 +6,12 @@ import random
 import threading
 
 import pytest
+import safetensors.torch
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from mamebert import disk
 from mamebert.errors import UserError
 from mamebert.training import snapshot as snapshot_file
 from mamebert.training.snapshot import Damaged, Snapshot, digest, read_snapshot, write_snapshot
@@ -48,7 +50,7 @@ def test_training_goes_on_while_a_snapshot_is_written(tmp_path, monkeypatch):
     may_write = threading.Event()
     with folder_in(tmp_path) as folder:
         with monkeypatch.context() as patch:
-            patch.setattr(snapshot_file, "save_file", lambda *a, **k: may_write.wait(20) and save_file(*a, **k))
+            patch.setattr(safetensors.torch, "save_file", lambda *a, **k: may_write.wait(20) and save_file(*a, **k))
             state = at(3)
             folder.take(state)
             assert folder.busy
@@ -78,7 +80,7 @@ class Cut(BaseException):
 
 def broken(patch, name, failure):
     """Let one of the operations of a snapshot's writing fail: before it, half done, or just after it."""
-    owner = snapshot_file if name in ("save_file", "sync_folder") else snapshot_file.os
+    owner = {"save_file": safetensors.torch, "sync_folder": disk}.get(name, disk.os)
     real = getattr(owner, name)
 
     def does(*words, **named):
@@ -127,7 +129,7 @@ def test_a_file_torn_while_it_was_written_is_not_taken_for_a_snapshot(tmp_path, 
     folder.take(at(1))
     folder.wait()
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot_file.Path, "unlink", lambda *_, **__: None)  # a kill would not tidy up either
+        patch.setattr(disk, "remove", lambda *_: None)  # a kill would not tidy up either
         broken(patch, "save_file", "half")
         folder.take(at(2))
         with pytest.raises(Cut):

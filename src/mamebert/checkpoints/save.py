@@ -1,19 +1,17 @@
 """Networks to Hugging Face folders."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mamebert.checkpoints.layouts import layout_or_ours, model_config
 from mamebert.checkpoints.load import HEAD_FILE
-from mamebert.disk import disk_errors, partial, write_text
+from mamebert.disk import disk_errors, partial, put_in_place, save_tensors, write_text
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 
 TOKENIZER_FILES = (
@@ -87,13 +85,13 @@ def _save(
         for name, tensors in files.items():
             # A frozen table may be kept in bfloat16.
             whole = {key: tensor.detach().cpu().float().clone() for key, tensor in tensors.items()}
-            save_file(whole, working / name, metadata={"format": "pt"})
+            save_tensors(working / name, whole, {"format": "pt"})
         for name, text in texts.items():
             (working / name).parent.mkdir(exist_ok=True)
             write_text(working / name, text)
         write_text(working / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
-        os.replace(working, folder)
+        put_in_place(working, folder)
 
 
 def _limit_length(path: Path, longest: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mamebert.checkpoints.layouts import OURS, Layout, layout_for
@@ -22,7 +22,7 @@ from mamebert.compression._forms import DENSE, opens_with
 from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.compression._shapes import densified
 from mamebert.config import build
-from mamebert.disk import disk_errors, write_text
+from mamebert.disk import disk_errors, save_tensors, write_text
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
@@ -65,7 +65,7 @@ def save_altered(subject: Subject, folder: Path, kind: str, how: dict[str, Any],
     whole = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in {**kept, **packed}.items()}
     with disk_errors(folder):
         (folder / HEAD_FILE).unlink(missing_ok=True)
-        save_file(whole, folder / WEIGHTS, metadata={"format": "pt"})
+        save_tensors(folder / WEIGHTS, whole, {"format": "pt"})
         told = {**config, "architectures": [], "model_type": OURS, "mamebert": about}
         write_text(folder / "config.json", json.dumps(told, ensure_ascii=False, indent=2) + "\n")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from mamebert.compression import Goal, Subject
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._onnx_programs import require_onnx
+from mamebert.disk import save_tensors, writing
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.padded import Padded, look
 from mamebert.kernels.native import torch_only
@@ -54,7 +54,7 @@ def export_graph(subject: Subject, path: Path) -> list[Path]:
         return [path]
     if isinstance(subject.goal, TaskGoal):
         beside = path.with_name(path.stem + HEAD)
-        save_file(head_tensors(network), beside)
+        save_tensors(beside, head_tensors(network))
     else:
         beside = path.with_name(path.stem + WORDS)
         rows = torch.zeros(2, subject.bert.config.hidden_size)
@@ -136,12 +136,12 @@ Sizes = Mapping[str, tuple[str, ...]]
 
 
 def _trace(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, taken: Sizes, given: Sizes) -> None:
-    with torch.no_grad(), torch_only(), warnings.catch_warnings():
+    with writing(path) as beside, torch.no_grad(), torch_only(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that there is a newer exporter; that sizes of weights become constants
         torch.onnx.export(
             module,
             inputs,
-            path,
+            beside,
             input_names=list(taken),
             output_names=list(given),
             dynamic_axes={name: dict(enumerate(sizes)) for name, sizes in {**taken, **given}.items()},

@@ -17,7 +17,7 @@ from mamebert.compression._goals import MaskedWords
 from mamebert.compression._graphs import export_graph
 from mamebert.compression._onnx_programs import onnx_program, require_onnx
 from mamebert.compression._running import GRAPH, open_running
-from mamebert.disk import write_text
+from mamebert.disk import write_bytes, write_text, writing
 from mamebert.errors import UserError
 
 
@@ -59,7 +59,7 @@ class DynamicInt8(Compressor):
                 if path.suffix == ".onnx":
                     quantise_graph(path, place, self.per_channel)
                 else:
-                    place.write_bytes(path.read_bytes())
+                    write_bytes(place, path.read_bytes())
         return [Form("onnx_int8", GRAPH, "onnxruntime")]
 
     @classmethod
@@ -74,9 +74,9 @@ def quantise_graph(source: Path, place: Path, per_channel: bool = True) -> None:
     Signed ones would be as small; on processors without VNNI their products overflow 16 bits, which doubled the error.
     """
     quantization = onnx_program("onnxruntime.quantization")
-    with _no_advice():
+    with writing(place) as beside, _no_advice():
         byte = quantization.QuantType.QUInt8
-        quantization.quantize_dynamic(source, place, per_channel=per_channel, weight_type=byte)
+        quantization.quantize_dynamic(source, beside, per_channel=per_channel, weight_type=byte)
 
 
 def save_without_weights(subject: Subject, folder: Path, kind: str) -> None:

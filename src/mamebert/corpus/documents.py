@@ -1,6 +1,5 @@
 """Document shards: what `clean` writes and `vocab` and `tokenize` read. A document is a list of sentences."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mamebert.disk import disk_errors, partial
+from mamebert.disk import disk_errors, writing
 from mamebert.errors import UserError
 
 SCHEMA = pa.schema([("sentences", pa.list_(pa.string()))])
@@ -26,10 +25,8 @@ def document_shards(run_folder: Path) -> list[Path]:
 
 def write_shard(path: Path, documents: list[list[str]]) -> None:
     """Write documents as one Parquet file (zstd), whole or not at all."""
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(pa.table({"sentences": documents}, schema=SCHEMA), partial(path), compression="zstd")
-        os.replace(partial(path), path)
+    with writing(path) as beside:
+        pq.write_table(pa.table({"sentences": documents}, schema=SCHEMA), beside, compression="zstd")
 
 
 def read_shard(path: Path) -> Iterator[list[str]]:

@@ -6,7 +6,6 @@ sentence and no document is empty, a document never crosses a shard, and special
 """
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mamebert.disk import disk_errors, hash_file, partial, write_text
+from mamebert.disk import hash_file, write_text, writing
 from mamebert.errors import UserError
 
 Part = Literal["train", "heldout"]
@@ -177,11 +176,8 @@ def write_token_shard(path: Path, documents: Sequence[Sequence[tuple[Any, Any]]]
             "starts_document": pa.array(starts_document),
         }
     )
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with pa.OSFile(str(partial(path)), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
-            writer.write_batch(batch)
-        os.replace(partial(path), path)
+    with writing(path) as beside, pa.OSFile(str(beside), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+        writer.write_batch(batch)
 
 
 def write_manifest(run_folder: Path, vocab_size: int) -> dict[str, Any]:

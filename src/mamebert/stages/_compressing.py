@@ -1,7 +1,6 @@
 """A compression at work: one model, one chain of methods, several seeds."""
 
 import json
-import os
 import shutil
 from copy import deepcopy
 from pathlib import Path
@@ -15,7 +14,7 @@ from mamebert.compression import Form, Subject
 from mamebert.compression._forms import opens_with
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._opening import open_subject
-from mamebert.disk import write_text
+from mamebert.disk import put_in_place, write_text
 from mamebert.encoder.fixed_embeddings import count_parameters
 from mamebert.errors import UserError
 from mamebert.evaluation.spread import mean_and_spread
@@ -117,7 +116,7 @@ class Compressing:
         found, folder = self._results(), self.run.folder / "model"
         best = max(found, key=lambda each: float(each["valid"]))
         if not folder.exists():
-            os.replace(self._place(best["seed"]), folder)
+            put_in_place(self._place(best["seed"]), folder)
         self.forms = [Form(**form) for form in best["forms"]]
         plain = [folder / form.place for form in self.forms if form.name == "plain"]
         differences = self.judge.verify(plain) if plain else {}

@@ -1,7 +1,6 @@
 """A fine-tuning at work: one set of labelled rows, several encoders, several seeds."""
 
 import json
-import os
 import shutil
 from functools import partial
 from pathlib import Path
@@ -9,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mamebert.checkpoints.verify import verify
-from mamebert.disk import write_text
+from mamebert.disk import put_in_place, write_text
 from mamebert.evaluation.spread import mean_and_spread
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
@@ -114,7 +113,7 @@ class Finetuning:
                 target = self.run.folder / "models" / model.name
                 target.parent.mkdir(exist_ok=True)
                 if not target.exists():
-                    os.replace(self._place(model, self._best(model)["seed"]), target)
+                    put_in_place(self._place(model, self._best(model)["seed"]), target)
                 kept.append(target)
         self.run.results["verified"] = {
             "largest_difference": max(verify(kept, plain_logits).values(), default=None),

@@ -8,7 +8,6 @@ renamed, so one with a snapshot's name is whole unless the disk has damaged it, 
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,10 +15,9 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from mamebert.disk import disk_errors, sync_folder
+from mamebert.disk import save_tensors
 from mamebert.errors import UserError
 from mamebert.training.processes import share_like, whole
 
@@ -94,17 +92,7 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
     }
     tensors = {name: value.contiguous() for name, value in snapshot.tensors.items()}
     # One name for all that is unfinished, and no snapshot's name: a torn file is neither taken for one nor piles up.
-    beside = path.with_name("unfinished.tmp")
-    try:
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, beside, metadata={**about, "check": _hash(about)})
-            with beside.open("rb") as file:
-                os.fsync(file.fileno())
-            os.replace(beside, path)
-            sync_folder(path.parent)
-    finally:
-        beside.unlink(missing_ok=True)
+    save_tensors(path, tensors, {**about, "check": _hash(about)}, scratch=path.with_name("unfinished.tmp"))
 
 
 def read_snapshot(path: Path) -> Snapshot:

@@ -1,6 +1,5 @@
 """The table an encoder can take as its token embeddings: row i is the vector of vocabulary id i."""
 
-import os
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
-from mamebert.disk import disk_errors, hash_file, partial
+from mamebert.disk import hash_file, save_tensors, write_bytes
 from mamebert.errors import UserError
 from mamebert.vectors.cbow import LearntVectors
 
@@ -82,18 +81,14 @@ class VectorTable:
 
     def save(self, folder: Path) -> None:
         """Write vectors.safetensors (`word_embeddings`, `learnt`, `counts`) and vocab.txt into `folder`."""
-        from safetensors.numpy import save
-
         arrays = {
             "word_embeddings": np.ascontiguousarray(self.vectors, dtype=np.float32),
             "learnt": self.learnt.astype(np.uint8),
             "counts": self.counts,
         }
         vocabulary = "".join(token + "\n" for token in self.tokens)
-        for name, content in ((FILE, save(arrays)), ("vocab.txt", vocabulary.encode())):
-            with disk_errors(folder / name):
-                partial(folder / name).write_bytes(content)
-                os.replace(partial(folder / name), folder / name)
+        save_tensors(folder / FILE, arrays)
+        write_bytes(folder / "vocab.txt", vocabulary.encode())
 
     def coverage(self, num_missing_shown: int = 20) -> dict[str, Any]:
         """Return how much of the vocabulary and of the text has a learnt vector, and which tokens have none.

@@ -15,6 +15,7 @@ from mamebert.corpus.duplicates import digest
 from mamebert.corpus.installed import Package, installed_packages, mask, plain
 from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.readers import Reader, Row, nobody
+from mamebert.disk import writing
 from mamebert.errors import UserError, unknown
 from mamebert.progress import Meter
 from mamebert.runs import Source
@@ -124,16 +125,10 @@ def _from_cache(package: Package) -> list[Row] | None:
 
 def _keep(package: Package, rows: list[Row]) -> None:
     path = _cache_file(package)
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        columns: dict[str, Any] = {name: pa.array([row[name] for row in rows], pa.string()) for name in COLUMNS}
+    columns: dict[str, Any] = {name: pa.array([row[name] for row in rows], pa.string()) for name in COLUMNS}
+    # A cache that cannot be written costs seconds, not the result.
+    with suppress(OSError, UserError), writing(path, path.with_suffix(f".{os.getpid()}.tmp")) as beside:
         pq.write_table(pa.table(columns), beside, compression="zstd")
-        os.replace(beside, path)
-    except OSError:
-        # A cache that cannot be written costs seconds, not the result.
-        with suppress(OSError):
-            beside.unlink()
 
 
 def _cache_file(package: Package) -> Path:
