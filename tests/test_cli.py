@@ -57,7 +57,7 @@ def recipe(world, tmp_path):
 
 
 @pytest.fixture
-def words(world, encoders):
+def words(world, encoders, classifiers):
     """What each stage needs on the command line."""
     return {
         "clean": [f"sources={world / 'text.txt'}"],
@@ -71,10 +71,10 @@ def words(world, encoders):
             "encoder.hidden_size=16",
             "encoder.num_hidden_layers=1",
         ],
-        "finetune": [f"model={encoders('N')}", f"source={world / 'rows.jsonl'}"],
+        "finetune": [f"model={encoders('N')}", f"source={world / 'rows.jsonl'}", "task.max_length=32"],
         "report": [f'runs=["{world / "clean"}"]'],
-        "evaluate": ["model=no/model/yet", f"source={world / 'rows.jsonl'}"],
-        "compress": ["model=no/model/yet", "method.kind=drop_layers"],
+        "evaluate": [f"model={classifiers / 'models' / 'N'}", f"source={world / 'rows.jsonl'}"],
+        "compress": [f"model={classifiers / 'models' / 'N'}", "method.kind=drop_layers"],
     }
 
 
@@ -138,8 +138,79 @@ def test_a_recipe_is_done_once_from_text_to_report(mamebert, recipe, tmp_path, u
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*")} == before
 
 
-def test_a_dry_run_of_a_recipe_tells_all_settings(mamebert, recipe, tmp_path):
-    code, out, _ = mamebert("run", recipe, "encoder_n.training.steps=77", "--dry-run")
+def test_a_dry_run_of_a_recipe_tells_each_stage_in_a_line(mamebert, recipe, tmp_path):
+    code, out, _ = mamebert("run", recipe, "--dry-run")
+    assert code == 0
+    lines = out.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        [f"[{n}/8]", name]
+        for n, name in enumerate(
+            ["clean", "vocab", "tokenize", "vectors", "encoder_n", "encoder_w", "rows", "report"], start=1
+        )
+    ]
+    assert all("will run" in line for line in lines)
+    assert "M parameters" in lines[4]
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_of_a_recipe_tells_what_is_finished(mamebert, recipe, tmp_path):
+    mamebert("run", recipe, "--dry-run")
+    text = recipe.read_text()
+    (tmp_path / "short.toml").write_text(text[: text.index("[vectors]")])
+    assert mamebert("run", tmp_path / "short.toml").code == 0
+    code, out, err = mamebert("run", recipe, "--dry-run")
+    assert code == 0, err
+    assert ["is finished" in line for line in out.splitlines()] == [True] * 3 + [False] * 5
+    code, out, err = mamebert("run", recipe, "vocab.vocabulary.size=70", "--dry-run")
+    assert code == 2
+    assert err.count("mamebert: [") == 2, err  # the vocabulary, and the shards that were made with the other one
+    assert "vocabulary.size was 80, now 70" in err
+
+
+def test_everything_that_would_be_refused_is_told_before_the_first_stage(mamebert, recipe, tmp_path):
+    wrong = [
+        f"clean.sources={tmp_path / 'none.txt'}",
+        "vectors.cbow.vector_size=64",
+        "encoder_n.training.device=cuda:77",
+        "rows.task.label_column=lable",
+        "rows.models.N=@vocab",
+        "rows.task.max_length=64",
+    ]
+    for dry in (["--dry-run"], []):
+        code, out, err = mamebert("run", recipe, *wrong, *dry)
+        assert code == 2
+        for sentence in (
+            "[clean] There is no file or folder",
+            "[encoder_w] The word vectors are 64 wide and the encoder's hidden_size is 32",
+            "[encoder_n] There is no device 'cuda:77'",
+            "[rows] There is no column called 'lable'. Did you mean 'label'?",
+            "vocab will be made by vocab, and the output of pretrain or finetune or compress is needed there",
+            "[rows] task.max_length 64 is longer than W reads (32)",
+        ):
+            assert f"mamebert: {sentence}" in err or sentence in err, (sentence, err)
+        assert "Traceback" not in err
+        assert out.count("would be refused") == (4 if dry else 0)
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"training.device": "cuda:77"}, "There is no device 'cuda:77'"),
+        ({"task.label_column": "lable"}, "Did you mean 'label'?"),
+        ({"task.max_length": 4000}, "is longer than model reads (64)"),
+    ],
+)
+def test_a_stage_looks_before_it_works_and_leaves_nothing(mamebert, words, tmp_path, changes, sentence):
+    for dry in (["--dry-run"], []):
+        told = mamebert("finetune", *words["finetune"], changes, f"output={tmp_path / 'out'}", *dry)
+        assert sentence in told.mistake
+        assert "test macro" not in told.err
+        assert not list(tmp_path.iterdir())
+
+
+def test_the_settings_of_all_stages_of_a_recipe_are_there_as_json(mamebert, recipe, tmp_path):
+    code, out, _ = mamebert("run", recipe, "encoder_n.training.steps=77", "--dry-run", "--json")
     told = json.loads(out)
     assert code == 0
     assert list(told) == ["clean", "vocab", "tokenize", "vectors", "encoder_n", "encoder_w", "rows", "report"]

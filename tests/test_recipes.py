@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mamebert.errors import UserError
-from mamebert.recipes import plan
+from mamebert.recipes import look_ahead, plan
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 
@@ -49,6 +49,15 @@ def test_every_recipe_of_the_project_can_be_planned(path, monkeypatch):
     names = ["variant=" + name for name in __import__("tomllib").loads(path.read_text()).get("variants", {})]
     for variant in ([], *([n] for n in names)):
         assert all(stage.config() for stage in plan([str(path), *variant]))
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
+def test_nothing_of_a_recipe_of_the_project_would_be_refused(path):
+    """But for the runs of other recipes that it names, which may not be there."""
+    for prospect in look_ahead(plan([str(path)])):
+        refusals = [str(each) for each in prospect.refusals]
+        assert [each for each in refusals if not each.startswith("There is no folder runs/")] == [], prospect.stage.name
 
 
 def test_a_stage_finds_the_folder_of_an_earlier_one(recipe, tmp_path):

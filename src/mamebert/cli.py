@@ -3,9 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +14,11 @@ from mamebert.errors import UserError
 from mamebert.progress import say
 from mamebert.ranks import leads, num_processes
 from mamebert.runs import Run
+from mamebert.stages._ahead import check_and_compare
 from mamebert.training.interruption import Stopped, stop_when_told
+
+if TYPE_CHECKING:
+    from mamebert.recipes import Prospect
 
 app = typer.Typer(
     help="From raw text to a small BERT that transformers opens.",
@@ -41,15 +44,16 @@ def _add_stage(command: str) -> None:
 
 
 def _do_stage(command: str, words: list[str], show: bool, dry_run: bool) -> None:
-    kind, work = stages.find(command)
+    kind, _ = stages.find(command)
     if show:
         print("\n".join(describe(kind)))
         return
     config = build(kind, read_settings(words))
     if dry_run:
+        check_and_compare(config, stages.of(command, "check"))
         _tell_plan(command, config)
         return
-    _print_end(work(config))
+    _print_end(stages.do(command, config))
 
 
 def _first_line(command: str) -> str:
@@ -93,29 +97,41 @@ def run(
             metavar="RECIPE.toml [STAGE.KEY=VALUE]...", help="A recipe; variant=NAME picks one of its variants."
         ),
     ],
-    dry_run: DryRun = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Look at everything, tell each stage in a line, and stop.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --dry-run, print the settings of all stages.")] = False,
 ) -> None:
     """Every stage of a recipe, in order; finished stages are skipped."""
-    from mamebert.recipes import plan
+    from mamebert.recipes import look_ahead, plan, refuse_ahead
 
     planned = plan(recipe)
+    prospects = []
+    for number, found in enumerate(look_ahead(planned), start=1):
+        prospects.append(found)
+        if dry_run and not as_json and leads():
+            print(f"[{number}/{len(planned)}] {_prospect(found, max(len(stage.name) for stage in planned))}")
+    if dry_run and as_json and leads():
+        told = {found.stage.name: found.config.model_dump(mode="json") for found in prospects}
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+    refuse_ahead(prospects)
     if dry_run:
-        print(
-            json.dumps(
-                {stage.name: stage.config().model_dump(mode="json") for stage in planned}, ensure_ascii=False, indent=1
-            )
-        )
         return
-    for number, stage in enumerate(planned, start=1):
-        config = stage.config()
-        _, work = stages.find(stage.command)
-        already = (Path(config.output) / "run.json").is_file()
+    for number, found in enumerate(prospects, start=1):
+        stage, already = f"[{number}/{len(planned)}] {found.stage.name}", found.state == "finished"
         if not already:
-            say(f"[{number}/{len(planned)}] {stage.name}")
-        done = work(config)
-        how = "was there already" if already else "took"
-        say(f"[{number}/{len(planned)}] {stage.name} {how} {done.seconds:.1f} s -> {done.folder}")
+            say(stage)
+        done = stages.do(found.stage.command, found.config)
+        say(f"{stage} {'was there already' if already else 'took'} {done.seconds:.1f} s -> {done.folder}")
     _print_end(done)
+
+
+def _prospect(found: "Prospect", width: int) -> str:
+    words = {"finished": "is finished", "begun": "goes on where it stopped", "new": "will run"}
+    told = f"{found.stage.name:{width}}  {words[found.state]}"
+    if found.refusals:
+        told = f"{found.stage.name:{width}}  would be refused: {' '.join(map(str, found.refusals))}"
+    return f"{told} ({found.outlook})" if found.outlook else told
 
 
 @app.command("fill-mask")
@@ -176,10 +192,7 @@ def _tell_plan(command: str, config: Any) -> None:
     if not leads():
         return
     told: dict[str, Any] = {"settings": config.model_dump(mode="json")}
-    estimate: Callable[[Any], dict[str, Any]] | None = getattr(
-        sys.modules[f"mamebert.stages.{command}"], "estimate", None
-    )
-    if estimate:
+    if estimate := stages.of(command, "estimate"):
         told["estimate"] = estimate(config)
     print(json.dumps(told, ensure_ascii=False, indent=1))
 
@@ -197,7 +210,8 @@ def _tell_end(how: object) -> None:
 
         if not first_to_speak():
             return
-    print(f"mamebert: {how}", file=sys.stderr, flush=True)
+    for line in str(how).splitlines():
+        print(f"mamebert: {line}", file=sys.stderr, flush=True)
 
 
 def _lost_another(error: Exception) -> bool:

@@ -1,11 +1,19 @@
 """What a user can get wrong, said in one sentence with the way out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
 class UserError(Exception):
     """A mistake a user can mend: the command line prints it without a traceback and exits with 2."""
+
+
+class Refusals(UserError):
+    """Several mistakes found at once, a line each."""
+
+    def __init__(self, errors: Sequence[UserError]) -> None:
+        super().__init__("\n".join(str(error) for error in errors))
+        self.errors = list(errors)
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> UserError:

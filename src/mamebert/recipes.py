@@ -17,8 +17,8 @@ Stages that a variant changes, and those that build on them, go to a folder of t
 """
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -26,7 +26,8 @@ from typing import Any
 from mamebert.config import build, merge, read_file, read_settings
 from mamebert.errors import UserError, unknown
 from mamebert.runs import StageConfig
-from mamebert.stages import find
+from mamebert.stages import find, of
+from mamebert.stages._ahead import Ahead, State, refuse, tried
 
 RESERVED = ("output", "seed", "variants")
 
@@ -46,6 +47,39 @@ class PlannedStage:
             return build(find(self.command)[0], self.settings)
         except UserError as error:
             raise UserError(f"[{self.name}] {error}") from error
+
+
+@dataclass
+class Prospect:
+    """What is known of a stage before the first one of its recipe is begun."""
+
+    stage: PlannedStage
+    config: StageConfig
+    state: State = "new"
+    refusals: list[UserError] = field(default_factory=list)
+    outlook: str = ""
+    """What it will take, in a few words; "" where that is not known cheaply."""
+
+
+def look_ahead(planned: Iterable[PlannedStage]) -> Iterator[Prospect]:
+    """Yield what is known of each stage, in seconds and without training: its inputs are opened, nothing is made."""
+    ahead = Ahead()
+    for stage in planned:
+        found = Prospect(stage, stage.config())
+        found.refusals = list(tried(lambda f=found: setattr(f, "state", ahead.state(f.config))))
+        if found.state != "finished":
+            check, outlook = of(stage.command, "check"), of(stage.command, "outlook")
+            seen = {str(each): each for each in (*found.refusals, *(check(found.config, ahead) if check else ()))}
+            found.refusals = list(seen.values())
+            found.outlook = outlook(found.config, ahead) if outlook and not seen else ""
+        yield found
+        if found.state != "finished":
+            ahead.add(found.config)
+
+
+def refuse_ahead(prospects: Iterable[Prospect]) -> None:
+    """Raise everything that would be refused, with the names of the stages."""
+    refuse(UserError(f"[{each.stage.name}] {why}") for each in prospects for why in each.refusals)
 
 
 def plan(words: Iterable[str]) -> list[PlannedStage]:
@@ -83,8 +117,7 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
             touched.add(name)
         place = output / str(variant) / name if name in touched else output / name
         stages[name] = PlannedStage(name, command, {"seed": seed, "output": str(place), **settings}, needs)
-    for stage in stages.values():
-        stage.config()
+    refuse(why for stage in stages.values() for why in tried(stage.config))
     return list(stages.values())
 
 

@@ -10,13 +10,13 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any, ClassVar, Self
+from typing import IO, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -55,6 +55,14 @@ class StageConfig(Config):
     seed: int = Field(default=0, ge=0)
     """Every random choice derives from it."""
 
+    def fingerprint(self) -> list["Source"]:
+        """Return the outside text that the stage reads itself; as a rule none."""
+        return []
+
+    def settled(self) -> Self:
+        """Return the settings with what other folders decide filled in; as a rule as they are."""
+        return self
+
 
 @dataclass(frozen=True)
 class Source:
@@ -87,29 +95,8 @@ class Run:
         `sources` is the outside text this stage reads itself; what its inputs have read is added, so
         that a run always knows every text behind it. A folder that holds another run is a UserError.
         """
-        inputs = {
-            name: {"path": str(path), "id": identity(path)} for name, path in walk(config) if isinstance(path, RunPath)
-        }
-        run = cls(
-            final=Path(config.output),
-            command=config.command,
-            settings=config.model_dump(mode="json"),
-            inputs=inputs,
-            sources=_union(
-                [vars(s) for s in sources or []], *(sources_behind(Path(i["path"])) for i in inputs.values())
-            ),
-        )
-        own = [vars(s) for s in sources or []]
-        run.id = _hash(
-            {
-                "command": run.command,
-                "settings": run._settings_that_matter(),
-                "inputs": run._input_ids(),
-                "sources": own,
-            }
-        )
-        for folder in (run.final, run.folder):
-            run._refuse_another_run_in(folder)
+        run = cls.asked(config, sources)
+        run.state()
         if (run.final / "run.json").is_file():
             return cls.open(run.final)
         if num_processes() > 1 and not config.in_processes:
@@ -126,6 +113,50 @@ class Run:
             run._mend_metrics()
             run._write_record()
         return run
+
+    @classmethod
+    def asked(
+        cls,
+        config: StageConfig,
+        sources: list[Source] | None = None,
+        identity_of: "Callable[[Path], str] | None" = None,
+        sources_of: "Callable[[Path], list[dict[str, str]]] | None" = None,
+    ) -> Self:
+        """Return the run that `config` asks for, with its id, and nothing on disk.
+
+        `identity_of` and `sources_of` tell of inputs that are not made yet.
+        """
+        identity_of, sources_of = identity_of or identity, sources_of or sources_behind
+        inputs = {
+            name: {"path": str(path), "id": identity_of(path)}
+            for name, path in walk(config)
+            if isinstance(path, RunPath)
+        }
+        own = [vars(s) for s in sources or []]
+        run = cls(
+            final=Path(config.output),
+            command=config.command,
+            settings=config.model_dump(mode="json"),
+            inputs=inputs,
+            sources=_union(own, *(sources_of(Path(i["path"])) for i in inputs.values())),
+        )
+        run.id = _hash(
+            {
+                "command": run.command,
+                "settings": run._settings_that_matter(),
+                "inputs": run._input_ids(),
+                "sources": own,
+            }
+        )
+        return run
+
+    def state(self) -> Literal["finished", "begun", "new"]:
+        """Return how far this run is on disk; a folder that holds another one is a UserError."""
+        for folder in (self.final, self.folder):
+            self._refuse_another_run_in(folder)
+        if (self.final / "run.json").is_file():
+            return "finished"
+        return "begun" if _has_work(self.folder) else "new"
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -271,6 +302,21 @@ class Run:
 
     def _unlock(self) -> None:
         _OUR_LOCKS.pop(self._lock_id).close()
+
+
+def drop_empty(output: Path) -> None:
+    """Take the folder of a run away that this process began, ended, and has put nothing into."""
+    folder = partial(output)
+    try:
+        about = (folder / ".lock").stat()
+    except OSError:
+        return
+    lock = _OUR_LOCKS.pop((about.st_dev, about.st_ino), None)
+    if lock is None:
+        return
+    if not _has_work(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    lock.close()
 
 
 def identity(path: Path) -> str:

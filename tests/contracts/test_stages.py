@@ -9,6 +9,7 @@ import pytest
 from mamebert import stages
 from mamebert.config import Choice, Config, _config_in, build, describe
 from mamebert.runs import StageConfig
+from mamebert.stages._ahead import Ahead
 
 # Settings without a default. A new stage that needs some fails here until it has a line.
 NEEDED = {
@@ -43,6 +44,15 @@ def test_the_file_the_function_and_the_settings_have_one_name(command):
     assert function.__name__ == command == kind.command == Path(inspect.getfile(function)).stem
     assert kind.__name__ == f"{command.capitalize()}Config"
     assert issubclass(kind, StageConfig)
+
+
+def test_it_tells_beforehand_what_it_would_refuse(command, tmp_path):
+    kind, _ = stages.find(command)
+    check, ahead = stages.of(command, "check"), Ahead()
+    config = build(kind, {"output": tmp_path / "out", **NEEDED[command]})
+    found = [str(each) for each in check(config, ahead)]
+    assert any("There is no f" in each or "No file" in each for each in found), found
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_says_what_it_does(command):

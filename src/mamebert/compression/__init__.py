@@ -197,6 +197,9 @@ class Compressor(Choice):
                 filled[name] = {**default.model_dump(exclude=length, exclude_unset=True), **given}
         return filled
 
+    def require(self) -> None:
+        """Raise UserError where a program is missing that the method needs; before any model is opened."""
+
     def check(self, subject: Subject, bench: Bench) -> None:
         """Raise UserError, before anything is done, where the method cannot be used on this model with this bench."""
 

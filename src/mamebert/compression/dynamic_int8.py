@@ -34,9 +34,13 @@ class DynamicInt8(Compressor):
     per_channel: bool = True
     """Each column of a matrix has its own range: nearer to the float32 numbers, and a little more to store."""
 
-    def check(self, subject: Subject, bench: Bench) -> None:
-        """Refuse where the programs are missing that make and run graphs."""
+    def require(self) -> None:
+        """Look for the programs that make and run graphs."""
         require_onnx()
+
+    def check(self, subject: Subject, bench: Bench) -> None:
+        """Refuse a model that is asked for more than words."""
+        self.require()
         refuse_sentence_pairs(subject)
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:

@@ -54,9 +54,13 @@ class Q8Bert(Compressor):
     training: Training = Training(epochs=3, batch_tokens=2048, peak_lr=1e-4)
     """How the rounded network learns."""
 
-    def check(self, subject: Subject, bench: Bench) -> None:
-        """Refuse where the programs are missing that make and run graphs."""
+    def require(self) -> None:
+        """Look for the programs that make and run graphs."""
         require_onnx()
+
+    def check(self, subject: Subject, bench: Bench) -> None:
+        """Refuse a model that is asked for more than words."""
+        self.require()
         refuse_sentence_pairs(subject)
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:

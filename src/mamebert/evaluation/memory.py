@@ -1,5 +1,6 @@
 """How much memory this process has held at most."""
 
+import os
 import resource
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import torch
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
 def forget_peak_memory(device: torch.device) -> None:
@@ -28,6 +30,17 @@ def peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     return _from_status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+
+
+def memory_of(device: torch.device) -> int:
+    """Return the bytes of memory that a device has in all: a GPU's own, else the machine's or what a group may have."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, int(_LIMIT.read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no such group, or no limit ("max")
+        return machine
 
 
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024

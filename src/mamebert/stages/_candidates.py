@@ -10,8 +10,8 @@ import torch
 from mamebert.checkpoints.layouts import encoder_config
 from mamebert.checkpoints.load import model_folder, read_config
 from mamebert.encoder.readings import Reading
-from mamebert.errors import UserError
 from mamebert.runs import Run
+from mamebert.stages._looking import require_room
 from mamebert.stages._search import check_search
 from mamebert.tasks._features import Learnt
 from mamebert.tasks._network import TaskNetwork, start_network
@@ -66,11 +66,7 @@ def refuse_what_would_fail_later(config: "FinetuneConfig", learnt: Learnt) -> No
     """Raise UserError where an encoder is too short for the task, or has no such layers as settings name."""
     for model in candidates(config):
         room = int(read_config(model.path)["max_position_embeddings"])
-        if config.task.max_length > room:
-            raise UserError(
-                f"task.max_length {config.task.max_length} is longer than {model.name} reads ({room}). "
-                f"Lower it to {room}."
-            )
+        require_room(config.task, model.name, room)
         _refuse_what_no_network_has(model, config, learnt)
 
 

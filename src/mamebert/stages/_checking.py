@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 WIDTH = 120  # of a page where there is no terminal
 
 
-def check(config: "EvaluateConfig") -> None:
+def check_rows(config: "EvaluateConfig") -> None:
     """Print everything; rows that cannot be read at all are a UserError."""
     task, tokenizer, learnt = _task_and_tokenizer(config)
     parts, unusable = _parts(config, task)

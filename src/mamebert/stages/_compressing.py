@@ -42,7 +42,7 @@ class Compressing:
         self.teacher = open_subject(config.model, config.objective)
         self.teacher.network.to(self.device).eval().requires_grad_(False)
         self.is_task = isinstance(self.teacher.goal, TaskGoal)
-        self._refuse_what_is_not_for_this()
+        refuse_methods(config, self.is_task)
         self.judge: Judge = (RowsJudge if self.is_task else TextJudge)(config, self.teacher, self.device)
         config.method[0].check(self.teacher, self.judge.bench(0, run.folder / "scratch"))
         (run.folder / "seeds").mkdir(exist_ok=True)
@@ -182,15 +182,6 @@ class Compressing:
             "forms": forms,
         }
 
-    def _refuse_what_is_not_for_this(self) -> None:
-        for method in self.config.method:
-            if ("task" if self.is_task else "encoder") not in method.works_on:
-                held, wanted = ("fine-tuned model", "pretrain") if self.is_task else ("pretrained encoder", "finetune")
-                raise UserError(
-                    f"{self.config.model} holds a {held}, which {method.kind} does not work on. "
-                    f"Give the output of {wanted}."
-                )
-
     def _teacher_name(self) -> str:
         path = self.config.model
         found: str = next(
@@ -206,6 +197,16 @@ class Compressing:
 
     def _results(self) -> list[dict[str, Any]]:
         return [json.loads(self._result(seed).read_text(encoding="utf-8")) for seed in self.seeds]
+
+
+def refuse_methods(config: "CompressConfig", is_task: bool) -> None:
+    """Raise UserError for a method that is not for fine-tuned models, or not for pretrained ones."""
+    for method in config.method:
+        if ("task" if is_task else "encoder") not in method.works_on:
+            held, wanted = ("fine-tuned model", "pretrain") if is_task else ("pretrained encoder", "finetune")
+            raise UserError(
+                f"{config.model} holds a {held}, which {method.kind} does not work on. Give the output of {wanted}."
+            )
 
 
 def _num_parameters(subject: Subject) -> int:

@@ -136,13 +136,17 @@ def changed(task: Task, changes: dict[str, Any]) -> Task:
     return build(type(task), {**task.model_dump(), **changes})
 
 
+def readers_of(config: "EvaluateConfig") -> dict[str, Reader]:
+    """Return the sources that models are asked about; none is a UserError."""
+    readers = config.tested()
+    if "test" not in readers:
+        raise UserError("There are no rows to ask about. Give test or source.")
+    return readers
+
+
 def read_tests(config: "EvaluateConfig", task: Task) -> tuple[dict[str, list[Example]], dict[str, dict[str, int]]]:
     """Return the examples of every part that models are asked about, the leading one as "test"."""
-    readers = {"test": config.test or config.source, **config.tests}
-    there = {name: reader for name, reader in readers.items() if reader}
-    if "test" not in there:
-        raise UserError("There are no rows to ask about. Give test or source.")
-    found, unusable = read_sources(task, there)
+    found, unusable = read_sources(task, readers_of(config))
     seed, most = config.split.seed, config.max_test_rows
     if config.source:
         rows = drawn(found["test"], config.max_rows, seed)

@@ -14,6 +14,7 @@ from mamebert.compression import Form, Subject
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._opening import open_form
 from mamebert.config import build
+from mamebert.corpus.readers import Reader
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.errors import UserError
 from mamebert.evaluation.measures import Measure
@@ -130,12 +131,7 @@ class TextJudge(Judge):
 
     def __init__(self, config: "CompressConfig", teacher: Subject, device: torch.device) -> None:
         super().__init__(config, teacher, device)
-        if config.shards is None:
-            raise UserError(
-                f"{config.model} holds a pretrained encoder, and there is no text to calibrate with, to learn from or "
-                "to judge it by. Give shards, the output of `mamebert tokenize` with its tokenizer."
-            )
-        self.shards = config.shards
+        self.shards = refuse_without_text(config)
 
     def about(self) -> dict[str, Any]:
         """Return what is asked."""
@@ -166,6 +162,22 @@ class TextJudge(Judge):
     def verify(self, folders: list[Path]) -> dict[str, float]:
         """Compare the logits of the pretraining heads."""
         return verify(folders, pretraining_logits)
+
+
+def refuse_without_text(config: "CompressConfig") -> Path:
+    """Return the token shards that a pretrained encoder is judged by; none is a UserError."""
+    if config.shards is None:
+        raise UserError(
+            f"{config.model} holds a pretrained encoder, and there is no text to calibrate with, to learn from or "
+            "to judge it by. Give shards, the output of `mamebert tokenize` with its tokenizer."
+        )
+    return config.shards
+
+
+def rows_of(model: Path) -> dict[str, Reader]:
+    """Return the sources that a model learnt from and was tested on."""
+    settings = {name: value for name, value in _rows_behind(model).items() if name != "tests"}
+    return build(RowsConfig, {"output": model, **settings}).readers()
 
 
 def read_parts(config: "CompressConfig", task: Task) -> Parts:

@@ -7,6 +7,19 @@ from typing import Any
 from mamebert.errors import UserError
 from mamebert.reports.numbers import is_number
 
+
+def require_tensorboard() -> Any:
+    """Return what writes event files; a UserError where it is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UserError(
+            "tensorboard=true needs the package tensorboard. "
+            "Install it with pip install 'mamebert[tensorboard]', or leave the setting out."
+        ) from error
+    return SummaryWriter
+
+
 PLACES = {"step", "epoch", "tokens", "seconds"}
 
 
@@ -15,14 +28,7 @@ class Board:
 
     def __init__(self, folder: Path, first_step: int) -> None:
         """Begin at `first_step`: points of that step and later ones, made before a stop, are dropped by TensorBoard."""
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError as error:
-            raise UserError(
-                "tensorboard=true needs the package tensorboard. "
-                "Install it with pip install 'mamebert[tensorboard]', or leave the setting out."
-            ) from error
-        self._writer = SummaryWriter(str(folder), purge_step=first_step)
+        self._writer = require_tensorboard()(str(folder), purge_step=first_step)
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Write every number of a line under its own name."""

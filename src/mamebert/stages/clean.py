@@ -17,7 +17,8 @@ from mamebert.corpus.sentences import Splitter
 from mamebert.corpus.tally import Tally
 from mamebert.disk import need_space
 from mamebert.progress import Meter
-from mamebert.runs import Run, StageConfig
+from mamebert.runs import Run, Source, StageConfig
+from mamebert.stages._ahead import Ahead, Found, check_first, tried
 
 LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_]\w+)*")
 # Countries and names taken for language codes; "jp" would split Japanese at spaces.
@@ -31,6 +32,8 @@ LANGUAGES_OFTEN_MISSPELT = {
     "ie": "ga",
     "irish": "ga",
 }
+
+ROWS_LOOKED_AT = 3
 
 
 class CleanConfig(StageConfig):
@@ -55,6 +58,10 @@ class CleanConfig(StageConfig):
     processes: int = Field(default=0, ge=0)
     """Worker processes; 0 takes one per core. The result does not depend on it."""
 
+    def fingerprint(self) -> list[Source]:
+        """Return the text that is read."""
+        return [source for reader in self.sources for source in reader.fingerprint()]
+
     @field_validator("language")
     @classmethod
     def _language_is_a_code(cls, value: str) -> str:
@@ -71,7 +78,8 @@ class CleanConfig(StageConfig):
 
 def clean(config: CleanConfig) -> Run:
     """Clean the sources, split them into sentences, drop duplicates; leave document shards."""
-    run = Run.start(config, sources=[source for reader in config.sources for source in reader.fingerprint()])
+    check_first(config, check)
+    run = Run.start(config, config.fingerprint())
     if run.finished:
         return run
     began = monotonic()
@@ -95,6 +103,24 @@ def clean(config: CleanConfig) -> Run:
     tally.refuse_nothing()
     run.results |= tally.results() | {"shards": writer.num_shards, "seconds": round(monotonic() - began, 2)}
     return run.finish()
+
+
+def check(config: CleanConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: sources that cannot be read, columns that are not there, a disk too small."""
+    for number, reader in enumerate(config.sources):
+        yield from tried(_look, config, number, reader)
+
+
+def outlook(config: CleanConfig, ahead: Ahead) -> str:
+    """Return how much there is to read, as stored."""
+    num_bytes = _num_bytes(config)
+    return f"{num_bytes / 1e6:,.1f} MB to read" if num_bytes else ""
+
+
+def _look(config: CleanConfig, number: int, reader: Reader) -> None:
+    """Read and clean the first rows."""
+    for batch in raw_batches(number, iter(reader.first_rows(ROWS_LOOKED_AT)), config.text_columns):
+        clean_batch(config.cleaning, config.language, config.splitter, config.duplicates, batch)
 
 
 def _num_bytes(config: CleanConfig) -> int | None:

@@ -8,6 +8,7 @@ from mamebert.compression import Compressor
 from mamebert.config import RunPath
 from mamebert.objectives import Objective
 from mamebert.runs import Run
+from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.stages._labelled import RowsConfig
 
 
@@ -70,6 +71,7 @@ def compress(config: CompressConfig) -> Run:
     """Make a model smaller, with every seed; leave the best in all its forms, proved, measured and compared."""
     from mamebert.stages._compressing import Compressing
 
+    check_first(config, check)
     run = Run.start(config, config.fingerprint())
     if run.finished:
         return run
@@ -82,3 +84,10 @@ def compress(config: CompressConfig) -> Run:
     work.compare()
     work.describe()
     return run.finish()
+
+
+def check(config: CompressConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: a model that is not there, methods that are not for it, what is not installed."""
+    from mamebert.stages._checking_models import check_compression
+
+    yield from check_compression(config, ahead)

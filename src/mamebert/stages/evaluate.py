@@ -5,7 +5,9 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from mamebert.config import RunPath
+from mamebert.corpus.readers import Reader
 from mamebert.runs import Run
+from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.stages._labelled import RowsConfig, one_model_needs_no_name
 
 
@@ -47,11 +49,17 @@ class EvaluateConfig(RowsConfig):
             raise ValueError("part = 'test' parts the rows of source, and no source is given. Leave part out.")
         return self
 
+    def tested(self) -> dict[str, Reader]:
+        """Return the sources that models are asked about, the leading one as "test"."""
+        readers = {"test": self.test or self.source, **self.tests}
+        return {name: reader for name, reader in readers.items() if reader}
+
 
 def evaluate(config: EvaluateConfig) -> Run:
     """Ask every model about the same rows; leave scores, every answer, and a test of the difference of any two."""
     from mamebert.stages._evaluating import Evaluating
 
+    check_first(config, check)
     run = Run.start(config, config.fingerprint())
     if run.finished:
         return run
@@ -62,9 +70,16 @@ def evaluate(config: EvaluateConfig) -> Run:
     return run.finish()
 
 
+def check(config: EvaluateConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: rows, columns and models that are not there or do not fit, a missing device."""
+    from mamebert.stages._checking_models import check_evaluation
+
+    yield from check_evaluation(config, ahead)
+
+
 def check_data(settings: dict[str, Any]) -> None:
     """Print what there is to know of labelled rows before anything is learnt from them or asked about them."""
     from mamebert.config import build
-    from mamebert.stages._checking import check
+    from mamebert.stages._checking import check_rows
 
-    check(build(EvaluateConfig, {"output": "", **settings}))
+    check_rows(build(EvaluateConfig, {"output": "", **settings}))

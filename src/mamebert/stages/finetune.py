@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from mamebert.config import RunPath
 from mamebert.encoder.readings import Reading
 from mamebert.runs import Run
+from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.stages._labelled import LabelledConfig, one_model_needs_no_name
 from mamebert.stages._search_space import Search
 from mamebert.tasks import Analyzer
@@ -69,6 +70,7 @@ def finetune(config: FinetuneConfig) -> Run:
     from mamebert.stages._candidates import candidates
     from mamebert.stages._finetuning import Finetuning
 
+    check_first(config, check)
     run = Run.start(config, config.fingerprint())
     if run.finished:
         return run
@@ -80,3 +82,17 @@ def finetune(config: FinetuneConfig) -> Run:
     work.compare()
     work.save()
     return run.finish()
+
+
+def check(config: FinetuneConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: rows, columns and models that are not there or do not fit, a missing device."""
+    from mamebert.stages._checking_models import check_finetuning
+
+    yield from check_finetuning(config, ahead)
+
+
+def outlook(config: FinetuneConfig, ahead: Ahead) -> str:
+    """Return how many trainings there are, searches apart."""
+    number = len(config.models) * (2 if config.random_weights else 1) * len(config.seeds)
+    length = f"{config.training.epochs} epochs" if config.training.epochs else f"{config.training.steps} steps"
+    return f"{number} training{'s' if number > 1 else ''} of at most {length}"

@@ -9,6 +9,7 @@ from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.objectives import Objective
 from mamebert.runs import Run, StageConfig
+from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.training.settings import Training
 from mamebert.training.trouble import Trouble
 
@@ -106,6 +107,12 @@ class PretrainConfig(StageConfig):
         unused = {name for name in ADAPTATION if getattr(self, name) == type(self).model_fields[name].default}
         return {name: value for name, value in write(self).items() if name not in unused}
 
+    def settled(self) -> Self:
+        """Return the settings with the shape of `start` filled in."""
+        from mamebert.stages._start import with_shape_of_start
+
+        return with_shape_of_start(self)  # type: ignore[return-value]
+
     @property
     def measured_tokens(self) -> int:
         """Return how many held-out tokens are masked one at a time."""
@@ -117,11 +124,11 @@ class PretrainConfig(StageConfig):
 def pretrain(config: PretrainConfig) -> Run:
     """Train an encoder, from scratch or from a `start`; leave a folder that `transformers` opens."""
     from mamebert.stages._pretraining import Pretraining
-    from mamebert.stages._start import with_shape_of_start
     from mamebert.training.followers import begin_run
     from mamebert.training.processes import join
 
-    config = with_shape_of_start(config)
+    check_first(config, check)
+    config = config.settled()
     processes = join(config.training)
     with processes.leader_first():
         run = begin_run().start(config)
@@ -136,9 +143,22 @@ def pretrain(config: PretrainConfig) -> Run:
     return run
 
 
+def check(config: PretrainConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: shards, vectors and a start not there or not fitting, a machine too small."""
+    from mamebert.stages._checking_pretraining import check_pretraining
+
+    yield from check_pretraining(config, ahead)
+
+
+def outlook(config: PretrainConfig, ahead: Ahead) -> str:
+    """Return the size of the network, how long it learns, and about what that takes on this machine."""
+    from mamebert.stages._checking_pretraining import outlook_of_pretraining
+
+    return outlook_of_pretraining(config, ahead)
+
+
 def estimate(config: PretrainConfig) -> dict[str, Any]:
     """Return what this pretraining will take, from a few timed steps, without writing anything."""
     from mamebert.stages import _estimate
-    from mamebert.stages._start import with_shape_of_start
 
-    return _estimate.estimate(with_shape_of_start(config))
+    return _estimate.estimate(config.settled())

@@ -7,6 +7,8 @@ from pydantic import Field
 from mamebert.config import RunPath
 from mamebert.disk import write_text
 from mamebert.runs import Run, StageConfig
+from mamebert.stages import names
+from mamebert.stages._ahead import Ahead, Found, check_first
 
 
 class ReportConfig(StageConfig):
@@ -29,6 +31,7 @@ def report(config: ReportConfig) -> Run:
     from mamebert.reports.render import plain_spaces, to_html, to_markdown
     from mamebert.reports.story import Story
 
+    check_first(config, check)
     run = Run.start(config)
     if run.finished:
         return run
@@ -44,3 +47,9 @@ def report(config: ReportConfig) -> Run:
         "tables": "report.md",
     }
     return run.finish()
+
+
+def check(config: ReportConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: folders that no stage has made or will make."""
+    for folder in config.runs:
+        yield from ahead.made_by(folder, names(), Run.open)

@@ -20,6 +20,7 @@ from mamebert.disk import disk_errors, need_space
 from mamebert.errors import UserError
 from mamebert.progress import progress
 from mamebert.runs import Run, StageConfig
+from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Pieces
 from mamebert.tokenizer.sampling import ShardSize, measure_shards
@@ -57,6 +58,7 @@ class TokenizeConfig(StageConfig):
 
 def tokenize(config: TokenizeConfig) -> Run:
     """Encode every document; leave shards of ids with sentence ends and word starts, and the tokenizer."""
+    check_first(config, check)
     run = Run.start(config)
     if run.finished:
         return run
@@ -79,6 +81,13 @@ def tokenize(config: TokenizeConfig) -> Run:
     manifest = write_manifest(run.folder, tokenizer.vocab_size)
     run.results.update(_count(run, tokenizer.unk_id, manifest, sizes))
     return run.finish()
+
+
+def check(config: TokenizeConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: no documents, or no tokenizer that can be opened."""
+    yield from ahead.made_by(config.corpus, ["clean"], document_shards)
+    makers = ["vocab", "tokenize", "pretrain", "finetune", "compress"]
+    yield from ahead.made_by(config.tokenizer, makers, lambda path: Tokenizer.open(_tokenizer_folder(path)))
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from mamebert.config import RunPath
-from mamebert.corpus.token_shards import TokenShards
+from mamebert.corpus.token_shards import TokenShards, read_manifest
 from mamebert.progress import say
 from mamebert.runs import Run, StageConfig
+from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.vectors.cbow import Cbow, train_cbow
 from mamebert.vectors.probes import frequent_words, neighbours
 from mamebert.vectors.table import VectorTable
@@ -28,6 +29,7 @@ class VectorsConfig(StageConfig):
 
 def vectors(config: VectorsConfig) -> Run:
     """Learn word vectors by CBOW; leave a table whose row i belongs to vocabulary id i, and what lies near what."""
+    check_first(config, check)
     run = Run.start(config)
     if run.finished:
         return run
@@ -45,6 +47,11 @@ def vectors(config: VectorsConfig) -> Run:
     run.results["tokens_per_second"] = round(config.cbow.epochs * shards.num_tokens / seconds)
     run.results.update(_neighbours(table, config.probe_words))
     return run.finish()
+
+
+def check(config: VectorsConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: no token shards."""
+    yield from ahead.made_by(config.shards, ["tokenize"], read_manifest)
 
 
 def _neighbours(table: VectorTable, asked: list[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pydantic import Field
 from mamebert.config import RunPath
 from mamebert.corpus.documents import document_shards
 from mamebert.runs import Run, StageConfig
+from mamebert.stages._ahead import Ahead, Found, check_first, tried
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.quality import longest_tokens, measure, segmentations
 from mamebert.tokenizer.sampling import Sample
@@ -27,6 +28,7 @@ class VocabConfig(StageConfig):
 
 def vocab(config: VocabConfig) -> Run:
     """Learn a vocabulary; leave a `tokenizer` folder that `transformers.AutoTokenizer` opens."""
+    check_first(config, check)
     run = Run.start(config)
     if run.finished:
         return run
@@ -43,3 +45,9 @@ def vocab(config: VocabConfig) -> Run:
     run.results["longest_tokens"] = longest_tokens(tokenizer)
     run.results["segmentations"] = segmentations(tokenizer, held[:: max(len(held) // 5, 1)][:5])
     return run.finish()
+
+
+def check(config: VocabConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: no documents, and a vocabulary that needs what is not installed."""
+    yield from ahead.made_by(config.corpus, ["clean"], document_shards)
+    yield from tried(config.vocabulary.check)

@@ -123,11 +123,7 @@ class VectorTable:
     def check(self, vocab_size: int, hidden_size: int, vocabulary: Path | None = None) -> None:
         """Raise a UserError unless the table fits an encoder of that size and, where given, that vocab.txt."""
         rows, width = self.vectors.shape
-        if width != hidden_size:
-            raise UserError(
-                f"The word vectors are {width} wide and the encoder's hidden_size is {hidden_size}. "
-                f"Make vectors with cbow.vector_size={hidden_size}, or an encoder with hidden_size={width}."
-            )
+        require_width(width, hidden_size)
         if rows != vocab_size:
             raise UserError(
                 f"The word vectors are for a vocabulary of {rows} tokens and the encoder's has {vocab_size}. "
@@ -138,6 +134,15 @@ class VectorTable:
                 f"The word vectors were made with another vocabulary than {vocabulary}, though of the same size. "
                 "Make both from the same token shards."
             )
+
+
+def require_width(width: int, hidden_size: int) -> None:
+    """Raise a UserError where vectors so wide are no token embeddings of an encoder."""
+    if width != hidden_size:
+        raise UserError(
+            f"The word vectors are {width} wide and the encoder's hidden_size is {hidden_size}. "
+            f"Make vectors with cbow.vector_size={hidden_size}, or an encoder with hidden_size={width}."
+        )
 
 
 def read_vocabulary(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from mamebert.config import Choice
@@ -28,6 +29,13 @@ class Reader(Choice):
     @abstractmethod
     def fingerprint(self) -> list[Source]:
         """Return the text behind the rows, named by its content; settings such as masking play no part in it."""
+
+    def first_rows(self, most: int) -> list[Row]:
+        """Return the first rows, to be looked at before work begins; none where even they would take minutes.
+
+        What is wrong with the source, as far as seconds tell, is a UserError.
+        """
+        return list(islice(self.rows(), most))
 
     def num_bytes(self) -> int | None:
         """Return the size of what will be read, as stored; None when nobody knows."""

@@ -5,6 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from glob import glob
 from hashlib import sha256
+from itertools import islice
 from os import walk
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -19,6 +20,7 @@ from mamebert.runs import Source
 
 # A run names every file it has read; beyond this many, only their common hash, to keep run.json short.
 MAX_NAMED_FILES = 256
+MAX_FILES_LOOKED_AT = 20
 
 
 def _as_list(value: Any) -> Any:
@@ -70,6 +72,13 @@ class FromFiles(Reader):
 
             yield from self.read(path, hear)
             hear(path.stat().st_size)
+
+    def first_rows(self, most: int) -> list[Row]:
+        """Return the first rows of all; that there is a row to read in each of some files more is seen to, too."""
+        found = list(islice(self.rows(), most))
+        for path in self.files()[1:MAX_FILES_LOOKED_AT]:
+            next(self.read(path, nobody), None)
+        return found
 
     def fingerprint(self) -> list[Source]:
         """Return one source per file, or one for all where they are many."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,13 @@ class HuggingFace(Reader):
                     )
                 row["text"] = row[self.text_column]
             yield row
+
+    def first_rows(self, most: int) -> list[Row]:
+        """Return the first rows; none of a dataset that would have to be downloaded for it."""
+        _library()
+        if Path(self.name).expanduser().is_dir() or self.streaming:
+            return list(islice(self.rows(), most))
+        return []
 
     def fingerprint(self) -> list[Source]:
         """Return one source: a hash of a local folder's files, or of the name and revision on the hub."""

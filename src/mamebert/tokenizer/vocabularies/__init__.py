@@ -17,6 +17,9 @@ class Vocabulary(Choice):
     sample_characters: int = Field(default=100_000_000, gt=0)
     """Learn from about so many characters, drawn by sentence; memory grows with their distinct words only."""
 
+    def check(self) -> None:
+        """Raise UserError, before any text is read, where this vocabulary cannot be learnt on this machine."""
+
     @abstractmethod
     def train(self, sample: Sample, folder: Path) -> None:
         """Learn from `sample` and write to `folder` the tokenizer as `transformers.AutoTokenizer` opens it.

@@ -15,6 +15,7 @@ from tokenizers.trainers import WordPieceTrainer
 
 from mamebert.disk import disk_errors, write_text
 from mamebert.errors import UserError
+from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.pieces import SPECIAL_TOKENS, mend
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies import Vocabulary
@@ -52,6 +53,11 @@ class Wordpiece(Vocabulary):
                 "Set strip_accents=false."
             )
         return self
+
+    def check(self) -> None:
+        """Look for MeCab, where it is asked for."""
+        if self.words == "mecab":
+            MecabWords()
 
     def train(self, sample: Sample, folder: Path) -> None:
         """Learn the pieces from the words of `sample`; see `Vocabulary.train`."""

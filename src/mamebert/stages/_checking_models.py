@@ -1,0 +1,126 @@
+"""What fine-tuning, evaluating and compressing would be refused for, told before rows or weights are read."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mamebert.corpus.readers import Reader
+from mamebert.corpus.token_shards import read_manifest
+from mamebert.errors import UserError
+from mamebert.runs import StageConfig
+from mamebert.stages._ahead import Ahead, Found, tried
+from mamebert.stages._looking import MODELS, look_at_encoder, look_at_rows, require_room, shape_of
+from mamebert.stages._search import check_search
+from mamebert.tasks import Task
+from mamebert.training.devices import pick_device
+from mamebert.vectors.table import VectorTable
+
+if TYPE_CHECKING:
+    from mamebert.stages.compress import CompressConfig
+    from mamebert.stages.evaluate import EvaluateConfig
+    from mamebert.stages.finetune import FinetuneConfig
+
+TRAINED = ("finetune", "compress")
+
+
+def check_finetuning(config: "FinetuneConfig", ahead: Ahead) -> Found:
+    """Yield what would be refused of a fine-tuning."""
+    yield from tried(pick_device, config.training.device)
+    yield from tried(lambda: list(check_search(config)))
+    for name, path in config.models.items():
+        wrong = list(ahead.made_by(path, MODELS, look_at_encoder))
+        yield from wrong or tried(_has_room, config.task, name, path, ahead)
+    if config.vectors is not None:
+        yield from ahead.made_by(config.vectors, ["vectors"], VectorTable.open)
+    yield from _check_rows(config.task, config.readers().values())
+
+
+def check_evaluation(config: "EvaluateConfig", ahead: Ahead) -> Found:
+    """Yield what would be refused of an evaluation."""
+    from mamebert.stages._evaluating import readers_of, same_task
+
+    yield from tried(pick_device, config.device)
+    yield from tried(readers_of, config)
+    if not config.models:
+        yield UserError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
+    tasks: dict[str, Task] = {}
+    for name, path in config.models.items():
+        wrong = list(ahead.made_by(path, TRAINED, lambda each: None))
+        yield from wrong or tried(lambda n=name, p=path: tasks.update({n: _task_of(p, config, ahead)}))
+    if config.models.keys() == tasks.keys() and tasks:
+        wrong = list(tried(same_task, config, tasks))
+        yield from wrong
+        if not wrong:
+            yield from _check_rows(next(iter(same_task(config, tasks).values())), config.tested().values())
+            return
+    yield from _check_files(config.tested().values())
+
+
+def check_compression(config: "CompressConfig", ahead: Ahead) -> Found:
+    """Yield what would be refused of a compression."""
+    yield from tried(pick_device, config.device)
+    for method in config.method:
+        yield from tried(method.require)
+    if config.shards is not None:
+        yield from ahead.made_by(config.shards, ["tokenize"], read_manifest)
+    wrong = list(ahead.made_by(config.model, MODELS, look_at_encoder))
+    yield from wrong or tried(_is_for_methods, config, ahead)
+    yield from _check_files(config.readers().values())
+
+
+def _check_rows(task: Task, readers: Iterable[Reader]) -> Found:
+    for reader in readers:
+        yield from tried(look_at_rows, task, reader)
+
+
+def _check_files(readers: Iterable[Reader]) -> Found:
+    for reader in readers:
+        yield from tried(reader.first_rows, 1)
+
+
+def _has_room(task: Task, name: str, path: Path, ahead: Ahead) -> None:
+    shape = shape_of(path, ahead)
+    if shape is not None:
+        require_room(task, name, shape.max_position_embeddings)
+
+
+def _task_of(path: Path, config: "EvaluateConfig", ahead: Ahead) -> Task:
+    """Return what a model does, or will do when it is made."""
+    from mamebert.stages._evaluating import open_model
+
+    maker: StageConfig | None = ahead.maker(path)
+    if maker is None:
+        return open_model(path, config).task
+    if maker.command == "compress":
+        return _task_of(maker.model, config, ahead)  # type: ignore[attr-defined]
+    if maker.command == "pretrain":
+        raise UserError(f"{path} will hold a pretrained encoder, which answers no task. Fine-tune it first.")
+    task: Task = maker.task  # type: ignore[attr-defined]
+    return task
+
+
+def _is_for_methods(config: "CompressConfig", ahead: Ahead) -> None:
+    """Refuse methods that are not for such a model, and a model without anything to learn from or be judged by."""
+    from mamebert.stages._compressing import refuse_methods
+    from mamebert.stages._judging import refuse_without_text, rows_of
+
+    maker = ahead.maker(config.model)
+    is_task = _is_task(config, maker, ahead)
+    refuse_methods(config, is_task)
+    if not is_task:
+        refuse_without_text(config)
+    elif not config.readers() and maker is None:
+        for reader in rows_of(config.model).values():
+            reader.first_rows(1)
+
+
+def _is_task(config: "CompressConfig", maker: StageConfig | None, ahead: Ahead) -> bool:
+    from mamebert.compression._goals import TaskGoal
+    from mamebert.compression._opening import open_subject
+
+    while maker is not None and maker.command == "compress":
+        config = maker  # type: ignore[assignment]
+        maker = ahead.maker(config.model)
+    if maker is not None:
+        return maker.command == "finetune"
+    return isinstance(open_subject(config.model, config.objective).goal, TaskGoal)

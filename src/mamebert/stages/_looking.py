@@ -1,0 +1,109 @@
+"""What the checks before a stage look at: rows, models, shapes, memory; seconds each, and nothing is built."""
+
+from math import prod
+from pathlib import Path
+
+import torch
+
+from mamebert.checkpoints.layouts import encoder_config
+from mamebert.checkpoints.load import model_folder, read_config
+from mamebert.corpus.readers import Reader
+from mamebert.corpus.token_shards import read_manifest
+from mamebert.encoder.model import PretrainingNetwork
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+from mamebert.evaluation.memory import memory_of
+from mamebert.runs import StageConfig
+from mamebert.stages._ahead import Ahead
+from mamebert.tasks import Task
+from mamebert.tasks._features import Unusable
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.devices import pick_device
+
+MODELS = ("pretrain", "finetune", "compress")
+"""Commands that make model folders."""
+ROWS_LOOKED_AT = 64
+BYTES_OF_TRAINING = 16
+"""Of each parameter: weight, gradient and AdamW's two means, in float32."""
+
+
+def look_at_rows(task: Task, reader: Reader) -> None:
+    """Read the first rows as a task does: columns that are not there, and golds that cannot be, are a UserError."""
+    for row in reader.first_rows(ROWS_LOOKED_AT):
+        try:
+            task.gold(row, task.inputs(row))
+        except Unusable:
+            continue
+
+
+def look_at_encoder(path: Path) -> None:
+    """Raise UserError for a folder that no training can start from, without reading its weights."""
+    folder = model_folder(path)
+    encoder_config(read_config(folder), str(folder))
+    if not any(folder.glob("*.safetensors*")):
+        old = "pytorch_model.bin is a pickle, which can run code, and is never loaded; save it as safetensors first."
+        way_out = old if (folder / "pytorch_model.bin").is_file() else "Give a folder that holds one."
+        raise UserError(f"{folder} has no model.safetensors. {way_out}")
+    Tokenizer.open(folder)
+
+
+def shape_of(path: Path, ahead: Ahead) -> EncoderConfig | None:
+    """Return the shape of the encoder in a folder, or of that which a stage will make there; None if nobody knows."""
+    maker = ahead.maker(path)
+    if maker is None:
+        folder = model_folder(path)
+        return encoder_config(read_config(folder), str(folder))
+    if maker.command == "pretrain":
+        return planned_shape(maker, ahead)
+    if maker.command == "finetune":
+        return shape_of(next(iter(maker.models.values())), ahead) if len(maker.models) == 1 else None  # type: ignore[attr-defined]
+    return None  # smaller in a way that only the compression decides
+
+
+def planned_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:
+    """Return the shape of the encoder that a pretraining makes."""
+    own: EncoderConfig = config.encoder  # type: ignore[attr-defined]
+    start: Path | None = config.start  # type: ignore[attr-defined]
+    if start is None:
+        return own
+    if ahead.maker(start) is None:
+        settled: EncoderConfig = config.settled().encoder  # type: ignore[attr-defined]
+        return settled
+    return shape_of(start, ahead)
+
+
+def num_tokens_known(shards: Path, ahead: Ahead) -> int | None:
+    """Return the size of the vocabulary of token shards, there or to be made; None if nobody knows."""
+    maker = ahead.maker(shards)
+    if maker is None:
+        return int(read_manifest(shards)["vocab_size"])
+    tokenizer: Path = maker.tokenizer  # type: ignore[attr-defined]
+    learner = ahead.maker(tokenizer)
+    if learner is None:
+        inside = tokenizer / "tokenizer"
+        return Tokenizer.open(inside if inside.is_dir() else tokenizer).vocab_size
+    return int(learner.vocabulary.size) if learner.command == "vocab" else None  # type: ignore[attr-defined]
+
+
+def require_room(task: Task, name: str, room: int) -> None:
+    """Raise UserError where an encoder reads shorter sequences than a task shows it."""
+    if task.max_length > room:
+        raise UserError(f"task.max_length {task.max_length} is longer than {name} reads ({room}). Lower it to {room}.")
+
+
+def num_parameters(shape: EncoderConfig, vocab_size: int, tied: bool = True) -> int:
+    """Return the parameters of a pretraining network, without making one."""
+    with torch.device("meta"):
+        network = PretrainingNetwork(shape, vocab_size, tied)
+    return sum(prod(parameter.shape) for parameter in network.parameters())
+
+
+def require_memory(num_parameters: int, device: str, processes: int = 1) -> None:
+    """Raise UserError where the weights of a training cannot be held, whatever its batches are."""
+    needed, there = BYTES_OF_TRAINING * num_parameters // processes, memory_of(pick_device(device))
+    if needed > there:
+        raise UserError(
+            f"The encoder has {num_parameters / 1e6:,.0f} M parameters, and to train them takes {needed / 1e9:,.0f} GB "
+            f"before anything is read; there are {there / 1e9:,.0f} GB. Lower encoder.hidden_size, "
+            "encoder.num_hidden_layers or the size of the vocabulary."
+        )
