@@ -102,3 +102,9 @@ def test_every_setting_is_described_with_its_bounds():
 
 def test_walk_names_every_leaf():
     assert dict(walk(Outer(corpus=Path("x"))))["training.steps"] == 10
+
+
+def test_a_name_with_a_dot_or_slash_stands_in_quotes():
+    assert parse_pair('models."google/bert-v1.2"=x') == {"models": {"google/bert-v1.2": "x"}}
+    with pytest.raises(UserError, match="in quotes"):
+        parse_pair('models."google/bert=x')

@@ -170,9 +170,26 @@ def parse_pair(word: str) -> dict[str, Any]:
         value = as_written(tomllib.loads(f"value = {text}")["value"], text)
     except tomllib.TOMLDecodeError:
         value = text
-    for name in reversed(key.strip().split(".")):
+    for name in reversed(_names_in(key)):
         value = {name: value}
     return value  # type: ignore[no-any-return]
+
+
+def _names_in(key: str) -> list[str]:
+    """Return the parts of a dotted name; one with a dot in it stands in quotes, as in TOML: models."bert-v1.2"."""
+    if not {'"', "'"} & set(key):
+        return key.strip().split(".")
+    try:
+        table: Any = tomllib.loads(f"{key} = 0")
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(
+            f'{key} is not the name of a setting ({error}). A name with a dot in it stands in quotes: "a.b".'
+        ) from error
+    names = []
+    while isinstance(table, dict):
+        ((name, table),) = table.items()
+        names.append(name)
+    return names
 
 
 def merge(into: dict[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from typing import Any
 
 from mamebert.config import build, merge, read_file, read_settings
 from mamebert.errors import UserError, unknown
+from mamebert.names import check_names, file_name
 from mamebert.runs import StageConfig
 from mamebert.stages import find, of
 from mamebert.stages._ahead import Ahead, State, refuse, tried
@@ -97,6 +98,7 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
     tables = {name: table for name, table in recipe.items() if name not in RESERVED}
     if not tables:
         raise UserError(f"{files[0]} has no stages. Write a table for each, such as [clean].")
+    _refuse_names_of_no_folder(tables, recipe.get("variants", {}))
     for name in (*chosen, *changes):
         if name not in tables and name not in RESERVED:
             raise unknown("stage in this recipe", name, tables)
@@ -119,6 +121,17 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
         stages[name] = PlannedStage(name, command, {"seed": seed, "output": str(place), **settings}, needs)
     refuse(why for stage in stages.values() for why in tried(stage.config))
     return list(stages.values())
+
+
+def _refuse_names_of_no_folder(tables: Iterable[str], variants: Iterable[str]) -> None:
+    """Raise a UserError unless every table and variant can be the folder it stands for."""
+    for name in (*tables, *variants):
+        if file_name(name) != name:
+            raise UserError(f"[{name}] cannot be the name of a folder. Write letters, digits, - and _ instead.")
+    try:
+        check_names("table", [*tables, *variants])  # the folder of a variant lies among those of the stages
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _variant(recipe: dict[str, Any], name: str | None) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def test_methods_follow_each_other(settings, unproved):
         ({"method.drop": 2}, "Drop fewer"),
         ({"method.kind": "drop_layer"}, "drop_layers"),
         ({"method": "[]"}, "No method is given"),
-        ({"name": "a/b"}, "has a slash"),
+        ({"name": "n" * 200}, "at most 120"),
         ({"method": '[{kind = "dynamic_int8"}, {kind = "drop_layers"}]'}, "at the end"),
     ],
 )

@@ -317,3 +317,15 @@ def test_the_shortest_model_of_several_decides_how_long_texts_may_be(world, tiny
     models = {**small["models"], "short": str(short)}
     with pytest.raises(UserError, match=r"longer than short reads \(32\)"):
         finetune(config(small, tmp_path / "tuned", models=models, task={"max_length": 48}))
+
+
+def test_models_are_called_what_their_users_call_them_and_nothing_is_written_outside(small, unproved, tmp_path):
+    names = ["google/bert", "../../x", "/abs/x"]
+    one = {**small, "seeds": [1], "models": dict.fromkeys(names, small["models"]["N"])}
+    out = tmp_path / "deep" / "er" / "out"
+    run = finetune(config({**one, "training": {**small["training"], "epochs": 1}, "baselines": "none"}, out))
+    assert [model["name"] for model in run.results["models"]] == names
+    assert sorted(p.name for p in (out / "models").iterdir()) == ["%2E.%2F..%2Fx", "%2Fabs%2Fx", "google%2Fbert"]
+    assert [p.name for p in out.parent.iterdir()] == ["out"]
+    assert load(out / "models" / "google%2Fbert", "task")(["salt"])
+    assert sum(p.is_file() for p in (out / "answers").iterdir()) == 3

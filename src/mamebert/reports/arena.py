@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from mamebert.names import file_name
 from mamebert.reports.compressed import Compression, Entrant, FormMeasured, data_of
 from mamebert.reports.labelled import Task
 from mamebert.reports.measure_names import task_name
@@ -124,7 +125,7 @@ def arenas(story: Story) -> list[Arena]:
 def _lies_at(path: str, task: Task, model: Outcome) -> bool:
     """Tell whether the model of a fine-tuning is the one in this folder."""
     folder = Path(path).absolute()
-    return folder == (task.run.final / "models" / model.record).absolute() or (
+    return folder == (task.run.final / "models" / file_name(model.record)).absolute() or (
         folder == task.run.final.absolute() and len(task.final) == 1
     )
 

@@ -38,7 +38,7 @@ class Candidate:
 
     @property
     def title(self) -> str:
-        """Name in logs and file names."""
+        """Name in logs and, as `file_name` spells it, in file names."""
         return self.name if self.epoch is None else f"{self.name}-epoch-{self.epoch:g}"
 
 

@@ -18,6 +18,7 @@ from mamebert.disk import put_in_place, write_text
 from mamebert.encoder.fixed_embeddings import count_parameters
 from mamebert.errors import UserError
 from mamebert.evaluation.spread import mean_and_spread
+from mamebert.names import file_name
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
 from mamebert.runs import Run
@@ -160,7 +161,7 @@ class Compressing:
             judged = self.judge.judge(folder, form)
             if not number:
                 self.after = judged
-                self.judge.keep_answers(judged, self.run.folder / "answers" / f"{self.config.title}.jsonl")
+                self.judge.keep_answers(judged, self.run.folder / "answers" / f"{file_name(self.config.title)}.jsonl")
             difference = differences.get(str(folder / form.place)) if form.name == "plain" else None
             if number and difference is None:
                 difference = _apart(judged, self.after)
@@ -187,7 +188,7 @@ class Compressing:
         found: str = next(
             (folder.name for folder in (path, *path.parents) if (folder / "run.json").is_file()), path.name
         )
-        return found
+        return f"{found} (before)" if found == self.config.title else found
 
     def _place(self, seed: int) -> Path:
         return self.run.folder / "seeds" / str(seed)

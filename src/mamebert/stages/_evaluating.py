@@ -13,7 +13,7 @@ from mamebert.progress import say
 from mamebert.runs import Run, sources_behind
 from mamebert.serving.load import Model, load
 from mamebert.stages._comparing import comparisons, scores_of, write_answers
-from mamebert.stages._labelled import drawn, parted, read_sources
+from mamebert.stages._labelled import answers_file, drawn, parted, read_sources
 from mamebert.tasks import Answer, Task
 from mamebert.tasks._features import Example
 from mamebert.tasks._network import raw_outputs
@@ -61,8 +61,7 @@ class Evaluating:
                 scores[part] = scores_of(measures)
                 if part == "test":
                     self.measured[name], cut = measures[0], num_cut / len(examples)
-                file = f"{name}{'' if part == 'test' else f'-{part}'}.jsonl"
-                write_answers(self.run.folder / "answers" / file, examples, answers)
+                write_answers(self.run.folder / "answers" / answers_file(name, part), examples, answers)
                 self._tell_unseen(name, part, model, examples)
             measure, value = next(iter(scores["test"].items()))
             say(f"{name}: {measure} {value:.4f}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mamebert.checkpoints.verify import verify
 from mamebert.disk import put_in_place, write_text
 from mamebert.evaluation.spread import mean_and_spread
+from mamebert.names import file_name
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
 from mamebert.runs import Run, sources_behind
@@ -108,9 +109,9 @@ class Finetuning:
         kept = []
         for model in candidates(self.config):
             if model.epoch is None:
-                path = self.run.folder / "answers" / f"{model.name}.jsonl"
+                path = self.run.folder / "answers" / f"{file_name(model.name)}.jsonl"
                 write_answers(path, self.labelled.parts.test, self._best(model)["answers"])
-                target = self.run.folder / "models" / model.name
+                target = self.run.folder / "models" / file_name(model.name)
                 target.parent.mkdir(exist_ok=True)
                 if not target.exists():
                     put_in_place(self._place(model, self._best(model)["seed"]), target)
@@ -211,7 +212,7 @@ class Finetuning:
         return (self.run.folder / "seeds" / _file(line)).is_file()
 
     def _place(self, model: Candidate, seed: int) -> Path:
-        return self.run.folder / "seeds" / f"{model.title}-seed-{seed}"
+        return self.run.folder / "seeds" / f"{file_name(model.title)}-seed-{seed}"
 
     def _answers(self, model: Candidate, seed: int) -> Path:
         return self.run.folder / "seeds" / _file({"model": model.title, "seed": seed})
@@ -226,7 +227,7 @@ class Finetuning:
 
 
 def _file(line: dict[str, Any]) -> str:
-    return f"{line['model']}-seed-{line['seed']}.json"
+    return f"{file_name(line['model'])}-seed-{line['seed']}.json"
 
 
 def _summary(scores: list[dict[str, float]]) -> dict[str, dict[str, float]]:

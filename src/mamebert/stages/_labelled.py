@@ -12,6 +12,7 @@ from mamebert.config import Config
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 from mamebert.evaluation.split import stratified_split
+from mamebert.names import check_names, file_name
 from mamebert.progress import say
 from mamebert.runs import Source, StageConfig
 from mamebert.tasks import Parts, Task
@@ -62,6 +63,13 @@ class RowsConfig(StageConfig):
             raise ValueError("Both source and train, valid or test are given. Give one source to part, or the parts.")
         return self
 
+    @model_validator(mode="after")
+    def _tests_have_names(self) -> Self:
+        check_names("test", self.tests)
+        if taken := self.tests.keys() & {"source", *PARTS}:
+            raise ValueError(f"tests.{min(taken)} has the name of a part. Give these rows another name.")
+        return self
+
     def readers(self) -> dict[str, Reader]:
         """Return every source that is read, by what it is for."""
         named = {"source": self.source, "train": self.train, "valid": self.valid, "test": self.test, **self.tests}
@@ -91,6 +99,11 @@ def one_model_needs_no_name(values: Any) -> Any:
     if "models" in values:
         raise ValueError("Both model and models are given. Name all of them as models.NAME=FOLDER.")
     return {name: value for name, value in values.items() if name != "model"} | {"models": {"model": values["model"]}}
+
+
+def answers_file(model: str, part: str) -> str:
+    """Return the name of the file with the answers of a model to one of the parts it is judged on."""
+    return file_name(model if part == "test" else f"{model}-{part}") + ".jsonl"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mamebert.config import build
 from mamebert.disk import write_text
 from mamebert.errors import UserError, unknown
+from mamebert.names import file_name
 from mamebert.progress import say
 from mamebert.stages._search_space import SEARCHABLE, Range
 from mamebert.training.loop import derive_seed
@@ -83,7 +84,7 @@ def with_settings(config: "FinetuneConfig", chosen: Chosen) -> "FinetuneConfig":
 
 def trial_file(folder: Path, title: str, number: int) -> Path:
     """Return where a finished trial is kept."""
-    return folder / f"{title}-trial-{number}.json"
+    return folder / f"{file_name(title)}-trial-{number}.json"
 
 
 def told(chosen: Chosen) -> str:

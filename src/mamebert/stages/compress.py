@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from mamebert.compression import Compressor
 from mamebert.config import RunPath
+from mamebert.names import check_names
 from mamebert.objectives import Objective
 from mamebert.runs import Run
 from mamebert.stages._ahead import Ahead, Found, check_first
@@ -50,8 +51,6 @@ class CompressConfig(RowsConfig):
 
     @model_validator(mode="after")
     def _methods_fit_together(self) -> Self:
-        if "/" in self.name:
-            raise ValueError(f"name {self.name!r} names a file too, and has a slash. Leave that out.")
         if not self.method:
             raise ValueError(f"No method is given. Choose from: {', '.join(Compressor.names())}.")
         for method in self.method[:-1]:
@@ -59,6 +58,7 @@ class CompressConfig(RowsConfig):
                 raise ValueError(
                     f"{method.kind} gives a model that nothing more can be done to. Put it at the end of method."
                 )
+        check_names("result", [self.title])
         return self
 
     @property

@@ -1,14 +1,16 @@
 """`mamebert evaluate`: fine-tuned models and labelled rows in, their scores and what tells them apart out."""
 
+from itertools import product
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mamebert.config import RunPath
 from mamebert.corpus.readers import Reader
+from mamebert.names import check_names
 from mamebert.runs import Run
 from mamebert.stages._ahead import Ahead, Found, check_first
-from mamebert.stages._labelled import RowsConfig, one_model_needs_no_name
+from mamebert.stages._labelled import RowsConfig, answers_file, one_model_needs_no_name
 
 
 class EvaluateConfig(RowsConfig):
@@ -42,6 +44,17 @@ class EvaluateConfig(RowsConfig):
         if isinstance(values, dict) and isinstance(values.get("task"), str):
             return {**values, "task": {"kind": values["task"]}}
         return values
+
+    @model_validator(mode="after")
+    def _every_file_of_answers_has_its_own_name(self) -> Self:
+        check_names("model", self.models)
+        whose: dict[str, str] = {}
+        for model, part in product(self.models, ("test", *self.tests)):
+            told, file = f"{model!r} in {part}", answers_file(model, part).casefold()
+            if file in whose:
+                raise ValueError(f"The answers of {whose[file]} and of {told} would be one file. Give other names.")
+            whose[file] = told
+        return self
 
     @model_validator(mode="after")
     def _split_parts_a_source(self) -> Self:

@@ -1,11 +1,13 @@
 """`mamebert finetune`: encoders and labelled rows in, task models and a verdict out."""
 
-from typing import Any, ClassVar
+from itertools import permutations
+from typing import Any, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from mamebert.config import RunPath
 from mamebert.encoder.readings import Reading
+from mamebert.names import check_names
 from mamebert.runs import Run
 from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.stages._labelled import LabelledConfig, one_model_needs_no_name
@@ -63,6 +65,14 @@ class FinetuneConfig(LabelledConfig):
         if not models:
             raise ValueError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
         return models
+
+    @model_validator(mode="after")
+    def _every_model_has_its_own_files(self) -> Self:
+        check_names("model", [*self.models, *(f"{name}-random" for name in self.models if self.random_weights)])
+        for name, other in permutations(self.models, 2):
+            if self.epoch_seeds and other.casefold().startswith(f"{name}-epoch-".casefold()):
+                raise ValueError(f"{other!r} may be the name of a model on the way to {name!r}. Give it another name.")
+        return self
 
 
 def finetune(config: FinetuneConfig) -> Run:

@@ -17,6 +17,7 @@ from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.readers import Reader, Row, nobody
 from mamebert.disk import writing
 from mamebert.errors import UserError, unknown
+from mamebert.names import file_name
 from mamebert.progress import Meter
 from mamebert.runs import Source
 
@@ -139,4 +140,8 @@ def _keep(package: Package, rows: list[Row]) -> None:
 def _cache_file(package: Package) -> Path:
     root = os.environ.get("MAMEBERT_CACHE")
     folder = Path(root).expanduser() if root else Path.home() / ".cache" / "mamebert"
-    return folder / "python_docs" / f"{package.name}-{package.version}-{package.sha256[:12]}-{RULES}.parquet"
+    return (
+        folder
+        / "python_docs"
+        / f"{file_name(package.name)}-{file_name(package.version)}-{package.sha256[:12]}-{RULES}.parquet"
+    )
