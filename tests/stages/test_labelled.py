@@ -1,5 +1,9 @@
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
+from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,3 +90,43 @@ def test_a_sample_has_the_size_asked_for_in_the_old_order(size, wanted, seed):
     assert len(found) == (min(wanted, size) or size)
     assert found == sorted(set(found)) == drawn(list(range(size)), wanted, seed)
     assert np.isin(found, range(size)).all()
+
+
+def jsonl(*rows):
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_empty_cells_are_counted_and_never_the_text_nan(tmp_path, capsys):
+    cells = [{"text": "a", "label": "x"}, {"text": float("nan"), "label": "x"}, {"text": "b", "label": float("nan")}]
+    frame = pd.DataFrame([*cells, {"text": None, "label": "y"}, {"text": "c", "label": None}])
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    frame.to_parquet(tmp_path / "rows.parquet")
+    (tmp_path / "rows.jsonl").write_text(jsonl(*frame.to_dict("records")))
+    Dataset.from_pandas(frame).save_to_disk(tmp_path / "saved")
+    sources = [str(tmp_path / f"rows.{ending}") for ending in ("csv", "parquet", "jsonl")]
+    for source in (*sources, {"kind": "huggingface", "name": str(tmp_path / "saved")}):
+        examples, reasons = examples_of(source, Classification())
+        assert [(e.inputs, e.gold) for e in examples] == [(("a",), "x")]
+        assert reasons == {"no label": 2, "no text": 2}
+        assert "2 with no label, 2 with no text; 1 are used" in capsys.readouterr().err
+
+
+def test_two_spellings_of_a_label_are_one_and_told(written, capsys):
+    path = written(
+        jsonl(*({"text": "a", "label": each} for each in ("1", "1 ", "caf\u00e9", "cafe\u0301"))), "rows.jsonl"
+    )
+    examples, _ = examples_of(path, Classification())
+    assert [e.gold for e in examples] == ["1", "1", "café", "café"]
+    assert "2 labels have blanks around them or accents" in capsys.readouterr().err
+
+
+def test_a_label_that_spells_nothing_is_told(written, capsys):
+    examples, _ = examples_of(written("text,label\na,NaN\nb,NaN\nc,x\n"), Classification())
+    assert [e.gold for e in examples] == ["NaN", "NaN", "x"]
+    assert "2 rows have the text 'NaN' as their label" in capsys.readouterr().err
+
+
+def test_a_cell_that_is_no_text_is_told_with_its_row(written):
+    path = written(jsonl({"text": "a", "label": "x"}, {"text": ["b", "c"], "label": "x"}), "rows.jsonl")
+    with pytest.raises(UserError, match=r"Row 1: The column 'text' holds the list \['b', 'c'\]"):
+        examples_of(path, Classification())

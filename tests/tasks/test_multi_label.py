@@ -26,6 +26,13 @@ def logits(*chances):
         ({}, 7, ["7"]),
         ({"label_separator": ";"}, "b; a;", ["a", "b"]),
         ({"label_separator": ";"}, [1, 2], ["1", "2"]),
+        ({}, "['b', 'a']", ["a", "b"]),
+        ({"label_separator": ","}, '["b, c", "a"]', ["a", "b, c"]),
+        ({}, ["a ", None, "a"], ["a"]),
+        ({}, [3, 12], ["12", "3"]),
+        ({"label_names": ["x", "y", "z"]}, [0, 1, 1.0], ["y", "z"]),
+        ({"label_names": ["x", "y"]}, "[1, 0]", ["x"]),
+        ({"label_names": ["x", "y"]}, [False, False], []),
         ({"path_separator": "."}, "comp.sys.mac", ["comp", "comp.sys", "comp.sys.mac"]),
         ({"path_separator": "/", "label_separator": ","}, "a/b,a/c", ["a", "a/b", "a/c"]),
     ],
@@ -37,6 +44,31 @@ def test_labels_are_a_list_or_a_text_and_paths_have_beginnings(settings, value, 
 @pytest.mark.parametrize("value", [None, ""])
 def test_an_empty_field_has_no_labels_where_an_empty_list_is_an_answer(value):
     with pytest.raises(Unusable, match="no labels"):
+        MultiLabel().gold({"labels": value}, None)
+
+
+@pytest.mark.parametrize("value", [[0, 1, 1, 0], [0, 0], [1.0, 1.0], [True, False, True], "[0, 0, 1]"])
+def test_a_vector_of_0_and_1_is_no_list_of_labels(value):
+    with pytest.raises(UserError, match=r"looks like 0 or 1 for each label.*task\.label_names"):
+        MultiLabel().gold({"labels": value}, None)
+
+
+def test_a_vector_of_two_labels_that_are_never_both_or_none_is_found_in_learning():
+    with pytest.raises(UserError, match=r"has the same labels \(0, 1\).*task\.label_names"):
+        MultiLabel().learn(examples(["0", "1"], ["0", "1"]))
+
+
+@pytest.mark.parametrize("value", [[0, 1], [0, 1, 2], "a", ["a", "b", "c"], None])
+def test_a_vector_has_a_number_for_each_name(value):
+    with pytest.raises((UserError, Unusable), match=r"has 3 names\. Give every row 0 or 1|no labels"):
+        MultiLabel(label_names=["x", "y", "z"]).gold({"labels": value}, None)
+
+
+@pytest.mark.parametrize(
+    ("value", "match"), [("['a' 'b']", "no whole list"), ([["a"]], "no single"), ({"a": 1}, "no single")]
+)
+def test_labels_that_cannot_be_read_are_refused(value, match):
+    with pytest.raises(UserError, match=match):
         MultiLabel().gold({"labels": value}, None)
 
 

@@ -57,6 +57,11 @@ def test_a_long_stem_is_cut_and_neither_its_question_nor_the_choice(tokenizer):
         ({"choice_columns": ["a", "b", "c"]}, {"question": "Q", "a": "x", "b": "y", "c": None, "label": "1"}),
         ({"label": "text"}, {"question": "Q", "choices": ["x", "y"], "label": "y"}),
         ({"first_number": 1}, {"question": "Q", "choices": ["x", "y"], "label": 2}),
+        ({}, {"question": "Q", "choices": ["x", "y"], "label": "B"}),
+        ({}, {"question": "Q", "choices": "['x', 'y']", "label": "b "}),
+        ({}, {"question": "Q", "choices": ["x", "y", float("nan")], "label": 1.0}),
+        ({"choice_columns": ["a", "b", "c"]}, {"question": "Q", "a": "x", "b": "y", "c": "", "label": "1.0"}),
+        ({"label": "text"}, {"question": "Q", "choices": ["x", "y"], "label": "y "}),
         ({"label_column": "answer"}, {"question": "Q", "choices": ("x", "y"), "answer": 1}),
     ],
 )
@@ -68,8 +73,9 @@ def test_choices_and_labels_are_read_as_the_settings_say(settings, row):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"label": 3}, "none of the choices"),
+        ({"label": 4}, "none of the choices"),
         ({"label": -1}, "none of the choices"),
+        ({"label": "D"}, "none of the choices"),
         ({"label": None}, "no label"),
         ({"choices": ["one"]}, "fewer than two"),
         ({"choices": ["one", " "]}, "empty one"),
@@ -81,12 +87,34 @@ def test_rows_that_teach_nothing_say_why(change, why):
         example(MultipleChoice(), {**ROW, **change})
 
 
+def test_numbers_counted_from_1_are_asked_about():
+    for label in (3, "3", 3.0):
+        with pytest.raises(UserError, match=r"3 choices has the label 3.*task\.first_number = 1"):
+            example(MultipleChoice(), {**ROW, "label": label})
+    with pytest.raises(Unusable, match="none of the choices"):
+        example(MultipleChoice(first_number=0), {**ROW, "label": 3})
+    with pytest.raises(UserError, match="no number and no letter"):
+        example(MultipleChoice(), {**ROW, "label": 1.5})
+
+
+def test_labels_that_never_name_the_first_choice_are_asked_about():
+    never = [example(MultipleChoice(), {**ROW, "label": 1 + number % 2}) for number in range(30)]
+    with pytest.raises(UserError, match=r"none has the first choice.*task\.first_number = 1"):
+        MultipleChoice().learn(never)
+    MultipleChoice().learn(never[:10])  # may be chance
+    MultipleChoice().learn([*never, example(MultipleChoice(), {**ROW, "label": 0})])
+    MultipleChoice(first_number=0).learn(never)
+    MultipleChoice(label="text").learn(never)
+
+
 def test_a_text_that_stands_twice_is_no_label():
     with pytest.raises(Unusable, match="none of the choices"):
         example(MultipleChoice(label="text"), {**ROW, "choices": ["x", "x"], "label": "x"})
 
 
-@pytest.mark.parametrize(("change", "match"), [({"choices": "a, b"}, "no list of choices"), ({"label": "b"}, "number")])
+@pytest.mark.parametrize(
+    ("change", "match"), [({"choices": "a, b"}, "no list of choices"), ({"label": "none"}, "number")]
+)
 def test_what_cannot_be_read_is_a_users_mistake(change, match):
     with pytest.raises(UserError, match=match + r".*\. "):
         example(MultipleChoice(), {**ROW, **change})

@@ -1,6 +1,7 @@
 """What every format does with what it reads: lines of bounded length, values that a tokenizer can take."""
 
 from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,9 +26,14 @@ def bounded_lines(file: TextIO, path: Path) -> Iterator[tuple[int, str]]:
 
 
 def tidy(value: Any) -> Any:
-    """Return a value, with all that is in it, without NUL and lone surrogates, which no UTF-8 file can take."""
+    """Return a value, with all that is in it, without NUL and lone surrogates, which no UTF-8 file can take.
+
+    NaN is None: it is what pandas makes of an empty cell.
+    """
     if isinstance(value, str):
         return _tidy_text(value)
+    if isinstance(value, float):
+        return None if isnan(value) else value
     if isinstance(value, list):
         return [tidy(each) for each in value]
     if isinstance(value, dict):

@@ -15,6 +15,7 @@ from mamebert.evaluation.split import stratified_split
 from mamebert.names import check_names, file_name
 from mamebert.progress import say
 from mamebert.runs import Source, StageConfig
+from mamebert.stages._spellings import Spellings
 from mamebert.tasks import Parts, Task
 from mamebert.tasks._features import Example, Unusable
 
@@ -158,15 +159,19 @@ def read_sources(task: Task, readers: dict[str, Reader]) -> tuple[dict[str, list
 
 def read_examples(task: Task, reader: Reader) -> tuple[list[Example], dict[str, int]]:
     """Return the rows a task can use, and why others were left out and how many; it is also told."""
-    examples, reasons = [], Counter[str]()
+    examples, reasons, spellings = [], Counter[str](), Spellings(task)
     for number, row in enumerate(reader.rows()):
         try:
             inputs = task.inputs(row)
             examples.append(Example(inputs, task.gold(row, inputs), number))
+            spellings.hear(row)
         except Unusable as why:
             reasons[str(why)] += 1
+        except UserError as error:
+            raise UserError(f"Row {number}: {error}" if number else str(error)) from error
     if reasons:
         say(f"Rows left out: {_listed(reasons)}; {len(examples)} are used.")
+    spellings.tell()
     return examples, dict(reasons)
 
 

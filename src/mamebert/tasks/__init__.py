@@ -22,6 +22,7 @@ from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import unknown
 from mamebert.evaluation.baselines import Answered
 from mamebert.evaluation.measures import Measure
+from mamebert.tasks._cells import is_missing, label_cell, text_cell
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -204,11 +205,16 @@ def value_of(row: Row, column: str) -> Any:
 def gold_of(row: Row, column: str, what: str = "label") -> Any:
     """Return the right answer that a column holds; `Unusable` where it is empty."""
     value = value_of(row, column)
-    if value is None or value == "":
+    if is_missing(value):
         raise Unusable(f"no {what}")
     return value
 
 
+def label_of(row: Row, column: str) -> str:
+    """Return the label that a column holds, in its one spelling; `Unusable` where it is empty."""
+    return label_cell(value_of(row, column), column)
+
+
 def text_of(row: Row, columns: Sequence[str]) -> str:
-    """Return the texts of columns, joined by a line end."""
-    return "\n".join(str(value) for name in columns if (value := value_of(row, name)))
+    """Return the texts of columns, joined by a line end; a list or an object is a UserError."""
+    return "\n".join(text for name in columns if (text := text_cell(value_of(row, name), name)))

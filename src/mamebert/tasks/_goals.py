@@ -19,7 +19,7 @@ from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.ranking import mrr, recall_at
 from mamebert.evaluation.regression import pearson, spearman
 from mamebert.evaluation.split import require_learnable
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, gold_of
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, label_of
 from mamebert.tasks._features import UNTOLD, Learnt, TaskBatch
 from mamebert.tasks._label_task import as_answer
 from mamebert.tasks._numbers import number_of
@@ -103,7 +103,7 @@ class Labelled(Goal):
 
     def gold(self, row: Row) -> str:
         """Return the label."""
-        return str(gold_of(row, self.label_column))
+        return label_of(row, self.label_column)
 
     def learn(self, golds: Sequence[Any]) -> Learnt:
         """Return the labels."""

@@ -19,7 +19,8 @@ from mamebert.evaluation.baselines_pairs import overlap_logistic
 from mamebert.evaluation.classes import accuracy, binary_f1, macro_f1, mcc
 from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.split import require_learnable
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, gold_of
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, label_of
+from mamebert.tasks._cells import as_label
 from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch
 from mamebert.tasks._text_task import TextTask
 from mamebert.training.loop import Losses
@@ -49,17 +50,18 @@ class LabelTask(TextTask):
 
     def gold(self, row: Row, inputs: Any) -> str:
         """Return the label."""
-        return str(gold_of(row, self.label_column))
+        return label_of(row, self.label_column)
 
     def learn(self, train: Sequence[Example]) -> Learnt:
         """Return the labels in the order of the outputs, and how often each occurs."""
         counts = Counter(example.gold for example in train)
         require_learnable([example.gold for example in train], list(counts))
-        labels = tuple(self.label_order or sorted(counts))
-        for label in (*counts, self.positive_label):
-            if label and label not in labels:
+        labels = tuple(map(as_label, self.label_order)) or tuple(sorted(counts))
+        known = set(labels)
+        for label in (*counts, as_label(self.positive_label)):
+            if label and label not in known:
                 raise unknown("label", label, labels)
-        if len(set(labels)) < len(labels):
+        if len(known) < len(labels):
             raise UserError("task.label_order names a label twice. Give each label once.")
         return Learnt(labels, {"rows": [counts[label] for label in labels]})
 
@@ -93,7 +95,7 @@ class LabelTask(TextTask):
         gold, found = [e.gold for e in examples], [a["label"] for a in answers]
         all_of_them = [accuracy(gold, found), macro_f1(gold, found), mcc(gold, found)]
         if self.positive_label:
-            all_of_them.append(binary_f1(gold, found, self.positive_label))
+            all_of_them.append(binary_f1(gold, found, as_label(self.positive_label)))
         return sorted(all_of_them, key=lambda each: each.name != self.measure)
 
     def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
@@ -115,7 +117,8 @@ class LabelTask(TextTask):
 
     def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
         """Return how many examples have a label that no output stands for."""
-        count = sum(example.gold not in learnt.labels for example in examples)
+        known = set(learnt.labels)
+        count = sum(example.gold not in known for example in examples)
         return {"a label that no training row has": count} if count else {}
 
     def strata(self, examples: Sequence[Example]) -> list[str]:

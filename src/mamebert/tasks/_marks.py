@@ -6,6 +6,7 @@ from typing import Any
 
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
+from mamebert.tasks._cells import items_of
 from mamebert.tasks._words import Span
 
 Entity = tuple[int, int, str]
@@ -49,7 +50,13 @@ def entities_in(row: Row, column: str, text: str) -> list[Entity]:
     Each is {"start": 3, "end": 8, "label": "PER"} or {"span": [3, 8], "type": "PER"}, with its characters as "name" or
     "text" where wished, or [3, 8, "PER"].
     """
-    return sorted(_entity(each, column, text) for each in row[column])
+    told = items_of(row[column])
+    if told is None:
+        raise UserError(
+            f"The column {column!r} holds {str(row[column])[:60]!r}, which is no list of marked ranges. "
+            "Name the column of the list in task.spans_column."
+        )
+    return sorted(_entity(each, column, text) for each in told)
 
 
 def _entity(given: Any, column: str, text: str) -> Entity:

@@ -12,7 +12,7 @@ def number_of(row: Row, column: str) -> float:
     """Return the number in a column; what is no number is a UserError, none or an endless one is `Unusable`."""
     value = gold_of(row, column, "number")
     try:
-        number = float(value)
+        number = float(value.strip() if isinstance(value, str) else value)
     except (TypeError, ValueError) as error:
         raise UserError(
             f"The column {column!r} holds {str(value)[:40]!r}, which is no number. "

@@ -9,6 +9,7 @@ from pydantic import Field
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
 from mamebert.tasks import Task, text_of
+from mamebert.tasks._cells import is_missing
 from mamebert.tasks._features import FIRST, Example, Features, Unusable
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -35,7 +36,9 @@ class TextTask(Task):
     def inputs(self, row: Row) -> Texts:
         """Return the text, or both."""
         sides = [self.text_columns]
-        if self.second_columns and not (self.second_is_optional and not any(map(row.get, self.second_columns))):
+        if self.second_columns and not (
+            self.second_is_optional and all(is_missing(row.get(name)) for name in self.second_columns)
+        ):
             sides.append(self.second_columns)
         texts = tuple(text_of(row, names) for names in sides)
         if not all(text.strip() for text in texts):

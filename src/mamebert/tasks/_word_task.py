@@ -5,7 +5,8 @@ from typing import Any
 
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError, unknown
-from mamebert.tasks import Task, value_of
+from mamebert.tasks import Task, text_of, value_of
+from mamebert.tasks._cells import as_label, is_missing, items_of, text_cell
 from mamebert.tasks._features import Unusable
 from mamebert.tasks._words import Sentence, words_found, words_given
 from mamebert.tokenizer.encoding import Tokenizer
@@ -36,14 +37,14 @@ class WordTask(Task):
         """Return the words; the text where there are none."""
         if self.words_column not in row and self.text_column in row:
             return self.text_in(row)
-        words = listed(value_of(row, self.words_column))
+        words = listed(row, self.words_column)
         if not words:
             raise Unusable("no words")
         return words
 
     def text_in(self, row: Row) -> str:
         """Return the text of a row."""
-        text = str(value_of(row, self.text_column) or "")
+        text = text_of(row, [self.text_column])
         if not text.strip():
             raise Unusable("no text")
         return text
@@ -52,7 +53,9 @@ class WordTask(Task):
         """Return a column that has a value for each word; another number of values is a UserError."""
         if isinstance(inputs, str):
             raise unknown("column", self.words_column, map(str, row))
-        values = listed(value_of(row, column))
+        values = tuple(map(as_label, listed(row, column)))
+        if not all(values):
+            raise Unusable(f"an empty item among the {column}")
         if not values:
             raise Unusable(f"no {column}")
         if len(values) != len(inputs):
@@ -69,8 +72,17 @@ class WordTask(Task):
         return [next(found if isinstance(each, str) else given) for each in asked]
 
 
-def listed(value: Any) -> tuple[str, ...]:
-    """Return the values of a list, or of a text with spaces between them."""
-    if value is None:
+def listed(row: Row, column: str) -> tuple[str, ...]:
+    """Return the values of a list (or a text that spells one), or of a text with spaces between them.
+
+    A list with an empty item is `Unusable`, one with lists in it a UserError.
+    """
+    value = value_of(row, column)
+    if is_missing(value):
         return ()
-    return tuple(map(str, value.split() if isinstance(value, str) else value))
+    items = items_of(value)
+    if items is None:
+        return tuple(text_cell(value, column).split())
+    if any(item != "" and is_missing(item) for item in items):
+        raise Unusable(f"an empty item among the {column}")
+    return tuple(text_cell(item, column) for item in items)

@@ -18,7 +18,7 @@ from mamebert.evaluation.baselines_sequences import lead
 from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.rouge import rouge_l, rouge_n, rouge_units
 from mamebert.evaluation.summaries import oracle_sentences, summary_size, without_repetition
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of, value_of
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of
 from mamebert.tasks._documents import Document, as_document, lay_out, with_notes
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tasks._sentence_scores import SCORERS, Scorer
@@ -68,10 +68,10 @@ class ExtractiveSummary(Task):
 
     def gold(self, row: Row, inputs: Document) -> str:
         """Return the summary."""
-        value = value_of(row, self.summary_column)
-        if value is None or not self._units(str(value)):
+        summary = text_of(row, [self.summary_column])
+        if not self._units(summary):
             raise Unusable("no summary")
-        return str(value)
+        return summary
 
     def learn(self, train: Sequence[Example]) -> Learnt:
         """Return nothing: what is answered are sentences of the row itself."""

@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import Any, ClassVar
 
 import numpy as np
+from pydantic import Field
 from scipy.special import expit
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -21,6 +22,7 @@ from mamebert.evaluation.baselines_texts import tfidf_one_vs_rest
 from mamebert.evaluation.label_sets import best_threshold, macro_f1, micro_f1
 from mamebert.evaluation.measures import Measure
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, gold_of
+from mamebert.tasks._cells import as_label, is_missing, items_of, label_cell
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
 from mamebert.tasks._heads import LinearHead, problem_type
 from mamebert.tasks._text_task import TextTask
@@ -38,7 +40,10 @@ class MultiLabel(TextTask):
     label_column: str = "labels"
     """The column with the labels: a list, or a text that `label_separator` parts."""
     label_separator: str = ""
-    """What stands between the labels where a text holds them; unset, such a text is one label."""
+    """What stands between the labels where a text holds them; unset, such a text is one label, or a list as Python and
+    JSON write it: ['a', 'b']."""
+    label_names: list[str] = Field(default=[])
+    """The labels, where the column holds 0 or 1 for each of them: [0, 1, 1] with ["a", "b", "c"] is b and c."""
     path_separator: str = ""
     """What stands between the steps of labels that are paths; every beginning of a path is then a label too: with ".",
     comp.sys.mac is comp, comp.sys and comp.sys.mac."""
@@ -46,11 +51,14 @@ class MultiLabel(TextTask):
     def gold(self, row: Row, inputs: Any) -> list[str]:
         """Return the labels, sorted; an empty list means that none is right, an empty field that nobody told."""
         value = gold_of(row, self.label_column, "labels")
-        if isinstance(value, str):
-            value = value.split(self.label_separator) if self.label_separator else [value]
-        if not isinstance(value, list):
-            value = [value]
-        labels = [str(each).strip() for each in value]
+        items = items_of(value)
+        if self.label_names:
+            labels = self._named(items)
+        elif items is None:
+            labels = self._parted(value)
+        else:
+            refuse_vector(items, self.label_column)
+            labels = [label_cell(each, self.label_column) for each in items if not is_missing(each)]
         return sorted({label for each in labels if each for label in self._with_beginnings(each)})
 
     def learn(self, train: Sequence[Example]) -> Learnt:
@@ -58,6 +66,11 @@ class MultiLabel(TextTask):
         labels = sorted({label for example in train for label in example.gold})
         if not labels:
             raise UserError(f"No training row has a label in {self.label_column!r}. Name the column that holds them.")
+        if all(len(example.gold) == len(labels) for example in train):
+            raise UserError(
+                f"Every training row has the same labels ({', '.join(labels[:5])}), so there is nothing to tell apart. "
+                "Give other rows; where the column holds 0 or 1 for each label, name the labels in task.label_names."
+            )
         return Learnt(tuple(labels))
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
@@ -115,7 +128,8 @@ class MultiLabel(TextTask):
 
     def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
         """Return how many examples have a label that no output stands for."""
-        count = sum(not set(example.gold) <= set(learnt.labels) for example in examples)
+        known = set(learnt.labels)
+        count = sum(not known.issuperset(example.gold) for example in examples)
         return {"a label that no training row has": count} if count else {}
 
     def describe(self, examples: Sequence[Example]) -> dict[str, int]:
@@ -131,7 +145,35 @@ class MultiLabel(TextTask):
         """Return the labels, and that any number of them may be right."""
         return {**super().plain_settings(learnt), "problem_type": PROBLEM}
 
+    def _parted(self, value: Any) -> list[str]:
+        if not isinstance(value, str):
+            return [label_cell(value, self.label_column)]
+        if value.strip().startswith(("['", '["')):
+            raise UserError(
+                f"The column {self.label_column!r} holds {value[:60]!r}, which is no whole list. "
+                "Write the labels as ['a', 'b'], or name what parts them in task.label_separator."
+            )
+        return [as_label(each) for each in (value.split(self.label_separator) if self.label_separator else [value])]
+
+    def _named(self, items: Sequence[Any] | None) -> list[str]:
+        if items is None or len(items) != len(self.label_names) or any(each not in (0, 1) for each in items):
+            raise UserError(
+                f"The column {self.label_column!r} holds {str(items)[:60]}, and task.label_names has "
+                f"{len(self.label_names)} names. Give every row 0 or 1 for each of them, or leave label_names out."
+            )
+        return [as_label(name) for name, each in zip(self.label_names, items, strict=True) if each]
+
     def _with_beginnings(self, label: str) -> list[str]:
         if not self.path_separator:
             return [label]
         return list(accumulate(label.split(self.path_separator), lambda *steps: self.path_separator.join(steps)))
+
+
+def refuse_vector(items: Sequence[Any], column: str) -> None:
+    """Raise a UserError where a list is 0 or 1 for each of several labels: numbers of labels never occur twice."""
+    numbers = [each for each in items if isinstance(each, int | float)]
+    if len(numbers) == len(items) > len(set(items)) and set(items) <= {0, 1}:
+        raise UserError(
+            f"The column {column!r} holds {str(list(items))[:60]}, which looks like 0 or 1 for each label. "
+            'Name the labels in their order: task.label_names = ["first", "second", ...].'
+        )

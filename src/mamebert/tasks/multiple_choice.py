@@ -1,5 +1,6 @@
 """A stem and several endings or answers in, the number of the right one out (Devlin et al., 2019, section 4.4)."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,11 +23,16 @@ from mamebert.evaluation.baselines_pairs import tfidf_cosine
 from mamebert.evaluation.classes import accuracy
 from mamebert.evaluation.measures import Measure
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, gold_of, text_of, value_of
+from mamebert.tasks._cells import as_label, is_missing, items_of, text_cell
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tasks._heads import LinearHead
 from mamebert.tasks._text_task import one_sequence
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
+
+LETTER, NUMBER = re.compile("[A-Za-z]"), re.compile(r"-?[0-9]{1,9}(?:\.0*)?")
+UNLIKELY = 1e-3
+"""A chance so small that another explanation is likelier."""
 
 
 class Asked(NamedTuple):
@@ -54,9 +60,9 @@ class MultipleChoice(Task):
     label_column: str = "label"
     """The column that tells the right choice."""
     label: Literal["number", "text"] = "number"
-    """Whether that is the number of the choice or its text."""
-    first_number: int = 0
-    """Number of the first choice."""
+    """Whether that is the number of the choice, or its letter (A, B ...), or its text."""
+    first_number: int | None = None
+    """Number of the first choice; unset 0, and numbers that look as if they were counted from 1 are refused."""
 
     def columns(self) -> list[str]:
         """Return the columns of stem and choices."""
@@ -74,12 +80,23 @@ class MultipleChoice(Task):
     def gold(self, row: Row, inputs: Asked) -> int:
         """Return the number of the right choice, counted from 0."""
         number = self._number(gold_of(row, self.label_column), inputs.choices)
+        if number == len(inputs.choices) and self._is_counted_from_0_perhaps:
+            raise UserError(
+                f"A row with {number} choices has the label {number}, and the first choice has number 0. "
+                "Set task.first_number = 1 where they are counted from 1, or = 0 to leave such rows out."
+            )
         if not 0 <= number < len(inputs.choices):
             raise Unusable("a label that is none of the choices")
         return number
 
     def learn(self, train: Sequence[Example]) -> Learnt:
-        """Return nothing: every row brings its own choices."""
+        """Return nothing: every row brings its own choices. Labels that never name the first one are a UserError."""
+        by_chance = np.prod([1 - 1 / len(example.inputs.choices) for example in train])
+        if self._is_counted_from_0_perhaps and by_chance < UNLIKELY and all(example.gold for example in train):
+            raise UserError(
+                f"Of {len(train)} training rows none has the first choice as the right one. "
+                "Set task.first_number = 1 where choices are counted from 1, or = 0 where this is so by design."
+            )
         return Learnt()
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
@@ -136,26 +153,35 @@ class MultipleChoice(Task):
         values = [value_of(row, name) for name in self.choice_columns]
         if len(values) == 1:
             (found,) = values
-            if isinstance(found, str) or not isinstance(found, Sequence):
+            items = items_of(found)
+            if items is None:
                 raise UserError(
                     f"The column {self.choice_columns[0]!r} holds {str(found)[:40]!r}, which is no list of choices. "
                     "Name the column of the list, or one column for each choice, in task.choice_columns."
                 )
-            values = list(found)
-        while values and values[-1] is None:  # a row with fewer choices than there are columns
+            values = list(items)
+        while values and is_missing(values[-1]):  # a row with fewer choices than there are columns
             values.pop()
-        return tuple("" if value is None else str(value) for value in values)
+        return tuple(text_cell(value, self.choice_columns[0]) for value in values)
 
     def _number(self, value: Any, choices: Sequence[str]) -> int:
         if self.label == "text":
-            return choices.index(str(value)) if choices.count(str(value)) == 1 else -1
-        try:
-            return int(value) - self.first_number
-        except (TypeError, ValueError) as error:
+            wanted, known = as_label(value), [as_label(choice) for choice in choices]
+            return known.index(wanted) if known.count(wanted) == 1 else -1
+        told = as_label(value)
+        if LETTER.fullmatch(told):
+            number = ord(told.upper()) - ord("A")
+            return number if number < len(choices) else -1
+        if not NUMBER.fullmatch(told):
             raise UserError(
-                f"The label {str(value)[:40]!r} is no number of a choice. "
-                'Name another column in task.label_column, or set task.label = "text".'
-            ) from error
+                f"The label {told[:40]!r} is no number and no letter of a choice. "
+                'Name another column in task.label_column, or set task.label = "text" where it is the choice itself.'
+            )
+        return int(float(told)) - (self.first_number or 0)
+
+    @property
+    def _is_counted_from_0_perhaps(self) -> bool:
+        return self.label == "number" and self.first_number is None
 
     def _sequences(self, tokenizer: Tokenizer, example: Example, pieces: dict[str, Any]) -> Features:
         asked: Asked = example.inputs

@@ -19,6 +19,7 @@ from mamebert.encoder.settings import EncoderConfig
 from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.ranking import partner_ranks
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, text_of, value_of
+from mamebert.tasks._cells import is_missing
 from mamebert.tasks._features import FIRST, Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tasks._goals import Goal, Labelled, Partners, Scored, Triplets, nearest
 from mamebert.tasks._pooling import TextVectors
@@ -86,7 +87,11 @@ class SentenceEmbeddings(TextTask):
 
     def inputs(self, row: Row) -> Texts:
         """Return the first text, and the others that are there."""
-        others = [names for names in self._sides()[1:] if any(row.get(name) is not None for name in names)]
+        others = [
+            names
+            for names in self._sides()[1:]
+            if not all(is_missing(row.get(name)) and row.get(name) != "" for name in names)
+        ]
         texts = tuple(text_of(row, names) for names in [self.text_columns, *others])
         if not all(text.strip() for text in texts):
             raise Unusable("no text" if len(texts) == 1 else "an empty text")
@@ -163,7 +168,8 @@ class SentenceEmbeddings(TextTask):
 
     def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
         """Return how many examples have a label that no output stands for."""
-        count = sum(example.gold not in learnt.labels for example in examples) if learnt.labels else 0
+        known = set(learnt.labels)
+        count = sum(example.gold not in known for example in examples) if known else 0
         return {"a label that no training row has": count} if count else {}
 
     def strata(self, examples: Sequence[Example]) -> list[str] | None:

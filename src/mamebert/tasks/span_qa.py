@@ -20,6 +20,7 @@ from mamebert.evaluation.answers import Unit, answer_f1, answer_f1_of_rows, best
 from mamebert.evaluation.measures import Measure, ratio
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of, value_of
 from mamebert.tasks._answer_baselines import likest_sentence, no_answer
+from mamebert.tasks._cells import says_yes
 from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tasks._questions import Asked, right_answers, unit_of
 from mamebert.tasks._spans import Span, best_spans, likeliest_ends, null_score
@@ -81,7 +82,7 @@ class SpanQa(Task):
 
     def gold(self, row: Row, inputs: Asked) -> list[dict[str, Any]]:
         """Return every answer with its text and its characters start:end; none where the passage has no answer."""
-        told = [] if row.get("is_impossible") else value_of(row, self.answers_column)
+        told = [] if says_yes(row.get("is_impossible")) else value_of(row, self.answers_column)
         found = right_answers(told, inputs.context)
         if not found and not self.unanswerable:
             raise Unusable("no answer")

@@ -20,6 +20,7 @@ from mamebert.evaluation.entities import entities, entity_f1, entity_precision, 
 from mamebert.evaluation.measures import Measure
 from mamebert.progress import say
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
+from mamebert.tasks._cells import is_missing
 from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tasks._heads import LinearHead
 from mamebert.tasks._marks import OUTSIDE, bio_labels, bio_tags, entities_in, mark_entities
@@ -66,7 +67,7 @@ class Tagging(WordTask):
             tags = self.by_word(row, self.tags_column, inputs)
             return [OUTSIDE if tag[2:] in self.left_out_types and tag[1:2] == "-" else tag for tag in tags]
         assert isinstance(inputs, str)
-        if value_of(row, self.spans_column) is None:
+        if is_missing(value_of(row, self.spans_column)):
             raise Unusable(f"no {self.spans_column}")
         return [each for each in entities_in(row, self.spans_column, inputs) if each[2] not in self.left_out_types]
 

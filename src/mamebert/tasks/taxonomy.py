@@ -25,7 +25,8 @@ from mamebert.evaluation.baselines_ranking import frequent_first, tfidf_centroid
 from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.ranking import recall_at
 from mamebert.evaluation.split import require_learnable
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, gold_of
+from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, label_of
+from mamebert.tasks._cells import as_label
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
 from mamebert.tasks._path_head import PathHead, text_vectors
 from mamebert.tasks._text_task import TextTask
@@ -62,15 +63,15 @@ class Taxonomy(TextTask):
 
     def gold(self, row: Row, inputs: Any) -> str:
         """Return the path."""
-        return str(gold_of(row, self.label_column))
+        return label_of(row, self.label_column)
 
     def learn(self, train: Sequence[Example]) -> Learnt:
         """Return the paths, and which of them training rows have."""
         golds = {example.gold for example in train}
-        paths = tuple(self.labels or sorted(golds))
-        for path in sorted({*golds, *self.held_out}.difference(paths)):
+        paths, held_out = tuple(map(as_label, self.labels)) or tuple(sorted(golds)), set(map(as_label, self.held_out))
+        for path in sorted((golds | held_out).difference(paths)):
             raise unknown("path", path, paths)
-        seen = sorted(golds.difference(self.held_out))
+        seen = sorted(golds - held_out)
         require_learnable(seen, seen)
         return Learnt(paths, {"seen": seen})
 

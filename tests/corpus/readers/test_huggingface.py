@@ -23,6 +23,38 @@ def test_a_saved_dataset_is_read_without_the_hub(saved):
     assert [(row["text"], row["label"]) for row in reader.rows()] == [("豆を煮る。", "ja"), ("Cook beans.", "en")]
 
 
+def test_numbers_of_labels_are_names_wherever_they_stand(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    kinds = datasets.ClassLabel(names=["O", "B-PER"])
+    features = {
+        "tags": datasets.Sequence(kinds),
+        "sets": [datasets.Sequence(kinds)],
+        "marks": datasets.Sequence({"kind": kinds, "start": datasets.Value("int32")}),
+        "marks_one_by_one": [{"kind": kinds, "start": datasets.Value("int32")}],
+        "about": {"kind": kinds},
+        "hidden": kinds,
+        "score": datasets.Value("float64"),
+    }
+    mark = {"kind": 1, "start": 3}
+    row = {
+        "tags": [0, 1, -1],
+        "sets": [[0], [1, 0]],
+        "marks": {"kind": [1], "start": [3]},
+        "marks_one_by_one": [mark],
+        "about": {"kind": 1},
+        "hidden": -1,
+        "score": float("nan"),
+    }
+    made = datasets.Dataset.from_list([row], features=datasets.Features(features))
+    made.save_to_disk(tmp_path / "saved")
+    (found,) = HuggingFace(name=str(tmp_path / "saved"), text_column="hidden").rows()
+    assert found["tags"] == ["O", "B-PER", None]
+    assert found["sets"] == [["O"], ["B-PER", "O"]]
+    assert found["marks_one_by_one"] == [{"kind": "B-PER", "start": 3}]
+    assert found["marks"] == {"kind": ["B-PER"], "start": [3]}
+    assert (found["about"], found["hidden"], found["score"]) == ({"kind": "B-PER"}, None, None)
+
+
 def test_one_split_of_several_is_read(saved):
     assert len(list(HuggingFace(name=str(saved / "many"), split="test").rows())) == 1
     with pytest.raises(UserError, match=r"no split called 'tests'. Did you mean 'test'"):

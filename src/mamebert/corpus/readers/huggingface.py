@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from mamebert.corpus.readers import Reader, Row, nobody
+from mamebert.corpus.text_lines import tidy
 from mamebert.disk import hash_file
 from mamebert.errors import UserError, unknown
 from mamebert.runs import Source
 
 
 class HuggingFace(Reader):
-    """The rows of one split; labels stored as numbers come as their names. Needs `mamebert[hub]`."""
+    """The rows of one split; labels stored as numbers come as their names, in lists too. Needs `mamebert[hub]`."""
 
     name: str
     """A local folder, or a name on the hub such as `wikimedia/wikipedia`."""
@@ -32,11 +33,8 @@ class HuggingFace(Reader):
     def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
         """Yield the rows in the order of the dataset."""
         dataset = self._opened()
-        names_of = _label_names(dataset.features)
-        for row in dataset:
-            for column, names in names_of.items():
-                number = row[column]
-                row[column] = names[number] if isinstance(number, int) and number >= 0 else None
+        for raw in self._each(dataset):
+            row: Row = tidy(named(raw, dataset.features))
             if self.text_column != "text":
                 if self.text_column not in row:
                     raise UserError(
@@ -62,6 +60,10 @@ class HuggingFace(Reader):
             return [Source(f"{folder.name} {part}", sha256(f"{content}\n{part}".encode()).hexdigest())]
         named = f"{self.name} {part} @ {self._revision()}"
         return [Source(named, sha256(named.encode()).hexdigest())]
+
+    def _each(self, dataset: Any) -> Iterator[Row]:
+        with _told_as_user_errors(self.name):
+            yield from dataset
 
     def _opened(self) -> Any:
         datasets = _library()
@@ -92,8 +94,21 @@ class HuggingFace(Reader):
             return str(HfApi().dataset_info(self.name).sha)
 
 
-def _label_names(features: Any) -> dict[str, list[str]]:
-    return {name: feature.names for name, feature in (features or {}).items() if type(feature).__name__ == "ClassLabel"}
+def named(value: Any, feature: Any) -> Any:
+    """Return a value of a dataset with names for the numbers of labels, wherever its features say that it has some.
+
+    A number below 0 means that there is no label: None.
+    """
+    if hasattr(feature, "names") and hasattr(feature, "int2str"):  # a ClassLabel
+        if not isinstance(value, int):
+            return value
+        return feature.names[value] if 0 <= value < len(feature.names) else None
+    if isinstance(feature, dict) and isinstance(value, dict):
+        return {name: named(each, feature.get(name)) for name, each in value.items()}
+    inside = feature[0] if isinstance(feature, list) and len(feature) == 1 else getattr(feature, "feature", None)
+    if inside is not None and isinstance(value, list):
+        return [named(each, inside) for each in value]
+    return value
 
 
 def _library() -> Any:

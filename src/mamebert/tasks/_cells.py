@@ -1,0 +1,106 @@
+"""What the cell of a table means: a text, a label, or nothing at all."""
+
+import ast
+import json
+import re
+import unicodedata
+from collections.abc import Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
+from math import isfinite, isnan
+from numbers import Number
+from typing import Any
+
+import numpy as np
+
+from mamebert.errors import UserError
+from mamebert.tasks._features import Unusable
+
+ALONE = (str, Number, date, time, timedelta)
+"""What one word can say; everything else (lists, objects, bytes) is no text and no label."""
+FRACTIONS = (float, np.floating, Decimal)
+MAX_SHOWN = 60
+# pandas and NumPy print lists so; brackets around anything else may be part of a text.
+ITEM = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?|[Tt]rue|[Ff]alse)"""
+LIST = re.compile(rf"\[\s*(?:{ITEM}\s*(?:,\s*{ITEM}\s*)*,?\s*)?\]")
+
+
+def is_missing(value: Any) -> bool:
+    """Tell whether a cell is empty: null, NaN (what pandas writes for nothing), or a text without a character."""
+    if isinstance(value, str):
+        return not value
+    if isinstance(value, FRACTIONS):
+        return isnan(value)
+    return value is None or type(value).__name__ in ("NAType", "NaTType")  # pandas' own, which are equal to nothing
+
+
+def text_cell(value: Any, column: str) -> str:
+    """Return the text of a cell, "" for an empty one; a list, an object or bytes are a UserError."""
+    if is_missing(value):
+        return ""
+    if not isinstance(value, ALONE):
+        raise UserError(
+            f"The column {column!r} holds {_shown(value)}, which is no text. "
+            "Name a column of texts in the task's settings, or join the items to one text."
+        )
+    return str(value)
+
+
+def label_cell(value: Any, column: str, what: str = "label") -> str:
+    """Return the label of a cell; `Unusable` where it is empty, a UserError where it is a list or an object."""
+    if is_missing(value):
+        raise Unusable(f"no {what}")
+    if not isinstance(value, ALONE):
+        raise UserError(
+            f"The column {column!r} holds {_shown(value)}, which is no single {what}. "
+            'Name the column that holds one, or set task.kind = "multi_label" where a row may have several.'
+        )
+    label = as_label(value)
+    if not label:
+        raise Unusable(f"no {what}")
+    return label
+
+
+def as_label(value: Any) -> str:
+    """Return a label's one spelling: without blanks around it, letters and their accents joined (NFC), 1.0 as 1.
+
+    "1 " and "1" look the same to everyone but a computer, and so do é in one and in two characters. Whole numbers
+    become 1.0 in tables in which another cell of the column is empty.
+    """
+    if isinstance(value, FRACTIONS) and isfinite(value) and value % 1 == 0:
+        value = int(value)
+    return unicodedata.normalize("NFC", str(value).strip())
+
+
+def says_yes(value: Any) -> bool:
+    """Tell whether a cell is true; in a table of text "False", "no" and 0 are texts."""
+    if isinstance(value, str):
+        return value.strip().lower() not in ("", "0", "0.0", "false", "no", "n", "f")
+    return not is_missing(value) and bool(value)
+
+
+def list_in_text(text: str) -> list[Any] | None:
+    """Return the list that a text spells as JSON or Python do, ["a", "b"] or ['a', 'b']; None where it spells none."""
+    stripped = text.strip()
+    if not (stripped.startswith("[") and stripped.endswith("]")):
+        return None
+    try:
+        found = json.loads(stripped)
+        return found if isinstance(found, list) else None
+    except (ValueError, RecursionError):
+        return list(ast.literal_eval(stripped)) if LIST.fullmatch(stripped) and "true" not in stripped else None
+
+
+def items_of(value: Any) -> Sequence[Any] | None:
+    """Return the items of a list, a tuple, an array or a text that spells a list; None for anything else."""
+    if isinstance(value, str):
+        return list_in_text(value)
+    if hasattr(value, "tolist") and not isinstance(value, ALONE):
+        value = value.tolist()
+    return value if isinstance(value, list | tuple) else None
+
+
+def _shown(value: Any) -> str:
+    kind = {"dict": "the object", "bytes": "the bytes"}.get(type(value).__name__, f"the {type(value).__name__}")
+    told = " ".join(repr(value).split())
+    return f"{kind} {told if len(told) <= MAX_SHOWN else told[:MAX_SHOWN] + ' …'}"
