@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mamebert.checkpoints.layouts import encoder_config, layout_of
+from mamebert.checkpoints.sentence_modules import encoder_inside
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.errors import UserError
 
@@ -24,6 +25,8 @@ def model_folder(path: Path) -> Path:
     for folder in (path, path / "model"):
         if (folder / "config.json").is_file():
             return folder
+        if encoder := encoder_inside(folder):
+            return encoder
     inside = sorted(p.parent.name for p in path.glob("models/*/config.json"))
     if len(inside) == 1:
         return path / "models" / inside[0]

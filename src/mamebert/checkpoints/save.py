@@ -45,12 +45,13 @@ def save_task(
     architecture: str,
     more: dict[str, Any],
     texts: Mapping[str, str] = MappingProxyType({}),
+    more_tensors: Mapping[str, dict[str, Tensor]] = MappingProxyType({}),
 ) -> None:
     """Write a folder that the class `architecture` of plain transformers opens, or its like of another family.
 
     `architecture` and the names of `tensors` are BERT's. Where there is no such class ("") the folder opens as
     BertModel, and what belongs to the head lies in a file of its own, as does what the class has no place for.
-    `more` is added to config.json; `texts` are more files, by name.
+    `more` is added to config.json; `texts` and `more_tensors` are more files, by name.
     """
     layout = layout_or_ours(bert.config)
     held = architecture if layout.architecture(architecture) else "BertModel"
@@ -62,7 +63,7 @@ def save_task(
         if layout.place(name, theirs) is None or not (held == architecture or name.startswith("bert."))
     }
     inside = layout.theirs({n: t for n, t in tensors.items() if n not in beside}, bert.config, theirs)
-    files = {"model.safetensors": inside} | ({HEAD_FILE: beside} if beside else {})
+    files = {"model.safetensors": inside, **({HEAD_FILE: beside} if beside else {}), **more_tensors}
     _save(config, files, tokenizer_folder, folder, texts)
 
 

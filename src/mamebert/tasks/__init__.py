@@ -113,6 +113,18 @@ class Task(Choice):
     def start(self, head: nn.Module, learnt: Learnt) -> None:
         """Set what of a new head is better not drawn at random, such as a bias; as a rule nothing."""
 
+    def starting_from(self, folder: Path) -> Self:
+        """Return the task with settings that are left open as the encoder it starts from has them; as a rule itself."""
+        return self
+
+    def stored_beside(self, folder: Path) -> dict[str, Tensor]:
+        """Return what of the head lies in files of other libraries, by the names of its parameters; as a rule none."""
+        return {}
+
+    def place_beside(self, name: str) -> tuple[str, str] | None:
+        """Return in which file of another library, and under which name, a parameter of the head is saved."""
+        return None
+
     def prepare(self, head: nn.Module, encoder: Encoder, folder: Path, learnt: Learnt) -> None:
         """Set what a new head takes from the encoder it starts from, which `folder` holds; as a rule nothing.
 
@@ -134,6 +146,11 @@ class Task(Choice):
     @abstractmethod
     def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
         """Yield what the simplest peers answer to the test examples, as `answers` would."""
+
+    @classmethod
+    def foreign(cls, folder: Path, longest: int) -> dict[str, Any]:
+        """Return the settings for a folder that was not fine-tuned here, whose encoder reads `longest` tokens."""
+        return {"max_length": longest, **cls.foreign_settings}
 
     @classmethod
     def understands(cls, architecture: str, config: dict[str, Any]) -> bool:

@@ -75,6 +75,7 @@ def start_network(
     network = TaskNetwork(task, shape, int(config["vocab_size"]), learnt, reading)
     if not random_weights:
         fill(network, tensors, folder, may_lack=HEAD_ALONE, ignore=("head.", "reader."))
+        fill(network.head, task.stored_beside(folder), folder, may_lack=("",))
     task.prepare(network.head, network.bert, folder, learnt)
     return network
 
@@ -88,22 +89,29 @@ def save_network(network: TaskNetwork, task: Task, learnt: Learnt, reading: Read
     if plain and not task.has_pooler:
         named = {name: p for name, p in named.items() if not name.startswith("bert.pooler.")}
     more = {**task.plain_settings(learnt), "mamebert": about}
-    texts = task.files(network.bert.config) if reading.is_last else {}
-    save_task(network.bert, named, start, folder, plain, more, texts)
+    if not reading.is_last:
+        save_task(network.bert, named, start, folder, plain, more)
+        return
+    places = {name: place for name in named if (place := task.place_beside(name))}
+    beside: dict[str, dict[str, Tensor]] = {}
+    for name, (file, stored_name) in places.items():
+        beside.setdefault(file, {})[stored_name] = named.pop(name)
+    save_task(network.bert, named, start, folder, plain, more, task.files(network.bert.config), beside)
 
 
-def open_network(folder: Path) -> tuple[Task, Learnt, TaskNetwork]:
-    """Open a fine-tuned folder, ours or one of plain transformers."""
+def open_network(folder: Path, kind: str | None = None) -> tuple[Task, Learnt, TaskNetwork]:
+    """Open a fine-tuned folder, ours or one of plain transformers; one that was not made for a task is of `kind`."""
     place = model_folder(folder)
     config, tensors = read_folder(place)
-    about = config.get("mamebert") or _about_foreign(place, config, tensors)
+    about = config.get("mamebert") or _about_foreign(place, config, tensors, kind)
     told = about["learnt"]
     task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
     learnt = Learnt(tuple(told.get("labels", ())), told.get("chosen", {}))
     reading = build(Reading, about.get("reading", {}))
     network = TaskNetwork(task, encoder_config(config, str(place)), int(config["vocab_size"]), learnt, reading)
-    # A pooler that nothing reads is not stored.
-    fill(network, tensors, place, may_lack=() if task.has_pooler else ("bert.pooler.",))
+    pooler_is_read = any(module is network.bert.pooler for module in network.head.modules())
+    may_lack = () if pooler_is_read else ("bert.pooler.",)
+    fill(network, {**tensors, **task.stored_beside(place)}, place, may_lack)
     return task, learnt, network
 
 
@@ -141,17 +149,20 @@ def raw_outputs(
     return [found[row] for row in range(len(features))]
 
 
-def _about_foreign(folder: Path, config: dict[str, Any], tensors: dict[str, Tensor]) -> dict[str, Any]:
+def _about_foreign(
+    folder: Path, config: dict[str, Any], tensors: dict[str, Tensor], kind: str | None
+) -> dict[str, Any]:
     """Return how to read a folder that was not fine-tuned here: by its class, with inputs as long as it takes."""
     architecture = (config.get("architectures") or [""])[0]
     as_bert = layout_of(config, str(folder)).bert_architecture(architecture)
-    kinds = [kind for kind in Task.names() if Task.find(kind).understands(as_bert, config)]
+    kinds = [kind] if kind else [name for name in Task.names() if Task.find(name).understands(as_bert, config)]
     if not kinds:
         raise UserError(f"{folder} holds a {architecture or 'model'}, which answers no task. Fine-tune it first.")
+    found = Task.find(kinds[0])
     # transformers leaves the names out where they are its own, LABEL_0 and so on.
     names = config.get("id2label") or {}
-    size = next((len(tensors[name]) for name in ("classifier.weight", "qa_outputs.weight") if name in tensors), 0)
+    heads = ("classifier.weight", "qa_outputs.weight") if found.architecture else ()
+    size = next((len(tensors[name]) for name in heads if name in tensors), 0)
     labels = [names.get(str(i), f"LABEL_{i}") for i in range(size)]
-    told = Task.find(kinds[0]).foreign_settings
-    task = {"kind": kinds[0], "max_length": config["max_position_embeddings"], **told}
+    task = {"kind": kinds[0], **found.foreign(folder, int(config["max_position_embeddings"]))}
     return {"task": task, "learnt": {"labels": labels}}

@@ -4,16 +4,20 @@ Texts of a row are read one by one by the same encoder (siamese networks). SALBE
 an ALBERT encoder, which this house does not have yet.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, model_validator
-from scipy.special import softmax
-from torch import nn
+from pydantic import Field, field_validator, model_validator
+from tokenizers.normalizers import Lowercase
+from torch import Tensor, nn
 
-from mamebert.checkpoints.sentence_transformers import Pooling, module_files
+from mamebert.checkpoints.sentence_modules import dense_tensors, read_modules, root_of
+from mamebert.checkpoints.sentence_transformers import Dense, Modules, PoolingMode, dense_weights, module_files
+from mamebert.config import build
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.evaluation.measures import Measure
@@ -21,12 +25,18 @@ from mamebert.evaluation.ranking import partner_ranks
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, text_of, value_of
 from mamebert.tasks._cells import is_missing
 from mamebert.tasks._features import FIRST, Example, Features, Learnt, TaskBatch, Unusable
-from mamebert.tasks._goals import Goal, Labelled, Partners, Scored, Triplets, nearest
+from mamebert.tasks._goals import Goal, Labelled, Partners, Scored, Triplets
 from mamebert.tasks._pooling import TextVectors
 from mamebert.tasks._siamese import Found, SiameseHead
 from mamebert.tasks._text_task import Texts, TextTask, one_sequence
+from mamebert.tasks._vector_answers import answer_of, unit, unpack
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
+
+MADE = ("pooling", "dense", "normalize", "do_lower_case", "prompts", "default_prompt_name")
+"""Settings that tell how a vector is made."""
+DENSE = "vectors.dense."
+"""How the names of the linear layers' parameters begin in the head."""
 
 
 class SentenceEmbeddings(TextTask):
@@ -55,12 +65,29 @@ class SentenceEmbeddings(TextTask):
     """By how much the second text of a triplet must be nearer than the third, in Euclidean distance."""
     scale: float = Field(default=20.0, gt=0)
     """What cosines are multiplied by in the objective ranking: the inverse of a temperature."""
-    pooling: Pooling = "mean"
-    """How the vectors of tokens, [CLS] and [SEP] among them, become one; cls takes that of [CLS]."""
+    pooling: list[PoolingMode] | None = Field(default=None, min_length=1)
+    """How the vectors of tokens, [CLS] and [SEP] among them, become one: mean, cls (that of [CLS]), max,
+    mean_sqrt_len_tokens, weightedmean or lasttoken; those of several ways stand side by side. This and the five
+    settings below are, where unset, as in the model that is started from; where that says nothing, the mean alone."""
+    dense: list[Dense] | None = None
+    """Linear layers after the pooling, such as [{out_features = 256, activation = "tanh"}]."""
+    normalize: bool | None = None
+    """Whether vectors are brought to length 1."""
+    do_lower_case: bool | None = None
+    """Whether letters are made small before the tokenizer, which need not do so, sees a text."""
+    prompts: dict[str, str] | None = None
+    """Texts, by name, of which one may be put before every text."""
+    default_prompt_name: str | None = None
+    """Which of the prompts is put before every text; "" is none."""
     cnn_widths: list[Literal[1, 3, 5, 7, 9]] = Field(default=[])
     """Widths in tokens of a convolution before the pooling, such as [1, 3, 5] (Choi et al., 2021); empty is none."""
     cnn_channels: int = Field(default=256, ge=1)
     """Outputs of each width; the vector is as long as those of all widths."""
+
+    @field_validator("pooling", mode="before")
+    @classmethod
+    def _one_way_needs_no_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _texts_are_as_many_as_the_objective_compares(self) -> Self:
@@ -80,6 +107,42 @@ class SentenceEmbeddings(TextTask):
                 return Triplets(self.margin)
             case "ranking":
                 return Partners(self.scale)
+
+    @property
+    def made(self) -> Modules:
+        """How vectors are made, with what is left open as it is where nothing else is told."""
+        told = {name: value for name in MADE if (value := getattr(self, name)) is not None}
+        return build(Modules, {**told, "max_length": self.max_length})
+
+    @classmethod
+    def understands(cls, architecture: str, config: dict[str, Any]) -> bool:
+        """Tell whether a folder holds an encoder alone."""
+        return architecture == "BertModel"
+
+    @classmethod
+    def foreign(cls, folder: Path, longest: int) -> dict[str, Any]:
+        """Return how a folder of `sentence-transformers` makes vectors; without its files, the mean."""
+        root = root_of(folder)
+        made = read_modules(root, longest) if root else Modules(max_length=longest)
+        return {**cls.foreign_settings, **made.model_dump()}
+
+    def starting_from(self, folder: Path) -> Self:
+        """Return the task with what it leaves open as the folder has it; max_length is never left open."""
+        root = root_of(folder)
+        if root is None or self.cnn_widths:
+            return self
+        found = read_modules(root, self.max_length)
+        if self.pooling not in (None, found.pooling):
+            found = found.model_copy(update={"dense": []})  # which were made for vectors of another width
+        return self.model_copy(update={name: getattr(found, name) for name in MADE if getattr(self, name) is None})
+
+    def stored_beside(self, folder: Path) -> dict[str, Tensor]:
+        """Return the linear layers of a folder of `sentence-transformers`, if they are what this task asks for."""
+        root = root_of(folder)
+        if root is None or self.cnn_widths or not self.dense or read_modules(root, self.max_length).dense != self.dense:
+            return {}
+        layers = enumerate(dense_tensors(root))
+        return {f"{DENSE}{number}.{name}": tensor for number, layer in layers for name, tensor in layer.items()}
 
     def columns(self) -> list[str]:
         """Return the columns of all texts."""
@@ -112,12 +175,12 @@ class SentenceEmbeddings(TextTask):
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
         """Return each text as a sequence of its own, of which all tokens are read, or [CLS] where that is enough."""
-        pieces = iter(tokenizer.encode_many([text for example in examples for text in example.inputs]))
+        pieces = iter(tokenizer.encode_many(self._shown([text for each in examples for text in each.inputs])))
+        first_alone = self.made.pooling == ["cls"] and not self.cnn_widths
         found = []
         for example in examples:
             each = [one_sequence(tokenizer, [next(pieces).ids], self.max_length) for _ in example.inputs]
             sequences = [alone.sequences[0] for alone in each]
-            first_alone = self.pooling == "cls" and not self.cnn_widths
             places = [FIRST if first_alone else np.arange(len(ids)) for ids in sequences]
             cut = sum(alone.num_cut for alone in each)
             one = Features(sequences, places, num_cut=cut, notes=sequences[-1].tobytes())
@@ -127,7 +190,10 @@ class SentenceEmbeddings(TextTask):
 
     def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
         """Return pooling, and for labelled pairs a linear layer over both vectors and their difference."""
-        vectors = TextVectors(self.pooling, width, self.cnn_widths, self.cnn_channels)
+        made = self.made
+        vectors = TextVectors(
+            made.pooling, width, self.cnn_widths, self.cnn_channels, made.dense, normalize=made.normalize
+        )
         return SiameseHead(vectors, len(learnt.labels))
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
@@ -150,10 +216,10 @@ class SentenceEmbeddings(TextTask):
         Labelled pairs also have {"label", "probability"}. Where it is known that pairs belong together, {"rank"} tells
         at which the second text of a pair is found among those of all examples given.
         """
-        unpacked = [_unpack(raw, len(each.sequences), learnt) for raw, each in zip(raws, features, strict=True)]
-        answers = [_answer(vectors, logits, learnt) for vectors, logits in unpacked]
+        unpacked = [unpack(raw, len(each.sequences), learnt) for raw, each in zip(raws, features, strict=True)]
+        answers = [answer_of(vectors, logits, learnt) for vectors, logits in unpacked]
         if self.objective == "ranking" and all(each.target is not None for each in features):
-            first, second = (np.stack([_unit(vectors)[side] for vectors, _ in unpacked]) for side in (0, 1))
+            first, second = (np.stack([unit(vectors)[side] for vectors, _ in unpacked]) for side in (0, 1))
             ranks = partner_ranks(first, second, [each.notes for each in features])
             return [{**answer, "rank": rank} for answer, rank in zip(answers, ranks, strict=True)]
         return answers
@@ -178,33 +244,19 @@ class SentenceEmbeddings(TextTask):
 
     def files(self, config: EncoderConfig) -> dict[str, str]:
         """Return what `sentence-transformers` reads; with a convolution nothing, for it has none that ends in ReLU."""
-        return {} if self.cnn_widths else module_files(config.hidden_size, self.pooling, self.max_length)
+        return {} if self.cnn_widths else module_files(self.made, config.hidden_size)
+
+    def place_beside(self, name: str) -> tuple[str, str] | None:
+        """Return the file of a linear layer's module."""
+        layer = re.fullmatch(re.escape(DENSE) + r"(\d+)\.(.+)", name)
+        return (dense_weights(int(layer[1])), layer[2]) if layer and not self.cnn_widths else None
+
+    def _shown(self, texts: Sequence[str]) -> list[str]:
+        """Return what the tokenizer gets of texts."""
+        made = self.made
+        prompt = made.prompts.get(made.default_prompt_name, "")
+        lower = Lowercase().normalize_str if made.do_lower_case else str
+        return [lower(prompt + text) for text in texts]
 
     def _sides(self) -> list[list[str]]:
         return [names for names in (self.text_columns, self.second_columns, self.third_columns) if names]
-
-
-def _unpack(raw: Raw, num_texts: int, learnt: Learnt) -> tuple[Raw, Raw]:
-    """Return the vectors, [texts, size], and the logits, empty unless it is a pair that has labels."""
-    num_logits = len(learnt.labels) if num_texts == 2 else 0
-    vectors, logits = np.split(raw, [len(raw) - num_logits])
-    return vectors.reshape(num_texts, -1), logits
-
-
-def _answer(vectors: Raw, logits: Raw, learnt: Learnt) -> Answer:
-    if len(vectors) == 1:
-        return {"vector": vectors[0].tolist()}
-    unit = _unit(vectors)
-    cosines = (unit[1:] @ unit[0]).tolist()
-    if len(cosines) > 1:
-        return {"cosines": cosines, "nearest": nearest(cosines)}
-    if not len(logits):
-        return {"cosine": cosines[0]}
-    chances = softmax(logits)
-    return {"cosine": cosines[0], "label": learnt.labels[chances.argmax()], "probability": float(chances.max())}
-
-
-def _unit(vectors: Raw) -> Raw:
-    """Return the vectors at length 1, in float64: cosines stay within 1 and -1 but for rounding."""
-    wide = vectors.astype(np.float64)
-    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12))

@@ -1,0 +1,189 @@
+"""Folders of `sentence-transformers` as they come: which modules there are, and nothing of them is executed."""
+
+import json
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mamebert.checkpoints.sentence_transformers import CLASSES, OLD_MODES, Modules
+from mamebert.config import build
+from mamebert.errors import UserError
+
+MODULES = "modules.json"
+OLD_SETTINGS = ("sentence_bert_config.json", "sentence_distilbert_config.json", "sentence_albert_config.json")
+KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
+
+
+class Module(NamedTuple):
+    """One line of modules.json."""
+
+    name: str
+    """The class, without the package it is in."""
+    place: Path
+
+
+class SentenceFolder(NamedTuple):
+    """A folder with a modules.json that has been looked at."""
+
+    root: Path
+    encoder: Path
+    """The folder of the encoder: the root itself, or one inside."""
+    others: list[Module]
+    """What follows the encoder, in order."""
+
+
+def encoder_inside(root: Path) -> Path | None:
+    """Return the folder of the encoder that a modules.json names; None where there is no modules.json."""
+    return sentence_folder(root).encoder if (root / MODULES).is_file() else None
+
+
+def root_of(folder: Path) -> Path | None:
+    """Return where the modules.json of an encoder's folder lies: in it or, where that names it, above it."""
+    for root in (folder, folder.parent):
+        if (root / MODULES).is_file() and encoder_inside(root) == folder:
+            return root
+    return None
+
+
+def sentence_folder(root: Path) -> SentenceFolder:
+    """Read modules.json; modules of another package, and paths that lead out of the folder, are a UserError."""
+    listed = _read(root / MODULES)
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise UserError(f"{root / MODULES} is no list of modules. Get the folder anew.")
+    modules = [_module(root, each) for each in listed]
+    names = [module.name for module in modules]
+    num_dense = names.count("Dense")
+    if names not in (usual := ["Transformer", "Pooling", *["Dense"] * num_dense], [*usual, "Normalize"]):
+        raise UserError(
+            f"{root / MODULES} lists {', '.join(names) or 'nothing'}, and what is known is Transformer, Pooling, any "
+            "number of Dense and perhaps Normalize, in this order. Give another model."
+        )
+    return SentenceFolder(root, modules[0].place, modules[1:])
+
+
+def read_modules(root: Path, longest: int) -> Modules:
+    """Return what a folder does with the vectors of tokens; what is not known is a UserError.
+
+    `longest` is what the encoder reads, in tokens.
+    """
+    folder = sentence_folder(root)
+    told = _settings_of(folder)
+    pooling, *others = folder.others
+    about = _object(root / "config_sentence_transformers.json")
+    told_prompts = about.get("prompts")
+    prompts = {name: text or "" for name, text in told_prompts.items()} if isinstance(told_prompts, dict) else {}
+    found = {
+        "pooling": _modes(pooling.place / "config.json"),
+        "dense": [_dense(each.place / "config.json") for each in others if each.name == "Dense"],
+        "normalize": any(each.name == "Normalize" for each in others),
+        "max_length": _max_length(folder.encoder, told, longest),
+        "do_lower_case": bool(told.get("do_lower_case")) and not _lowers(folder.encoder),
+        "prompts": prompts,
+        "default_prompt_name": about.get("default_prompt_name") or "",
+    }
+    try:
+        return build(Modules, found)
+    except UserError as error:
+        raise UserError(f"{root} has modules that cannot be: {error}") from error
+
+
+def dense_tensors(root: Path) -> list[dict[str, Tensor]]:
+    """Return the tensors of every Dense module, in order: `linear.weight` and perhaps `linear.bias`."""
+    places = [each.place for each in sentence_folder(root).others if each.name == "Dense"]
+    return [_tensors(place) for place in places]
+
+
+def _module(root: Path, told: dict[str, Any]) -> Module:
+    kind, path = told.get("type"), told.get("path")
+    if not isinstance(kind, str) or not isinstance(path, str):
+        raise UserError(f"{root / MODULES} has a module without type or path. Get the folder anew.")
+    package, _, name = kind.rpartition(".")
+    if package.partition(".")[0] != "sentence_transformers" or name not in KNOWN:
+        raise UserError(
+            f"{root / MODULES} names a module {kind!r}, and only {', '.join(KNOWN)} of sentence_transformers are known. "
+            "No code of a model folder is run; give another model."
+        )
+    outside = path.startswith(("/", "\\")) or PureWindowsPath(path).drive
+    if outside or ".." in (*PurePosixPath(path).parts, *PureWindowsPath(path).parts) or "\0" in path:
+        raise UserError(f"{root / MODULES} names a path {path!r} that leads out of the folder. Get the folder anew.")
+    return Module(name, root / path)
+
+
+def _settings_of(folder: SentenceFolder) -> dict[str, Any]:
+    found = next((path for name in OLD_SETTINGS if (path := folder.encoder / name).is_file()), None)
+    told = _object(found) if found else {}
+    task = told.get("transformer_task", "feature-extraction")
+    if task != "feature-extraction":
+        raise UserError(f"{found} is made for {task!r}, and only feature-extraction gives vectors. Give another model.")
+    return told
+
+
+def _max_length(encoder: Path, told: dict[str, Any], longest: int) -> int:
+    given = told.get("max_seq_length") or _object(encoder / "tokenizer_config.json").get("model_max_length")
+    return int(min(longest, given)) if isinstance(given, int | float) and given > 0 else longest
+
+
+def _modes(path: Path) -> list[Any]:
+    told = _object(path)
+    if told.get("include_prompt", True) is not True:
+        raise UserError(f"{path} leaves prompts out of the pooling (include_prompt), which is not known. Give another.")
+    modes = told.get("pooling_mode") or [mode for name, mode in OLD_MODES.items() if told.get(name)] or ["mean"]
+    return modes if isinstance(modes, list) else [modes]
+
+
+def _dense(path: Path) -> dict[str, Any]:
+    told = _object(path)
+    bends = told.get("activation_function", "torch.nn.modules.activation.Tanh")
+    names = {told.get(f"module_{which}_name") or "sentence_embedding" for which in ("input", "output")}
+    known = isinstance(bends, str) and bends in CLASSES
+    if not known or names != {"sentence_embedding"} or told.get("use_residual"):
+        what = f"the activation {bends!r}" if not known else "inputs, outputs or a residual of its own"
+        raise UserError(f"{path} asks for {what}, which is not known. Give another model.")
+    given = {name: told[name] for name in ("out_features", "bias") if name in told}
+    return {**given, "activation": CLASSES[bends]}
+
+
+def _tensors(place: Path) -> dict[str, Tensor]:
+    weights = place / "model.safetensors"
+    if not weights.is_file():
+        raise UserError(
+            f"{place} has no model.safetensors. A pickle can run code and is never loaded: save the model again with "
+            "a sentence-transformers of 2.3 or newer."
+        )
+    try:
+        tensors: dict[str, Tensor] = load_file(weights)
+        return tensors
+    except SafetensorError as error:
+        raise UserError(f"{weights} is damaged ({error}). Get the folder anew.") from error
+
+
+def _lowers(encoder: Path) -> bool:
+    """Tell whether the tokenizer makes letters small by itself; the library asks for it only where it does not."""
+    path = encoder / "tokenizer.json"
+    if not path.is_file():  # tokenizers written in Python are not told
+        return True
+    waiting = [_object(path).get("normalizer")]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            if each.get("type") == "Lowercase" or each.get("lowercase") is True:
+                return True
+            waiting += each.get("normalizers") or []
+    return False
+
+
+def _object(path: Path) -> dict[str, Any]:
+    found = _read(path) if path.is_file() else {}
+    if not isinstance(found, dict):
+        raise UserError(f"{path} is no JSON object. Get the folder anew.")
+    return found
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read ({error}). Get the folder anew.") from error
