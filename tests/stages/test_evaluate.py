@@ -133,3 +133,38 @@ def test_check_data_says_what_training_would_refuse(mamebert, tmp_path):
     (tmp_path / "rows.csv").write_text("text,label\na,x\nb,x\n")
     _, out, _ = mamebert("evaluate", "--check-data", f"train={tmp_path / 'rows.csv'}")
     assert "Training would refuse these rows" in out
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
+    texts = ["The old bean holds the leaf.", "A gull.", "The wet boat meets the rope.", "The old leaf holds the bean."]
+    rows = [{"first": a, "other": b, "score": len(set(a) & set(b))} for a in texts for b in texts]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+AS_PAIRS = {"task.text_columns": "first", "task.second_columns": "other", "task.label_column": "score"}
+
+
+def test_an_encoder_is_asked_for_vectors_without_any_training(mamebert, encoders, pairs, tmp_path):
+    asked = {"task.kind": "sentence_embeddings", **AS_PAIRS, "test": str(pairs)}
+    models = {"models.N": str(encoders("N")), "models.W": str(encoders("W"))}
+    said = mamebert("evaluate", {**models, **asked, "output": str(tmp_path / "out")})
+    assert said.code == 0, said.err
+    assert f"{encoders('N') / 'model'} does not say how it makes vectors" in said.err
+    results = Run.open(tmp_path / "out").results
+    assert results["measure"] == "spearman"
+    assert [list(model["scores"]) for model in results["models"]] == [["spearman", "pearson"]] * 2
+    mistake = mamebert(
+        "evaluate", {**models, **asked, "task.objective": "softmax", "output": str(tmp_path / "b")}
+    ).mistake
+    assert "needs a model that was fine-tuned with it" in mistake
+
+
+def test_a_classifier_is_no_maker_of_vectors(mamebert, classifiers, pairs, tmp_path):
+    said = mamebert(
+        "evaluate", {"model": str(classifiers / "models" / "N"), "test": str(pairs), "output": str(tmp_path / "out"),
+        "task.kind": "sentence_embeddings"},
+    )  # fmt: skip
+    assert "BertForSequenceClassification, which does not do this" in said.mistake

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -25,7 +25,7 @@ def model_folder(path: Path) -> Path:
     for folder in (path, path / "model"):
         if (folder / "config.json").is_file():
             return folder
-        if encoder := encoder_inside(folder):
+        if (encoder := encoder_inside(folder)) and (encoder / "config.json").is_file():
             return encoder
     inside = sorted(p.parent.name for p in path.glob("models/*/config.json"))
     if len(inside) == 1:
@@ -88,6 +88,16 @@ def read_folder(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         raise UserError(f"{folder} has no model.safetensors. {way_out}")
     beside = folder / HEAD_FILE
     return config, layout.ours(_stored(weights), shape) | (_stored(beside) if beside.is_file() else {})
+
+
+def has_weights(path: Path, begin: str) -> bool:
+    """Tell whether a model folder has weights whose names, as BERT's, begin so; only names are read."""
+    folder = model_folder(path)
+    config = read_config(folder)
+    layout, shape = layout_of(config, str(folder)), encoder_config(config, str(folder))
+    with safe_open(folder / "model.safetensors", "pt") as stored:
+        names = layout.ours(dict.fromkeys(stored.keys(), torch.empty(0)), shape)
+    return any(name.startswith(begin) for name in names)
 
 
 def _stored(file: Path) -> dict[str, Tensor]:

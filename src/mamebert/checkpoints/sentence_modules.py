@@ -87,7 +87,7 @@ def read_modules(root: Path, longest: int) -> Modules:
     try:
         return build(Modules, found)
     except UserError as error:
-        raise UserError(f"{root} has modules that cannot be: {error}") from error
+        raise UserError(f"{root} has modules that cannot be: {error} Give another model.") from error
 
 
 def dense_tensors(root: Path) -> list[dict[str, Tensor]]:
@@ -103,8 +103,8 @@ def _module(root: Path, told: dict[str, Any]) -> Module:
     package, _, name = kind.rpartition(".")
     if package.partition(".")[0] != "sentence_transformers" or name not in KNOWN:
         raise UserError(
-            f"{root / MODULES} names a module {kind!r}, and only {', '.join(KNOWN)} of sentence_transformers are known. "
-            "No code of a model folder is run; give another model."
+            f"{root / MODULES} names a module {kind!r}, and only {', '.join(KNOWN)} of sentence_transformers are "
+            "known. No code of a model folder is run; give another model."
         )
     outside = path.startswith(("/", "\\")) or PureWindowsPath(path).drive
     if outside or ".." in (*PurePosixPath(path).parts, *PureWindowsPath(path).parts) or "\0" in path:
@@ -142,7 +142,7 @@ def _dense(path: Path) -> dict[str, Any]:
     if not known or names != {"sentence_embedding"} or told.get("use_residual"):
         what = f"the activation {bends!r}" if not known else "inputs, outputs or a residual of its own"
         raise UserError(f"{path} asks for {what}, which is not known. Give another model.")
-    given = {name: told[name] for name in ("out_features", "bias") if name in told}
+    given: dict[str, Any] = {name: told[name] for name in ("out_features", "bias") if name in told}
     return {**given, "activation": CLASSES[bends]}
 
 

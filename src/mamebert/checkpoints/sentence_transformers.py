@@ -42,13 +42,13 @@ class Dense(Config):
 class Modules(Config):
     """What becomes of a text and of the vectors of its tokens: pooling, perhaps linear layers, perhaps the length 1."""
 
-    pooling: list[PoolingMode] = ["mean"]
-    dense: list[Dense] = []
+    pooling: list[PoolingMode] = Field(default=["mean"], min_length=1)
+    dense: list[Dense] = Field(default=[])
     normalize: bool = False
     max_length: int
     """Longest sequence in tokens, special tokens included."""
     do_lower_case: bool = False
-    prompts: dict[str, str] = {}
+    prompts: dict[str, str] = Field(default={})
     default_prompt_name: str = ""
     """Which of the prompts is put before every text; empty is none."""
 

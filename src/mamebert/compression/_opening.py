@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
-from mamebert.checkpoints.load import load_pretraining, model_folder, read_config
+from mamebert.checkpoints.load import has_weights, load_pretraining, model_folder, read_config
+from mamebert.checkpoints.sentence_modules import root_of
 from mamebert.compression import Compressor, Form, Subject
 from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.compression._running import GRAPH, open_graph
@@ -15,6 +17,9 @@ from mamebert.encoder.readings import Reading
 from mamebert.objectives import Objective
 from mamebert.tasks._network import open_network
 
+Purpose = Literal["fill-mask", "sentence_embeddings"]
+WORDS: Purpose = "fill-mask"
+VECTORS: Purpose = "sentence_embeddings"
 PRETRAINED = ("ForPreTraining", "ForMaskedLM", "Model")
 """How the names of classes end that a pretrained encoder is of."""
 
@@ -28,19 +33,21 @@ class Opened:
     tokenizer_folder: Path
 
 
-def open_subject(path: Path, objective: Objective | None = None) -> Subject:
+def open_subject(path: Path, objective: Objective | None = None, purpose: Purpose | None = None) -> Subject:
     """Open the output of finetune, pretrain or compress, or a folder from elsewhere.
 
-    `objective` is what a pretrained encoder is asked; by default masked words, in sequences as long as it reads.
+    `objective` is what a pretrained encoder is asked; by default masked words, in sequences as long as it reads. A
+    folder that can do several things does what `purpose` says: any encoder gives vectors of texts, and an encoder of
+    `sentence-transformers` may also have a masked-word head.
     """
     folder = model_folder(path)
     config = read_config(folder)
     about = config.get("mamebert") or {}
     if about.get("altered_by"):
         return Compressor.find(about["altered_by"]).open(folder)  # type: ignore[no-any-return]
-    architecture = (config.get("architectures") or [""])[0]
-    if "task" in about or not architecture.endswith(PRETRAINED):
-        task, learnt, network = open_network(folder)
+    kind = None if "task" in about else _kind_of(folder, config, purpose)
+    if kind != WORDS:
+        task, learnt, network = open_network(folder, kind)
         return Subject(network, TaskGoal(task, learnt, build(Reading, about.get("reading", {}))), folder)
     longest = int(config["max_position_embeddings"])
     asked = objective or Objective.find("masked_lm")(max_length=longest)
@@ -48,17 +55,30 @@ def open_subject(path: Path, objective: Objective | None = None) -> Subject:
     return Subject(encoder, MaskedWords(asked, encoder.cls.predictions.tied), folder)
 
 
-def open_main(folder: Path, device: torch.device | str = "cpu") -> Opened:
+def _kind_of(folder: Path, config: dict[str, Any], purpose: Purpose | None) -> str | None:
+    """Return the kind of task that a folder from elsewhere does, masked words as `WORDS`; None where its class says."""
+    if purpose == VECTORS:
+        return VECTORS
+    architecture = (config.get("architectures") or [""])[0]
+    is_sentence_folder = root_of(folder) is not None
+    if not (is_sentence_folder or architecture.endswith(PRETRAINED)):
+        return None
+    if purpose == WORDS or not is_sentence_folder:
+        return WORDS if has_weights(folder, "cls.predictions.") else VECTORS
+    return VECTORS
+
+
+def open_main(folder: Path, device: torch.device | str = "cpu", purpose: Purpose | None = None) -> Opened:
     """Open what answers fastest in a folder: a graph of bytes where there is one that can be run, else the network."""
     has_graph = (folder / GRAPH).is_file() and find_spec("onnxruntime") is not None
-    return open_form(folder, Form("onnx_int8", GRAPH, "") if has_graph else Form("plain", ".", ""), device)
+    return open_form(folder, Form("onnx_int8", GRAPH, "") if has_graph else Form("plain", ".", ""), device, purpose)
 
 
-def open_form(folder: Path, form: Form, device: torch.device | str = "cpu") -> Opened:
+def open_form(folder: Path, form: Form, device: torch.device | str = "cpu", purpose: Purpose | None = None) -> Opened:
     """Open one form of the model in `folder`, ready to answer."""
     place = folder / form.place
     if form.name in ("onnx", "onnx_int8"):
         return Opened(open_graph(folder, place), folder)
-    subject = open_subject(place)
+    subject = open_subject(place, purpose=purpose)
     subject.network.to(device).eval()
     return Opened(subject, place)

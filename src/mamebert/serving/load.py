@@ -1,13 +1,13 @@
 """A saved folder as a function: texts in, answers out."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from mamebert.checkpoints.load import model_folder, read_config
 from mamebert.compression._goals import TaskGoal
-from mamebert.compression._opening import Opened, open_main
+from mamebert.compression._opening import VECTORS, WORDS, Opened, open_main
 from mamebert.errors import UserError
 from mamebert.probes.fill_mask import Candidates, fill_mask
 from mamebert.tasks import Answer
@@ -16,7 +16,7 @@ from mamebert.tasks._network import raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device
 
-Kind = Literal["fill-mask", "task"]
+Kind = Literal["fill-mask", "task", "sentence_embeddings"]
 AT_A_TIME = 1024
 """Items that are held at once: enough to compute those of like length together."""
 
@@ -76,13 +76,29 @@ class Model:
 def load(folder: Path | str, kind: Kind | None = None, device: str = "auto") -> Any:
     """Return a saved model as a function of texts: a `FillMask` for an encoder, a `Model` for a fine-tuned one.
 
-    `folder` is a model folder or the run folder that holds it; `kind` says what is expected of it.
+    `folder` is a model folder or the run folder that holds it; `kind` says what is expected of it. A folder of
+    `sentence-transformers`, an encoder without heads, and with `kind="sentence_embeddings"` any encoder is a `Model`
+    that answers with vectors.
     """
     place = model_folder(Path(folder))
-    opened = open_main(place, pick_device(device))
-    found: Kind = "task" if isinstance(opened.subject.goal, TaskGoal) else "fill-mask"
-    if kind and kind != found:
-        way_out = "Give the output of finetune." if kind == "task" else "Give the output of pretrain."
-        architecture = (read_config(place).get("architectures") or [""])[0]
-        raise UserError(f"{place} holds a {architecture or 'model'}, which does not do this. {way_out}")
-    return (Model if found == "task" else FillMask)(opened)
+    opened = open_main(place, pick_device(device), None if kind == "task" else kind)
+    goal = opened.subject.goal
+    found = goal.task.kind if isinstance(goal, TaskGoal) else WORDS
+    is_meant = kind in (None, found) or (kind == "task" and found != WORDS)
+    if not is_meant:
+        raise UserError(f"{place} {_what_it_does(place, found)}, which does not do this. {WAYS_OUT[kind or WORDS]}")
+    return FillMask(opened) if found == WORDS else Model(opened)
+
+
+WAYS_OUT: Mapping[Kind, str] = {
+    "task": "Give the output of finetune.",
+    WORDS: "Give the output of pretrain.",
+    VECTORS: "Give an encoder, or the output of finetune with task.kind=sentence_embeddings.",
+}
+
+
+def _what_it_does(place: Path, found: str) -> str:
+    architecture = (read_config(place).get("architectures") or [""])[0]
+    if found == VECTORS:
+        return f"holds an encoder without a masked-word head ({architecture or 'of no class'})"
+    return f"holds a {architecture or f'model for {found}'}"

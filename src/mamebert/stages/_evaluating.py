@@ -5,6 +5,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mamebert.checkpoints.load import model_folder
+from mamebert.compression._opening import VECTORS
 from mamebert.config import build
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
@@ -109,8 +110,8 @@ class Evaluating:
 
 
 def open_model(path: Path, config: "EvaluateConfig") -> Model:
-    """Return a fine-tuned model; a pretrained one is a UserError."""
-    model = load(path, "task", config.device)
+    """Return a fine-tuned model, or an encoder that is asked for vectors as it is; else a pretrained one is refused."""
+    model = load(path, VECTORS if config.task.get("kind") == VECTORS else "task", config.device)
     assert isinstance(model, Model)
     return model
 

@@ -40,7 +40,7 @@ class Goal(ABC):
         return Learnt()
 
     def target(self, gold: Any, learnt: Learnt) -> Any:
-        """Return what the loss compares with, [1]."""
+        """Return what the loss compares with, [1]; None where nothing has been learnt that tells it."""
         return np.zeros(1)
 
     @abstractmethod
@@ -77,6 +77,8 @@ class Scored(Goal):
 
     def target(self, gold: Any, learnt: Learnt) -> Any:
         """Return the number, laid from 0 to 1."""
+        if "score_range" not in learnt.chosen:
+            return None
         low, high = learnt.chosen["score_range"]
         return np.array([(gold - low) / (high - low)])
 
@@ -122,6 +124,11 @@ class Labelled(Goal):
 
     def measures(self, golds: Sequence[Any], answers: Sequence[Answer]) -> list[Measure]:
         """Return accuracy and macro F1."""
+        if not all("label" in answer for answer in answers):
+            raise UserError(
+                "The objective softmax needs a model that was fine-tuned with it, for only that has outputs for "
+                "labels. Fine-tune first, or choose another task.objective."
+            )
         labels = [answer["label"] for answer in answers]
         return [accuracy(golds, labels), macro_f1(golds, labels)]
 

@@ -7,11 +7,12 @@ an ALBERT encoder, which this house does not have yet.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from tokenizers.normalizers import Lowercase
 from torch import Tensor, nn
 
@@ -22,6 +23,7 @@ from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.evaluation.measures import Measure
 from mamebert.evaluation.ranking import partner_ranks
+from mamebert.progress import say
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, text_of, value_of
 from mamebert.tasks._cells import is_missing
 from mamebert.tasks._features import FIRST, Example, Features, Learnt, TaskBatch, Unusable
@@ -84,11 +86,6 @@ class SentenceEmbeddings(TextTask):
     cnn_channels: int = Field(default=256, ge=1)
     """Outputs of each width; the vector is as long as those of all widths."""
 
-    @field_validator("pooling", mode="before")
-    @classmethod
-    def _one_way_needs_no_list(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
-
     @model_validator(mode="after")
     def _texts_are_as_many_as_the_objective_compares(self) -> Self:
         if (self.objective == "triplet") != bool(self.third_columns):
@@ -123,6 +120,8 @@ class SentenceEmbeddings(TextTask):
     def foreign(cls, folder: Path, longest: int) -> dict[str, Any]:
         """Return how a folder of `sentence-transformers` makes vectors; without its files, the mean."""
         root = root_of(folder)
+        if not root:
+            _tell_of_mean(folder)
         made = read_modules(root, longest) if root else Modules(max_length=longest)
         return {**cls.foreign_settings, **made.model_dump()}
 
@@ -260,3 +259,9 @@ class SentenceEmbeddings(TextTask):
 
     def _sides(self) -> list[list[str]]:
         return [names for names in (self.text_columns, self.second_columns, self.third_columns) if names]
+
+
+@cache
+def _tell_of_mean(folder: Path) -> None:
+    """Say, once for each folder, what nobody has chosen."""
+    say(f"{folder} does not say how it makes vectors of texts: each is the mean of the vectors of its tokens.")
