@@ -97,7 +97,7 @@ def items_of(value: Any) -> Sequence[Any] | None:
         return list_in_text(value)
     if hasattr(value, "tolist") and not isinstance(value, ALONE):
         value = value.tolist()
-    return value if isinstance(value, list | tuple) else None
+    return value if isinstance(value, Sequence) and not isinstance(value, bytes) else None
 
 
 def _shown(value: Any) -> str:
