@@ -5,7 +5,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from mamebert.checkpoints.load import load_pretraining, model_folder, read_config
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.tasks._features import Learnt
@@ -14,7 +15,7 @@ from mamebert.tasks.classification import Classification
 
 
 def start_classifier(folder, **settings):
-    return start_network(Classification(), folder, Learnt(("a", "b", "c")), Reading(), **settings)
+    return start_network(Classification(max_length=32), folder, Learnt(("a", "b", "c")), Reading(), **settings)
 
 
 @pytest.fixture

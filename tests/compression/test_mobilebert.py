@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mamebert.checkpoints.load import read_config
+from mamebert.checkpoints.model_folder import read_config
 from mamebert.checkpoints.verify import TOLERANCE, pretraining_logits, verify
 from mamebert.compression import Compressor
 from mamebert.compression._bottleneck_student import factorised, make_student, start_from, student_shape

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mamebert.checkpoints.load import read_config
+from mamebert.checkpoints.model_folder import read_config
 from mamebert.compression._importance import Importance
 from mamebert.compression._opening import open_subject
 from mamebert.compression._shapes import densified

@@ -34,7 +34,7 @@ def test_numbers_that_are_all_the_same_cannot_be_learnt():
 
 
 def test_an_untrained_head_answers_about_the_mean(encoders):
-    task, folder = Regression(label_columns=["a", "b"]), encoders("N") / "model"
+    task, folder = Regression(max_length=64, label_columns=["a", "b"]), encoders("N") / "model"
     rows = examples([[100, -3], [200, -5], [300, -7]])
     learnt = task.learn(rows)
     assert learnt.chosen == {"mean": [200, -5], "spread": pytest.approx([81.65, 1.633], rel=1e-3)}

@@ -58,7 +58,7 @@ def saved(folder, tmp_path):
 @pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
 @pytest.mark.parametrize("cnn_widths", [[], [1, 3, 5]])
 def test_padding_and_company_change_no_vector(folder, pooling, cnn_widths):
-    task = SentenceEmbeddings(pooling=pooling, cnn_widths=cnn_widths, cnn_channels=8)
+    task = SentenceEmbeddings(max_length=64, pooling=pooling, cnn_widths=cnn_widths, cnn_channels=8)
     network, _ = network_of(task, folder)
     together = vectors_of(task, network, folder, TEXTS)
     assert together.shape == (4, 24 if cnn_widths else 32)
@@ -76,7 +76,7 @@ def test_pooling_reads_visible_tokens_alone():
 
 @pytest.mark.parametrize("reading", [Reading(), Reading(layers="all", join="weighted_sum", lstm_size=4)])
 def test_a_text_has_the_same_vector_whatever_it_is_compared_with(folder, reading):
-    task, tokenizer = SentenceEmbeddings(), Tokenizer.open(folder)
+    task, tokenizer = SentenceEmbeddings(max_length=64), Tokenizer.open(folder)
     network, _ = network_of(task, folder, reading=reading)
     pairs = [Example((TEXTS[0], text), None, 0) for text in TEXTS[1:]]
     found = [raw.reshape(2, -1)[0] for raw in raw_outputs(task, network, task.features(tokenizer, pairs, Learnt()))]
@@ -86,7 +86,7 @@ def test_a_text_has_the_same_vector_whatever_it_is_compared_with(folder, reading
 
 
 def test_a_text_is_as_near_as_can_be_to_itself_and_swapping_texts_changes_no_cosine(saved):
-    _, place = saved(SentenceEmbeddings())
+    _, place = saved(SentenceEmbeddings(max_length=64))
     model = mamebert.load(place)
     same, there, back = model([(TEXTS[0], TEXTS[0]), (TEXTS[0], TEXTS[2]), (TEXTS[2], TEXTS[0])])
     assert same["cosine"] == pytest.approx(1, abs=1e-6)
@@ -116,7 +116,7 @@ def test_cosines_are_trained_toward_scores_laid_from_0_to_1():
 
 
 def test_a_triplet_costs_nothing_once_the_margin_is_kept(folder):
-    task = SentenceEmbeddings(objective="triplet", third_columns=["third"], margin=1.0)
+    task = SentenceEmbeddings(max_length=64, objective="triplet", third_columns=["third"], margin=1.0)
     batch = pack(task.features(Tokenizer.open(folder), [Example(tuple(TEXTS[:3]), 0, 0)], Learnt()), [0])
     network, _ = network_of(task, folder, golds=(0, 0))
     found = network(batch)
@@ -137,7 +137,7 @@ def test_ranking_is_cross_entropy_over_the_batch_without_copies_of_the_right_tex
 
 
 def test_labelled_pairs_are_told_by_both_vectors_and_their_difference(folder):
-    task = SentenceEmbeddings(objective="softmax")
+    task = SentenceEmbeddings(max_length=64, objective="softmax")
     network, learnt = network_of(task, folder, golds=("yes", "no", "yes"))
     assert network.head.classifier.weight.shape == (2, 3 * 32)
     tokenizer = Tokenizer.open(folder)
@@ -152,7 +152,7 @@ def test_labelled_pairs_are_told_by_both_vectors_and_their_difference(folder):
 
 
 def test_a_partner_is_found_first_and_vectors_that_are_all_the_same_find_nothing(folder):
-    task, tokenizer = SentenceEmbeddings(objective="ranking"), Tokenizer.open(folder)
+    task, tokenizer = SentenceEmbeddings(max_length=64, objective="ranking"), Tokenizer.open(folder)
     examples = [Example((text, text), 1, row) for row, text in enumerate(TEXTS)]
     features = task.features(tokenizer, examples, Learnt())
     network, _ = network_of(task, folder)
@@ -232,7 +232,7 @@ def test_the_folder_opens_in_sentence_transformers_with_equal_vectors(saved, poo
     ("settings", "reading"), [({"cnn_widths": [3], "cnn_channels": 4}, None), ({}, Reading(layers="all"))]
 )
 def test_what_sentence_transformers_cannot_compute_is_not_offered_to_it(saved, settings, reading):
-    _, place = saved(SentenceEmbeddings(**settings), reading)
+    _, place = saved(SentenceEmbeddings(max_length=64, **settings), reading)
     assert not (place / "modules.json").exists()
     assert len(mamebert.load(place)(TEXTS)) == 4
 

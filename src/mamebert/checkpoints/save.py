@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from mamebert.checkpoints.layouts import layout_or_ours, model_config
-from mamebert.checkpoints.load import HEAD_FILE
+from mamebert.checkpoints.weights import HEAD_FILE
 from mamebert.disk import disk_errors, partial, put_in_place, save_tensors, write_text
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 

@@ -1,16 +1,15 @@
 """Folders of `sentence-transformers` as they come: which modules there are, and nothing of them is executed."""
 
-import json
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from mamebert.checkpoints.sentence_transformers import CLASSES, OLD_MODES, Modules
+from mamebert.checkpoints.weights import GET_ANEW, load, read_header
 from mamebert.config import build
 from mamebert.errors import UserError
+from mamebert.json_files import read_object, read_value
 
 MODULES = "modules.json"
 OLD_SETTINGS = ("sentence_bert_config.json", "sentence_distilbert_config.json", "sentence_albert_config.json")
@@ -50,7 +49,7 @@ def root_of(folder: Path) -> Path | None:
 
 def sentence_folder(root: Path) -> SentenceFolder:
     """Read modules.json; modules of another package, and paths that lead out of the folder, are a UserError."""
-    listed = _read(root / MODULES)
+    listed = read_value(root / MODULES, GET_ANEW)
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         raise UserError(f"{root / MODULES} is no list of modules. Get the folder anew.")
     modules = [_module(root, each) for each in listed]
@@ -153,11 +152,7 @@ def _tensors(place: Path) -> dict[str, Tensor]:
             f"{place} has no model.safetensors. A pickle can run code and is never loaded: save the model again with "
             "a sentence-transformers of 2.3 or newer."
         )
-    try:
-        tensors: dict[str, Tensor] = load_file(weights)
-        return tensors
-    except SafetensorError as error:
-        raise UserError(f"{weights} is damaged ({error}). Get the folder anew.") from error
+    return load(read_header(weights))
 
 
 def _lowers(encoder: Path) -> bool:
@@ -176,14 +171,4 @@ def _lowers(encoder: Path) -> bool:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    found = _read(path) if path.is_file() else {}
-    if not isinstance(found, dict):
-        raise UserError(f"{path} is no JSON object. Get the folder anew.")
-    return found
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({error}). Get the folder anew.") from error
+    return read_object(path, GET_ANEW) if path.exists() else {}

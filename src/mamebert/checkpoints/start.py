@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from mamebert.checkpoints.load import model_folder, pretraining_network, read_folder
+from mamebert.checkpoints.load import pretraining_network
+from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.encoder.model import PretrainingNetwork
 
 HEADS = {
@@ -19,8 +20,8 @@ def start_pretraining(path: Path) -> tuple[PretrainingNetwork, list[str]]:
     A pretrained BERT has all of them, a fine-tuned one often the pooler only, a bare encoder none. A folder that lacks
     part of the encoder, or half a head, is a UserError.
     """
-    folder = model_folder(path)
-    config, tensors = read_folder(folder)
+    folder = ModelFolder.open(path)
+    tensors = folder.tensors()
     new = [head for head, begins in HEADS.items() if not any(name.startswith(begins) for name in tensors)]
     may_lack = tuple(begin for head in new for begin in HEADS[head])
-    return pretraining_network(folder, config, tensors, may_lack), new
+    return pretraining_network(folder, tensors, may_lack), new

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mamebert.checkpoints.layouts import OURS
-from mamebert.checkpoints.load import load_pretraining, read_config
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.model_folder import read_config
 from mamebert.encoder.packing import Packed
 
 TOLERANCE = 1e-5

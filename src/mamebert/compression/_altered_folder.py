@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mamebert.checkpoints.layouts import OURS, Layout, layout_for
-from mamebert.checkpoints.load import HEAD_FILE, model_folder, read_config
+from mamebert.checkpoints.model_folder import model_folder, read_config
+from mamebert.checkpoints.weights import HEAD_FILE
 from mamebert.compression import Form, Goal, Subject
 from mamebert.compression._forms import DENSE, opens_with
 from mamebert.compression._goals import MaskedWords, TaskGoal

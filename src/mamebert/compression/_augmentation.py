@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import Field
 
-from mamebert.checkpoints.load import load_pretraining, model_folder
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.model_folder import model_folder
 from mamebert.compression import Bench
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._substitutes import Guesser, Word, content_words, near_words

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import torch
 
-from mamebert.checkpoints.load import has_weights, load_pretraining, model_folder, read_config
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.model_folder import ModelFolder, model_folder, read_config
 from mamebert.checkpoints.sentence_modules import root_of
 from mamebert.compression import Compressor, Form, Subject
 from mamebert.compression._goals import MaskedWords, TaskGoal
@@ -64,7 +65,7 @@ def _kind_of(folder: Path, config: dict[str, Any], purpose: Purpose | None) -> s
     if not (is_sentence_folder or architecture.endswith(PRETRAINED)):
         return None
     if purpose == WORDS or not is_sentence_folder:
-        return WORDS if has_weights(folder, "cls.predictions.") else VECTORS
+        return WORDS if ModelFolder.open(folder).has_weights("cls.predictions.") else VECTORS
     return VECTORS
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.load import read_config
+from mamebert.checkpoints.model_folder import read_config
 from mamebert.compression import Goal, Subject
 from mamebert.compression._altered_folder import goal_in
 from mamebert.compression._goals import TaskGoal

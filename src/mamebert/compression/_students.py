@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mamebert.checkpoints.load import model_folder
+from mamebert.checkpoints.model_folder import model_folder
 from mamebert.checkpoints.start import start_pretraining
 from mamebert.compression import Subject
 from mamebert.compression._goals import TaskGoal

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from mamebert.checkpoints.load import model_folder
+from mamebert.checkpoints.model_folder import model_folder
 from mamebert.compression import Bench, Compressor, Paper, Subject
 from mamebert.compression._distiller import Distiller, right_answers, soft_targets
 from mamebert.compression._layers import keep_layers

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
-from mamebert.checkpoints.load import read_config
+from mamebert.checkpoints.model_folder import read_config
 from mamebert.compression import Bench, Compressor, Form, Paper, Subject
 from mamebert.compression._goals import MaskedWords
 from mamebert.compression._graphs import export_graph

@@ -5,7 +5,7 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.load import model_folder, read_config
+from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.compression import Bench, Compressor, Paper, Subject
 from mamebert.compression._augmentation import Augmentation
 from mamebert.compression._distiller import Distiller, right_answers, soft_targets

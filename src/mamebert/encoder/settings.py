@@ -15,6 +15,8 @@ from pydantic import (
 from mamebert.config import Config
 from mamebert.encoder.bottleneck_settings import Bottleneck
 
+WIDEST = 2**16
+"""No encoder is wider; sizes beyond are slips of the keyboard, or of a damaged config.json."""
 HEAD_WIDTH = 64  # BERT's own, at every size (Devlin et al., 2019; Turc et al., 2019)
 BEYOND_BERT = (
     "embedding_size",
@@ -33,17 +35,17 @@ BEYOND_BERT = (
 class EncoderConfig(Config):
     """A BERT encoder (Devlin et al., 2019): post-norm, learned positions, exact GELU; and what its kin have instead."""
 
-    hidden_size: int = Field(default=256, gt=0)
+    hidden_size: int = Field(default=256, gt=0, le=WIDEST)
     """Width of the token vectors."""
-    num_hidden_layers: int = Field(default=4, gt=0)
+    num_hidden_layers: int = Field(default=4, gt=0, le=1024)
     """Transformer layers."""
-    num_attention_heads: int = Field(default=0, ge=0)
+    num_attention_heads: int = Field(default=0, ge=0, le=WIDEST)
     """Attention heads per layer; 0 means one for every 64 of hidden_size."""
-    intermediate_size: int = Field(default=0, ge=0)
+    intermediate_size: int = Field(default=0, ge=0, le=4 * WIDEST)
     """Width inside the feed-forward block; 0 means four times hidden_size."""
-    max_position_embeddings: int = Field(default=128, ge=8)
+    max_position_embeddings: int = Field(default=128, ge=8, le=2**20)
     """Longest sequence, in tokens, special tokens included. Positions that pretraining never reaches stay untrained."""
-    type_vocab_size: int = Field(default=2, ge=0)
+    type_vocab_size: int = Field(default=2, ge=0, le=1024)
     """Segments a token can belong to: two for sentence pairs, 0 for no segments at all (DistilBERT)."""
     hidden_dropout_prob: float = Field(default=0.1, ge=0, lt=1)
     """Share of hidden values dropped in training."""
@@ -55,7 +57,7 @@ class EncoderConfig(Config):
     """Added to the variance inside LayerNorm."""
     initializer_range: float = Field(default=0.02, gt=0)
     """Standard deviation of the first weights."""
-    embedding_size: int = Field(default=0, ge=0)
+    embedding_size: int = Field(default=0, ge=0, le=WIDEST)
     """Width of the token table, which a matrix then brings to hidden_size (ALBERT, Lan et al., 2020; ELECTRA).
     0 means hidden_size and no such matrix."""
     hidden_act: Literal["gelu", "gelu_new", "relu"] = "gelu"
@@ -72,7 +74,7 @@ class EncoderConfig(Config):
     """Attention heads of each layer where they differ; a layer of 0 heads has no attention. Empty: the same in all."""
     layer_widths: list[int] = Field(default=[])
     """Width inside the feed-forward block of each layer where they differ; 0 is no block. Empty: the same in all."""
-    head_size: int = Field(default=0, ge=0)
+    head_size: int = Field(default=0, ge=0, le=WIDEST)
     """Width of an attention head; 0 means hidden_size / num_attention_heads."""
     bottleneck: Bottleneck | None = None
     """Layers of another width than the body, as in MobileBERT; without it every layer is as wide as the body."""

@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from mamebert.checkpoints.load import model_folder, read_config
+from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._opening import VECTORS, WORDS, Opened, open_main
 from mamebert.errors import UserError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.load import model_folder, read_config
+from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.encoder.readings import Reading
 from mamebert.runs import Run
 from mamebert.stages._looking import require_room

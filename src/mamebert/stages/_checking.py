@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table as Drawn
 
-from mamebert.checkpoints.load import model_folder, read_config
+from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.config import build
 from mamebert.errors import UserError
 from mamebert.reports.blocks import Table, cells

@@ -4,7 +4,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from mamebert.checkpoints.load import model_folder
+from mamebert.checkpoints.model_folder import model_folder
 from mamebert.compression._opening import VECTORS
 from mamebert.config import build
 from mamebert.corpus.readers import Reader

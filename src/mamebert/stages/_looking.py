@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.load import model_folder, read_config
+from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.corpus.readers import Reader
 from mamebert.corpus.token_shards import read_manifest
 from mamebert.encoder.model import PretrainingNetwork

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.load import model_folder, read_config
+from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.checkpoints.start import start_pretraining
 from mamebert.config import build
 from mamebert.corpus.frequencies import token_counts

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mamebert.checkpoints.layouts import encoder_config, layout_of
-from mamebert.checkpoints.load import fill, model_folder, read_config, read_folder
+from mamebert.checkpoints.load import fill
+from mamebert.checkpoints.model_folder import ModelFolder, read_config
 from mamebert.checkpoints.save import save_task
 from mamebert.config import build
 from mamebert.encoder.model import Encoder, initialise
@@ -68,13 +68,14 @@ def start_network(
     `dropout` is the share of hidden values dropped in training; None leaves it as config.json says. With
     `random_weights` only the shape comes from the folder: what pretraining is worth is measured against it.
     """
-    config, tensors = read_folder(folder)
-    shape = encoder_config(config, str(folder))
+    opened = ModelFolder.open(folder)
+    require_room(task, opened)
+    shape = opened.shape
     if dropout is not None:
         shape = shape.model_copy(update={"hidden_dropout_prob": dropout})
-    network = TaskNetwork(task, shape, int(config["vocab_size"]), learnt, reading)
+    network = TaskNetwork(task, shape, opened.vocab_size, learnt, reading)
     if not random_weights:
-        fill(network, tensors, folder, may_lack=HEAD_ALONE, ignore=("head.", "reader."))
+        fill(network, opened.tensors(), folder, may_lack=HEAD_ALONE, ignore=("head.", "reader."))
         fill(network.head, task.stored_beside(folder), folder, may_lack=("",))
     task.prepare(network.head, network.bert, folder, learnt)
     return network
@@ -101,17 +102,18 @@ def save_network(network: TaskNetwork, task: Task, learnt: Learnt, reading: Read
 
 def open_network(folder: Path, kind: str | None = None) -> tuple[Task, Learnt, TaskNetwork]:
     """Open a fine-tuned folder, ours or one of plain transformers; one that was not made for a task is of `kind`."""
-    place = model_folder(folder)
-    config, tensors = read_folder(place)
-    about = config.get("mamebert") or _about_foreign(place, config, tensors, kind)
+    opened = ModelFolder.open(folder)
+    tensors = opened.tensors()
+    about = opened.config.get("mamebert") or _about_foreign(opened, tensors, kind)
     told = about["learnt"]
     task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
     learnt = Learnt(tuple(told.get("labels", ())), told.get("chosen", {}))
     reading = build(Reading, about.get("reading", {}))
-    network = TaskNetwork(task, encoder_config(config, str(place)), int(config["vocab_size"]), learnt, reading)
+    require_room(task, opened)
+    network = TaskNetwork(task, opened.shape, opened.vocab_size, learnt, reading)
     pooler_is_read = any(module is network.bert.pooler for module in network.head.modules())
     may_lack = () if pooler_is_read else ("bert.pooler.",)
-    fill(network, {**tensors, **task.stored_beside(place)}, place, may_lack)
+    fill(network, {**tensors, **task.stored_beside(opened.path)}, opened.path, may_lack)
     return task, learnt, network
 
 
@@ -149,20 +151,26 @@ def raw_outputs(
     return [found[row] for row in range(len(features))]
 
 
-def _about_foreign(
-    folder: Path, config: dict[str, Any], tensors: dict[str, Tensor], kind: str | None
-) -> dict[str, Any]:
+def require_room(task: Task, folder: ModelFolder) -> None:
+    """Raise a UserError where a task reads more tokens than the encoder has positions."""
+    room = folder.shape.max_position_embeddings
+    if task.max_length > room:
+        raise UserError(
+            f"task.max_length {task.max_length} is longer than {folder.path} reads ({room}). Lower it to {room}."
+        )
+
+
+def _about_foreign(folder: ModelFolder, tensors: dict[str, Tensor], kind: str | None) -> dict[str, Any]:
     """Return how to read a folder that was not fine-tuned here: by its class, with inputs as long as it takes."""
-    architecture = (config.get("architectures") or [""])[0]
-    as_bert = layout_of(config, str(folder)).bert_architecture(architecture)
+    architecture, config, as_bert = folder.architecture, folder.config, folder.bert_architecture
     kinds = [kind] if kind else [name for name in Task.names() if Task.find(name).understands(as_bert, config)]
     if not kinds:
-        raise UserError(f"{folder} holds a {architecture or 'model'}, which answers no task. Fine-tune it first.")
+        raise UserError(f"{folder.path} holds a {architecture or 'model'}, which answers no task. Fine-tune it first.")
     found = Task.find(kinds[0])
     # transformers leaves the names out where they are its own, LABEL_0 and so on.
     names = config.get("id2label") or {}
     heads = ("classifier.weight", "qa_outputs.weight") if found.architecture else ()
     size = next((len(tensors[name]) for name in heads if name in tensors), 0)
     labels = [names.get(str(i), f"LABEL_{i}") for i in range(size)]
-    task = {"kind": kinds[0], **found.foreign(folder, int(config["max_position_embeddings"]))}
+    task = {"kind": kinds[0], **found.foreign(folder.path, folder.shape.max_position_embeddings)}
     return {"task": task, "learnt": {"labels": labels}}

@@ -1,0 +1,83 @@
+"""Whether the sizes in config.json are those of the stored weights: asked before anything of these sizes is built."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mamebert.encoder.model import Encoder
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+
+OPTIONAL = "bert.pooler."
+"""What an encoder may lack."""
+_MOST_PER_BYTE = 8
+"""Weights that can lie in a byte: of one bit each (BiBERT)."""
+
+
+def require_fitting(shape: EncoderConfig, vocab_size: int, tensors: Mapping[str, Tensor], where: Path) -> None:
+    """Raise a UserError unless the stored tensors are an encoder of this shape.
+
+    `tensors` have our names; they may be of torch's "meta" device, which has shapes and no numbers.
+    """
+    largest = max((max(each.shape, default=1) for each in tensors.values() if each.numel()), default=1)
+    _require_sizes(_sizes(shape, vocab_size), largest, where)
+    for name, wanted in encoder_shapes(shape, vocab_size).items():
+        if name.startswith(OPTIONAL):
+            continue
+        if name not in tensors:
+            raise lacking(name, where)
+        if tuple(tensors[name].shape) != wanted:
+            raise unlike(name, tuple(tensors[name].shape), wanted, where)
+
+
+def require_room(shape: EncoderConfig, vocab_size: int, stored_bytes: int, where: Path) -> None:
+    """Raise a UserError where so many bytes, however they are packed, cannot be an encoder of this shape."""
+    most = _MOST_PER_BYTE * stored_bytes
+    _require_sizes(_sizes(shape, vocab_size), most, where)
+    shapes = encoder_shapes(shape, vocab_size)
+    needed = sum(torch.Size(each).numel() for name, each in shapes.items() if not name.startswith(OPTIONAL))
+    if needed > most:
+        raise UserError(
+            f"{where} has a config.json that asks for {needed:,} weights, and what is stored, {stored_bytes:,} bytes, "
+            "cannot be as many. Get the folder anew."
+        )
+
+
+def encoder_shapes(shape: EncoderConfig, vocab_size: int) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each parameter of an encoder; no memory is taken for their numbers."""
+    with torch.device("meta"):
+        encoder = Encoder(shape, vocab_size)
+    return {f"bert.{name}": tuple(parameter.shape) for name, parameter in encoder.named_parameters()}
+
+
+def lacking(name: str, where: Path) -> UserError:
+    """Return the error for weights that are not there."""
+    return UserError(f"{where} lacks the weights {name}. It cannot be used here; give a model with that part.")
+
+
+def unlike(name: str, found: tuple[int, ...], wanted: tuple[int, ...], where: Path) -> UserError:
+    """Return the error for weights of another shape."""
+    return UserError(f"{where} stores {name} as {found}, and its config.json asks for {wanted}. Get the folder anew.")
+
+
+def _sizes(shape: EncoderConfig, vocab_size: int) -> Iterator[tuple[str, int]]:
+    yield "vocab_size", vocab_size
+    yield "hidden_size", shape.hidden_size
+    yield "embedding_size", shape.embedding_width
+    yield "max_position_embeddings", shape.max_position_embeddings
+    yield "type_vocab_size", shape.type_vocab_size
+    yield "intermediate_size", max(shape.widths_by_layer)
+    yield "num_attention_heads x head_size", max(shape.heads_by_layer) * shape.head_width
+    if shape.bottleneck:
+        yield "intra_bottleneck_size", shape.bottleneck.intra_bottleneck_size
+
+
+def _require_sizes(sizes: Iterator[tuple[str, int]], largest: int, where: Path) -> None:
+    for name, size in sizes:
+        if size > largest:
+            raise UserError(
+                f"{where} has a config.json with {name} {size:,}, and none of its weights is as large as that. "
+                "Get the folder anew."
+            )

@@ -1,0 +1,190 @@
+"""The one place that opens a model folder: its files are checked against each other before anything is built."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from mamebert.checkpoints.fitting import require_fitting, require_room
+from mamebert.checkpoints.layouts import Layout, encoder_config, layout_of
+from mamebert.checkpoints.sentence_modules import encoder_inside
+from mamebert.checkpoints.weights import GET_ANEW, HEAD_FILE, Stored, find_weights, load, num_bytes, read_header
+from mamebert.config import build
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
+from mamebert.json_files import read_object
+from mamebert.tokenizer.encoding import Tokenizer
+
+CONFIG = "config.json"
+_MOST_CONFIG = 32 * 2**20
+"""Bytes of a config.json: one with the names of 100,000 labels, twice, takes 10 MB."""
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A Hugging Face folder whose config.json is that of its weights."""
+
+    path: Path
+    """The folder itself, where a run folder around it was given too."""
+    config: dict[str, Any]
+    """What config.json says."""
+    layout: Layout
+    """The family of plain classes."""
+    shape: EncoderConfig
+    vocab_size: int
+    """Rows of the token table."""
+    stored: dict[str, Stored] = field(repr=False)
+    """The tensors of model.safetensors, or of its shards, under the names that they have there."""
+    beside: dict[str, Stored] = field(repr=False)
+    """Those of a head that no plain class holds, under ours."""
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read config.json and the headers of the weights; what does not belong together is a UserError.
+
+        A folder without weights opens too (a graph, for one); sizes cannot be compared then.
+        """
+        place = model_folder(path)
+        config = read_config(place)
+        about = config.get("mamebert") or {}
+        if about.get("altered_by") and "shape" in about:
+            layout: Layout = Layout.find(str(about.get("family")))()
+            shape = build(layout.shape_class, about["shape"])
+        else:
+            layout, shape = layout_of(config, str(place)), encoder_config(config, str(place))
+        head = place / HEAD_FILE
+        found = cls(
+            path=place,
+            config=config,
+            layout=layout,
+            shape=shape,
+            vocab_size=_vocab_size(config, shape, place),
+            stored=find_weights(place),
+            beside=read_header(head) if head.exists() else {},
+        )
+        found._require_fitting()
+        return found
+
+    @property
+    def is_altered(self) -> bool:
+        """Whether the arithmetic is not that of plain networks: a method of `compression` opens it."""
+        return bool((self.config.get("mamebert") or {}).get("altered_by"))
+
+    @property
+    def architecture(self) -> str:
+        """The class of plain transformers that config.json names, or ""."""
+        return str((self.config.get("architectures") or [""])[0])
+
+    @property
+    def bert_architecture(self) -> str:
+        """The class that BERT has for what the family has this one for."""
+        return self.layout.bert_architecture(self.architecture)
+
+    def has_weights(self, begin: str) -> bool:
+        """Tell whether there are weights whose names, as BERT's, begin so; only names are read."""
+        return any(name.startswith(begin) for name in self._ours())
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return all weights under our names, those of a head that lies beside them too, in float32.
+
+        Those of an altered network keep the names and types they have. A folder without weights, or numbers that are
+        none, are a UserError.
+        """
+        if not self.stored:
+            raise _no_weights(self.path)
+        tensors = load(self.stored)
+        return (tensors if self.is_altered else self.layout.ours(tensors, self.shape)) | load(self.beside)
+
+    def tokenizer(self) -> Tokenizer:
+        """Open the tokenizer; one with more tokens than the token table has rows is a UserError."""
+        return tokenizer_for(self.path, self.vocab_size)
+
+    def _require_fitting(self) -> None:
+        if not self.stored:
+            return
+        if self.is_altered:
+            require_room(self.shape, self.vocab_size, num_bytes(self.stored.values()), self.path)
+            return
+        require_fitting(self.shape, self.vocab_size, self._ours(), self.path)
+
+    def _ours(self) -> dict[str, Tensor]:
+        """Return the stored tensors under our names, without their numbers."""
+        bare = {name: torch.empty(each.shape, device="meta") for name, each in self.stored.items()}
+        return self.layout.ours(bare, self.shape)
+
+
+def model_folder(path: Path) -> Path:
+    """Return the Hugging Face folder meant by `path`: itself, or the model inside a run folder."""
+    for folder in (path, path / "model"):
+        if (folder / CONFIG).exists():
+            return folder
+        if (encoder := encoder_inside(folder)) and (encoder / CONFIG).exists():
+            return encoder
+    inside = sorted(p.parent.name for p in path.glob(f"models/*/{CONFIG}"))
+    if len(inside) == 1:
+        return path / "models" / inside[0]
+    if inside:
+        raise UserError(
+            f"{path} holds several models. Name one: {', '.join(str(path / 'models' / n) for n in inside)}."
+        )
+    raise UserError(
+        f"{path} is not a model folder (no {CONFIG}). "
+        "Give a Hugging Face folder, or the output of pretrain or finetune."
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the config.json of a model folder, whose weights nobody has looked at yet."""
+    file = model_folder(path) / CONFIG
+    config = read_object(file, GET_ANEW, _MOST_CONFIG)
+    for name, kind in _KINDS.items():
+        if config.get(name) is not None and not isinstance(config[name], kind):
+            raise UserError(f"{file} has {str(config[name])[:40]!r} for {name}, which is no {_SPELT[kind]}. {GET_ANEW}")
+    if not all(isinstance(each, str) for each in config.get("architectures") or []):
+        raise UserError(f"{file} does not name a class in architectures. {GET_ANEW}")
+    return config
+
+
+def tokenizer_for(folder: Path, num_rows: int) -> Tokenizer:
+    """Open the tokenizer of a folder for a token table of so many rows; more tokens than that are a UserError."""
+    tokenizer = Tokenizer.open(folder)
+    if tokenizer.vocab_size > num_rows:
+        raise UserError(
+            f"The tokenizer of {folder} has {tokenizer.vocab_size} tokens and the model's table {num_rows} rows, so "
+            "that some have none. Give the folder the tokenizer that the model was trained with."
+        )
+    return tokenizer
+
+
+_KINDS: dict[str, type] = {
+    "architectures": list,
+    "model_type": str,
+    "id2label": dict,
+    "label2id": dict,
+    "mamebert": dict,
+    "tie_word_embeddings": bool,
+    "is_decoder": bool,
+}
+_SPELT = {list: "list", str: "text", dict: "object", bool: "true or false"}
+
+
+def _vocab_size(config: dict[str, Any], shape: EncoderConfig, where: Path) -> int:
+    size = config.get("vocab_size")
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise UserError(
+            f"{where} has a config.json with the vocab_size {str(size)[:40]!r}, no number of tokens. {GET_ANEW}"
+        )
+    if shape.pad_token_id >= size:
+        raise UserError(
+            f"{where} has a config.json with pad_token_id {shape.pad_token_id} and vocab_size {size}, where ids end "
+            f"at {size - 1}. {GET_ANEW}"
+        )
+    return size
+
+
+def _no_weights(folder: Path) -> UserError:
+    old = "pytorch_model.bin is a pickle, which can run code, and is never loaded; save it as safetensors first."
+    way_out = old if (folder / "pytorch_model.bin").is_file() else "Give a folder that holds one."
+    return UserError(f"{folder} has no model.safetensors. {way_out}")

@@ -1,0 +1,127 @@
+"""Tensors on disk: what the headers say of them, and their numbers.
+
+Headers are read first and tell names, types and shapes; nothing is allocated for what config.json alone claims.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from mamebert.errors import UserError
+from mamebert.json_files import read_object, require_ordinary
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+"""What names the file of each tensor where weights lie in several (shards)."""
+HEAD_FILE = "head.safetensors"
+"""Where a head lies that no plain class holds."""
+GET_ANEW = "Get the folder anew."
+_MOST_HEADER = 8 * 2**20
+"""Bytes of a header: one of 1,000 layers takes 2 MB."""
+_FLOATS = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8}
+
+
+class Stored(NamedTuple):
+    """Where a tensor lies, and what the header says of it."""
+
+    file: Path
+    dtype: str
+    """As safetensors spells it: "F32"."""
+    shape: tuple[int, ...]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it can be read as float32."""
+        return self.dtype in _FLOATS
+
+
+def find_weights(folder: Path) -> dict[str, Stored]:
+    """Return the tensors of a folder by name, in one file or in several; none where it has no such file.
+
+    A damaged header is a UserError, as is an index that names a file elsewhere or a tensor that is not there.
+    """
+    if (folder / WEIGHTS).exists():
+        return read_header(folder / WEIGHTS)
+    if not (folder / INDEX).exists():
+        return {}
+    places = read_object(folder / INDEX, GET_ANEW).get("weight_map")
+    if not isinstance(places, dict) or not all(isinstance(name, str) for name in places.values()):
+        raise UserError(f"{folder / INDEX} does not say which file holds which weights. {GET_ANEW}")
+    files = {name: _read_shard(folder, name) for name in set(places.values())}
+    lost = next((name for name, file in places.items() if name not in files[file]), None)
+    if lost is not None:
+        raise UserError(f"{folder / places[lost]} lacks the weights {lost}, which {INDEX} says it holds. {GET_ANEW}")
+    return {name: files[file][name] for name, file in places.items()}
+
+
+def read_header(file: Path) -> dict[str, Stored]:
+    """Return what the header of a safetensors file says of each tensor; a damaged one is a UserError."""
+    try:
+        require_ordinary(file)
+        _require_header(file)
+        with safe_open(file, framework="pt") as opened:
+            parts = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118  # not a dict
+            return {name: Stored(file, part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise damaged(file, error) from error
+
+
+def load(stored: Mapping[str, Stored]) -> dict[str, Tensor]:
+    """Return tensors by name: numbers as float32, whatever they are stored as, all others as they are.
+
+    A number that is none (NaN) or infinite is a UserError.
+    """
+    found: dict[str, Tensor] = {}
+    for file in dict.fromkeys(each.file for each in stored.values()):
+        names = [name for name, each in stored.items() if each.file == file]
+        try:
+            with safe_open(file, framework="pt") as opened:
+                found |= {name: opened.get_tensor(name) for name in names}
+        except (SafetensorError, OSError) as error:
+            raise damaged(file, error) from error
+    return {name: _finite(tensor, name, stored[name]) for name, tensor in found.items()}
+
+
+def damaged(file: Path, why: object, way_out: str = GET_ANEW) -> UserError:
+    """Return the error for a file that cannot be read."""
+    return UserError(f"{file} is damaged ({why}). {way_out}")
+
+
+def num_bytes(stored: Iterable[Stored]) -> int:
+    """Return how many bytes of memory tensors take as float32; of other types, one for each number."""
+    return sum((4 if each.is_number else 1) * _size(each.shape) for each in stored)
+
+
+def _finite(tensor: Tensor, name: str, stored: Stored) -> Tensor:
+    if not stored.is_number:
+        return tensor
+    tensor = tensor.float()
+    if tensor.numel() and not all(torch.isfinite(bound) for bound in tensor.aminmax()):
+        raise UserError(f"{stored.file} holds numbers in {name} that are none (NaN) or infinite. {GET_ANEW}")
+    return tensor
+
+
+def _read_shard(folder: Path, name: str) -> dict[str, Stored]:
+    if Path(name).name != name or not name.endswith(".safetensors"):
+        raise UserError(f"{folder / INDEX} names {name!r}, which is no safetensors file of its folder. {GET_ANEW}")
+    if not (folder / name).exists():
+        raise UserError(f"{folder} lacks {name}, which {INDEX} names. {GET_ANEW}")
+    return read_header(folder / name)
+
+
+def _require_header(file: Path) -> None:
+    with file.open("rb") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+    if size > min(_MOST_HEADER, file.stat().st_size):
+        raise ValueError(f"a header of {size:,} bytes")
+
+
+def _size(shape: Iterable[Any]) -> int:
+    size = 1
+    for each in shape:
+        size *= each
+    return size
