@@ -76,7 +76,7 @@ TOYS = {
     "multiple_choice": Toy(
         {},
         [{"question": text, "choices": TEXTS[: 2 + i % 3], "label": i % 2} for i, text in enumerate(TEXTS)],
-        [{"question": "", "choices": ["A", "B"]}, {"question": "A gull.", "choices": ["A", "B"], "label": 2}],
+        [{"question": "", "choices": ["A", "B"]}, {"question": "A gull.", "choices": ["A", "B"], "label": 3}],
         lambda example: {"choice": example.gold},
         {"question": LONG, "choices": ["A gull.", "A pot."], "label": 1},
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,6 +28,8 @@ class Writing:
     header: tuple[str, ...] = ()
     """The names of a table's columns where its first line is a row already."""
     extra_columns: ExtraColumns = "refuse"
+    separator: str = ""
+    """What stands between the columns of a table; "" is a tab in .tsv files, and found in the first lines of others."""
 
 
 Format = Callable[[Path, Writing, Hear], Iterator[Row]]
@@ -70,12 +73,17 @@ def read_json(path: Path, writing: Writing, hear: Hear) -> Iterator[Row]:
 
 def read_csv(path: Path, writing: Writing, hear: Hear) -> Iterator[Row]:
     """Yield a row per record; the first line names the columns, unless `header` does."""
-    return read_table(path, writing.encoding, writing.errors, hear, CSV, writing.header, writing.extra_columns)
+    return _read_table(path, writing, hear, CSV, writing.separator)
 
 
 def read_tsv(path: Path, writing: Writing, hear: Hear) -> Iterator[Row]:
     """Yield a row per line, as `read_csv` does. Quotation marks are ordinary characters."""
-    return read_table(path, writing.encoding, writing.errors, hear, TSV, writing.header, writing.extra_columns)
+    return _read_table(path, writing, hear, TSV, writing.separator or "\t")
+
+
+def _read_table(path: Path, writing: Writing, hear: Hear, dialect: dict[str, Any], separator: str) -> Iterator[Row]:
+    about = writing.header, writing.extra_columns
+    return read_table(path, writing.encoding, writing.errors, hear, dialect, separator, *about)
 
 
 def read_parquet(path: Path, writing: Writing, hear: Hear) -> Iterator[Row]:

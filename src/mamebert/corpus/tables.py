@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 from mamebert.corpus.opening import Errors, Hear, open_text
 from mamebert.corpus.readers import Row
+from mamebert.corpus.separators import begun, found_in, refuse_wrong
 from mamebert.corpus.text_lines import MAX_LINE_CHARACTERS, bounded_lines, tidy
 from mamebert.errors import UserError
 from mamebert.progress import say
 
 ExtraColumns = Literal["refuse", "drop"]
-CSV = {"delimiter": ","}
-TSV = {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+CSV: dict[str, Any] = {}
+TSV: dict[str, Any] = {"quoting": csv.QUOTE_NONE}
 
 
 def read_table(
@@ -22,16 +23,23 @@ def read_table(
     errors: Errors,
     hear: Hear,
     dialect: dict[str, Any],
+    separator: str = "",
     header: Sequence[str] = (),
     extra_columns: ExtraColumns = "refuse",
 ) -> Iterator[Row]:
-    """Yield a row per record; `header` names the columns of a file whose first line does not."""
+    """Yield a row per record; `header` names the columns of a file whose first line does not.
+
+    Without a `separator` it is found in the first lines.
+    """
     csv.field_size_limit(MAX_LINE_CHARACTERS)
     with open_text(path, encoding, errors, newline="") as (file, position):
-        records = csv.reader((line for _, line in bounded_lines(file, path)), strict=True, **dialect)
+        told, first, lines = begun(line for _, line in bounded_lines(file, path))
+        separator = separator or told or found_in(first, len(header), **dialect)
+        refuse_wrong(path, first, separator, **dialect)
+        records = csv.reader(lines, strict=True, delimiter=separator, **dialect)
         cut = 0
         try:
-            names = list(header) or _names(next(records, []), path)
+            names = list(header) or _names(next(filter(None, records), []), path)
             for fields in records:
                 if not fields:
                     continue
@@ -49,7 +57,8 @@ def read_table(
 
 
 def _names(first: list[str], path: Path) -> list[str]:
-    names = [tidy(name) for name in first]
+    # Spreadsheets leave columns without a name, and pandas the first one: they are called by their places.
+    names = [tidy(name).strip() or f"column {place}" for place, name in enumerate(first, start=1)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UserError(

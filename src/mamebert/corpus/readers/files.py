@@ -10,6 +10,7 @@ from mamebert.corpus.formats import FORMATS, Format, Writing, format_of
 from mamebert.corpus.opening import Hear, packing
 from mamebert.corpus.readers import Row, nobody
 from mamebert.corpus.readers._from_files import FromFiles
+from mamebert.corpus.separators import NAMES
 from mamebert.corpus.tables import ExtraColumns
 from mamebert.errors import UserError, unknown
 
@@ -30,6 +31,9 @@ class Files(FromFiles):
     """The column that holds the text; it is called `text` in the rows."""
     format: Literal["by suffix", "txt", "jsonl", "json", "csv", "tsv", "parquet"] = "by suffix"
     """How the files are read, for those whose suffix does not tell: a table that ends in `.txt`, say."""
+    separator: str = ""
+    """What stands between the columns of a CSV or TSV file: a character, or "tab"; empty finds it in the first lines of
+    a CSV file (comma, semicolon, tab or bar) and is a tab in a TSV file."""
     header: list[str] = Field(default=[])
     """Names of the columns of a CSV or TSV file without a line of names; empty means its first line has them."""
     extra_columns: ExtraColumns = "refuse"
@@ -38,6 +42,14 @@ class Files(FromFiles):
     """Columns made of others: `{label = "gold_label"}`; a point goes into an object, `{a = "sentence1.sentence"}`."""
     where: dict[str, str | bool | int | float] = Field(default={})
     """Only rows with these values are read: `{data = "train"}` where a column `data` tells the split."""
+
+    @field_validator("separator")
+    @classmethod
+    def _separator_is_a_character(cls, value: str) -> str:
+        separator = NAMES.get(value.lower(), value)
+        if len(separator) > 1 or separator in ('"', "\n", "\r"):
+            raise ValueError(f"separator cannot be {value!r}. Give one character such as ; or the word tab.")
+        return separator
 
     @field_validator("header")
     @classmethod
@@ -52,7 +64,7 @@ class Files(FromFiles):
 
     def read(self, path: Path, hear: Hear) -> Iterator[Row]:
         """Yield the rows of one file, with the columns that `columns` makes."""
-        writing = Writing(self.encoding, self.errors, tuple(self.header), self.extra_columns)
+        writing = Writing(self.encoding, self.errors, tuple(self.header), self.extra_columns, self.separator)
         sources = self.columns if self.text_column == "text" else {**self.columns, "text": self.text_column}
         for row in self._format(path)(path, writing, hear):
             yield {**row, **{name: _found(row, source, path) for name, source in sources.items()}}
