@@ -1,17 +1,30 @@
 """Bytes without learning, run by ONNX Runtime."""
 
 import json
+import shutil
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("onnxruntime")
 
+from mamebert.compression import Subject
+from mamebert.compression._goals import TaskGoal
+from mamebert.compression._graphs import export_graph
 from mamebert.compression._opening import open_form, open_subject
 from mamebert.compression._running import GRAPH
-from mamebert.compression.dynamic_int8 import DynamicInt8
+from mamebert.compression._session import Session
+from mamebert.compression.dynamic_int8 import DynamicInt8, quantise_graph
+from mamebert.encoder.readings import Reading
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+from mamebert.evaluation.latency import seconds_of
 from mamebert.objectives import Objective
+from mamebert.tasks import Task
+from mamebert.tasks._features import Learnt
 from mamebert.tasks._network import raw_outputs
 
 
@@ -40,7 +53,59 @@ def test_matrices_and_tables_are_bytes(saved):
     initialisers = onnx.load(saved[0] / GRAPH).graph.initializer
     large = [each for each in initialisers if np.prod(each.dims) > 200]
     assert len(large) > 10
-    assert {each.data_type for each in large} == {onnx.TensorProto.UINT8}
+    of_one_byte = {onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
+    assert {each.data_type for each in large} <= of_one_byte
+
+
+def test_matrices_that_are_multiplied_are_signed(saved):
+    import onnx
+
+    graph = onnx.load(saved[0] / GRAPH).graph
+    kinds = {each.name: each.data_type for each in graph.initializer}
+    read = [
+        kinds[name]
+        for node in graph.node
+        if node.op_type == "MatMulInteger"
+        for name in node.input[1:2]
+        if name in kinds
+    ]
+    assert len(read) >= 6 * 4
+    assert set(read) == {onnx.TensorProto.INT8}
+
+
+def test_graphs_of_unsigned_bytes_as_they_once_were_answer_the_same(saved, classifier, rows_bench, tmp_path):
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    folder, forms = saved
+    (floats,) = export_graph(classifier, tmp_path / "floats.onnx")
+    old = shutil.copytree(folder, tmp_path / "old")
+    quantize_dynamic(floats, old / GRAPH, per_channel=True, weight_type=QuantType.QUInt8)
+    features = rows_bench.part(classifier, "test").features
+    both = [open_form(place, forms[0]).subject for place in (folder, old)]
+    one, other = (np.concatenate(raw_outputs(classifier.goal.task, each.network, features)) for each in both)
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def has_vnni() -> bool:
+    told = Path("/proc/cpuinfo")
+    return told.is_file() and "vnni" in told.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not has_vnni(), reason="its speed is that of VNNI")
+@pytest.mark.parametrize("size", [(1, 32), (8, 32), (1, 128)])
+def test_bytes_are_twice_as_fast_as_floats(size, tmp_path):
+    shape = EncoderConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12)
+    goal = TaskGoal(Task.find("classification")(), Learnt(("a", "b")), Reading())
+    (floats,) = export_graph(Subject(goal.network(shape, 1000), goal, None), tmp_path / "model.onnx")
+    quantise_graph(floats, tmp_path / "bytes.onnx")
+    sessions = [Session(path, threads=1) for path in (floats, tmp_path / "bytes.onnx")]
+    ids = torch.randint(5, 1000, size)
+    best = [np.inf, np.inf]
+    for _ in range(30):  # in turn, so that other work on the machine slows both
+        took = [seconds_of(partial(each, ids, torch.ones_like(ids), ids * 0)) for each in sessions]
+        best = [min(pair) for pair in zip(best, took, strict=True)]
+    assert best[0] / best[1] > 2
 
 
 def test_no_float_weights_lie_in_the_folder(saved):

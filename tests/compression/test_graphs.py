@@ -12,7 +12,8 @@ from mamebert.compression import Subject
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._graphs import export_graph
 from mamebert.compression._onnx_programs import require_onnx
-from mamebert.compression._running import GraphEncoder, GraphNetwork, Session, WordsNetwork, _head, inputs_of
+from mamebert.compression._running import GraphEncoder, GraphNetwork, WordsNetwork, _head, inputs_of
+from mamebert.compression._session import Session
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.padded import Padded
 from mamebert.encoder.readings import Reading
@@ -130,14 +131,6 @@ def test_exporting_leaves_the_network_as_it_was(tmp_path):
 def test_a_missing_program_is_told_with_the_way_to_get_it():
     with pytest.raises(UserError, match=r"pip install 'mamebert\[onnx\]'"):
         require_onnx("a_module_that_is_not_there")
-
-
-def test_a_graph_that_is_not_there_or_damaged_is_told(tmp_path):
-    with pytest.raises(UserError, match="is not there"):
-        Session(tmp_path / "model.onnx")
-    (tmp_path / "model.onnx").write_bytes(b"no graph")
-    with pytest.raises(UserError, match="cannot be loaded"):
-        Session(tmp_path / "model.onnx")
 
 
 def test_inputs_that_a_graph_lacks_are_not_given():

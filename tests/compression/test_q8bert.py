@@ -61,7 +61,7 @@ def test_the_graph_holds_bytes_and_multiplies_them(finished, tmp_path):
 
     graph = finished[2] / finished[3][0].place
     large = [each for each in onnx.load(graph).graph.initializer if np.prod(each.dims) > 200]
-    assert {each.data_type for each in large} == {onnx.TensorProto.UINT8}
+    assert {each.data_type for each in large} == {onnx.TensorProto.INT8}
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.log_severity_level = 3

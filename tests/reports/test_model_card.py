@@ -129,7 +129,7 @@ def test_the_card_of_a_smaller_model_has_code_for_every_form(smaller):
     _, body = parts(model_card(Run.open(smaller), smaller / "model", "compress"))
     assert 'model = mamebert.load("model")\nprint(model([{"sentence": "…"}]))' in body
     assert 'BertForSequenceClassification.from_pretrained("model/dense")' in body
-    assert 'onnxruntime.InferenceSession("model/onnx/model_quantized.onnx")' in body
+    assert 'onnxruntime.InferenceSession("model/onnx/model_quantized.onnx", options)' in body
     assert 'AutoTokenizer.from_pretrained("model")("…", return_tensors="np")' in body
     blocks = [part.split("```")[0] for part in body.split("```python\n")[1:]]
     assert len(blocks) == 3

@@ -1,8 +1,9 @@
 """A network that was trained with simulated integers, as integers: one byte for each weight, sums in int32.
 
 In torch the arithmetic is exact and slow, and there to compare with. In an ONNX graph each product stands between
-QuantizeLinear and DequantizeLinear, which ONNX Runtime turns into its kernels for bytes. Numbers are stored as unsigned
-bytes with 128 for 0: for signed ones, processors without VNNI add pairs of products up in 16 bits, which overflow.
+QuantizeLinear and DequantizeLinear, which ONNX Runtime turns into its kernels for bytes. Weights are signed bytes and
+what flows through is unsigned, with 128 for 0: of this pair processors with VNNI make four products in one instruction,
+and `Session` keeps others from adding pairs of them up in 16 bits, which overflow.
 """
 
 from typing import Any, Self, cast
@@ -22,6 +23,7 @@ from mamebert.compression._fake_quantisation import (
 )
 
 ZERO = 128
+"""What stands for 0 in what flows through."""
 
 
 class IntegerLinear(nn.Module):
@@ -114,8 +116,8 @@ def integer_modules(root: nn.Module) -> None:
 
 
 def as_bytes(values: Tensor, step: Tensor, bits: int) -> Tensor:
-    """Return uint8 of the same shape: integers of the grid, 128 for 0."""
-    return (to_integers(values, step, bits) + ZERO).to(torch.uint8).contiguous()
+    """Return int8 of the same shape: integers of the grid."""
+    return to_integers(values, step, bits).to(torch.int8).contiguous()
 
 
 # What the three give in torch, and the nodes that stand for them in a graph.
@@ -126,12 +128,12 @@ class _Product(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, step: Tensor, weight: Tensor, weight_step: Tensor, bias: Tensor, sum_step: Tensor
     ) -> Tensor:
-        sums = (hidden / step).round().int() @ (weight.int() - ZERO)
+        sums = (hidden / step).round().int() @ weight.int()
         return (sums + bias).float() * sum_step
 
     @staticmethod
     def symbolic(g: Any, hidden: Any, step: Any, weight: Any, weight_step: Any, bias: Any, sum_step: Any) -> Any:
-        table = g.op("DequantizeLinear", weight, weight_step, _zero(g))
+        table = g.op("DequantizeLinear", weight, weight_step)
         product = g.op("MatMul", _through_bytes(g, hidden, step), table)
         return g.op("Add", product, g.op("DequantizeLinear", bias, sum_step))
 
@@ -149,11 +151,11 @@ class _Rounded(torch.autograd.Function):
 class _Row(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, ids: Tensor, table: Tensor, step: Tensor) -> Tensor:
-        return (table[ids].float() - ZERO) * step
+        return table[ids].float() * step
 
     @staticmethod
     def symbolic(g: Any, ids: Any, table: Any, step: Any) -> Any:
-        return g.op("DequantizeLinear", g.op("Gather", table, ids, axis_i=0), step, _zero(g))
+        return g.op("DequantizeLinear", g.op("Gather", table, ids, axis_i=0), step)
 
 
 def _through_bytes(g: Any, values: Any, step: Any) -> Any:

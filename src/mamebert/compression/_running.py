@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from mamebert.compression import Goal, Subject
 from mamebert.compression._altered_folder import goal_in
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._graphs import HEAD, INPUTS, WORDS, has_plain_head
-from mamebert.compression._onnx_programs import onnx_program
+from mamebert.compression._session import Session
 from mamebert.config import build
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.padded import Padded
@@ -26,30 +25,6 @@ from mamebert.tasks._features import TaskBatch
 GRAPH = "onnx/model_quantized.onnx"
 """Where a graph of bytes lies within its folder; programs that run such graphs look for it there (transformers.js)."""
 CPU = torch.device("cpu")
-ONLY_ERRORS = 3
-
-
-class Session:
-    """A graph, loaded."""
-
-    def __init__(self, path: Path, threads: int = 0) -> None:
-        """Load a graph; `threads` are those of one product, 0 takes as many as torch."""
-        onnxruntime = onnx_program("onnxruntime")
-        if not path.is_file():
-            raise UserError(f"{path} is not there. Get the folder anew, with all files whose names begin alike.")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or torch.get_num_threads()
-        options.log_severity_level = ONLY_ERRORS
-        try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # of classes that onnxruntime does not name
-            raise UserError(f"{path} cannot be loaded ({str(error)[:200]}). Get the folder anew.") from error
-        self.names = [each.name for each in self.session.get_inputs()]
-
-    def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        """Return the outputs, in order."""
-        given = {name: value.numpy() for name, value in zip(self.names, inputs, strict=True)}
-        return [torch.from_numpy(np.asarray(found)) for found in self.session.run(None, given)]
 
 
 class GraphEncoder:
