@@ -13,14 +13,7 @@ from mamebert.checkpoints.layouts import layout_or_ours, model_config
 from mamebert.checkpoints.weights import HEAD_FILE
 from mamebert.disk import disk_errors, partial, put_in_place, save_tensors, write_text
 from mamebert.encoder.model import Encoder, PretrainingNetwork
-
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
+from mamebert.tokenizer.copying import copy_tokenizer
 
 
 def save_pretraining(network: PretrainingNetwork, tokenizer_folder: Path, folder: Path) -> None:
@@ -79,9 +72,7 @@ def _save(
     with disk_errors(working):
         shutil.rmtree(working, ignore_errors=True)
         working.mkdir(parents=True)
-        for name in TOKENIZER_FILES:
-            if (tokenizer_folder / name).is_file():
-                shutil.copyfile(tokenizer_folder / name, working / name)
+        copy_tokenizer(tokenizer_folder, working)
         _limit_length(working / "tokenizer_config.json", config["max_position_embeddings"])
         for name, tensors in files.items():
             # A frozen table may be kept in bfloat16.

@@ -1,5 +1,6 @@
-"""Proof of the promise: plain `transformers`, in a fresh process, opens the folder and gives the same logits."""
+"""Proof of the promise: plain `transformers`, in a fresh process, gives the same ids and logits as we do."""
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,16 @@ from mamebert.checkpoints.layouts import OURS
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import read_config
 from mamebert.encoder.packing import Packed
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.files import TOKENIZER_FILES
 
+TEXTS = (
+    "A small bean doesn't grow in THE gardens, 1,234 of them.",
+    "caf\u00e9, cafe\u0301 \u00a0 n\u0113w\tline\nEnd",
+    "東京の冬は空気が乾いて寒い。ﾊﾝｶｸも、か\u3099も読む",
+    "한국어 \u1112\u1161\u11ab ภาษาไทยเขียนติดกัน می\u200cخواهم",
+)
+"""What both tokenizers are asked: cases, accents, spaces, scripts with and without spaces, two Unicode forms."""
 TOLERANCE = 1e-5
 LENGTHS = (48, 17, 5)
 
@@ -33,7 +43,13 @@ NAMES = (
 BY_TOKEN = ("prediction_logits", "start_logits", "end_logits", "last_hidden_state")
 batch = load_file(sys.argv[1])
 results = {}
-for number, folder in enumerate(sys.argv[3:]):
+texts = json.loads(sys.argv[3])
+for number, folder in enumerate(sys.argv[4:]):
+    if texts[number]:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        for row, text in enumerate(texts[number]):
+            ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+            results[f"{number}.text.{row}"] = [torch.tensor(ids, dtype=torch.int64)]
     architecture = json.load(open(folder + "/config.json"))["architectures"][0]
     model, about = getattr(transformers, architecture).from_pretrained(folder, output_loading_info=True)
     wrong = [*about["missing_keys"], *about["unexpected_keys"], *about["mismatched_keys"]]
@@ -87,6 +103,8 @@ def verify(
 ) -> dict[str, float]:
     """Return the largest difference of any logit for each folder, between plain transformers and `ours`.
 
+    Ids of texts must be equal. NotTheSame is also raised where they are not.
+
     Above 1e-5 it is NotTheSame; where logits are beyond 1, above 1e-5 of the largest, for float32 rounds in proportion.
     Folders in our own layout, which no plain class opens, are left out.
     """
@@ -100,6 +118,7 @@ def verify(
     theirs = _ask_a_stranger(folders, _padded(sequences, segments))
     found = {}
     for number, folder in enumerate(folders):
+        _require_equal_ids(folder, theirs, number)
         vocab_size = int(read_config(folder)["vocab_size"])
         with torch.no_grad():
             logits = ours(folder, Packed.of([s % vocab_size for s in sequences], segments))
@@ -112,11 +131,26 @@ def verify(
     return found
 
 
+def _texts(folder: Path) -> tuple[str, ...]:
+    return TEXTS if any((folder / name).is_file() for name in TOKENIZER_FILES) else ()
+
+
+def _require_equal_ids(folder: Path, theirs: dict[str, Tensor], number: int) -> None:
+    texts = _texts(folder)
+    if not texts:
+        return
+    for row, pieces in enumerate(Tokenizer.open(folder).encode_many(texts, special="token")):
+        found = theirs[f"{number}.text.{row}"].tolist()
+        if found != pieces.ids.tolist():
+            raise NotTheSame(f"{folder}: ids in plain transformers differ for {texts[row]!r}: {found}")
+
+
 def _ask_a_stranger(folders: list[Path], batch: dict[str, Tensor]) -> dict[str, Tensor]:
     with tempfile.TemporaryDirectory() as scratch:
         question, answer = Path(scratch, "question.safetensors"), Path(scratch, "answer.safetensors")
         save_file(batch, question)
-        command = [sys.executable, "-c", STRANGER, str(question), str(answer), *map(str, folders)]
+        command = [sys.executable, "-c", STRANGER, str(question), str(answer), json.dumps([_texts(f) for f in folders])]
+        command += map(str, folders)
         environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:

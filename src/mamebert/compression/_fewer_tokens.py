@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mamebert.checkpoints.save import TOKENIZER_FILES
 from mamebert.compression import Subject
 from mamebert.disk import disk_errors, write_text
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+from mamebert.tokenizer.files import TOKENIZER_FILES
 
 Numbers = dict[int, int]
 """Old id to new id, for the tokens that stay."""
@@ -77,7 +77,7 @@ def write_tokenizer(source: Path, kept: Sequence[int], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name in TOKENIZER_FILES:
             path = source / name
-            if not path.is_file():
+            if not path.is_file() or path.suffix == ".model":  # another kind's, and no text
                 continue
             if name in rules:
                 made = rules[name](_read(path), numbers)

@@ -1,6 +1,5 @@
 """`mamebert tokenize`: documents and a tokenizer in, memory-mapped token shards out."""
 
-import shutil
 from dataclasses import dataclass
 from functools import cache
 from functools import partial as bind
@@ -16,26 +15,17 @@ from mamebert.config import RunPath
 from mamebert.corpus.documents import document_shards, read_shard
 from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest, write_token_shard
-from mamebert.disk import disk_errors, need_space
+from mamebert.disk import need_space
 from mamebert.errors import UserError
 from mamebert.progress import progress
 from mamebert.runs import Run, StageConfig
 from mamebert.stages._ahead import Ahead, Found, check_first
+from mamebert.tokenizer.copying import copy_tokenizer
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Pieces
 from mamebert.tokenizer.sampling import ShardSize, measure_shards
 
 PARTS: tuple[Part, ...] = ("train", "heldout")
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spiece.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-)
 BYTES_PER_SENTENCE = 9  # two offsets of four bytes, and a bit
 DOCUMENTS_AT_ONCE = 64
 
@@ -67,7 +57,7 @@ def tokenize(config: TokenizeConfig) -> Run:
     sizes = measure_shards(shards)
     tokens_per_character = _tokens_per_character(tokenizer, shards)
     need_space(run.folder, _num_bytes(sizes, tokens_per_character, tokenizer.vocab_size), "Token shards")
-    _copy_tokenizer(source, run.folder / "tokenizer")
+    copy_tokenizer(source, run.folder / "tokenizer")
 
     heldout = _choose_heldout(config, sizes, tokens_per_character)
     jobs = [_Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]
@@ -122,14 +112,6 @@ def _open_once(folder: Path) -> Tokenizer:
 
 def _tokenizer_folder(path: Path) -> Path:
     return path / "tokenizer" if (path / "tokenizer").is_dir() else path
-
-
-def _copy_tokenizer(source: Path, target: Path) -> None:
-    with disk_errors(target):
-        target.mkdir(exist_ok=True)
-        for name in TOKENIZER_FILES:
-            if (source / name).is_file():
-                shutil.copyfile(source / name, target / name)
 
 
 def _tokens_per_character(tokenizer: Tokenizer, shards: list[Path]) -> float:

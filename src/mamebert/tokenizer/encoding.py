@@ -1,6 +1,5 @@
 """The tokenizer of a folder: ours or anyone's, with the ids that plain `transformers` would give."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -9,15 +8,17 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.models import WordPiece
 
 from mamebert.errors import UserError
 from mamebert.tokenizer.cutting import align_undropped, cut_japanese, cut_like_bert, split_at_spaces
-from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, open_slowly, tokens_of
+from mamebert.tokenizer.files import VOCABULARIES, read_about, read_vocabulary
+from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, tokens_of
+from mamebert.tokenizer.guarded import complaints_told, open_rust
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.offsets import align_nfkc
 from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
+from mamebert.tokenizer.slow import open_slowly
 from mamebert.tokenizer.words import WordEncoder
 
 Decode = Callable[[Sequence[int]], str]
@@ -51,14 +52,15 @@ class Tokenizer:
     def open(cls, folder: Path | str) -> Self:
         """Open a folder that `transformers.AutoTokenizer` opens; one that holds no tokenizer is a UserError."""
         folder = Path(folder)
-        config = _read(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
-        if _is_japanese_wordpiece(config) and (folder / "vocab.txt").is_file():
-            return cls._open_japanese(folder, config)
-        if (folder / "tokenizer.json").is_file():
-            return cls._open_rust(folder, config)
-        if config or (folder / "vocab.txt").is_file():
-            slow = open_slowly(folder)
-            return cls(tokens_of(slow), slow.special_tokens_map, SlowEncoder(slow), slow.decode)
+        config = read_about(folder, "tokenizer_config.json")
+        with complaints_told(f"{folder} cannot be opened as a tokenizer"):
+            if _is_japanese_wordpiece(config) and (folder / "vocab.txt").is_file():
+                return cls._open_japanese(folder, config)
+            if (folder / "tokenizer.json").is_file():
+                return cls._open_rust(folder, config)
+            if config or any((folder / name).is_file() for name in VOCABULARIES):
+                slow = open_slowly(folder)
+                return cls(tokens_of(slow), slow.special_tokens_map, SlowEncoder(slow), slow.decode)
         raise UserError(
             f"{folder} holds no tokenizer (no tokenizer_config.json). Give the output folder of `mamebert vocab`, or "
             "a Hugging Face tokenizer folder."
@@ -66,7 +68,7 @@ class Tokenizer:
 
     @classmethod
     def _open_japanese(cls, folder: Path, config: dict[str, Any]) -> Self:
-        vocab = WordPiece.read_file(str(folder / "vocab.txt"))
+        vocab = read_vocabulary(folder / "vocab.txt")
         tokens = by_id(vocab)
         wordpiece = WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100)
         specials = {token: vocab[token] for token in _special_tokens(config) if token in vocab}
@@ -84,9 +86,8 @@ class Tokenizer:
 
     @classmethod
     def _open_rust(cls, folder: Path, config: dict[str, Any]) -> Self:
-        path = folder / "tokenizer.json"
-        description = _read(path)
-        rust = RustTokenizer.from_file(str(path))
+        description = read_about(folder, "tokenizer.json")
+        rust = open_rust(folder / "tokenizer.json", description)
         encoder: Encoder = RustEncoder(rust)
         if _is_bert(description):
             specials = {token["content"]: token["id"] for token in description["added_tokens"]}
@@ -189,11 +190,3 @@ def _special_id(name: str, config: dict[str, Any], ids: dict[str, int]) -> int:
     if token not in ids:
         raise UserError(f"The tokenizer has no {name} token ({token!r}). Give the tokenizer of a BERT-like model.")
     return ids[token]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}). Make the tokenizer again, or fetch the folder again.") from error
-    return value

@@ -1,13 +1,14 @@
-"""Encoders for tokenizer folders that were made elsewhere: by the `tokenizers` library, or slowly by `transformers`."""
+"""Encoders of tokenizers that were made elsewhere: by the `tokenizers` library, or in Python by `transformers`."""
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tokenizers import Tokenizer as RustTokenizer
 
+from mamebert.tokenizer.description import require_few_holes
+from mamebert.tokenizer.guarded import complaints_told
 from mamebert.tokenizer.offsets import align_folded, find_pieces, strip_spaces
 from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
 
@@ -18,25 +19,27 @@ class RustEncoder:
     """Encodes as `tokenizer.json` says."""
 
     def __init__(self, tokenizer: RustTokenizer) -> None:
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
         self._tokenizer = tokenizer
 
     def encode_many(self, texts: Iterable[str], special: Special) -> list[Pieces]:
         """Return the pieces of each text, several texts at once."""
-        self._tokenizer.encode_special_tokens = special == "text"
-        encodings = self._tokenizer.encode_batch([mend(text) for text in texts], add_special_tokens=False)
+        encodings = self._encode([mend(text) for text in texts], special)
         return [Pieces(np.array(each.ids, np.int32), word_starts(each.word_ids)) for each in encodings]
 
     def encode_with_offsets(self, texts: Iterable[str]) -> list[Located]:
         """Return the pieces of each text, special tokens read as text, and where they lie, as the library says."""
         texts = [mend(text) for text in texts]
-        self._tokenizer.encode_special_tokens = True
-        encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        encodings = self._encode(texts, "text")
         return [
             _locate(text, np.array(each.ids, np.int32), word_starts(each.word_ids), each.offsets)
             for text, each in zip(texts, encodings, strict=True)
         ]
+
+    def _encode(self, texts: list[str], special: Special) -> list[Any]:
+        self._tokenizer.encode_special_tokens = special == "text"
+        with complaints_told("The tokenizer cannot encode one of these texts"):
+            encodings: list[Any] = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return encodings
 
 
 class SlowEncoder:
@@ -73,20 +76,17 @@ class SlowEncoder:
         return align_folded(_SIGNS.sub("", token)).text.strip()
 
 
-def open_slowly(folder: Path) -> Any:
-    """Return what `transformers.AutoTokenizer` opens in `folder`, without the network."""
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-
-
 def tokens_of(tokenizer: Any) -> list[str]:
     """Return the token of each id of a `transformers` tokenizer."""
     return by_id(tokenizer.get_vocab())
 
 
 def by_id(vocab: dict[str, int]) -> list[str]:
-    """Return the tokens in the order of their ids; an id without token gets an empty one."""
+    """Return the tokens in the order of their ids; an id without token gets an empty one.
+
+    No token at all, or far more ids than tokens, is a ValueError.
+    """
+    require_few_holes(vocab)
     tokens = [""] * (max(vocab.values()) + 1)
     for token, number in vocab.items():
         tokens[number] = token

@@ -1,0 +1,88 @@
+"""The `tokenizers` library, whose complaints are sentences here: it raises bare exceptions, and panics.
+
+A panic of its Rust code is a BaseException, which no `except Exception` catches, and is reported on standard error.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import thread_time
+from typing import Any
+
+from tokenizers import Tokenizer as RustTokenizer
+
+from mamebert.errors import UserError
+from mamebert.tokenizer.description import check_description, expressions
+from mamebert.tokenizer.files import WAY_OUT
+
+MOST_SECONDS = 0.25
+"""Processor time for a probe of at most 1,600 characters; tokenizers in use take a thousandth of it."""
+LENGTHS = (50, 100, 200, 400, 800, 1600)
+# One of each kind of character, in which patterns differ.
+UNITS = "aAé1 \n\t._-'漢あก한"
+
+
+@contextmanager
+def complaints_told(what: str) -> Iterator[None]:
+    """Turn what the library raises, panics included, into a UserError about `what`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise  # Ctrl-C, say
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UserError(f"{what} ({reason}). {WAY_OUT}") from error
+
+
+def open_rust(path: Path, description: dict[str, Any]) -> RustTokenizer:
+    """Return what `tokenizer.json` describes; a UserError where it cannot be built, or is no use on plain texts."""
+    check_description(description, path)
+    with complaints_told(f"{path} is damaged"), _silence():
+        rust = RustTokenizer.from_file(str(path))
+        rust.no_truncation()
+        rust.no_padding()
+        found = expressions(description)
+        if found or "Precompiled" in str(description.get("normalizer")):
+            _try_out(rust, path, found)
+    return rust
+
+
+def _try_out(rust: RustTokenizer, path: Path, found: list[str]) -> None:
+    """Ask for texts that a bad table stumbles over, and a bad pattern takes too long for.
+
+    The library gives up a search after ten million steps, but counts them anew at every character.
+    """
+    rust.encode("".join(map(chr, range(0x20, 0xD800, 29))))
+    letters = "".join(found)
+    units = [*UNITS, *sorted({*letters})[:64], "".join(filter(str.isalnum, letters))[:16]]
+    # Where a letter of the pattern is nowhere in the text, the search does not even begin.
+    tail = f"! {letters[:64]}"
+    for length in LENGTHS:
+        for unit in filter(None, units):
+            began = thread_time()
+            rust.encode(unit * (length // len(unit)) + tail)
+            if thread_time() - began > MOST_SECONDS:
+                raise UserError(
+                    f"{path} cannot be used: a pattern in it takes {thread_time() - began:.1f} seconds for {length} "
+                    f"characters. {WAY_OUT}"
+                )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the report of a panic, pages of addresses, from standard error."""
+    try:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # there is no standard error
+        yield
+        return
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
