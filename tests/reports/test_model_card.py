@@ -142,3 +142,33 @@ def test_the_card_inside_a_form_s_folder_is_about_that_form(smaller):
     assert front["library_name"] == "transformers"
     assert body.count("```python") == 1
     assert 'BertForSequenceClassification.from_pretrained("dense")' in body
+
+
+def test_the_card_of_a_model_that_makes_vectors_names_the_library_that_does(runs):
+    folder = runs["finetune"] / "models" / "V"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"architectures": ["BertModel"]}))
+    (folder / "modules.json").write_text("[]")
+    front, body = parts(model_card(Run.open(runs["finetune"]), folder, "finetune"))
+    assert (front["library_name"], front["pipeline_tag"]) == ("sentence-transformers", "sentence-similarity")
+    assert "feature-extraction" in front["tags"]
+    assert 'model = SentenceTransformer("V")' in body
+    assert "BertModel" not in body
+
+
+def test_the_card_of_a_smaller_model_that_makes_vectors_has_code_that_gives_vectors(make, tmp_path):
+    forms = [
+        make["form"]("onnx_int8", "onnx/model_quantized.onnx", 1_600_000, 2.0, 0.79, "onnxruntime"),
+        make["form"]("plain", "dense", 23_200_000, 8.0, 0.80, "transformers BertModel, sentence-transformers"),
+    ]
+    made = make["compression"](["q8bert"], forms=forms, columns=["text", "second"])
+    made["results"]["task"] = "sentence_embeddings"
+    folder = make["write_run"](tmp_path / "small", **made)
+    (folder / "model" / "dense").mkdir(parents=True)
+    front, body = parts(model_card(Run.open(folder), folder / "model", "compress"))
+    assert front["library_name"] == "mamebert"
+    assert 'model = mamebert.load("model")\nprint(model([{"text": "…", "second": "…"}]))' in body
+    assert 'SentenceTransformer("model/dense")' in body
+    assert "AutoModel" not in body
+    front, _ = parts(model_card(Run.open(folder), folder / "model" / "dense", "compress"))
+    assert front["library_name"] == "sentence-transformers"

@@ -272,3 +272,47 @@ def test_a_convolution_sees_neighbours(folder):
     for widths, alike in (([1], True), ([3], False)):
         vectors = TextVectors("mean", 6, widths, 4)
         assert torch.allclose(vectors(reads, batch), vectors(moved, batch), atol=1e-6) == alike
+
+
+def test_a_fine_tuning_keeps_how_its_start_makes_vectors(world, folder, tmp_path):
+    library = pytest.importorskip("sentence_transformers")
+    from sentence_transformers.models import Dense, Normalize, Pooling, Transformer
+
+    pooling = Pooling(32, pooling_mode=("cls", "mean"))
+    torch.manual_seed(0)
+    modules = [Transformer(str(folder)), pooling, Dense(64, 12), Normalize()]
+    prompts = {"prompts": {"sea": "The boat: "}, "default_prompt_name": "sea"}
+    library.SentenceTransformer(modules=modules, device="cpu", **prompts).save(str(tmp_path / "start"))
+    pairs = [{"text": a, "second": b, "label": len(set(a) & set(b))} for a in TEXTS for b in TEXTS]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    settings = {
+        "model": str(tmp_path / "start"),
+        "source": str(tmp_path / "pairs.jsonl"),
+        "split": {"train": 0.5, "valid": 0.2},
+        "task": {"kind": "sentence_embeddings", "max_length": 32},
+        "training": {"epochs": 1, "batch_tokens": 512, "precision": "float32"},
+        "baselines": "none",
+        "seeds": [1],
+        "output": str(tmp_path / "run"),
+    }
+    place = finetune(build(FinetuneConfig, settings)).folder / "models" / "model"
+    ours = np.array([each["vector"] for each in mamebert.load(place, device="cpu")(TEXTS)])
+    theirs = library.SentenceTransformer(str(place), device="cpu")
+    assert [type(module).__name__ for module in theirs] == ["Transformer", "Pooling", "Dense", "Normalize"]
+    assert (theirs.prompts["sea"], theirs.default_prompt_name) == ("The boat: ", "sea")
+    np.testing.assert_allclose(theirs.encode(TEXTS), ours, atol=1e-5)
+    assert ours.shape == (4, 12)
+    before = modules[2].linear.weight.detach().numpy()
+    moved = np.abs(theirs[2].linear.weight.detach().numpy() - before).max()
+    assert 0 < moved < 0.05  # learnt on, not drawn anew
+
+
+def test_settings_win_over_the_start(saved):
+    dense = [{"out_features": 6, "activation": "relu"}]
+    _, place = saved(SentenceEmbeddings(pooling=["max", "cls"], dense=dense, normalize=True))
+    same = SentenceEmbeddings().starting_from(place)
+    assert (same.pooling, same.dense[0].activation, same.normalize) == (["max", "cls"], "relu", True)
+    other = SentenceEmbeddings(pooling="mean", normalize=False).starting_from(place)
+    assert (other.pooling, other.dense, other.normalize) == (["mean"], [], False)
+    with pytest.raises(ValidationError, match="median"):
+        SentenceEmbeddings(pooling="median")

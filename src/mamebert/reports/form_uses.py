@@ -9,6 +9,8 @@ from mamebert.reports.records import dig, listed
 from mamebert.runs import Run
 
 PLAIN = "transformers "
+VECTORS = "sentence_embeddings"
+SENTENCES = "sentence-transformers"
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,11 @@ def _path(form: FormMeasured, folder: Path) -> str:
 
 def _use(form: FormMeasured, path: str, it: Compression) -> Use:
     if form.name == "plain":
-        return _use_plain(form, path)
-    if form.name in ("onnx", "onnx_int8"):
+        return _use_vectors(path) if SENTENCES in form.opens_with else _use_plain(form, path)
+    # A graph ends with the vectors of tokens; those of texts are made of them outside.
+    if form.name in ("onnx", "onnx_int8") and dig(it.results, "task") != VECTORS:
         return _use_graph(form, path)
+    path = path.removesuffix(form.place).rstrip("/") or "."
     return _use_ours(path, it)
 
 
@@ -62,6 +66,15 @@ tokenizer = AutoTokenizer.from_pretrained("{path}")
 model = {name}.from_pretrained("{path}")
 print(model(**tokenizer("…", return_tensors="pt")))"""
     return Use(f"Plain transformers{told[1]}{told[2]}:", code)
+
+
+def _use_vectors(path: str) -> Use:
+    code = f"""\
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("{path}")
+print(model.encode(["…"]))"""
+    return Use("The library sentence-transformers:", code)
 
 
 def _use_graph(form: FormMeasured, path: str) -> Use:

@@ -11,7 +11,7 @@ from mamebert.reports.card_sections import card_sections
 from mamebert.reports.compress_card import compress_limits, what_it_is
 from mamebert.reports.compressed import Compression
 from mamebert.reports.encoders import Pretrained, model_name
-from mamebert.reports.form_uses import Use, uses
+from mamebert.reports.form_uses import SENTENCES, Use, uses
 from mamebert.reports.labelled import Task
 from mamebert.reports.measure_names import lower_first
 from mamebert.reports.numbers import amount, is_number, percent
@@ -42,12 +42,15 @@ def model_card(
     behind = runs_behind(run)
     origins = _origins(run, behind, model_folder)
     config = _read_json(model_folder / "config.json")
-    pipeline, auto_class = _use(config, run, kind)
+    has_modules = (model_folder / "modules.json").is_file()
+    pipeline, auto_class = ("sentence-similarity", SENTENCES) if has_modules else _use(config, run, kind)
     tokenizer = _read_json(model_folder / "tokenizer_config.json")
     ways = uses(run, model_folder) if kind == "compress" else []
     return render_markdown(
         "model_card.md.jinja",
-        front=front_matter(tongue or _language(run, behind, model_folder), licence, pipeline, _library(ways)),
+        front=front_matter(
+            tongue or _language(run, behind, model_folder), licence, pipeline, _library(ways, has_modules)
+        ),
         name=_name(run, model_folder, kind),
         ways=ways,
         kind=kind,
@@ -69,9 +72,8 @@ def front_matter(tongue: str | None, licence: str | None, pipeline: str | None, 
     """Return the YAML header that the Hugging Face Hub reads."""
     from huggingface_hub import ModelCardData
 
-    data = ModelCardData(
-        language=tongue, license=licence, library_name=library, tags=["bert", "mamebert"], pipeline_tag=pipeline
-    )
+    tags = ["bert", "mamebert", *([library, "feature-extraction"] if library == SENTENCES else [])]
+    data = ModelCardData(language=tongue, license=licence, library_name=library, tags=tags, pipeline_tag=pipeline)
     return str(data.to_yaml())
 
 
@@ -81,10 +83,11 @@ def _name(run: Run, folder: Path, kind: Kind) -> str:
     return model_name(run) if kind == "pretrain" else f"{run.final.name}, {folder.name}"
 
 
-def _library(ways: Sequence[Use]) -> str:
+def _library(ways: Sequence[Use], has_modules: bool) -> str:
     """Return the library that opens a folder before others, as the Hub calls it."""
-    code = ways[0].code if ways else "transformers"
-    return next(name for name in ("onnxruntime", "mamebert", "transformers") if name in code).replace("runtime", "")
+    code = ways[0].code if ways else SENTENCES if has_modules else "transformers"
+    names = {"onnxruntime": "onnx", "mamebert": "mamebert", "sentence_transformers": SENTENCES, SENTENCES: SENTENCES}
+    return next((called for name, called in names.items() if name in code), "transformers")
 
 
 def _use(config: dict[str, Any], run: Run, kind: Kind) -> tuple[str | None, str]:

@@ -13,6 +13,7 @@ from mamebert.encoder.readings import Reading
 from mamebert.runs import Run
 from mamebert.stages._looking import require_room
 from mamebert.stages._search import check_search
+from mamebert.tasks import Task
 from mamebert.tasks._features import Learnt
 from mamebert.tasks._network import TaskNetwork, start_network
 from mamebert.training.devices import pick_device, pick_precision
@@ -33,6 +34,8 @@ class Candidate:
     epoch: float | None
     """Pretraining epochs it had seen when it was kept; None for a finished encoder."""
     seeds: list[int]
+    task: Task
+    """What it is fine-tuned for, with what the settings leave open as this encoder's folder has it."""
     random_weights: bool = False
     """Whether only its shape and its tokenizer are used."""
 
@@ -47,17 +50,20 @@ def candidates(config: "FinetuneConfig") -> Iterator[Candidate]:
     for name, path in config.models.items():
         has_record = config.epoch_seeds and (path / "run.json").is_file()
         for place in Run.open(path).results.get("kept", []) if has_record else []:
-            yield Candidate(name, path / place["folder"], place["epoch"], config.epoch_seeds)
-        yield Candidate(name, model_folder(path), None, config.seeds)
+            kept = path / place["folder"]
+            yield Candidate(name, kept, place["epoch"], config.epoch_seeds, config.task.starting_from(kept))
+        folder = model_folder(path)
+        task = config.task.starting_from(folder)
+        yield Candidate(name, folder, None, config.seeds, task)
         if config.random_weights:
-            yield Candidate(f"{name}-random", model_folder(path), None, config.seeds, random_weights=True)
+            yield Candidate(f"{name}-random", folder, None, config.seeds, task, random_weights=True)
 
 
 def start(model: Candidate, seed: int, config: "FinetuneConfig", learnt: Learnt) -> TaskNetwork:
     """Return the network that a training of one seed starts from, on the device it is trained on."""
     device = pick_device(config.training.device)
     torch.manual_seed(derive_seed(seed, "head"))
-    network = start_network(config.task, model.path, learnt, config.reading, config.dropout, model.random_weights)
+    network = start_network(model.task, model.path, learnt, config.reading, config.dropout, model.random_weights)
     network.bert.compute_dtype = pick_precision(config.training.precision, device)
     return network.to(device)
 
@@ -77,5 +83,5 @@ def _refuse_what_no_network_has(model: Candidate, config: "FinetuneConfig", lear
         if (each.reading, each.learning) != (Reading(), Learning()):
             read = read_config(model.path)
             shape = encoder_config(read, str(model.path))
-            network = TaskNetwork(config.task, shape, int(read["vocab_size"]), learnt, each.reading)
+            network = TaskNetwork(model.task, shape, int(read["vocab_size"]), learnt, each.reading)
             plan_learning(network, each.learning, each.training.peak_lr)

@@ -39,7 +39,7 @@ class Finetuning:
         self.labelled = read_labelled(config)
         self.learnt = self.task.learn(self.labelled.parts.train)
         refuse_what_would_fail_later(config, self.learnt)
-        self.rows = RowsShown(self.task, self._all_parts(), self.learnt)
+        self.rows = RowsShown(self._all_parts(), self.learnt)
         (run.folder / "seeds").mkdir(exist_ok=True)
         run.keep_metrics([line for line in run.metrics() if self._is_finished(line)])
         run.results |= {"models": [], "baselines": [], "comparisons": []}
@@ -159,6 +159,7 @@ class Finetuning:
         states = self.rows.hidden_states(model, seed, config, network)
         gathering_seconds = monotonic() - started
         record = partial(self.run.record, model=model.title, seed=seed, **about)
+        config = config.model_copy(update={"task": model.task})
         fitting = Fitting(config, network, parts["train"], parts["valid"], self.learnt, record, states)
         fitted = fitting.run(title, seed)
         fitted.seconds += gathering_seconds
@@ -168,7 +169,7 @@ class Finetuning:
         network, fitted, states = self._fit(model, seed, config, f"finetune {model.title} seed {seed}")
         parts = self.rows.to(model)
         answers = {
-            name: answer(self.task, network, parts[name], fitted.learnt, states.get(name))
+            name: answer(model.task, network, parts[name], fitted.learnt, states.get(name))
             for name in self.labelled.all_tests()
         }
         scores = {name: scores_of(self.task.measures(parts[name].examples, found)) for name, found in answers.items()}
@@ -185,7 +186,7 @@ class Finetuning:
         measure, value = next(iter(result["scores"].items()))
         say(f"{model.title} seed {seed}: test {measure} {value:.4f}, best epoch {fitted.best_epoch}")
         if model.epoch is None:
-            save_network(network, self.task, fitted.learnt, config.reading, model.path, self._place(model, seed))
+            save_network(network, model.task, fitted.learnt, config.reading, model.path, self._place(model, seed))
         write_text(self._answers(model, seed), json.dumps(result))
         return result
 

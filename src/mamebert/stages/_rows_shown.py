@@ -7,7 +7,6 @@ from mamebert.disk import hash_file
 from mamebert.stages._candidates import Candidate
 from mamebert.stages._fitting import Part
 from mamebert.stages._hidden_states import HiddenStates, keep_hidden_states
-from mamebert.tasks import Task
 from mamebert.tasks._features import Example, Learnt
 from mamebert.tasks._network import TaskNetwork
 from mamebert.tokenizer.encoding import Tokenizer
@@ -20,20 +19,20 @@ if TYPE_CHECKING:
 class RowsShown:
     """All parts of the rows, as the encoder sees them that was asked about last."""
 
-    def __init__(self, task: Task, examples: Mapping[str, Sequence[Example]], learnt: Learnt) -> None:
-        self.task, self.examples, self.learnt = task, examples, learnt
+    def __init__(self, examples: Mapping[str, Sequence[Example]], learnt: Learnt) -> None:
+        self.examples, self.learnt = examples, learnt
         self.shown: dict[str, dict[str, Part]] = {}
         self.states: dict[tuple[Any, ...], dict[str, HiddenStates]] = {}
 
     def to(self, model: Candidate) -> dict[str, Part]:
-        """Return every part as this encoder reads it; encoders of one vocabulary share it."""
+        """Return every part as this encoder reads it; encoders of one vocabulary share it, if their tasks are alike."""
         vocab = model.path / "vocab.txt"
-        key = hash_file(vocab) if vocab.is_file() else str(model.path)
+        key = (hash_file(vocab) if vocab.is_file() else str(model.path)) + model.task.model_dump_json()
         if key not in self.shown:
             tokenizer, learnt = Tokenizer.open(model.path), self.learnt
             self.shown = {
                 key: {
-                    name: Part(each, self.task.features(tokenizer, each, learnt))
+                    name: Part(each, model.task.features(tokenizer, each, learnt))
                     for name, each in self.examples.items()
                 }
             }
