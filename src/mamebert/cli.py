@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mamebert import stages
-from mamebert.config import build, describe, read_settings
+from mamebert.config import build, describe, read_settings, with_environment
 from mamebert.errors import UserError
 from mamebert.progress import say
 from mamebert.ranks import leads, num_processes
@@ -48,7 +48,7 @@ def _do_stage(command: str, words: list[str], show: bool, dry_run: bool) -> None
     if show:
         print("\n".join(describe(kind)))
         return
-    config = build(kind, read_settings(words))
+    config = build(kind, with_environment(read_settings(words)))
     if dry_run:
         check_and_compare(config, stages.of(command, "check"))
         _tell_plan(command, config)
@@ -86,7 +86,7 @@ def evaluate_verb(
         return
     from mamebert.stages.evaluate import check_data as check
 
-    check(read_settings(settings or []))
+    check(with_environment(read_settings(settings or [])))
 
 
 @app.command()

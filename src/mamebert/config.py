@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
+from string import Template
 from types import UnionType
 from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import ErrorDetails, core_schema
 
 from mamebert.errors import UserError, unknown
+from mamebert.names import path_of
 from mamebert.spellings import as_declared, as_written
 
 C = TypeVar("C", bound="Config")
@@ -125,7 +127,7 @@ class RunPath(type(Path())):  # type: ignore[misc]  # Path() picks the class of 
     def _check(cls, value: Any) -> "RunPath":
         if not isinstance(value, str | Path):
             raise ValueError("Expected the path of a folder.")
-        return cls(value)
+        return cls(path_of(value))
 
 
 def build(kind: type[C], settings: Mapping[str, Any]) -> C:
@@ -145,6 +147,28 @@ def read_settings(words: Iterable[str]) -> dict[str, Any]:
         else:
             merge(merged, read_file(Path(word)))
     return merged
+
+
+def with_environment(value: Any, stage: str = "") -> Any:
+    """Replace ${NAME} in every text of some settings by the environment variable NAME; $$ stands for a dollar sign."""
+    if isinstance(value, Mapping):
+        return {key: with_environment(item, stage) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_environment(item, stage) for item in value]
+    if not isinstance(value, str) or "${" not in value:
+        return value
+    where = f"[{stage}] " if stage else ""
+    try:
+        return Template(value).substitute(os.environ)
+    except KeyError as error:
+        name = error.args[0]
+        raise UserError(
+            f"{where}{value!r} needs the environment variable {name}. Set it: export {name}=/some/folder"
+        ) from error
+    except ValueError as error:
+        raise UserError(
+            f"{where}{value!r} is not a text with ${{NAME}} in it ({error}). Write $$ for a dollar sign."
+        ) from error
 
 
 def read_file(path: Path) -> dict[str, Any]:

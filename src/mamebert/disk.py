@@ -49,8 +49,8 @@ def writing(path: Path, scratch: Path | None = None) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file of UTF-8 whole or not at all."""
-    write_bytes(path, text.encode())
+    """Write a file of UTF-8 whole or not at all; bytes that are no text (in names of files) are spelt as in JSON."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:

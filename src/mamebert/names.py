@@ -1,11 +1,16 @@
-"""Names that users give to models, tests and stages, as names of files and folders."""
+"""Names that users give to models, tests, stages and outputs, as names of files and folders."""
 
+import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from unicodedata import category, normalize
 
 LONGEST = 120
 """Bytes of a file's name that a given name may take: two of them and an ending fit into the 255 a disk allows."""
+
+_LONGEST_OF_DISKS, _LONGEST_PATH = 255, 3_000
+_BEHIND_A_NAME = len(".partial")
 
 _SEPARATORS = set('/\\:*?"<>|%')
 # No file of Windows can be called so, whatever its ending; .partial and .tmp are what unfinished files of ours are.
@@ -42,6 +47,41 @@ def check_names(what: str, names: Iterable[str]) -> None:
                 f"Some disks take the {what} names {seen[alike]!r} and {name!r} for the same. Give one another name."
             )
         seen[alike] = name
+
+
+def path_of(text: str | Path) -> Path:
+    """Return the path that a text stands for, with ~ as the home folder; a ValueError where there can be none."""
+    if "\0" in str(text):
+        raise ValueError(f"The path {str(text)!r} has a character in it that no path can have. Leave it out.")
+    if any(len(os.fsencode(part)) > _LONGEST_OF_DISKS for part in Path(text).parts):
+        raise ValueError(
+            f"The path {str(text)[:40]!r}... has a part of more than {_LONGEST_OF_DISKS} bytes. Give a shorter one."
+        )
+    if len(os.fsencode(text)) > _LONGEST_PATH:
+        raise ValueError(f"The path {str(text)[:40]!r}... is longer than {_LONGEST_PATH} bytes. Give a shorter one.")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"The home folder in {str(text)!r} is not known. Write the path in full.") from error
+
+
+def new_folder(text: str | Path) -> Path:
+    """Return the path of a folder that is to be made; a ValueError where no folder can be made so.
+
+    A link stands for the folder it leads to, there or not.
+    """
+    path = path_of(text)
+    if not str(text).strip():
+        raise ValueError("The output is empty. Name the folder to make, such as output=runs/first.")
+    if path.name in ("", "..") or path.name.endswith(".partial"):
+        raise ValueError(f"{str(text)!r} is no name for a new folder. Give one such as output=runs/first.")
+    if len(os.fsencode(path.name)) > _LONGEST_OF_DISKS - _BEHIND_A_NAME:
+        raise ValueError(f"The name {path.name[:40]!r}... is too long for a folder. Give a shorter one.")
+    if os.path.islink(path):
+        path = Path(os.path.realpath(path))
+        if os.path.islink(path):
+            raise ValueError(f"{text} is a link that leads to itself. Choose another output.")
+    return path
 
 
 def _percent(sign: str) -> str:

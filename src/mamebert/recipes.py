@@ -16,16 +16,14 @@
 Stages that a variant changes, and those that build on them, go to a folder of their own; the others are shared.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Template
 from typing import Any
 
-from mamebert.config import build, merge, read_file, read_settings
+from mamebert.config import build, merge, read_file, read_settings, with_environment
 from mamebert.errors import UserError, unknown
-from mamebert.names import check_names, file_name
+from mamebert.names import check_names, file_name, path_of
 from mamebert.runs import StageConfig
 from mamebert.stages import find, of
 from mamebert.stages._ahead import Ahead, State, refuse, tried
@@ -103,7 +101,7 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
         if name not in tables and name not in RESERVED:
             raise unknown("stage in this recipe", name, tables)
     asked = {"output": f"runs/{Path(files[0]).stem}", "seed": 0, **recipe, **chosen, **changes}
-    output, seed = Path(_resolve(asked["output"], "output", {}, [])), asked["seed"]
+    output, seed = _folder(_resolve(asked["output"], "output", {}, [])), asked["seed"]
 
     stages: dict[str, PlannedStage] = {}
     touched: set[str] = set()
@@ -121,6 +119,15 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
         stages[name] = PlannedStage(name, command, {"seed": seed, "output": str(place), **settings}, needs)
     refuse(why for stage in stages.values() for why in tried(stage.config))
     return list(stages.values())
+
+
+def _folder(value: Any) -> Path:
+    if isinstance(value, dict | list):
+        raise UserError(f'output = {value!r} is not a folder. Write a text: output = "runs/demo".')
+    try:
+        return path_of(str(value))
+    except ValueError as error:
+        raise UserError(f"output: {error}") from error
 
 
 def _refuse_names_of_no_folder(tables: Iterable[str], variants: Iterable[str]) -> None:
@@ -170,8 +177,7 @@ def _resolve(value: Any, stage: str, folders: dict[str, Path], needs: list[str])
         return {key: _resolve(item, stage, folders, needs) for key, item in value.items()}
     if isinstance(value, list):
         return [_resolve(item, stage, folders, needs) for item in value]
-    if isinstance(value, str) and "${" in value:
-        value = _with_environment(value, stage)
+    value = with_environment(value, stage)
     if isinstance(value, str) and value.startswith("@"):
         name, _, inside = value[1:].partition("/")
         if name not in folders:
@@ -179,18 +185,3 @@ def _resolve(value: Any, stage: str, folders: dict[str, Path], needs: list[str])
         needs.append(name)
         return str(folders[name] / inside) if inside else str(folders[name])
     return value
-
-
-def _with_environment(text: str, stage: str) -> str:
-    """Replace ${NAME} by the environment variable NAME."""
-    try:
-        return Template(text).substitute(os.environ)
-    except KeyError as error:
-        name = error.args[0]
-        raise UserError(
-            f"[{stage}] {text!r} needs the environment variable {name}. Set it: export {name}=/some/folder"
-        ) from error
-    except ValueError as error:
-        raise UserError(
-            f"[{stage}] {text!r} is not a text with ${{NAME}} in it ({error}). Write $$ for a dollar sign."
-        ) from error

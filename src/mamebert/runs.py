@@ -16,14 +16,15 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any, ClassVar, Literal, Self
+from typing import IO, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from mamebert.config import Config, RunPath, walk
 from mamebert.disk import disk_errors, hash_file, partial, put_in_place, write_text
 from mamebert.errors import UserError
 from mamebert.locks import Held, NoLocks, lock
+from mamebert.names import new_folder
 from mamebert.progress import say
 from mamebert.ranks import num_processes
 
@@ -40,8 +41,14 @@ NOT_PART_OF_THE_RESULT = {
 }
 REPORTED_PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "gensim", "numpy", "scikit-learn")
 
+MOST_BYTES_OF_A_RECORD = 32_000_000
+
 # Folders this process works on, by their lock file's place on disk.
 _OUR_LOCKS: dict[tuple[int, int], IO[str]] = {}
+
+
+def _new_folder(value: Any) -> Any:
+    return new_folder(value) if isinstance(value, str | Path) else value  # to be refused by the type
 
 
 class StageConfig(Config):
@@ -50,7 +57,7 @@ class StageConfig(Config):
     command: ClassVar[str]
     in_processes: ClassVar[bool] = False
     """Whether the processes of torchrun can share its work."""
-    output: Path
+    output: Annotated[Path, BeforeValidator(_new_folder)]
     """The run folder to make."""
     seed: int = Field(default=0, ge=0)
     """Every random choice derives from it."""
@@ -102,6 +109,7 @@ class Run:
         if num_processes() > 1 and not config.in_processes:
             raise UserError(f"`mamebert {run.command}` is done by one process. Start it without torchrun.")
         with disk_errors(run.folder):
+            run._clear_the_way()
             run.folder.mkdir(parents=True, exist_ok=True)
             run._lock()
             if (run.final / "run.json").is_file():  # another process finished it while we came this far
@@ -152,8 +160,10 @@ class Run:
 
     def state(self) -> Literal["finished", "begun", "new"]:
         """Return how far this run is on disk; a folder that holds another one is a UserError."""
-        for folder in (self.final, self.folder):
-            self._refuse_another_run_in(folder)
+        self.refuse_what_is_no_place()
+        with disk_errors(self.final):
+            for folder in (self.final, self.folder):
+                self._refuse_another_run_in(folder)
         if (self.final / "run.json").is_file():
             return "finished"
         return "begun" if _has_work(self.folder) else "new"
@@ -187,7 +197,10 @@ class Run:
 
     def record(self, **numbers: Any) -> None:
         """Append one line to metrics.jsonl; it is on disk for certain after `sync_metrics`."""
-        with disk_errors(self.folder), (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        with (
+            disk_errors(self.folder),
+            (self.folder / "metrics.jsonl").open("a", encoding="utf-8", errors="backslashreplace") as file,
+        ):
             file.write(json.dumps(numbers, ensure_ascii=False) + "\n")
 
     def sync_metrics(self) -> None:
@@ -265,13 +278,31 @@ class Run:
         }
         write_text(self.folder / "run.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
+    def refuse_what_is_no_place(self) -> None:
+        """Raise a UserError where no run folder can be made, or where it would replace what is none."""
+        with disk_errors(self.final):
+            for place in (self.final, *self.final.parents):
+                if place.exists() and not place.is_dir():
+                    raise UserError(f"{place} is a file, and the output is a folder. Choose another output.")
+            if self.final.exists() and _read_record(self.final) is None and any(self.final.iterdir()):
+                raise UserError(
+                    f"{self.final} exists and is no run folder. Choose another output, so that nothing in it is lost."
+                )
+
+    def _clear_the_way(self) -> None:
+        # The folder gets its name when the run is whole. What stands in the way then does so now.
+        if self.final.is_dir() and not (self.final / "run.json").exists():
+            try:
+                self.final.rmdir()
+            except OSError as error:
+                raise UserError(
+                    f"{self.final} cannot be replaced by the run ({error.strerror}). "
+                    f"Choose a folder in it, such as output={self.final / 'run'}."
+                ) from error
+
     def _refuse_another_run_in(self, folder: Path) -> None:
         record = _read_record(folder)
         if record is None:
-            if folder == self.final and folder.exists() and any(folder.iterdir()):
-                raise UserError(
-                    f"{folder} exists and is no run folder. Choose another output, so that nothing in it is lost."
-                )
             return
         if record["id"] == self.id or (folder != self.final and not _has_work(folder)):
             return
@@ -344,15 +375,29 @@ def identity(path: Path) -> str:
 
 
 def _read_record(folder: Path) -> dict[str, Any] | None:
+    path = folder / "run.json"
     try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:
-        raise UserError(
-            f"{folder / 'run.json'} is damaged ({error}). Delete the folder and run the stage again."
-        ) from error
-    return record if isinstance(record, dict) and {"id", "command", "settings"} <= record.keys() else None
+        if not path.is_file():
+            return None
+        if path.stat().st_size > MOST_BYTES_OF_A_RECORD:
+            raise ValueError("it is larger than any")
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}). Delete the folder and run the stage again.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}). Give another folder.") from error
+    return record if _is_record(record) else None
+
+
+def _is_record(found: Any) -> bool:
+    return (
+        isinstance(found, dict)
+        and all(isinstance(found.get(name), str) for name in ("id", "command"))
+        and all(isinstance(found.get(name), dict) for name in ("settings", "inputs"))
+        and all(isinstance(each, dict) and "id" in each for each in found["inputs"].values())
+        and isinstance(found.get("sources", []), list)
+        and all(isinstance(each, dict) and isinstance(each.get("sha256"), str) for each in found.get("sources", []))
+    )
 
 
 def sources_behind(path: Path) -> list[dict[str, str]]:
@@ -360,7 +405,7 @@ def sources_behind(path: Path) -> list[dict[str, str]]:
     for folder in (path, *path.parents):
         record = _read_record(folder)
         if record is not None:
-            return list(record["sources"])
+            return list(record.get("sources", []))
     return []
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mamebert.config import build, merge, parse_pair
+from mamebert.config import build, merge, parse_pair, with_environment
 from mamebert.corpus.opening import content_suffix, open_text
 from mamebert.corpus.readers import Reader, Row
 from mamebert.corpus.text_lines import bounded_lines
@@ -39,7 +39,7 @@ def reader_settings(pairs: list[str]) -> dict[str, Any]:
         if "=" not in pair:
             raise UserError(f"{pair!r} is no setting of a reader. Write --reader KEY=VALUE, such as encoding=cp932.")
         merge(settings, parse_pair(pair))
-    return settings
+    return dict(with_environment(settings))
 
 
 def _lines(path: Path, settings: Mapping[str, Any]) -> Iterator[str]:

@@ -62,6 +62,7 @@ class Ahead:
         Settings are compared and, only where a run of the same name is there, the contents of all it reads.
         """
         run = Run(final=config.output)
+        run.refuse_what_is_no_place()
         if not (run.final.exists() or run.folder.exists()):
             return "new"
         return self.run_of(config).state()

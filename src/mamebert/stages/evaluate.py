@@ -95,4 +95,4 @@ def check_data(settings: dict[str, Any]) -> None:
     from mamebert.config import build
     from mamebert.stages._checking import check_rows
 
-    check_rows(build(EvaluateConfig, {"output": "", **settings}))
+    check_rows(build(EvaluateConfig, {"output": "looked-at", **settings}))

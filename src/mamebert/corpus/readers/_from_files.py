@@ -16,6 +16,7 @@ from mamebert.corpus.opening import Errors, Hear, content_suffix, packing
 from mamebert.corpus.readers import Reader, Row, nobody
 from mamebert.disk import hash_file
 from mamebert.errors import UserError
+from mamebert.names import path_of
 from mamebert.runs import Source
 
 # A run names every file it has read; beyond this many, only their common hash, to keep run.json short.
@@ -43,6 +44,9 @@ class FromFiles(Reader):
     @field_validator("path", mode="before")
     @classmethod
     def _paths_are_text(cls, value: Any) -> Any:
+        for each in _as_list(value):
+            if isinstance(each, str | Path):
+                path_of(each)
         return [str(each) if isinstance(each, Path) else each for each in _as_list(value)]
 
     @field_validator("encoding")

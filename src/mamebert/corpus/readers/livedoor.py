@@ -8,10 +8,14 @@ import tarfile
 from collections.abc import Callable, Iterator
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
+from typing import Annotated
 from zlib import error as ZlibError
+
+from pydantic import AfterValidator
 
 from mamebert.corpus.readers import Reader, Row, nobody
 from mamebert.errors import UserError
+from mamebert.names import path_of
 from mamebert.runs import Source
 
 NOT_ARTICLES = {"LICENSE.txt", "README.txt", "CHANGES.txt"}
@@ -24,7 +28,7 @@ HEADER_LINES = 3
 class Livedoor(Reader):
     """News articles with `category`, `title`, `body`, `url`, `date`, `file`, and `text` (title and body)."""
 
-    path: Path
+    path: Annotated[Path, AfterValidator(path_of)]
     """The archive (`.tar`, `.tar.gz`, `.tar.xz` ...), or the folder it was unpacked to."""
 
     def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
