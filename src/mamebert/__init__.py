@@ -1,15 +1,15 @@
 """mamebert: from raw text in any language to a small BERT that `transformers` opens."""
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
-__version__ = version("mamebert")
 __all__ = ["load"]
 
 
 def __getattr__(name: str) -> Any:
     """Import `load`, the stages and their settings when they are first asked for: torch takes seconds."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("mamebert")
     if name == "load":
         return import_module("mamebert.serving.load").load
     stages = import_module("mamebert.stages")

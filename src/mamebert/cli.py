@@ -1,7 +1,9 @@
 """The command line: one verb per stage, with settings from a TOML file and key=value pairs."""
 
+import errno
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,10 +13,12 @@ import typer
 from mamebert import stages
 from mamebert.config import build, describe, read_settings, with_environment
 from mamebert.errors import UserError
+from mamebert.names import path_of
 from mamebert.progress import say
 from mamebert.ranks import leads, num_processes
 from mamebert.runs import Run
 from mamebert.stages._ahead import check_and_compare
+from mamebert.streams import all_written, make_ready
 from mamebert.training.interruption import Stopped, stop_when_told
 
 if TYPE_CHECKING:
@@ -143,7 +147,7 @@ def fill_mask_verb(
     """Print the likeliest words for each [MASK], as JSON lines."""
     from mamebert.serving.load import load
 
-    for text, masks in zip(texts, load(model, "fill-mask")(texts, top=top), strict=True):
+    for text, masks in zip(texts, load(_path(model), "fill-mask")(texts, top=top), strict=True):
         print(json.dumps({"text": text, "masks": masks}, ensure_ascii=False))
 
 
@@ -173,9 +177,10 @@ def predict_verb(
     if bool(texts) == (file is not None):
         fact = "There is nothing to predict" if not texts else "Both texts and a file are given"
         raise UserError(f"{fact}. Give texts, or a file with --file.")
-    if file and out and file.absolute() == out.absolute():
+    file, out = (_path(each) if each else None for each in (file, out))
+    if file and out and (file.absolute() == out.absolute() or (out.is_file() and file.exists() and out.samefile(file))):
         raise UserError(f"{out} is the file that is read. Give another name with --out.")
-    answer = load(model, "task")
+    answer = load(_path(model), "task")
     predict(answer, texts or rows_of(file or Path(), reader_settings(reader or [])), out, show_progress=bool(file))
 
 
@@ -186,6 +191,13 @@ def doctor_verb() -> None:
 
     for finding in findings():
         print(finding, flush=True)
+
+
+def _path(given: Path) -> Path:
+    try:
+        return path_of(given)
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
 
 def _tell_plan(command: str, config: Any) -> None:
@@ -221,18 +233,27 @@ def _lost_another(error: Exception) -> bool:
 
 
 def main() -> None:
-    """Run a command; a user's mistake is one sentence and exit code 2, Ctrl-C is 130, SIGTERM is 0."""
+    """Run a command; a user's mistake is one sentence and exit code 2, Ctrl-C is 130, SIGTERM is 0 where it can go on.
+
+    A closed pipe is 141 (128 and the number of SIGPIPE), as for other programs, and SIGTERM 143 where it cannot go on.
+    """
     # Waiting threads that spin take the cores from whoever works.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if num_processes() > 1:
         # Every process would warn that DDP looked for unused parameters and found none.
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    make_ready()
     try:
-        with stop_when_told():
+        with stop_when_told(), all_written():
             app()
     except UserError as error:
         _tell_end(error)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        _tell_end(f"{error.filename or 'Something written'}: {error.strerror}. Mend that, or give another path.")
         sys.exit(2)
     except Exception as error:
         if num_processes() == 1 or not _lost_another(error):
@@ -241,5 +262,13 @@ def main() -> None:
         sys.exit(2)
     except SystemExit as end:
         if end.code == 130 or isinstance(end, Stopped):  # 130 is what typer makes of a KeyboardInterrupt
-            _tell_end("stopped. Start the same command again and it goes on.")
+            _tell_end(f"stopped.{' Start the same command again and it goes on.' if _goes_on() else ''}")
+        if isinstance(end, Stopped) and not _goes_on():
+            sys.exit(128 + signal.SIGTERM)
         raise
+
+
+def _goes_on() -> bool:
+    """Tell whether the command keeps what it has done and goes on from there."""
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    return command == "run" or command in stages.names()

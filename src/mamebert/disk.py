@@ -111,8 +111,11 @@ def _allow_readers(path: Path, like: Path) -> None:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk, a forbidden folder or an impossible name into a UserError; what was written stays."""
+def disk_errors(path: Path, goes_on: bool = True) -> Iterator[None]:
+    """Turn a full disk, a forbidden folder or an impossible name into a UserError; what was written stays.
+
+    `goes_on` tells whether the same command, started again, goes on where it stopped.
+    """
     try:
         yield
     except UserError:
@@ -121,7 +124,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         told = _sentence(_error_number(error), path)
         if told is None:
             raise
-        raise UserError(told) from error
+        raise UserError(told if goes_on else told.replace(": it goes on.", ".")) from error
 
 
 def _sentence(number: int | None, path: Path) -> str | None:

@@ -1,20 +1,17 @@
 """From rows to lines of JSON: what `mamebert predict` writes."""
 
 import json
-import os
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from itertools import tee
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from mamebert.corpus.readers import Row
-from mamebert.disk import disk_errors
-from mamebert.errors import UserError
 from mamebert.progress import Meter, say
 from mamebert.serving.load import Model
+from mamebert.serving.outputs import opened
 
 
 def predict(model: Model, items: Iterable[Row | str], out: Path | None, show_progress: bool) -> None:
@@ -25,7 +22,7 @@ def predict(model: Model, items: Iterable[Row | str], out: Path | None, show_pro
     """
     unanswered = Counter[str]()
     num_answered = 0
-    with _opened(out) as file, Meter("predict", None, "rows") if show_progress else nullcontext() as meter:
+    with opened(out) as file, Meter("predict", None, "rows") if show_progress else nullcontext() as meter:
         for line in answered(model, items):
             if "unanswered" in line:
                 unanswered[line["unanswered"]] += 1
@@ -53,24 +50,3 @@ def _named(model: Model, item: Row | str, number: int) -> dict[str, Any]:
     columns = [name for name in model.task.columns() if item.get(name)]
     text = item.get(columns[0]) if len(model.task.columns()) == 1 and columns else None
     return told | ({"text": text} if isinstance(text, str) else {})
-
-
-@contextmanager
-def _opened(out: Path | None) -> Iterator[TextIO]:
-    """Give standard output, or a file that gets its name when everything is in it."""
-    if out is None:
-        yield sys.stdout
-        return
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise UserError(f"{out} cannot be a file: there is {_what_is_wrong(out)}. Give another name with --out.")
-    beside = out.with_name(out.name + ".partial")
-    with disk_errors(out):
-        with beside.open("w", encoding="utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, out)
-
-
-def _what_is_wrong(out: Path) -> str:
-    return "a folder of this name" if out.is_dir() else f"no folder {out.absolute().parent}"

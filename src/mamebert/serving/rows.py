@@ -59,6 +59,8 @@ def _of_stdin(settings: Mapping[str, Any]) -> Iterator[Row | str]:
             "Standard input is read as UTF-8, a text per line, or with --reader format=jsonl a JSON object per line. "
             "Give anything else as a file."
         )
+    if sys.stdin is None:
+        raise UserError("Standard input is closed. Give a file.")
     as_json = settings.get("format") == "jsonl"
     for number, line in enumerate(_decoded(sys.stdin.buffer), start=1):
         if not as_json:
