@@ -32,7 +32,7 @@ def require_fitting(shape: EncoderConfig, vocab_size: int, tensors: Mapping[str,
             raise unlike(name, tuple(tensors[name].shape), wanted, where)
 
 
-def require_room(shape: EncoderConfig, vocab_size: int, stored_bytes: int, where: Path) -> None:
+def require_possible(shape: EncoderConfig, vocab_size: int, stored_bytes: int, where: Path) -> None:
     """Raise a UserError where so many bytes, however they are packed, cannot be an encoder of this shape."""
     most = _MOST_PER_BYTE * stored_bytes
     _require_sizes(_sizes(shape, vocab_size), most, where)

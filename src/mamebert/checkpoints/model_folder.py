@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from mamebert.checkpoints.fitting import require_fitting, require_room
+from mamebert.checkpoints.fitting import require_fitting, require_possible
 from mamebert.checkpoints.layouts import Layout, encoder_config, layout_of
 from mamebert.checkpoints.sentence_modules import encoder_inside
 from mamebert.checkpoints.weights import GET_ANEW, HEAD_FILE, Stored, find_weights, load, num_bytes, read_header
@@ -68,9 +68,14 @@ class ModelFolder:
         return found
 
     @property
+    def about(self) -> dict[str, Any]:
+        """What config.json tells this toolkit alone: the task, what was learnt besides weights."""
+        return self.config.get("mamebert") or {}
+
+    @property
     def is_altered(self) -> bool:
         """Whether the arithmetic is not that of plain networks: a method of `compression` opens it."""
-        return bool((self.config.get("mamebert") or {}).get("altered_by"))
+        return bool(self.about.get("altered_by"))
 
     @property
     def architecture(self) -> str:
@@ -82,6 +87,11 @@ class ModelFolder:
         """The class that BERT has for what the family has this one for."""
         return self.layout.bert_architecture(self.architecture)
 
+    def require_weights(self) -> None:
+        """Raise a UserError for a folder without weights."""
+        if not self.stored:
+            raise _no_weights(self.path)
+
     def has_weights(self, begin: str) -> bool:
         """Tell whether there are weights whose names, as BERT's, begin so; only names are read."""
         return any(name.startswith(begin) for name in self._ours())
@@ -92,8 +102,7 @@ class ModelFolder:
         Those of an altered network keep the names and types they have. A folder without weights, or numbers that are
         none, are a UserError.
         """
-        if not self.stored:
-            raise _no_weights(self.path)
+        self.require_weights()
         tensors = load(self.stored)
         return (tensors if self.is_altered else self.layout.ours(tensors, self.shape)) | load(self.beside)
 
@@ -105,7 +114,7 @@ class ModelFolder:
         if not self.stored:
             return
         if self.is_altered:
-            require_room(self.shape, self.vocab_size, num_bytes(self.stored.values()), self.path)
+            require_possible(self.shape, self.vocab_size, num_bytes(self.stored.values()), self.path)
             return
         require_fitting(self.shape, self.vocab_size, self._ours(), self.path)
 

@@ -12,7 +12,9 @@ from torch import Tensor
 from mamebert.checkpoints.layouts import layout_or_ours, model_config
 from mamebert.checkpoints.weights import HEAD_FILE
 from mamebert.disk import disk_errors, partial, put_in_place, save_tensors, write_text
+from mamebert.encoder.embeddings import SEGMENTS
 from mamebert.encoder.model import Encoder, PretrainingNetwork
+from mamebert.json_files import read_object
 from mamebert.tokenizer.copying import copy_tokenizer
 
 
@@ -73,7 +75,7 @@ def _save(
         shutil.rmtree(working, ignore_errors=True)
         working.mkdir(parents=True)
         copy_tokenizer(tokenizer_folder, working)
-        _limit_length(working / "tokenizer_config.json", config["max_position_embeddings"])
+        _fit_tokenizer(working / "tokenizer_config.json", config)
         for name, tensors in files.items():
             # A frozen table may be kept in bfloat16.
             whole = {key: tensor.detach().cpu().float().clone() for key, tensor in tensors.items()}
@@ -86,8 +88,14 @@ def _save(
         put_in_place(working, folder)
 
 
-def _limit_length(path: Path, longest: int) -> None:
-    """Let plain `transformers` cut texts to what the encoder reads; it would run past the last position otherwise."""
-    if path.is_file():
-        config = json.loads(path.read_text(encoding="utf-8"))
-        write_text(path, json.dumps({**config, "model_max_length": longest}, ensure_ascii=False, indent=2) + "\n")
+def _fit_tokenizer(path: Path, config: Mapping[str, Any]) -> None:
+    """Let plain `transformers` cut texts to what the encoder reads, and number no segments that it does not know.
+
+    It would run past the last position otherwise, and past the last segment at the second text of a pair.
+    """
+    if path.exists():
+        fitting: dict[str, Any] = {"model_max_length": config["max_position_embeddings"]}
+        if config.get("type_vocab_size", 0) < SEGMENTS:
+            fitting["model_input_names"] = ["input_ids", "attention_mask"]
+        told = read_object(path, "Get the tokenizer's folder anew.")
+        write_text(path, json.dumps({**told, **fitting}, ensure_ascii=False, indent=2) + "\n")

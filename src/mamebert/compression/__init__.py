@@ -17,6 +17,7 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
+from mamebert.checkpoints.model_folder import tokenizer_for
 from mamebert.config import Choice
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
@@ -99,8 +100,8 @@ class Subject:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer, opened anew."""
-        return Tokenizer.open(self.folder)
+        """The tokenizer, opened anew; one with more tokens than the encoder has rows for is a UserError."""
+        return tokenizer_for(self.folder, self.bert.vocab_size)
 
 
 class Form(NamedTuple):

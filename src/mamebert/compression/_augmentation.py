@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from mamebert.checkpoints.load import load_pretraining
-from mamebert.checkpoints.model_folder import model_folder
+from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.compression import Bench
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._substitutes import Guesser, Word, content_words, near_words
@@ -60,7 +60,7 @@ class Augmentation(Config):
                 f"Right answers of {goal.task.kind} lie at places in the text, which change with its words. "
                 "Leave augmentation out."
             )
-        model_folder(self.masked_lm)
+        ModelFolder.open(self.masked_lm).tokenizer()
         if self.vectors:
             VectorTable.open(self.vectors)
 
@@ -81,8 +81,8 @@ class Augmentation(Config):
 
     def _replaceable(self, texts: Sequence[str], bench: Bench) -> list[list[Replaceable]]:
         """Return the words of each text that something could stand for."""
-        folder = model_folder(self.masked_lm)
-        tokenizer, network = Tokenizer.open(folder), load_pretraining(folder).to(bench.device)
+        folder = ModelFolder.open(self.masked_lm)
+        tokenizer, network = folder.tokenizer(), load_pretraining(folder.path).to(bench.device)
         located = tokenizer.encode_with_offsets(texts)
         words = [content_words(text, each) for text, each in zip(texts, located, strict=True)]
         single = [[word.pieces[0] for word in each if len(word.pieces) == 1] for each in words]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from mamebert.checkpoints.load import load_pretraining
-from mamebert.checkpoints.model_folder import ModelFolder, model_folder, read_config
+from mamebert.checkpoints.model_folder import ModelFolder, model_folder, read_config, tokenizer_for
 from mamebert.checkpoints.sentence_modules import root_of
 from mamebert.compression import Compressor, Form, Subject
 from mamebert.compression._goals import MaskedWords, TaskGoal
@@ -17,6 +17,7 @@ from mamebert.config import build
 from mamebert.encoder.readings import Reading
 from mamebert.objectives import Objective
 from mamebert.tasks._network import open_network
+from mamebert.tokenizer.encoding import Tokenizer
 
 Purpose = Literal["fill-mask", "sentence_embeddings"]
 WORDS: Purpose = "fill-mask"
@@ -32,6 +33,11 @@ class Opened:
     subject: Subject
     """What is known of it; its network gathers and concludes as a `TaskNetwork` does."""
     tokenizer_folder: Path
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer; one with more tokens than the encoder has rows for is a UserError."""
+        return tokenizer_for(self.tokenizer_folder, self.subject.bert.vocab_size)
 
 
 def open_subject(path: Path, objective: Objective | None = None, purpose: Purpose | None = None) -> Subject:

@@ -5,13 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mamebert.checkpoints.model_folder import model_folder
+from mamebert.checkpoints.model_folder import ModelFolder, model_folder
 from mamebert.checkpoints.start import start_pretraining
 from mamebert.compression import Subject
 from mamebert.compression._goals import TaskGoal
 from mamebert.errors import UserError
 from mamebert.tasks._network import start_network
-from mamebert.tokenizer.encoding import Tokenizer
 
 LayerChoice = Literal["every_second", "released"] | list[int]
 
@@ -51,7 +50,7 @@ def depth_of_student(subject: Subject, teacher: Subject, number: int) -> int:
 
 def require_same_vocabulary(folder: Path, teacher: Subject) -> None:
     """Raise a UserError unless the tokenizer in `folder` has the teacher's tokens."""
-    found, wanted = Tokenizer.open(folder).tokens, teacher.tokenizer.tokens
+    found, wanted = ModelFolder.open(folder).tokenizer().tokens, teacher.tokenizer.tokens
     if found == wanted:
         return
     unlike = [f"id {i} is {a!r} and {b!r}" for i, (a, b) in enumerate(zip(found, wanted, strict=False)) if a != b]

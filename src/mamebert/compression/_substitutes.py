@@ -115,7 +115,8 @@ class Guesser:
         return ids, (np.arange(len(ids)) >= len(text) + 2).astype(np.int64)
 
     def _words(self, ids: Sequence[int], own: int) -> list[str]:
-        tokens = [self.tokenizer.tokens[i] for i in ids if i != own and i not in self.tokenizer.special_ids]
+        skipped, known = {own, *self.tokenizer.special_ids}, self.tokenizer.vocab_size  # a table may have more rows
+        tokens = [self.tokenizer.tokens[i] for i in ids if i not in skipped and i < known]
         return [token for token in tokens if not token.startswith("##") and any(map(str.isalnum, token))]
 
 

@@ -13,6 +13,11 @@ SEGMENTS = 2
 """How many segments a batch tells apart."""
 
 
+def known_segments(segments: Tensor, num_known: int) -> Tensor:
+    """Return the segments as an encoder knows them: where it has one only all tokens belong to that (as RoBERTa's)."""
+    return torch.zeros_like(segments) if num_known == 1 else segments
+
+
 class Embeddings(nn.Module):
     """The sum of three embeddings (Devlin et al., 2019), which may be narrow and then widened (Lan et al., 2020)."""
 
@@ -21,7 +26,7 @@ class Embeddings(nn.Module):
         width = config.embedding_width
         self.word_embeddings = nn.Embedding(vocab_size, width, padding_idx=config.pad_token_id)
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, width)
-        types = config.type_vocab_size
+        self.num_segments = types = config.type_vocab_size
         self.token_type_embeddings = nn.Embedding(types, width) if types else None
         self.LayerNorm = LayerNorm(width, eps=config.layer_norm_eps)
         self.projection = Linear(width, config.hidden_size) if config.embedding_size else None
@@ -32,7 +37,7 @@ class Embeddings(nn.Module):
         positions, types = self.position_embeddings.weight, self.token_type_embeddings
         segments = types.weight if types else positions.new_zeros(SEGMENTS, positions.shape[1])
         summed = summed_embeddings(
-            (batch.ids, batch.positions, batch.segments),
+            (batch.ids, batch.positions, known_segments(batch.segments, len(segments))),
             (self.word_embeddings.weight, positions, segments),
             (self.LayerNorm.weight, self.LayerNorm.bias),
             dtype,
@@ -45,7 +50,8 @@ class Embeddings(nn.Module):
         """Return [batch, longest, hidden_size] for ids and segments [batch, longest]; what is padding matters not."""
         positions = torch.arange(ids.shape[1], device=ids.device)
         words = self.word_embeddings(ids)
-        known = words + self.token_type_embeddings(segments) if self.token_type_embeddings else words
+        types = self.token_type_embeddings
+        known = words + types(known_segments(segments, self.num_segments)) if types else words
         summed = known + self.position_embeddings(positions)
         return self._widened(dropout(self.LayerNorm(summed), self.drop_rate, self.training))
 

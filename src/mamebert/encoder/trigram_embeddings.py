@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
+from mamebert.encoder.embeddings import known_segments
 from mamebert.encoder.norms import make_norm
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.parts import Linear
@@ -27,7 +28,8 @@ class TrigramEmbeddings(nn.Module):
         narrow, wide = config.embedding_width, config.hidden_size
         self.word_embeddings = nn.Embedding(vocab_size, narrow, padding_idx=config.pad_token_id)
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, wide)
-        self.token_type_embeddings = nn.Embedding(config.type_vocab_size, wide)
+        self.num_segments = config.type_vocab_size
+        self.token_type_embeddings = nn.Embedding(self.num_segments, wide)
         self.embedding_transformation = Linear(3 * narrow if self.trigram else narrow, wide)
         self.LayerNorm = make_norm(config.bottleneck.normalization_type, wide, NORM_EPS)
         self.drop_rate = config.hidden_dropout_prob
@@ -52,7 +54,8 @@ class TrigramEmbeddings(nn.Module):
     def _finish(self, words: Tensor, segments: Tensor, positions: Tensor) -> Tensor:
         if self.trigram or words.shape[-1] != self.embedding_transformation.out_features:
             words = self.embedding_transformation(words)
-        summed = words + self.position_embeddings(positions) + self.token_type_embeddings(segments)
+        kinds = self.token_type_embeddings(known_segments(segments, self.num_segments))
+        summed = words + self.position_embeddings(positions) + kinds
         return dropout(self.LayerNorm(summed.to(words.dtype)), self.drop_rate, self.training)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
@@ -23,10 +24,12 @@ def fill_mask(
     than the encoder reads, is a UserError.
     """
     network.eval()
-    return [_fill(network, tokenizer, text, top) for text in texts]
+    # A table may have more rows than there are tokens, and a vocabulary ids that stand for none.
+    known = torch.tensor([number for number, token in enumerate(tokenizer.tokens) if token])
+    return [_fill(network, tokenizer, text, top, known) for text in texts]
 
 
-def _fill(network: PretrainingNetwork, tokenizer: Tokenizer, text: str, top: int) -> list[Candidates]:
+def _fill(network: PretrainingNetwork, tokenizer: Tokenizer, text: str, top: int, known: Tensor) -> list[Candidates]:
     pieces = tokenizer.encode(text, special="token").ids
     ids = np.concatenate([[tokenizer.cls_id], pieces, [tokenizer.sep_id]]).astype(np.int64)
     room = network.bert.config.max_position_embeddings
@@ -37,6 +40,6 @@ def _fill(network: PretrainingNetwork, tokenizer: Tokenizer, text: str, top: int
         raise UserError(f"There is no [MASK] in {text!r}. Put [MASK] where a word is wanted.")
     batch = Packed.of([ids]).to(next(network.parameters()).device)
     logits = network.cls.predictions(network.bert(batch)[torch.from_numpy(places)])
-    best = logits.softmax(-1).topk(min(top, logits.shape[-1]))
-    rows = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    best = logits.softmax(-1).cpu()[:, known].topk(min(top, len(known)))
+    rows = zip(known[best.indices].tolist(), best.values.tolist(), strict=True)
     return [[(tokenizer.tokens[i], p) for i, p in zip(*row, strict=True)] for row in rows]

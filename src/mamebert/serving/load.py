@@ -13,7 +13,6 @@ from mamebert.probes.fill_mask import Candidates, fill_mask
 from mamebert.tasks import Answer
 from mamebert.tasks._features import Example, Unusable
 from mamebert.tasks._network import raw_outputs
-from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device
 
 Kind = Literal["fill-mask", "task", "sentence_embeddings"]
@@ -25,7 +24,7 @@ class FillMask:
     """Words for the place of [MASK]."""
 
     def __init__(self, opened: Opened) -> None:
-        self.tokenizer = Tokenizer.open(opened.tokenizer_folder)
+        self.tokenizer = opened.tokenizer
         self.network = opened.subject.network
 
     def __call__(self, texts: Sequence[str] | str, top: int = 5) -> list[list[Candidates]]:
@@ -41,7 +40,7 @@ class Model:
         assert isinstance(goal, TaskGoal)
         self.task, self.learnt = goal.task, goal.learnt
         self.network = opened.subject.network
-        self.tokenizer = Tokenizer.open(opened.tokenizer_folder)
+        self.tokenizer = opened.tokenizer
 
     def __call__(self, asked: Iterable[Any] | str | dict[str, Any]) -> list[Answer]:
         """Return the answer to each item: a text, texts in the order of the task's columns, or a row (dictionary).

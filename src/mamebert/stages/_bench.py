@@ -119,7 +119,7 @@ class RowsBench(LearningBench):
         assert isinstance(goal, TaskGoal)
         key = (name, hash_file(vocab) if vocab.is_file() else str(subject.folder))
         if key not in self._shown:
-            shown = goal.task.features(Tokenizer.open(subject.folder), self.rows[name], goal.learnt)
+            shown = goal.task.features(subject.tokenizer, self.rows[name], goal.learnt)
             self._shown[key] = Part(self.rows[name], shown)
         return self._shown[key]
 

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.model_folder import model_folder, read_config
+from mamebert.checkpoints.model_folder import ModelFolder, model_folder
 from mamebert.encoder.readings import Reading
 from mamebert.runs import Run
-from mamebert.stages._looking import require_room
 from mamebert.stages._search import check_search
 from mamebert.tasks import Task
 from mamebert.tasks._features import Learnt
-from mamebert.tasks._network import TaskNetwork, start_network
+from mamebert.tasks._network import TaskNetwork, require_room, start_network
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.training.groups import Learning, plan_learning
 from mamebert.training.loop import derive_seed
@@ -71,8 +69,7 @@ def start(model: Candidate, seed: int, config: "FinetuneConfig", learnt: Learnt)
 def refuse_what_would_fail_later(config: "FinetuneConfig", learnt: Learnt) -> None:
     """Raise UserError where an encoder is too short for the task, or has no such layers as settings name."""
     for model in candidates(config):
-        room = int(read_config(model.path)["max_position_embeddings"])
-        require_room(config.task, model.name, room)
+        require_room(config.task, model.name, ModelFolder.open(model.path).shape.max_position_embeddings)
         _refuse_what_no_network_has(model, config, learnt)
 
 
@@ -81,7 +78,12 @@ def _refuse_what_no_network_has(model: Candidate, config: "FinetuneConfig", lear
     asked = {str((each.reading, each.learning)): each for each in check_search(config)}
     for each in asked.values():
         if (each.reading, each.learning) != (Reading(), Learning()):
+<<<<<<< HEAD
             read = read_config(model.path)
             shape = encoder_config(read, str(model.path))
             network = TaskNetwork(model.task, shape, int(read["vocab_size"]), learnt, each.reading)
+=======
+            opened = ModelFolder.open(model.path)
+            network = TaskNetwork(config.task, opened.shape, opened.vocab_size, learnt, each.reading)
+>>>>>>> 1905875 (Tokenizer and token table, segments and positions are checked where a folder is opened)
             plan_learning(network, each.learning, each.training.peak_lr)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table as Drawn
 
-from mamebert.checkpoints.model_folder import model_folder, read_config
+from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.config import build
 from mamebert.errors import UserError
 from mamebert.reports.blocks import Table, cells
@@ -54,11 +54,14 @@ def _task_and_tokenizer(config: "EvaluateConfig") -> tuple[Task, Tokenizer | Non
     folder = next(iter(config.models.values()), None)
     if folder is not None and folder.exists():
         only_tokenizer = (folder / "tokenizer").is_dir()
-        place = folder / "tokenizer" if only_tokenizer else model_folder(folder)
-        tokenizer = Tokenizer.open(place)
-        if not only_tokenizer and "mamebert" in read_config(place):
-            task, learnt, _ = open_network(place)
-            return same_task(config, {folder.name: task})[folder.name], tokenizer, learnt
+        if only_tokenizer:
+            tokenizer = Tokenizer.open(folder / "tokenizer")
+        else:
+            opened = ModelFolder.open(folder)
+            tokenizer = opened.tokenizer()
+            if "task" in opened.about:
+                task, learnt, _ = open_network(opened.path)
+                return same_task(config, {folder.name: task})[folder.name], tokenizer, learnt
     else:
         tokenizer = None
         told = "No model is given" if folder is None else f"There is nothing in {folder} yet"

@@ -9,9 +9,10 @@ from mamebert.corpus.token_shards import read_manifest
 from mamebert.errors import UserError
 from mamebert.runs import StageConfig
 from mamebert.stages._ahead import Ahead, Found, tried
-from mamebert.stages._looking import MODELS, look_at_encoder, look_at_rows, require_room, shape_of
+from mamebert.stages._looking import MODELS, look_at_encoder, look_at_rows, shape_of
 from mamebert.stages._search import check_search
 from mamebert.tasks import Task
+from mamebert.tasks._network import require_room
 from mamebert.training.devices import pick_device
 from mamebert.vectors.table import VectorTable
 

@@ -24,7 +24,6 @@ from mamebert.stages._comparing import write_answers
 from mamebert.stages._labelled import PARTS, LabelledConfig, RowsConfig, drawn, read_labelled
 from mamebert.tasks import Answer, Parts, Raw, Task
 from mamebert.tasks._network import plain_logits, raw_outputs
-from mamebert.tokenizer.encoding import Tokenizer
 
 if TYPE_CHECKING:
     from mamebert.stages.compress import CompressConfig
@@ -107,7 +106,7 @@ class RowsJudge(Judge):
         opened = open_form(folder, form, self.device)
         goal, examples = opened.subject.goal, self.parts.test
         assert isinstance(goal, TaskGoal)
-        features = goal.task.features(Tokenizer.open(opened.tokenizer_folder), examples, goal.learnt)
+        features = goal.task.features(opened.tokenizer, examples, goal.learnt)
         raws = raw_outputs(goal.task, opened.subject.network, features)
         answers = goal.task.answers(raws, features, goal.learnt)
         measures = self.task.measures(examples, answers)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import torch
 
-from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.model_folder import model_folder, read_config
+from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.corpus.readers import Reader
 from mamebert.corpus.token_shards import read_manifest
 from mamebert.encoder.model import PretrainingNetwork
@@ -38,21 +37,16 @@ def look_at_rows(task: Task, reader: Reader) -> None:
 
 def look_at_encoder(path: Path) -> None:
     """Raise UserError for a folder that no training can start from, without reading its weights."""
-    folder = model_folder(path)
-    encoder_config(read_config(folder), str(folder))
-    if not any(folder.glob("*.safetensors*")):
-        old = "pytorch_model.bin is a pickle, which can run code, and is never loaded; save it as safetensors first."
-        way_out = old if (folder / "pytorch_model.bin").is_file() else "Give a folder that holds one."
-        raise UserError(f"{folder} has no model.safetensors. {way_out}")
-    Tokenizer.open(folder)
+    folder = ModelFolder.open(path)
+    folder.require_weights()
+    folder.tokenizer()
 
 
 def shape_of(path: Path, ahead: Ahead) -> EncoderConfig | None:
     """Return the shape of the encoder in a folder, or of that which a stage will make there; None if nobody knows."""
     maker = ahead.maker(path)
     if maker is None:
-        folder = model_folder(path)
-        return encoder_config(read_config(folder), str(folder))
+        return ModelFolder.open(path).shape
     if maker.command == "pretrain":
         return planned_shape(maker, ahead)
     if maker.command == "finetune":
@@ -83,12 +77,6 @@ def num_tokens_known(shards: Path, ahead: Ahead) -> int | None:
         inside = tokenizer / "tokenizer"
         return Tokenizer.open(inside if inside.is_dir() else tokenizer).vocab_size
     return int(learner.vocabulary.size) if learner.command == "vocab" else None  # type: ignore[attr-defined]
-
-
-def require_room(task: Task, name: str, room: int) -> None:
-    """Raise UserError where an encoder reads shorter sequences than a task shows it."""
-    if task.max_length > room:
-        raise UserError(f"task.max_length {task.max_length} is longer than {name} reads ({room}). Lower it to {room}.")
 
 
 def num_parameters(shape: EncoderConfig, vocab_size: int, tied: bool = True) -> int:

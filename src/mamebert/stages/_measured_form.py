@@ -79,9 +79,8 @@ def _import_what_runs(form: Form) -> None:
 
 def _ready(folder: Path, form: Form, samples: Sequence[Any]) -> Ready:
     opened = open_form(folder, form, CPU)
-    tokenizer = Tokenizer.open(opened.tokenizer_folder)
     make = _task_ready if isinstance(opened.subject.goal, TaskGoal) else _words_ready
-    return make(opened.subject.network, opened.subject.goal, tokenizer, samples)
+    return make(opened.subject.network, opened.subject.goal, opened.tokenizer, samples)
 
 
 def _task_ready(network: Any, goal: Any, tokenizer: Tokenizer, samples: Sequence[Any]) -> Ready:

@@ -109,7 +109,7 @@ class Pretraining:
         """Go to the last snapshot, if there is one."""
         assert self.run
         reached, room = self.config.objective.max_length, self.config.encoder.max_position_embeddings
-        if reached < room:
+        if reached < room and not self.start:  # a folder that it starts from has trained them
             say(
                 f"Sequences have up to {reached} tokens and the encoder has {room} positions: those beyond stay "
                 "untrained. Lower encoder.max_position_embeddings, or raise objective.max_length."

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.disk import hash_file
 from mamebert.stages._candidates import Candidate
 from mamebert.stages._fitting import Part
 from mamebert.stages._hidden_states import HiddenStates, keep_hidden_states
 from mamebert.tasks._features import Example, Learnt
 from mamebert.tasks._network import TaskNetwork
-from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.groups import plan_learning
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class RowsShown:
         vocab = model.path / "vocab.txt"
         key = (hash_file(vocab) if vocab.is_file() else str(model.path)) + model.task.model_dump_json()
         if key not in self.shown:
-            tokenizer, learnt = Tokenizer.open(model.path), self.learnt
+            tokenizer, learnt = ModelFolder.open(model.path).tokenizer(), self.learnt
             self.shown = {
                 key: {
                     name: Part(each, model.task.features(tokenizer, each, learnt))

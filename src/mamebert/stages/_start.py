@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.model_folder import model_folder, read_config
+from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.checkpoints.start import start_pretraining
 from mamebert.config import build
 from mamebert.corpus.frequencies import token_counts
@@ -36,9 +35,8 @@ def with_shape_of_start(config: "PretrainConfig") -> "PretrainConfig":
     for path in (config.start, config.shards):
         if not path.exists():
             identity(path)  # which says what to do about it
-    folder = model_folder(config.start)
-    about = read_config(folder)
-    shape = encoder_config(about, str(folder))
+    opened = ModelFolder.open(config.start)
+    folder, about, shape = opened.path, opened.config, opened.shape
     if config.start_vocabulary == "shared_rows":
         read_manifest(config.shards)  # so that a folder without shards is told as such
         shape = shape.model_copy(update={"pad_token_id": _tokenizer_of(config).pad_id})
@@ -138,8 +136,8 @@ def _take_over(network: PretrainingNetwork, config: "PretrainConfig", tokenizer:
 
 def _correspondence(config: "PretrainConfig", num_rows: int, tokenizer: Tokenizer) -> Correspondence:
     assert config.start
-    folder = model_folder(config.start)
-    old = Tokenizer.open(folder)
+    opened = ModelFolder.open(config.start)
+    folder, old = opened.path, opened.tokenizer()
     if old.tokens == tokenizer.tokens and num_rows >= tokenizer.vocab_size:
         return Correspondence({number: number for number in range(tokenizer.vocab_size)}, {}, [])
     found = correspond(old, tokenizer, num_rows)

@@ -69,7 +69,7 @@ def start_network(
     `random_weights` only the shape comes from the folder: what pretraining is worth is measured against it.
     """
     opened = ModelFolder.open(folder)
-    require_room(task, opened)
+    require_room(task, str(opened.path), opened.shape.max_position_embeddings)
     shape = opened.shape
     if dropout is not None:
         shape = shape.model_copy(update={"hidden_dropout_prob": dropout})
@@ -109,7 +109,7 @@ def open_network(folder: Path, kind: str | None = None) -> tuple[Task, Learnt, T
     task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
     learnt = Learnt(tuple(told.get("labels", ())), told.get("chosen", {}))
     reading = build(Reading, about.get("reading", {}))
-    require_room(task, opened)
+    require_room(task, str(opened.path), opened.shape.max_position_embeddings)
     network = TaskNetwork(task, opened.shape, opened.vocab_size, learnt, reading)
     pooler_is_read = any(module is network.bert.pooler for module in network.head.modules())
     may_lack = () if pooler_is_read else ("bert.pooler.",)
@@ -151,13 +151,10 @@ def raw_outputs(
     return [found[row] for row in range(len(features))]
 
 
-def require_room(task: Task, folder: ModelFolder) -> None:
-    """Raise a UserError where a task reads more tokens than the encoder has positions."""
-    room = folder.shape.max_position_embeddings
+def require_room(task: Task, name: str, room: int) -> None:
+    """Raise a UserError where a task shows an encoder longer sequences than it has positions for."""
     if task.max_length > room:
-        raise UserError(
-            f"task.max_length {task.max_length} is longer than {folder.path} reads ({room}). Lower it to {room}."
-        )
+        raise UserError(f"task.max_length {task.max_length} is longer than {name} reads ({room}). Lower it to {room}.")
 
 
 def _about_foreign(folder: ModelFolder, tensors: dict[str, Tensor], kind: str | None) -> dict[str, Any]:

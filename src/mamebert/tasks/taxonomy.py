@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn.functional import normalize, relu
 
+from mamebert.checkpoints.model_folder import tokenizer_for
 from mamebert.corpus.readers import Row
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
@@ -93,7 +94,7 @@ class Taxonomy(TextTask):
         """
         assert isinstance(head, PathHead)
         words = [(self.words_of(path),) for path in learnt.labels]
-        features = self._all_tokens(Tokenizer.open(folder), words)
+        features = self._all_tokens(tokenizer_for(folder, encoder.vocab_size), words)
         vectors = text_vectors(encoder, features)
         head.paths.copy_(normalize(vectors - vectors.mean(0)))
         with torch.no_grad():
