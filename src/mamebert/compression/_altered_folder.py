@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mamebert.checkpoints.layouts import OURS, Layout, layout_for
-from mamebert.checkpoints.model_folder import model_folder, read_config
+from mamebert.checkpoints.layouts import OURS, layout_for
+from mamebert.checkpoints.model_folder import ModelFolder, read_config
 from mamebert.checkpoints.weights import HEAD_FILE
 from mamebert.compression import Form, Goal, Subject
 from mamebert.compression._forms import DENSE, opens_with
@@ -24,11 +22,9 @@ from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.compression._shapes import densified
 from mamebert.config import build
 from mamebert.disk import disk_errors, save_tensors, write_text
-from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
-from mamebert.tasks import Task
-from mamebert.tasks._features import Learnt
+from mamebert.tasks._network import task_in
 
 WEIGHTS = "model.safetensors"
 
@@ -73,27 +69,24 @@ def save_altered(subject: Subject, folder: Path, kind: str, how: dict[str, Any],
 
 def open_altered(folder: Path) -> Shell:
     """Read a folder that `save_altered` wrote; a damaged one is a UserError."""
-    place = model_folder(folder)
-    config = read_config(place)
-    about = config["mamebert"]
-    try:
-        tensors = load_file(place / WEIGHTS)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{place / WEIGHTS} is damaged ({error}). Get the folder anew.") from error
-    goal = goal_in(about)
-    shape = build(Layout.find(about["family"]).shape_class, about["shape"])
-    network = goal.network(shape, int(config["vocab_size"]))
-    return Shell(Subject(network.eval(), goal, place), about["how"], tensors)
+    opened = ModelFolder.open(folder)
+    goal = goal_in(opened)
+    network = goal.network(opened.shape, opened.vocab_size)
+    how = opened.about.get("how")
+    if not isinstance(how, dict):
+        raise UserError(
+            f"{opened.path} does not say in config.json how its arithmetic is altered. Get the folder anew."
+        )
+    return Shell(Subject(network.eval(), goal, opened.path), how, opened.tensors())
 
 
-def goal_in(about: Mapping[str, Any]) -> Goal:
+def goal_in(folder: ModelFolder) -> Goal:
     """Return what a network is for, as `save_altered` tells it in config.json."""
+    about = folder.about
     if "task" not in about:
-        return MaskedWords(build(Objective, about["objective"]))  # type: ignore[type-abstract]
-    told = about["learnt"]
-    learnt = Learnt(tuple(told["labels"]), told["chosen"])
-    task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
-    return TaskGoal(task, learnt, build(Reading, about["reading"]))
+        return MaskedWords(build(Objective, about.get("objective") or {}))  # type: ignore[type-abstract]
+    task, learnt, reading = task_in(folder)
+    return TaskGoal(task, learnt, reading)
 
 
 @torch.no_grad()

@@ -5,17 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.model_folder import read_config
+from mamebert.checkpoints.model_folder import ModelFolder
+from mamebert.checkpoints.weights import damaged, load, read_header
 from mamebert.compression import Goal, Subject
 from mamebert.compression._altered_folder import goal_in
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._graphs import HEAD, INPUTS, WORDS, has_plain_head
 from mamebert.compression._session import Session
-from mamebert.config import build
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.padded import Padded
 from mamebert.encoder.settings import EncoderConfig
@@ -131,12 +129,10 @@ def open_graph(folder: Path, graph: Path, threads: int = 0) -> Subject:
     For a task the network is a `GraphNetwork`, for a pretrained encoder a `WordsNetwork`. What is missing or damaged
     is a UserError.
     """
-    config = read_config(folder)
-    about = config["mamebert"]
-    goal = goal_in(about)
-    shape = build(EncoderConfig, about["shape"]) if "shape" in about else encoder_config(config, str(folder))
+    opened = ModelFolder.open(folder)
+    goal = goal_in(opened)
     by_sequence = isinstance(goal, TaskGoal) and has_plain_head(goal) and goal.task.reads == "first"
-    bert = GraphEncoder(Session(graph, threads), shape, int(config["vocab_size"]), not by_sequence)
+    bert = GraphEncoder(Session(graph, threads), opened.shape, opened.vocab_size, not by_sequence)
     if isinstance(goal, TaskGoal):
         network: Any = GraphNetwork(bert, goal, None if has_plain_head(goal) else _head(goal, bert, graph))
     else:
@@ -156,7 +152,12 @@ def _head(goal: Goal, bert: GraphEncoder, graph: Path) -> nn.Module:
     if not path.is_file():
         raise UserError(f"{path} is not there. Get the folder anew, with all files whose names begin alike.")
     assert isinstance(goal, TaskGoal)
-    network = goal.network(bert.config, bert.vocab_size)
+    tensors = load(read_header(path))
+    with torch.device("meta"):  # the encoder's weights would take memory for nothing
+        network = goal.network(bert.config, bert.vocab_size)
     del network.bert
-    network.load_state_dict(load_file(path))
+    try:
+        network.load_state_dict(tensors, assign=True)
+    except RuntimeError as error:
+        raise damaged(path, "its weights are not those of the head") from error
     return network.eval()

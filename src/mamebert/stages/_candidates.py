@@ -78,12 +78,6 @@ def _refuse_what_no_network_has(model: Candidate, config: "FinetuneConfig", lear
     asked = {str((each.reading, each.learning)): each for each in check_search(config)}
     for each in asked.values():
         if (each.reading, each.learning) != (Reading(), Learning()):
-<<<<<<< HEAD
-            read = read_config(model.path)
-            shape = encoder_config(read, str(model.path))
-            network = TaskNetwork(model.task, shape, int(read["vocab_size"]), learnt, each.reading)
-=======
             opened = ModelFolder.open(model.path)
-            network = TaskNetwork(config.task, opened.shape, opened.vocab_size, learnt, each.reading)
->>>>>>> 1905875 (Tokenizer and token table, segments and positions are checked where a folder is opened)
+            network = TaskNetwork(model.task, opened.shape, opened.vocab_size, learnt, each.reading)
             plan_learning(network, each.learning, each.training.peak_lr)

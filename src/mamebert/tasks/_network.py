@@ -1,6 +1,6 @@
 """Encoder, reading and head as one network, whatever the task."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from mamebert.checkpoints.load import fill
 from mamebert.checkpoints.model_folder import ModelFolder, read_config
 from mamebert.checkpoints.save import save_task
+from mamebert.checkpoints.weights import GET_ANEW
 from mamebert.config import build
 from mamebert.encoder.model import Encoder, initialise
 from mamebert.encoder.packing import Packed
@@ -104,17 +105,33 @@ def open_network(folder: Path, kind: str | None = None) -> tuple[Task, Learnt, T
     """Open a fine-tuned folder, ours or one of plain transformers; one that was not made for a task is of `kind`."""
     opened = ModelFolder.open(folder)
     tensors = opened.tensors()
-    about = opened.config.get("mamebert") or _about_foreign(opened, tensors, kind)
-    told = about["learnt"]
-    task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
-    learnt = Learnt(tuple(told.get("labels", ())), told.get("chosen", {}))
-    reading = build(Reading, about.get("reading", {}))
-    require_room(task, str(opened.path), opened.shape.max_position_embeddings)
+    task, learnt, reading = task_in(opened, opened.about or _about_foreign(opened, tensors, kind))
     network = TaskNetwork(task, opened.shape, opened.vocab_size, learnt, reading)
     pooler_is_read = any(module is network.bert.pooler for module in network.head.modules())
     may_lack = () if pooler_is_read else ("bert.pooler.",)
     fill(network, {**tensors, **task.stored_beside(opened.path)}, opened.path, may_lack)
     return task, learnt, network
+
+
+def task_in(folder: ModelFolder, about: Mapping[str, Any] | None = None) -> tuple[Task, Learnt, Reading]:
+    """Return what config.json, or `about` in its place, says that a network was fine-tuned for.
+
+    What is missing or of another kind is a UserError, as is a task that reads more than the encoder does.
+    """
+    about = folder.about if about is None else about
+    told = about.get("learnt") or {}
+    labels, chosen = told.get("labels") or [], told.get("chosen") or {}
+    if not ("task" in about and isinstance(labels, list) and isinstance(chosen, dict)):
+        raise UserError(f"{folder.path} does not say in config.json what it was fine-tuned for. {GET_ANEW}")
+    if not all(isinstance(label, str) for label in labels):
+        raise UserError(f"{folder.path} has labels in config.json that are no texts. {GET_ANEW}")
+    try:
+        task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
+        reading = build(Reading, about.get("reading") or {})
+    except UserError as error:
+        raise UserError(f"{folder.path} has a config.json that cannot be: {error}") from error
+    require_room(task, str(folder.path), folder.shape.max_position_embeddings)
+    return task, Learnt(tuple(labels), chosen), reading
 
 
 def plain_logits(folder: Path, packed: Packed) -> dict[str, Tensor]:
@@ -168,6 +185,6 @@ def _about_foreign(folder: ModelFolder, tensors: dict[str, Tensor], kind: str | 
     names = config.get("id2label") or {}
     heads = ("classifier.weight", "qa_outputs.weight") if found.architecture else ()
     size = next((len(tensors[name]) for name in heads if name in tensors), 0)
-    labels = [names.get(str(i), f"LABEL_{i}") for i in range(size)]
+    labels = [str(names.get(str(i), f"LABEL_{i}")) for i in range(size)]
     task = {"kind": kinds[0], **found.foreign(folder.path, folder.shape.max_position_embeddings)}
     return {"task": task, "learnt": {"labels": labels}}
