@@ -12,6 +12,16 @@ from mamebert.config import Config
 from mamebert.corpus.sentences import Splitter, split_sentences
 
 LINE_END = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+UNSPACED = (
+    ("\u0e01", "\u0eff"),
+    ("\u1000", "\u109f"),
+    ("\u1780", "\u17ff"),
+    ("\u1950", "\u19df"),
+    ("\u1a20", "\u1aad"),
+)
+"""Scripts that put no space between words: Thai and Lao, Burmese, Khmer, Tai Le to New Tai Lue, Tai Tham."""
+# In these a zero-width space parts words; elsewhere it is left over from typesetting.
+WORD_END = re.compile(f"(?<=[{''.join(f'{first}-{last}' for first, last in UNSPACED)}])\u200b")
 # Controls and invisible marks. The two joiners stay: Persian, Indic scripts and emoji are spelt with them.
 CONTROL = re.compile(
     "[\0-\x08\x0e-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff"
@@ -40,7 +50,7 @@ class Cleaning(Config):
         if not text.isascii():
             text = SURROGATE.sub("�", text)
         # Invisible marks go first: one between a letter and its accent would keep the two from joining.
-        text = CONTROL.sub("", LINE_END.sub("\n", text))
+        text = CONTROL.sub("", WORD_END.sub(" ", LINE_END.sub("\n", text)))
         if self.normalise != "none":
             text = unicodedata.normalize(self.normalise, text)
         text = SPACE.sub(" ", text)

@@ -1,17 +1,24 @@
 """`mamebert vocab`: documents in, a tokenizer that `transformers` opens out."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from pydantic import Field
 
 from mamebert.config import RunPath
+from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.documents import document_shards
+from mamebert.progress import say
 from mamebert.runs import Run, StageConfig
 from mamebert.stages._ahead import Ahead, Found, check_first, tried
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.normalising import NormalForm
 from mamebert.tokenizer.quality import longest_tokens, measure, segmentations
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies import Vocabulary
+
+WORTH_TELLING = 0.001
+"""Share of the characters."""
 
 
 class VocabConfig(StageConfig):
@@ -33,11 +40,18 @@ def vocab(config: VocabConfig) -> Run:
     if run.finished:
         return run
     vocabulary, shards = config.vocabulary, document_shards(config.corpus)
-    sample = Sample.draw(shards, vocabulary.sample_characters, config.seed, config.processes)
+    form = _normal_form(config.corpus)
+    sample = Sample.draw(shards, vocabulary.sample_characters, config.seed, config.processes, form)
 
-    vocabulary.train(sample, run.folder / "tokenizer")
+    told = vocabulary.train(sample, run.folder / "tokenizer")
+    if told.get("characters_too_long_rate", 0) >= WORTH_TELLING:
+        say(
+            f"{told['words_too_long']:,} words are too long to be cut into pieces and become [UNK] whole: "
+            f"{told['characters_too_long_rate']:.1%} of all characters."
+        )
 
     tokenizer, held = Tokenizer.open(run.folder / "tokenizer"), sample.held()
+    run.results |= told
     run.results["size"] = tokenizer.vocab_size
     run.results["sample_rate"] = sample.rate
     run.results["held_sentences"] = len(held)
@@ -45,6 +59,12 @@ def vocab(config: VocabConfig) -> Run:
     run.results["longest_tokens"] = longest_tokens(tokenizer)
     run.results["segmentations"] = segmentations(tokenizer, held[:: max(len(held) // 5, 1)][:5])
     return run.finish()
+
+
+def _normal_form(corpus: Path) -> NormalForm:
+    """Return the Unicode form that `clean` has given the text; documents from elsewhere are taken for its default."""
+    cleaning = Run.open(corpus).settings.get("cleaning", {}) if (corpus / "run.json").is_file() else {}
+    return Cleaning.model_validate(cleaning).normalise
 
 
 def check(config: VocabConfig, ahead: Ahead) -> Found:

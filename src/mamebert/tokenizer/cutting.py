@@ -19,6 +19,19 @@ def split_at_spaces(text: str) -> list[str]:
     return (text if text.isprintable() else _DROPPED.sub("", mend(text))).split()
 
 
+def split_words(text: str) -> list[str]:
+    """Return the words between white space for the rules of `normalising`, which make white space of other controls."""
+    return (text if text.isprintable() else mend(text).replace("\x1f", "")).split()
+
+
+def align_words(text: str) -> Aligned:
+    """Align the text in which the words of `split_words` stand."""
+    text = mend(text)
+    if "\x1f" not in text:
+        return unchanged(text)
+    return align_kept(text, [place for place, character in enumerate(text) if character != "\x1f"])
+
+
 def align_undropped(text: str) -> Aligned:
     """Align the text in which the words of `split_at_spaces` stand."""
     text = mend(text)

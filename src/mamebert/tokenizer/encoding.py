@@ -11,11 +11,19 @@ import numpy.typing as npt
 from tokenizers.models import WordPiece
 
 from mamebert.errors import UserError
-from mamebert.tokenizer.cutting import align_undropped, cut_japanese, cut_like_bert, split_at_spaces
+from mamebert.tokenizer.cutting import (
+    align_undropped,
+    align_words,
+    cut_japanese,
+    cut_like_bert,
+    split_at_spaces,
+    split_words,
+)
 from mamebert.tokenizer.files import VOCABULARIES, read_about, read_vocabulary
 from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, tokens_of
 from mamebert.tokenizer.guarded import complaints_told, open_rust
 from mamebert.tokenizer.japanese import MecabWords
+from mamebert.tokenizer.normalising import are_rules_of_words
 from mamebert.tokenizer.offsets import align_nfkc
 from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
 from mamebert.tokenizer.slow import open_slowly
@@ -89,8 +97,10 @@ class Tokenizer:
         description = read_about(folder, "tokenizer.json")
         rust = open_rust(folder / "tokenizer.json", description)
         encoder: Encoder = RustEncoder(rust)
-        if _is_bert(description):
-            specials = {token["content"]: token["id"] for token in description["added_tokens"]}
+        specials = {token["content"]: token["id"] for token in description["added_tokens"]}
+        if _has_plain_marks(description) and are_rules_of_words(description):
+            encoder = WordEncoder(split_words, align_words, cut_like_bert(rust), specials)
+        elif _has_plain_marks(description) and _is_bert(description):
             encoder = WordEncoder(split_at_spaces, align_undropped, cut_like_bert(rust), specials)
 
         def decode(ids: Sequence[int]) -> str:
@@ -163,16 +173,18 @@ def _is_japanese_wordpiece(config: dict[str, Any]) -> bool:
 
 
 def _is_bert(description: dict[str, Any]) -> bool:
-    """Say whether words can be encoded one by one: no rule of this tokenizer looks across a space."""
+    """Say whether these are the rules of BERT, of which none looks across a space: words can be encoded one by one."""
     normalizer = description["normalizer"] or {}
-    marks = [{name: token[name] for name in _PLAIN_MARK} for token in description["added_tokens"]]
     return (
         normalizer.get("type") == _BERT_NORMALIZER
         and normalizer.get("clean_text") is True
         and description["pre_tokenizer"] == _BERT_SPLIT
-        and description["model"]["type"] == "WordPiece"
-        and all(mark == _PLAIN_MARK for mark in marks)
     )
+
+
+def _has_plain_marks(description: dict[str, Any]) -> bool:
+    marks = [{name: token[name] for name in _PLAIN_MARK} for token in description["added_tokens"]]
+    return description["model"]["type"] == "WordPiece" and all(mark == _PLAIN_MARK for mark in marks)
 
 
 def _special_tokens(config: dict[str, Any]) -> list[str]:

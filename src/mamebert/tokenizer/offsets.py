@@ -110,7 +110,7 @@ def spans_of(lengths: Iterable[int], start: int = 0) -> list[tuple[int, int]]:
 
 
 def take_in_marks(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Extend each range over the accents behind it that belong to no other, since stripping has dropped them."""
+    """Extend each range over the marks behind it that belong to no other: stripped, or made one with what precedes."""
     if text.isascii() or not spans:
         return spans
     limits = [*[start for start, _ in spans[1:]], len(text)]
@@ -152,7 +152,7 @@ def _is_blank(text: str) -> bool:
 
 
 def _behind_marks(text: str, end: int, limit: int) -> int:
-    while end < limit and unicodedata.category(text[end]) == "Mn":
+    while end < limit and (unicodedata.category(text[end])[0] == "M" or ord(text[end]) in _VOWELS_AND_FINALS):
         end += 1
     return end
 

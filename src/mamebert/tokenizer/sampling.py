@@ -21,6 +21,7 @@ from mamebert.corpus.parallel import ordered_map
 from mamebert.errors import UserError
 from mamebert.progress import progress
 from mamebert.tokenizer.japanese import MecabWords
+from mamebert.tokenizer.normalising import NormalForm
 
 Words = Literal["whitespace", "mecab"]
 
@@ -46,15 +47,19 @@ class Sample:
     """Share of the sentences that are learnt from."""
     seed: int
     processes: int
+    normal_form: NormalForm
+    """The Unicode form of the sentences."""
 
     @classmethod
-    def draw(cls, shards: list[Path], characters: int, seed: int, processes: int) -> Self:
+    def draw(
+        cls, shards: list[Path], characters: int, seed: int, processes: int, normal_form: NormalForm = "NFC"
+    ) -> Self:
         """Sample sentences so that about `characters` are learnt from, or all where there are fewer."""
         sizes = measure_shards(shards)
         total = sum(size.characters for size in sizes)
         if not total:
             raise UserError("The corpus holds no text. Check what `mamebert clean` dropped, and why, in its run.json.")
-        return cls(tuple(shards), tuple(sizes), min(1.0, characters / total), seed, processes)
+        return cls(tuple(shards), tuple(sizes), min(1.0, characters / total), seed, processes, normal_form)
 
     def held(self) -> list[str]:
         """Return up to about 2,000 sentences that are not learnt from."""

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
@@ -7,6 +8,7 @@ from mamebert.config import build
 from mamebert.corpus.documents import write_shard
 from mamebert.errors import UserError
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.joining import learn_pieces
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies.wordpiece import Wordpiece
 
@@ -78,3 +80,36 @@ def test_fresh_processes_write_the_same_bytes(tmp_path):
 def test_japanese_words_keep_their_accents():
     with pytest.raises(UserError, match="strip_accents=false"):
         build(Wordpiece, {"words": "mecab", "strip_accents": True})
+
+
+HAN = ["".join(chr(0x4E00 + (n * n + k) % 300) for k in range(40)) for n in range(200)]
+
+
+def test_characters_fill_a_vocabulary_that_words_cannot_fill(tmp_path):
+    tokenizer = train(tmp_path, HAN, size=250)  # a third would be 100 characters, and nothing else to learn
+
+    assert tokenizer.vocab_size == 250
+    assert sum(len(token) == 1 for token in tokenizer.tokens) == 245
+
+
+def test_an_alphabet_that_was_limited_is_named_where_the_vocabulary_stays_small(tmp_path):
+    with pytest.raises(
+        UserError, match=r"of 105 pieces, not 250\. Set vocabulary\.size=105.*limit_alphabet .*200 char"
+    ):
+        train(tmp_path, HAN, size=250, limit_alphabet=100)
+
+
+def test_the_last_place_goes_to_a_character_that_takes_one():
+    counts = Counter({chr(0x4E00 + n): 50 for n in range(100)}) + Counter({"жж": 9, "豆": 3})
+    tokens = learn_pieces(counts, 106, 1, 0)
+    assert len(tokens) == 106
+    assert "豆" in tokens
+    assert "ж" not in tokens
+
+
+def test_a_third_of_the_places_is_not_the_limit_where_that_is_too_few_for_the_text():
+    characters = Counter({chr(0x4E00 + n): 50 for n in range(160)})
+    words = Counter({"".join("abcdefgh"[(n >> k) % 8] for k in range(8)): 3 for n in range(100)})
+    tokens = learn_pieces(characters + words, 240, 1, 0)
+    assert len(characters.keys() & set(tokens)) >= 158
+    assert max(map(len, tokens[5:])) > 3

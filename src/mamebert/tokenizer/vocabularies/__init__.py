@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 
@@ -21,9 +22,10 @@ class Vocabulary(Choice):
         """Raise UserError, before any text is read, where this vocabulary cannot be learnt on this machine."""
 
     @abstractmethod
-    def train(self, sample: Sample, folder: Path) -> None:
+    def train(self, sample: Sample, folder: Path) -> dict[str, Any]:
         """Learn from `sample` and write to `folder` the tokenizer as `transformers.AutoTokenizer` opens it.
 
         The special tokens have the ids 0 to 4, and the line number in `vocab.txt` is the id. The same sample
-        gives the same bytes. Text that supports fewer pieces than `size` is a UserError.
+        gives the same bytes. Text that supports fewer pieces than `size` is a UserError. What came back is for
+        run.json: what of the text the vocabulary does not know, and why.
         """

@@ -2,20 +2,19 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 from tokenizers import Tokenizer as RustTokenizer
+from tokenizers import decoders
 from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer, WhitespaceSplit
-from tokenizers.trainers import WordPieceTrainer
+from tokenizers.processors import TemplateProcessing
 
 from mamebert.disk import disk_errors, write_text
-from mamebert.errors import UserError
 from mamebert.tokenizer.japanese import MecabWords
+from mamebert.tokenizer.joining import learn_pieces
+from mamebert.tokenizer.normalising import rules_of_words
 from mamebert.tokenizer.pieces import SPECIAL_TOKENS, mend
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies import Vocabulary
@@ -23,15 +22,17 @@ from mamebert.tokenizer.vocabularies import Vocabulary
 MAX_WORD = 100
 """A longer word becomes [UNK], here as in `transformers`."""
 MODEL_INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
-MIN_ALPHABET, MAX_ALPHABET = 100, 7_000  # Japanese models of 32,000 pieces know six to seven thousand characters
-REPEATS = 10_000
+UNKNOWN = "[UNK]"
 
 
 class Wordpiece(Vocabulary):
     """Pieces of words, the longest that fits first."""
 
     words: Literal["whitespace", "mecab"] = "whitespace"
-    """Words end at spaces and punctuation, or are found by MeCab (Japanese; NFKC is applied)."""
+    """Words end at spaces and punctuation, or are found by MeCab (Japanese; NFKC is applied).
+
+    Text in scripts without spaces (Thai, Lao, Khmer, Burmese) is learnt and cut in runs of up to 80 characters.
+    """
     lowercase: bool = False
     """Read every letter as lower case."""
     strip_accents: bool = False
@@ -41,7 +42,11 @@ class Wordpiece(Vocabulary):
     min_frequency: int = Field(default=2, ge=1)
     """A character seen less often is left out, and a pair of pieces seen less often is not joined to one."""
     limit_alphabet: int = Field(default=0, ge=0)
-    """Keep so many characters, the most frequent; the rest becomes [UNK]. 0: a third of `size`, from 100 to 7,000."""
+    """Keep so many characters, the most frequent; the rest becomes [UNK].
+
+    0: a third of `size`, from 100 to 7,000; more where 99.5 % of the text takes more, up to three quarters of `size`;
+    and as many as there is room for where nothing else fills the vocabulary, as in Chinese with every character a word.
+    """
     max_length: int = Field(default=512, gt=2)
     """The longest input, in tokens, that `transformers` should cut texts to."""
 
@@ -59,108 +64,66 @@ class Wordpiece(Vocabulary):
         if self.words == "mecab":
             MecabWords()
 
-    def train(self, sample: Sample, folder: Path) -> None:
+    def train(self, sample: Sample, folder: Path) -> dict[str, Any]:
         """Learn the pieces from the words of `sample`; see `Vocabulary.train`."""
-        counts = self._limit(self._finish_words(sample.count_words(self.words)))
-        vocab = _join_pairs(counts, self.size, self.min_frequency)
-        if len(vocab) < self.size:
-            raise UserError(
-                f"The text supports a vocabulary of {len(vocab):,} pieces, not {self.size:,}. Set "
-                f"vocabulary.size={len(vocab)} or less, or give more text."
-            )
-        if len(vocab) > self.size:
-            raise UserError(
-                f"The characters alone need {len(vocab):,} pieces, more than the vocabulary's {self.size:,}. Set a "
-                "lower vocabulary.limit_alphabet or a larger vocabulary.size."
-            )
-        self._save(vocab, folder)
+        rules = rules_of_words(sample.normal_form, self.split_cjk, self.strip_accents, self.lowercase)
+        counts, told = self._finish_words(sample.count_words(self.words), _rust({UNKNOWN: 0}, rules))
+        vocab = learn_pieces(counts, self.size, self.min_frequency, self.limit_alphabet)
+        self._save(vocab, folder, rules)
+        return told
 
-    def _finish_words(self, found: Counter[str]) -> Counter[str]:
-        """Return the words as the encoder will see them, without those that it makes [UNK] or cannot tell apart."""
-        normalizer = self._normalizer()
-        counts: Counter[str] = Counter()
+    def _finish_words(self, found: Counter[str], rust: RustTokenizer) -> tuple[Counter[str], dict[str, Any]]:
+        """Return the words as the encoder will see them, without those that it makes [UNK], which are counted."""
+        counts, long = Counter[str](), Counter[str]()
         for text, count in found.items():
             if self.words == "mecab":
                 words = (text.lower() if self.lowercase else text).split()
             else:
-                normal = normalizer.normalize_str(mend(text))
-                words = [word for word, _ in BertPreTokenizer().pre_tokenize_str(normal)]
+                normal = rust.normalizer.normalize_str(mend(text))
+                words = [word for word, _ in rust.pre_tokenizer.pre_tokenize_str(normal)]
             for word in words:
+                if len(word) > MAX_WORD:
+                    long[word] += count
                 # A piece that starts a word with "##" would look like one inside a word.
-                if len(word) <= MAX_WORD and "##" not in word:
+                elif "##" not in word:
                     counts[word] += count
-        return counts
+        lost = sum(len(word) * count for word, count in long.items())
+        every = lost + sum(len(word) * count for word, count in counts.items())
+        return counts, {"words_too_long": long.total(), "characters_too_long_rate": round(lost / max(every, 1), 6)}
 
-    def _limit(self, counts: Counter[str]) -> Counter[str]:
-        """Leave out words with a character that is rare or not among the most frequent."""
-        characters: Counter[str] = Counter()
-        for word, count in counts.items():
-            for character in word:
-                characters[character] += count
-        frequent = [character for character, count in characters.items() if count >= self.min_frequency]
-        by_count = sorted(frequent, key=lambda character: (-characters[character], character))
-        kept = set(by_count[: self.limit_alphabet or min(max(self.size // 3, MIN_ALPHABET), MAX_ALPHABET)])
-        return Counter({word: count for word, count in counts.items() if kept.issuperset(word)})
-
-    def _normalizer(self) -> BertNormalizer:
-        return BertNormalizer(
-            clean_text=True,
-            handle_chinese_chars=self.split_cjk,
-            strip_accents=self.strip_accents,
-            lowercase=self.lowercase,
-        )
-
-    def _save(self, vocab: list[str], folder: Path) -> None:
-        from transformers import BertJapaneseTokenizer, BertTokenizer
+    def _save(self, vocab: list[str], folder: Path, rules: dict[str, Any]) -> None:
+        from transformers import BertJapaneseTokenizer, PreTrainedTokenizerFast
 
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_text(folder / "vocab.txt", "".join(f"{token}\n" for token in vocab))
             common: dict[str, Any] = {
-                "do_lower_case": self.lowercase,
                 "model_max_length": self.max_length,
                 # BertJapaneseTokenizer leaves token_type_ids out unless told, and pairs would become one segment.
                 "model_input_names": MODEL_INPUTS,
             }
             if self.words == "mecab":
-                tokenizer = BertJapaneseTokenizer(
+                BertJapaneseTokenizer(
                     str(folder / "vocab.txt"),
                     word_tokenizer_type="mecab",
                     mecab_kwargs={"mecab_dic": "unidic_lite"},
+                    do_lower_case=self.lowercase,
                     **common,
-                )
-            else:
-                tokenizer = BertTokenizer(
-                    vocab={token: number for number, token in enumerate(vocab)},
-                    strip_accents=self.strip_accents,
-                    tokenize_chinese_chars=self.split_cjk,
-                    **common,
-                )
-            tokenizer.save_pretrained(folder)
+                ).save_pretrained(folder)
+                return
+            # BertTokenizer would take the vocabulary from tokenizer.json and leave the rules for text there.
+            rust = _rust({token: number for number, token in enumerate(vocab)}, rules)
+            names = {f"{token[1:-1].lower()}_token": token for token in SPECIAL_TOKENS}
+            PreTrainedTokenizerFast(tokenizer_object=rust, **names, **common).save_pretrained(folder)
 
 
-def _join_pairs(counts: Counter[str], size: int, min_frequency: int) -> list[str]:
-    """Return the tokens in the order of their ids, found by the trainer of the `tokenizers` library."""
-    starts = sorted({character for word in counts for character in word})
-    inside = sorted({f"##{character}" for word in counts for character in word[1:]})
-    trainer = WordPieceTrainer(
-        vocab_size=size,
-        min_frequency=min_frequency,
-        # The trainer numbers characters in the order of a random hash and breaks ties by number. Given as special
-        # tokens they keep the order of this list, and the same words give the same vocabulary.
-        special_tokens=[*SPECIAL_TOKENS, *starts, *inside],
-        show_progress=False,
-    )
-    learner = RustTokenizer(WordPiece(unk_token="[UNK]"))
-    learner.pre_tokenizer = WhitespaceSplit()
-    learner.train_from_iterator(_repeat(counts), trainer)
-    vocab = json.loads(learner.to_str())["model"]["vocab"]
-    return sorted(vocab, key=vocab.__getitem__)
-
-
-def _repeat(counts: Counter[str]) -> Iterator[str]:
-    # The trainer counts for itself; it cannot be given counts.
-    for word, count in counts.items():
-        for _ in range(count // REPEATS):
-            yield " ".join([word] * REPEATS)
-        yield " ".join([word] * (count % REPEATS))
+def _rust(vocab: dict[str, int], rules: dict[str, Any]) -> RustTokenizer:
+    """Return the tokenizer with the rules of `rules_of_words`, [CLS] and [SEP] around a text and a pair."""
+    bare = RustTokenizer(WordPiece(vocab, unk_token=UNKNOWN, max_input_chars_per_word=MAX_WORD))
+    bare.decoder = decoders.WordPiece(prefix="##")
+    if "[CLS]" in vocab:
+        ends = [(token, vocab[token]) for token in ("[CLS]", "[SEP]")]
+        bare.post_processor = TemplateProcessing(
+            single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1", special_tokens=ends
+        )
+    return RustTokenizer.from_str(json.dumps(json.loads(bare.to_str()) | rules))

@@ -1,0 +1,103 @@
+"""The pieces of counted words: characters, and what joins the most frequent pairs, by the trainer of `tokenizers`."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+from tokenizers import Tokenizer as RustTokenizer
+from tokenizers.models import WordPiece
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from tokenizers.trainers import WordPieceTrainer
+
+from mamebert.errors import UserError
+from mamebert.tokenizer.pieces import SPECIAL_TOKENS
+
+MIN_ALPHABET, MAX_ALPHABET = 100, 7_000  # Japanese models of 32,000 pieces know six to seven thousand characters
+COVERED = 0.995
+"""Share of the text that the alphabet writes, as far as it takes no more than three quarters of the vocabulary."""
+REPEATS = 10_000
+
+
+def learn_pieces(counts: Counter[str], size: int, min_frequency: int, limit_alphabet: int) -> list[str]:
+    """Return `size` tokens in the order of their ids, special tokens first; text that has fewer is a UserError.
+
+    `limit_alphabet` is how many characters are kept. 0 takes a third of `size`; more where it takes more to write
+    nearly all of the text, or where nothing else fills the vocabulary.
+    """
+    frequencies = _by_frequency(counts, min_frequency)
+    characters, kept = list(frequencies), limit_alphabet or _sensible(list(frequencies.values()), size)
+    vocab = _join_pairs(_within(counts, characters[:kept]), size, min_frequency)
+    while len(vocab) > size and kept > 1 and not limit_alphabet:
+        kept -= max((len(vocab) - size) // 2, 1)
+        vocab = _join_pairs(_within(counts, characters[:kept]), size, min_frequency)
+    while len(vocab) < size and kept < len(characters) and not limit_alphabet:
+        # A character takes one place where it only begins words, two where it stands inside them too.
+        more = max((size - len(vocab)) // 2, 1)
+        wider = _join_pairs(_within(counts, characters[: kept + more]), size, min_frequency)
+        if len(wider) > size:
+            del characters[kept]  # one place is left, and this one takes two
+        else:
+            kept, vocab = kept + more, wider
+    if len(vocab) < size:
+        left_out = len(characters) - kept
+        way_out = f", raise vocabulary.limit_alphabet (it leaves out {left_out:,} characters)" if left_out > 0 else ""
+        raise UserError(
+            f"The text supports a vocabulary of {len(vocab):,} pieces, not {size:,}. Set "
+            f"vocabulary.size={len(vocab)} or less{way_out}, or give more text."
+        )
+    if len(vocab) > size:
+        raise UserError(
+            f"The characters alone need {len(vocab):,} pieces, more than the vocabulary's {size:,}. Set a "
+            "lower vocabulary.limit_alphabet or a larger vocabulary.size."
+        )
+    return vocab
+
+
+def _sensible(frequencies: list[int], size: int) -> int:
+    least = min(max(size // 3, MIN_ALPHABET), MAX_ALPHABET)
+    covered = np.cumsum(frequencies) >= COVERED * sum(frequencies)
+    needed = int(np.argmax(covered)) + 1 if len(covered) else 0
+    return max(least, min(needed, size * 3 // 4))
+
+
+def _by_frequency(counts: Counter[str], min_frequency: int) -> dict[str, int]:
+    characters: Counter[str] = Counter()
+    for word, count in counts.items():
+        for character in word:
+            characters[character] += count
+    frequent = [character for character, count in characters.items() if count >= min_frequency]
+    return {name: characters[name] for name in sorted(frequent, key=lambda name: (-characters[name], name))}
+
+
+def _within(counts: Counter[str], characters: list[str]) -> Counter[str]:
+    """Leave out words with any other character."""
+    kept = set(characters)
+    return Counter({word: count for word, count in counts.items() if kept.issuperset(word)})
+
+
+def _join_pairs(counts: Counter[str], size: int, min_frequency: int) -> list[str]:
+    """Return the tokens in the order of their ids, found by the trainer of the `tokenizers` library."""
+    starts = sorted({character for word in counts for character in word})
+    inside = sorted({f"##{character}" for word in counts for character in word[1:]})
+    trainer = WordPieceTrainer(
+        vocab_size=size,
+        min_frequency=min_frequency,
+        # The trainer numbers characters in the order of a random hash and breaks ties by number. Given as special
+        # tokens they keep the order of this list, and the same words give the same vocabulary.
+        special_tokens=[*SPECIAL_TOKENS, *starts, *inside],
+        show_progress=False,
+    )
+    learner = RustTokenizer(WordPiece(unk_token="[UNK]"))
+    learner.pre_tokenizer = WhitespaceSplit()
+    learner.train_from_iterator(_repeat(counts), trainer)
+    vocab = json.loads(learner.to_str())["model"]["vocab"]
+    return sorted(vocab, key=vocab.__getitem__)
+
+
+def _repeat(counts: Counter[str]) -> Iterator[str]:
+    # The trainer counts for itself; it cannot be given counts.
+    for word, count in counts.items():
+        for _ in range(count // REPEATS):
+            yield " ".join([word] * REPEATS)
+        yield " ".join([word] * (count % REPEATS))
