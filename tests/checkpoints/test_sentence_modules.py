@@ -176,7 +176,7 @@ def test_a_damaged_list_of_modules_is_refused(made, text):
         ("2_Dense/config.json", {"activation_function": "os.system"}, "the activation 'os.system'"),
         ("2_Dense/config.json", {"activation_function": ["x"]}, "the activation"),
         ("2_Dense/config.json", {"use_residual": True}, "a residual of its own"),
-        ("2_Dense/config.json", {"out_features": 9}, "vectors.dense.0.linear.weight"),
+        ("2_Dense/config.json", {"out_features": 9}, "vectors.dense.0.linear.weight as (8, 32)"),
         ("2_Dense/config.json", {"out_features": "many"}, "modules that cannot be"),
         ("sentence_bert_config.json", {"transformer_task": "text-generation"}, "only feature-extraction gives vectors"),
         ("config_sentence_transformers.json", {"default_prompt_name": "nobody"}, "none of the prompts"),

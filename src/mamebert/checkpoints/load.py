@@ -50,7 +50,7 @@ def fill(
             value = None if name.startswith(ignore) and ignore else tensors.get(name.removeprefix("head."))
             if value is None:
                 if not name.startswith(may_lack):
-                    raise lacking(name, folder)
+                    raise lacking(name.removeprefix("head."), folder)
             elif value.shape != parameter.shape:
                 raise unlike(name, tuple(value.shape), tuple(parameter.shape), folder)
             elif value.dtype != parameter.dtype:

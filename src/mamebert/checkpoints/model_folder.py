@@ -127,10 +127,11 @@ class ModelFolder:
 def model_folder(path: Path) -> Path:
     """Return the Hugging Face folder meant by `path`: itself, or the model inside a run folder."""
     for folder in (path, path / "model"):
-        if (folder / CONFIG).exists():
-            return folder
+        # The first releases of sentence-transformers have a config.json of their own beside the encoder's folder.
         if (encoder := encoder_inside(folder)) and (encoder / CONFIG).exists():
             return encoder
+        if (folder / CONFIG).exists():
+            return folder
     inside = sorted(p.parent.name for p in path.glob(f"models/*/{CONFIG}"))
     if len(inside) == 1:
         return path / "models" / inside[0]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -22,8 +22,10 @@ from mamebert.tokenizer.encoding import Tokenizer
 Purpose = Literal["fill-mask", "sentence_embeddings"]
 WORDS: Purpose = "fill-mask"
 VECTORS: Purpose = "sentence_embeddings"
-PRETRAINED = ("ForPreTraining", "ForMaskedLM", "Model")
-"""How the names of classes end that a pretrained encoder is of."""
+PRETRAINED = ("BertForPreTraining", "BertForMaskedLM", "BertModel")
+"""The classes that a pretrained encoder is of, by BERT's names."""
+HEADS = ("classifier.", "qa_outputs.")
+"""How the names of weights begin that only a task has."""
 
 
 @dataclass(frozen=True)
@@ -47,32 +49,32 @@ def open_subject(path: Path, objective: Objective | None = None, purpose: Purpos
     folder that can do several things does what `purpose` says: any encoder gives vectors of texts, and an encoder of
     `sentence-transformers` may also have a masked-word head.
     """
-    folder = model_folder(path)
-    config = read_config(folder)
-    about = config.get("mamebert") or {}
+    place = model_folder(path)
+    about = read_config(place).get("mamebert") or {}
     if about.get("altered_by"):
-        return Compressor.find(about["altered_by"]).open(folder)  # type: ignore[no-any-return]
-    kind = None if "task" in about else _kind_of(folder, config, purpose)
+        return Compressor.find(about["altered_by"]).open(place)  # type: ignore[no-any-return]
+    folder = ModelFolder.open(place)
+    kind = None if "task" in about else _kind_of(folder, purpose)
     if kind != WORDS:
-        task, learnt, network = open_network(folder, kind)
-        return Subject(network, TaskGoal(task, learnt, build(Reading, about.get("reading", {}))), folder)
-    longest = int(config["max_position_embeddings"])
-    asked = objective or Objective.find("masked_lm")(max_length=longest)
-    encoder = load_pretraining(folder)
-    return Subject(encoder, MaskedWords(asked, encoder.cls.predictions.tied), folder)
+        task, learnt, network = open_network(place, kind)
+        return Subject(network, TaskGoal(task, learnt, build(Reading, about.get("reading", {}))), place)
+    asked = objective or Objective.find("masked_lm")(max_length=folder.shape.max_position_embeddings)
+    encoder = load_pretraining(place)
+    return Subject(encoder, MaskedWords(asked, encoder.cls.predictions.tied), place)
 
 
-def _kind_of(folder: Path, config: dict[str, Any], purpose: Purpose | None) -> str | None:
-    """Return the kind of task that a folder from elsewhere does, masked words as `WORDS`; None where its class says."""
-    if purpose == VECTORS:
+def _kind_of(folder: ModelFolder, purpose: Purpose | None) -> str | None:
+    """Return the kind of task that a folder from elsewhere does, masked words as `WORDS`; None where its class says.
+
+    What pretrained encoders have besides is told by their weights: a class is often that of the model they began as.
+    """
+    is_sentence_folder = root_of(folder.path) is not None
+    if purpose == VECTORS or (is_sentence_folder and purpose != WORDS):
         return VECTORS
-    architecture = (config.get("architectures") or [""])[0]
-    is_sentence_folder = root_of(folder) is not None
-    if not (is_sentence_folder or architecture.endswith(PRETRAINED)):
-        return None
-    if purpose == WORDS or not is_sentence_folder:
-        return WORDS if ModelFolder.open(folder).has_weights("cls.predictions.") else VECTORS
-    return VECTORS
+    is_unnamed = not folder.architecture and not any(map(folder.has_weights, HEADS))
+    if is_sentence_folder or is_unnamed or folder.bert_architecture in PRETRAINED:
+        return WORDS if folder.has_weights("cls.predictions.") else VECTORS
+    return None
 
 
 def open_main(folder: Path, device: torch.device | str = "cpu", purpose: Purpose | None = None) -> Opened:

@@ -179,12 +179,26 @@ def _about_foreign(folder: ModelFolder, tensors: dict[str, Tensor], kind: str | 
     architecture, config, as_bert = folder.architecture, folder.config, folder.bert_architecture
     kinds = [kind] if kind else [name for name in Task.names() if Task.find(name).understands(as_bert, config)]
     if not kinds:
-        raise UserError(f"{folder.path} holds a {architecture or 'model'}, which answers no task. Fine-tune it first.")
+        raise UserError(f"{folder.path} {_what_it_lacks(architecture)}, or ask it for vectors (sentence_embeddings).")
     found = Task.find(kinds[0])
     # transformers leaves the names out where they are its own, LABEL_0 and so on.
     names = config.get("id2label") or {}
     heads = ("classifier.weight", "qa_outputs.weight") if found.architecture else ()
     size = next((len(tensors[name]) for name in heads if name in tensors), 0)
-    labels = [str(names.get(str(i), f"LABEL_{i}")) for i in range(size)]
+    labels = [_label(names.get(str(i)), i) for i in range(size)]
     task = {"kind": kinds[0], **found.foreign(folder.path, folder.shape.max_position_embeddings)}
     return {"task": task, "learnt": {"labels": labels}}
+
+
+def _label(name: Any, number: int) -> str:
+    """Return the name of an output; transformers has one of its own where a folder tells none."""
+    return str(name) if isinstance(name, str | int) and not isinstance(name, bool) else f"LABEL_{number}"
+
+
+def _what_it_lacks(architecture: str) -> str:
+    if architecture:
+        return f"holds a {architecture}, which answers no task. Fine-tune it first"
+    return (
+        "does not say of which class it is. Name it in its config.json, as in "
+        '"architectures": ["BertForSequenceClassification"]'
+    )

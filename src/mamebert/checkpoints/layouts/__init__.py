@@ -6,7 +6,8 @@ layout turns shape and tensors into what a family's own classes read, and back.
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -38,6 +39,9 @@ class Layout(Choice):
     """The class that holds an encoder with its masked-word head."""
     renamed: ClassVar[Sequence[tuple[str, str]]] = ()
     """Beginnings of parameter names, ours and theirs, the first that fits counts; {} stands for a layer's number."""
+
+    unsaid: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """What a config.json means that leaves these out, by our names, where it is not what `shape_class` has."""
 
     @abstractmethod
     def holds(self, shape: EncoderConfig) -> bool:
@@ -78,8 +82,20 @@ class Layout(Choice):
 
     def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig) -> dict[str, Tensor]:
         """Return tensors of any class of this family in our names; one that is not known keeps its own."""
-        bare = not any(name.startswith(self.base) for name in tensors)
-        return {self._our_name(self.base + name if bare else name): tensor for name, tensor in tensors.items()}
+        wrapper, base = self._wrapping(tensors)
+        bare = {name.removeprefix(wrapper): tensor for name, tensor in tensors.items()}
+        if not base:
+            bare = {self.base + name if name.startswith(PARTS) else name: tensor for name, tensor in bare.items()}
+        return {self._our_name(name): tensor for name, tensor in bare.items()}
+
+    def _wrapping(self, names: Iterable[str]) -> tuple[str, str]:
+        """Return what stands before all names, as programs that wrap a model leave it there, and before the encoder's.
+
+        The latter is this family's base, or nothing where the encoder was saved alone.
+        """
+        table = next((name.removesuffix(TABLE) for name in names if name.endswith(TABLE)), self.base)
+        base = self.base if f".{table}".endswith(f".{self.base}") else ""
+        return table.removesuffix(base), base
 
     def _our_name(self, name: str) -> str:
         for ours, theirs in self.renamed:
@@ -125,12 +141,14 @@ def encoder_config(config: dict[str, Any], where: str) -> EncoderConfig:
             f"{where} uses {config['position_embedding_type']!r} positions, and only absolute ones are known. "
             "Give another model."
         )
-    if config.get("is_decoder"):
+    if config.get("is_decoder") or str((config.get("architectures") or [""])[0]).endswith("LMHeadModel"):
         raise UserError(f"{where} holds a decoder, which reads to the left only. Give a BERT encoder.")
     if "vocab_size" not in config:
         raise UserError(f"{where} has no vocab_size in its config.json. Get the folder anew.")
     try:
         known = {name: value for name, value in layout.read(config).items() if value is not None}
+        known = {**layout.unsaid, **known}
+        known["hidden_act"] = SAME_ACTIVATIONS.get(str(known.get("hidden_act")), known.get("hidden_act", "gelu"))
         return build(layout.shape_class, known)
     except UserError as error:
         raise UserError(f"{where} has a config.json that cannot be: {error}") from error
@@ -160,6 +178,11 @@ def regular_fields(shape: EncoderConfig) -> dict[str, Any]:
     }
 
 
+SAME_ACTIVATIONS = {"gelu_python": "gelu", "gelu_pytorch_tanh": "gelu_new", "gelu_fast": "gelu_new"}
+"""Other names in `transformers` for what is known."""
+TABLE = "embeddings.word_embeddings.weight"
+PARTS = ("embeddings", "encoder.", "transformer.", "pooler.")
+"""How the names of an encoder's parameters begin, in all families, where it was saved without a head."""
 BASIC = (
     "hidden_size",
     "num_hidden_layers",

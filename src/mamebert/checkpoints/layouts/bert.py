@@ -1,6 +1,7 @@
 """BERT (Devlin et al., 2019): the names are ours."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -19,6 +20,16 @@ class Bert(Layout):
     base: ClassVar[str] = "bert."
     classes: ClassVar[frozenset[str]] = CLASSES | {"ForPreTraining"}
     pretraining: ClassVar[str] = "ForPreTraining"
+    unsaid: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {
+            "hidden_size": 768,
+            "num_hidden_layers": 12,
+            "num_attention_heads": 12,
+            "intermediate_size": 3072,
+            "attention_probs_dropout_prob": 0.1,
+            "max_position_embeddings": 512,
+        }
+    )
 
     def holds(self, shape: EncoderConfig) -> bool:
         """Tell whether token vectors are as wide as all others and a layer's weights can be written by themselves."""
