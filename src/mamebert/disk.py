@@ -3,8 +3,10 @@
 import errno
 import hashlib
 import os
+import platform
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -78,6 +80,41 @@ def put_in_place(working: Path, final: Path) -> None:
     with disk_errors(final):
         os.replace(working, final)
         sync_folder(final.parent)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder that goes away afterwards; those that killed processes of ours have left go away first."""
+    # Containers may share the place and have numbers of processes of their own.
+    ours = f"mamebert-{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}-"
+    for left in Path(tempfile.gettempdir()).glob(f"{ours}*-*"):
+        owner = left.name.removeprefix(ours).split("-")[0]
+        if owner.isdecimal() and not _is_alive(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{ours}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def its_temporary_files_in(folder: Path) -> Iterator[None]:
+    """Let a library put its temporary files where they go away with what they are for."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":  # where signal 0 ends a process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True
 
 
 def remove(path: Path) -> None:

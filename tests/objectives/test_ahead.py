@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 import time
 
@@ -53,3 +55,9 @@ def test_the_thread_ends_when_the_caller_stops():
     assert threading.active_count() == before
     list(ahead(range(3)))
     assert threading.active_count() == before
+
+
+def test_a_script_that_ends_amid_the_items_ends_quietly():
+    code = "from mamebert.objectives._ahead import ahead\nmade = ahead(iter(range(1000)))\nprint(next(made))\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")

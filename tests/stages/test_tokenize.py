@@ -121,3 +121,17 @@ def test_text_without_tokens_is_refused(tmp_path, tokenizer_folder):
     write_shard(tmp_path / "corpus" / "documents" / "00000.parquet", [["\u200b"]])
     with pytest.raises(UserError, match="No document has a token"):
         tokenize(config(tmp_path / "corpus", tokenizer_folder))
+
+
+def test_a_shard_that_a_kill_left_without_its_record_is_counted_all_the_same(corpus, tokenizer_folder, monkeypatch):
+    monkeypatch.setattr("mamebert.stages.tokenize.write_manifest", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tokenize(config(corpus, tokenizer_folder))
+    monkeypatch.undo()
+    metrics = corpus.parent / "tokens.partial" / "metrics.jsonl"
+    lines = metrics.read_text().splitlines(keepends=True)
+    metrics.write_text("".join(lines[:-1]))
+    shard_path(corpus.parent / "tokens.partial", "train", 0).unlink()
+    run = tokenize(config(corpus, tokenizer_folder))
+    assert sorted(line["shard"] for line in run.metrics()) == [0, 1, 2]
+    assert sum(line["tokens"] for line in run.metrics()) == run.results["tokens"]

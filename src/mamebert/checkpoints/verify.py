@@ -2,21 +2,20 @@
 
 import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from mamebert.checkpoints.layouts import OURS
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import read_config
+from mamebert.children import READ_AND_END_WITH_PARENT, ask_program
 from mamebert.encoder.packing import Packed
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.files import TOKENIZER_FILES
@@ -32,19 +31,23 @@ TOLERANCE = 1e-5
 LENGTHS = (48, 17, 5)
 
 # Run with nothing of ours imported: what a stranger with transformers alone would do.
-STRANGER = """
-import inspect, json, sys, torch, transformers
-from safetensors.torch import load_file, save_file
+STRANGER = (
+    READ_AND_END_WITH_PARENT
+    + """
+answer = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)  # whatever else is printed is no answer
+import inspect, json, torch, transformers
+from safetensors.torch import load, save
 transformers.logging.set_verbosity_error()
 torch.set_num_threads(1)
 NAMES = (
     "logits", "prediction_logits", "seq_relationship_logits", "start_logits", "end_logits", "last_hidden_state"
 )
 BY_TOKEN = ("prediction_logits", "start_logits", "end_logits", "last_hidden_state")
-batch = load_file(sys.argv[1])
+batch = load(question)
 results = {}
-texts = json.loads(sys.argv[3])
-for number, folder in enumerate(sys.argv[4:]):
+texts = json.loads(sys.argv[1])
+for number, folder in enumerate(sys.argv[2:]):
     if texts[number]:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         for row, text in enumerate(texts[number]):
@@ -78,8 +81,10 @@ for number, folder in enumerate(sys.argv[4:]):
                 found = out[name][asked] if by_token else out[name]
                 results.setdefault(f"{number}.{name}", []).append(found)
 results = {name: torch.cat(found).contiguous() for name, found in results.items()}
-save_file(results, sys.argv[2])
+answer.write(save(results))
+answer.close()
 """
+)
 
 
 class NotTheSame(Exception):
@@ -148,19 +153,13 @@ def _require_equal_ids(folder: Path, theirs: dict[str, Tensor], number: int) -> 
 
 
 def _ask_a_stranger(folders: list[Path], batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    with tempfile.TemporaryDirectory() as scratch:
-        question, answer = Path(scratch, "question.safetensors"), Path(scratch, "answer.safetensors")
-        save_file(batch, question)
-        command = [sys.executable, "-c", STRANGER, str(question), str(answer), json.dumps([_texts(f) for f in folders])]
-        command += map(str, folders)
-        environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-        if done.returncode:
-            raise NotTheSame(
-                f"plain transformers could not open one of {', '.join(map(str, folders))}:\n{done.stderr[-2000:]}"
-            )
-        answers: dict[str, Tensor] = load_file(answer)
-        return answers
+    command = [sys.executable, "-c", STRANGER, json.dumps([_texts(folder) for folder in folders]), *map(str, folders)]
+    done = ask_program(command, save(batch), {**os.environ, "HF_HUB_OFFLINE": "1"})
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace")[-2000:]
+        raise NotTheSame(f"plain transformers could not open one of {', '.join(map(str, folders))}:\n{said}")
+    answers: dict[str, Tensor] = load(done.stdout)
+    return answers
 
 
 def _padded(sequences: list[Any], segments: list[Any]) -> dict[str, Tensor]:

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 from mamebert.checkpoints.model_folder import read_config
@@ -17,7 +16,7 @@ from mamebert.compression._goals import MaskedWords
 from mamebert.compression._graphs import export_graph
 from mamebert.compression._onnx_programs import onnx_program, require_onnx
 from mamebert.compression._running import GRAPH, open_running
-from mamebert.disk import write_bytes, write_text, writing
+from mamebert.disk import its_temporary_files_in, temporary_folder, write_bytes, write_text, writing
 from mamebert.errors import UserError
 
 
@@ -54,7 +53,7 @@ class DynamicInt8(Compressor):
     def save(self, subject: Subject, folder: Path) -> list[Form]:
         """Write the graph, the tokenizer and config.json; no float32 matrix is among them."""
         save_without_weights(subject, folder, self.kind)
-        with TemporaryDirectory() as scratch:
+        with temporary_folder() as scratch:
             floats = export_graph(subject, Path(scratch, "model.onnx"))
             for path in floats:
                 quantised = folder / GRAPH
@@ -78,7 +77,7 @@ def quantise_graph(source: Path, place: Path, per_channel: bool = True) -> None:
     Each range goes from the smallest number to the largest, as that of unsigned bytes does: no answer is another.
     """
     quantization = onnx_program("onnxruntime.quantization")
-    with writing(place) as beside, _no_advice():
+    with writing(place) as beside, its_temporary_files_in(beside.parent), _no_advice():
         quantization.quantize_dynamic(
             source,
             beside,

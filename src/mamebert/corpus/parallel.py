@@ -1,16 +1,15 @@
 """The same work on many items in several processes, with results in the order of the items."""
 
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
-from multiprocessing import connection, get_context, parent_process
-from threading import Thread
+from multiprocessing import get_context
 from typing import TypeVar
 
+from mamebert.children import end_with_parent, without_ctrl_c
 from mamebert.errors import UserError
 
 T = TypeVar("T")
@@ -38,11 +37,12 @@ def ordered_map(work: Callable[[T], R], items: Iterable[T], processes: int = 0) 
         yield from map(work, items)
         return
     # "spawn", because forking a process in which torch or Arrow has started threads can hang the child.
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=_stay_quiet_and_end_with_parent) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=end_with_parent) as pool:
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:
-                waiting.append(pool.submit(work, item))
+                with without_ctrl_c():
+                    waiting.append(pool.submit(work, item))
                 if len(waiting) > processes * WAITING_PER_PROCESS:
                     yield waiting.popleft().result()
             while waiting:
@@ -54,17 +54,3 @@ def ordered_map(work: Callable[[T], R], items: Iterable[T], processes: int = 0) 
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _stay_quiet_and_end_with_parent() -> None:
-    # Ctrl-C reaches the whole group; the parent alone answers it. A killed parent cannot answer,
-    # and pool workers hold both ends of their queue, so they would wait for ever.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)

@@ -1,5 +1,6 @@
 """Batches made in the background, before they are asked for."""
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
     An error is raised where its item would have come. The thread ends with the items, or when the caller
     closes this iterator or lets go of it.
     """
-    made = iter(items)
+    made, is_ending = iter(items), sys.is_finalizing  # modules are empty when a program ends amid the items
     maker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
     waiting = deque(maker.submit(next, made, END) for _ in range(depth))
     try:
@@ -23,4 +24,5 @@ def ahead(items: Iterable[T], depth: int = 2) -> Iterator[T]:
             waiting.append(maker.submit(next, made, END))
             yield item  # type: ignore[misc]  # END is gone
     finally:
-        maker.shutdown(cancel_futures=True)
+        if not is_ending():
+            maker.shutdown(cancel_futures=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from mamebert.children import end_with_parent
 from mamebert.compression import Form
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._onnx_programs import onnx_program
@@ -41,6 +42,7 @@ def measured_form(line: Connection, folder: Path, form: Form, samples: Sequence[
 
     What goes wrong is sent as {"not_measured": why}. Ends when the other side of the line is closed.
     """
+    end_with_parent()
     torch.set_num_threads(threads)
     try:
         ready, about = _about(folder, form, samples, threads)

@@ -61,7 +61,7 @@ def tokenize(config: TokenizeConfig) -> Run:
 
     heldout = _choose_heldout(config, sizes, tokens_per_character)
     jobs = [_Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]
-    left = [job for job in jobs if not all(shard_path(run.folder, part, job.number).is_file() for part in PARTS)]
+    left = _not_done(run, jobs)
     begun = monotonic()
     work = ordered_map(bind(_encode_shard, run.folder), left, config.processes)
     for done in progress(work, "tokenizing", "shards", len(left)):
@@ -86,6 +86,15 @@ class _Job:
     shard: Path
     heldout: tuple[int, ...]
     """Numbers of the documents to keep apart."""
+
+
+def _not_done(run: Run, jobs: list[_Job]) -> list[_Job]:
+    """Return the shards to encode, those among them that a kill has left without a record; drop records of others."""
+    told = {line["shard"] for line in run.metrics()}
+    there = {j.number for j in jobs if all(shard_path(run.folder, part, j.number).is_file() for part in PARTS)}
+    if not told <= there:
+        run.keep_metrics([line for line in run.metrics() if line["shard"] in there])
+    return [job for job in jobs if job.number not in told & there]
 
 
 def _encode_shard(folder: Path, job: _Job) -> dict[str, Any]:

@@ -8,9 +8,9 @@ import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from mamebert.disk import temporary_folder
 from mamebert.errors import UserError
 from mamebert.tokenizer.files import TOKENIZER_FILES, read_about
 from mamebert.tokenizer.guarded import complaints_told
@@ -34,8 +34,7 @@ def open_slowly(folder: Path) -> Any:
     _refuse_unknown_class(settings.get("tokenizer_class") or model.get("tokenizer_class"), settings, folder)
     if settings.get("tokenizer_class") == "BertJapaneseTokenizer":
         _require_japanese(settings, folder)
-    with TemporaryDirectory() as scratch, complaints_told(f"{folder} cannot be opened as a tokenizer"):
-        copy = Path(scratch)
+    with temporary_folder() as copy, complaints_told(f"{folder} cannot be opened as a tokenizer"):
         for name in TOKENIZER_FILES:
             if (folder / name).is_file() and name not in ("tokenizer.json", "tokenizer_config.json"):
                 shutil.copyfile(folder / name, copy / name)
