@@ -34,6 +34,8 @@ def predict(model: Model, items: Iterable[Row | str], out: Path | None, show_pro
     if unanswered:
         reasons = ", ".join(f"{count:,} with {why}" for why, count in sorted(unanswered.items()))
         say(f"Rows not answered: {reasons}; {num_answered:,} are answered.")
+    if told := model.tokenizer.unknown.told("what was asked"):
+        say(told)
 
 
 def answered(model: Model, items: Iterable[Row | str]) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,7 @@ from mamebert.tasks import Task
 from mamebert.tasks._features import Example, Features, Learnt
 from mamebert.tasks._network import open_network
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.unknown import Unknown
 
 if TYPE_CHECKING:
     from mamebert.stages.evaluate import EvaluateConfig
@@ -37,7 +38,11 @@ def check_rows(config: "EvaluateConfig") -> None:
         print(f"Training would refuse these rows: {refusal}\n")
     features: dict[str, Sequence[Features]] = {}
     if tokenizer and learnt:
-        features = {name: task.features(tokenizer, part, learnt) for name, part in parts.items()}
+        unknown = {}
+        for name, part in parts.items():
+            tokenizer.unknown = unknown[name] = Unknown()
+            features[name] = task.features(tokenizer, part, learnt)
+        _print(_unknown(unknown))
         _tell_unseen(task, parts, learnt)
     _print(*histogram(lengths_of(parts, features), bool(features)))
     _print(*_truncated(task, features))
@@ -102,6 +107,15 @@ def _counts(parts: dict[str, list[Example]]) -> Table:
 def _reasons(name: str, reasons: dict[str, int]) -> Table:
     rows = [cells(why, count(number)) for why, number in sorted(reasons.items(), key=lambda each: -each[1])]
     return Table(f"Rows of {name} that cannot be used", ["They have", "Rows"], rows)
+
+
+def _unknown(found: dict[str, Unknown]) -> Table:
+    rows = [
+        cells(name, count(each.pieces), percent(each.rate), percent(each.rate_of_texts)) for name, each in found.items()
+    ]
+    notes = [told for name, each in found.items() if (told := each.told(f"the part {name}"))]
+    header = ["Part", "Pieces", "Unknown pieces", "Texts with one"]
+    return Table("Unknown to the vocabulary ([UNK])", header, rows, notes=notes)
 
 
 def _tell_unseen(task: Task, parts: dict[str, list[Example]], learnt: Learnt) -> None:

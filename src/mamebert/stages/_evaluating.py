@@ -66,6 +66,8 @@ class Evaluating:
                 self._tell_unseen(name, part, model, examples)
             measure, value = next(iter(scores["test"].items()))
             say(f"{name}: {measure} {value:.4f}")
+            if told := model.tokenizer.unknown.told("the rows"):
+                say(f"{name}: {told}")
             self.run.results["measure"] = measure
             self.run.results["models"].append(
                 {
@@ -74,6 +76,7 @@ class Evaluating:
                     "epoch": None,
                     "scores": scores.pop("test"),
                     "tests": scores,
+                    "unknown_rate": round(model.tokenizer.unknown.rate, 6),
                     "truncated_share": cut,
                     "seen_test_text": self._has_seen_these_rows(name),
                     "seconds": round(monotonic() - started, 3),

@@ -87,6 +87,7 @@ class Finetuning:
                 "epoch": model.epoch,
                 "random_weights": model.random_weights,
                 "seen_test_text": not model.random_weights and self._has_seen_these_texts(model.path),
+                "unknown_rate": round(self.rows.unknown_to(model).rate, 6),
                 "truncated_share": sum(each.num_cut > 0 for each in features) / len(features),
                 "parameters": found[0]["parameters"],
                 "seeds": [{k: v for k, v in each.items() if k not in ("answers", "parameters")} for each in found],

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mamebert.checkpoints.model_folder import ModelFolder
-from mamebert.disk import hash_file
+from mamebert.progress import say
 from mamebert.stages._candidates import Candidate
 from mamebert.stages._fitting import Part
 from mamebert.stages._hidden_states import HiddenStates, keep_hidden_states
 from mamebert.tasks._features import Example, Learnt
 from mamebert.tasks._network import TaskNetwork
+from mamebert.tokenizer.files import hash_rules
+from mamebert.tokenizer.unknown import Unknown
 from mamebert.training.groups import plan_learning
 
 if TYPE_CHECKING:
@@ -23,11 +25,11 @@ class RowsShown:
         self.examples, self.learnt = examples, learnt
         self.shown: dict[str, dict[str, Part]] = {}
         self.states: dict[tuple[Any, ...], dict[str, HiddenStates]] = {}
+        self._unknown: dict[str, Unknown] = {}
 
     def to(self, model: Candidate) -> dict[str, Part]:
-        """Return every part as this encoder reads it; encoders of one vocabulary share it, if their tasks are alike."""
-        vocab = model.path / "vocab.txt"
-        key = (hash_file(vocab) if vocab.is_file() else str(model.path)) + model.task.model_dump_json()
+        """Return every part as this encoder reads it; encoders of one tokenizer share it, if their tasks are alike."""
+        key = _key(model)
         if key not in self.shown:
             tokenizer, learnt = ModelFolder.open(model.path).tokenizer(), self.learnt
             self.shown = {
@@ -36,7 +38,19 @@ class RowsShown:
                     for name, each in self.examples.items()
                 }
             }
+            self._tell_unknown(key, model.name, tokenizer.unknown)
         return self.shown[key]
+
+    def unknown_to(self, model: Candidate) -> Unknown:
+        """Return how much of all parts the encoder's vocabulary does not know."""
+        self.to(model)
+        return self._unknown[_key(model)]
+
+    def _tell_unknown(self, key: str, name: str, found: Unknown) -> None:
+        told = found.told("the rows") if key not in self._unknown else ""
+        self._unknown[key] = found
+        if told:
+            say(f"{name}: {told}")
 
     def hidden_states(
         self, model: Candidate, seed: int, config: "FinetuneConfig", network: TaskNetwork
@@ -50,3 +64,7 @@ class RowsShown:
             self.states = {}  # frees the memory first
             self.states = {key: keep_hidden_states(network, self.to(model), config.learning.cache_bytes)}
         return self.states[key]
+
+
+def _key(model: Candidate) -> str:
+    return hash_rules(model.path) + model.task.model_dump_json()

@@ -17,13 +17,14 @@ from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest, write_token_shard
 from mamebert.disk import need_space
 from mamebert.errors import UserError
-from mamebert.progress import progress
+from mamebert.progress import progress, say
 from mamebert.runs import Run, StageConfig
 from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.tokenizer.copying import copy_tokenizer
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Pieces
 from mamebert.tokenizer.sampling import ShardSize, measure_shards
+from mamebert.tokenizer.unknown import Unknown
 
 PARTS: tuple[Part, ...] = ("train", "heldout")
 BYTES_PER_SENTENCE = 9  # two offsets of four bytes, and a bit
@@ -70,6 +71,8 @@ def tokenize(config: TokenizeConfig) -> Run:
 
     manifest = write_manifest(run.folder, tokenizer.vocab_size)
     run.results.update(_count(run, tokenizer.unk_id, manifest, sizes))
+    if told := Unknown(run.results["tokens"], run.results["unknown_tokens"]).told("the corpus"):
+        say(told)
     return run.finish()
 
 
@@ -168,6 +171,7 @@ def _count(run: Run, unk_id: int, manifest: dict[str, Any], sizes: list[ShardSiz
         **results,
         "empty_sentences_dropped": sum(size.sentences for size in sizes) - totals["sentences"],
         "empty_documents_dropped": sum(size.documents for size in sizes) - totals["documents"],
+        "unknown_tokens": unknown,
         "unknown_rate": round(unknown / totals["tokens"], 6),
         "bytes": sum(shard["bytes"] for shard in manifest["shards"]),
         "tokens_per_core_second": round(totals["tokens"] / max(seconds, 1e-3)),

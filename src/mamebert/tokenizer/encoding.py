@@ -27,6 +27,7 @@ from mamebert.tokenizer.normalising import are_rules_of_words
 from mamebert.tokenizer.offsets import align_nfkc
 from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
 from mamebert.tokenizer.slow import open_slowly
+from mamebert.tokenizer.unknown import Unknown
 from mamebert.tokenizer.words import WordEncoder
 
 Decode = Callable[[Sequence[int]], str]
@@ -51,6 +52,8 @@ class Tokenizer:
         self.tokens = tokens
         self.vocab_size = len(tokens)
         self._encoder, self._decode, self._lock = encoder, decode, Lock()
+        self.unknown = Unknown()
+        """What was unknown of all that was encoded so far; set it to a new one to begin again."""
         ids = {token: number for number, token in enumerate(tokens)}
         names = ("pad", "unk", "cls", "sep", "mask")
         self.special_ids = [_special_id(name, config, ids) for name in names]
@@ -120,6 +123,7 @@ class Tokenizer:
         """
         with self._lock:  # neither MeCab nor the memory of words can be used by two threads at once
             pieces = self._encoder.encode_many(texts, special)
+            self.unknown.add([ids for ids, _ in pieces], self.unk_id)
         if special == "token" or isinstance(self._encoder, WordEncoder):
             return pieces
         return [Pieces(self._without_marks(ids), starts) for ids, starts in pieces]
@@ -134,6 +138,7 @@ class Tokenizer:
         """
         with self._lock:
             located = self._encoder.encode_with_offsets(texts)
+            self.unknown.add([each.ids for each in located], self.unk_id)
         if isinstance(self._encoder, WordEncoder):
             return located
         return [each._replace(ids=self._without_marks(each.ids)) for each in located]

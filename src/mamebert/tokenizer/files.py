@@ -4,6 +4,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from mamebert.disk import hash_file
 from mamebert.errors import UserError
 from mamebert.json_files import read_bytes, read_object
 
@@ -30,6 +31,12 @@ def read_about(folder: Path, name: str) -> dict[str, Any]:
         return read_object(folder / name, WAY_OUT, finite=False)
     except FileNotFoundError:
         return {}
+
+
+def hash_rules(folder: Path) -> str:
+    """Return what tells tokenizers apart that give other ids: `tokenizer.json` says all, without it all files do."""
+    names = TOKENIZER_FILES[:1] if (folder / TOKENIZER_FILES[0]).is_file() else TOKENIZER_FILES
+    return "".join(hash_file(folder / name) for name in names if (folder / name).is_file())
 
 
 def read_vocabulary(path: Path) -> dict[str, int]:
