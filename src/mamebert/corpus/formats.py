@@ -1,5 +1,6 @@
 """What a file's suffix means: how its bytes become rows."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from mamebert.errors import UserError
 
 # A text file without an empty line is a stream, not a document: it is handed on in parts.
 MAX_DOCUMENT_CHARACTERS = 1_000_000
+WIKI_DOCUMENT = re.compile(r'<doc id="[^"]*"(?: [a-z]+="[^"]*")* ?>')
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,20 @@ def format_of(path: Path) -> Format | None:
 
 
 def read_txt(path: Path, writing: Writing, hear: Hear) -> Iterator[Row]:
-    """Yield a row per document: lines up to an empty line."""
+    """Yield a row per document: lines up to an empty line, or what WikiExtractor has put between `<doc>` lines."""
     with open_text(path, writing.encoding, writing.errors) as (file, position):
         lines: list[str] = []
-        size = 0
+        size, inside = 0, False
         # A longer line is handed on in pieces of this size.
         while line := file.readline(MAX_DOCUMENT_CHARACTERS):
-            if not line.isspace():
+            mark = line[:2000].strip() if line.startswith("<") else ""
+            begins, ends = bool(WIKI_DOCUMENT.fullmatch(mark)), inside and mark == "</doc>"
+            inside = begins or (inside and not ends)
+            parts = begins or ends or (line.isspace() and not inside)
+            if not (line.isspace() or begins or ends):
                 lines.append(line)
                 size += len(line)
-            if lines and (line.isspace() or size >= MAX_DOCUMENT_CHARACTERS):
+            if lines and (parts or size >= MAX_DOCUMENT_CHARACTERS):
                 yield {"text": tidy("".join(lines).rstrip("\n"))}
                 hear(position())
                 lines, size = [], 0
@@ -103,6 +109,7 @@ def read_parquet(path: Path, writing: Writing, hear: Hear) -> Iterator[Row]:
 FORMATS: dict[str, Format] = {
     ".txt": read_txt,
     ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
     ".json": read_json,
     ".csv": read_csv,
     ".tsv": read_tsv,

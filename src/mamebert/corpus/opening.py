@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal, TextIO, cast
 
 import pyarrow as pa
 
+from mamebert.corpus.first_bytes import NUM_BYTES, encoding_by_mark, other_encodings, refuse_what_is_no_text
 from mamebert.errors import UserError
 
 Errors = Literal["strict", "replace"]
@@ -23,12 +24,13 @@ DAMAGE = (EOFError, OSError, lzma.LZMAError, zlib.error, pa.ArrowInvalid)
 
 def packing(path: Path) -> str:
     """Return the suffix that says how a file is compressed, "" for a plain one."""
-    return path.suffix if path.suffix in PACKINGS else ""
+    suffix = path.suffix.lower()
+    return suffix if suffix in PACKINGS else ""
 
 
 def content_suffix(path: Path) -> str:
-    """Return the suffix that says what a file holds: ".txt" for "a.txt" and for "a.txt.gz"."""
-    return path.with_suffix("").suffix if packing(path) else path.suffix
+    """Return the suffix that says what a file holds: ".txt" for "a.txt", "A.TXT" and "a.txt.gz"."""
+    return (path.with_suffix("").suffix if packing(path) else path.suffix).lower()
 
 
 @contextmanager
@@ -37,15 +39,17 @@ def open_text(
 ) -> Iterator[tuple[TextIO, Callable[[], int]]]:
     """Open a file as text; also give a function that returns how many stored bytes were read so far.
 
-    A byte order mark is dropped. Undecodable bytes and damaged compression become a UserError that
-    names the file and the place.
+    A byte order mark is dropped; where UTF-8 is expected, one of UTF-16 is believed. What is no text, undecodable
+    bytes and damaged compression become a UserError that names the file and the place.
     """
     with _damage_told(path), ExitStack() as stack:
         try:
+            first = _first_bytes(path)
+            written = encoding_by_mark(first, encoding)
+            refuse_what_is_no_text(first, path, written)
             stored = stack.enter_context(path.open("rb"))
             raw = stack.enter_context(_unpack(stored, packing(path)))
-            utf8 = codecs.lookup(encoding).name == "utf-8"
-            text = stack.enter_context(TextIOWrapper(raw, "utf-8-sig" if utf8 else encoding, errors, newline))
+            text = stack.enter_context(TextIOWrapper(raw, written, errors, newline))
             yield text, stored.tell
         except UnicodeDecodeError as error:
             raise _undecodable(path, encoding, error) from error
@@ -87,10 +91,19 @@ def _undecodable(path: Path, encoding: str, error: UnicodeDecodeError) -> UserEr
     place = _first_bad_byte(path, encoding)
     inside = " of the unpacked text" if packing(path) else ""
     bad = " ".join(f"{byte:02x}" for byte in error.object[error.start : error.start + 4])
+    others = other_encodings(_first_bytes(path), place)
+    way_out = f"It could be {others}: give the one that reads right" if others else "Give the encoding it is in"
     return UserError(
         f"{path} is not {encoding}: bytes {bad} at offset {place}{inside} cannot be decoded. "
-        'Give the encoding it is in (encoding = "cp932", say), or errors = "replace" to read such bytes as �.'
+        f'{way_out} (encoding = "cp932", say), or errors = "replace" to read such bytes as �.'
     )
+
+
+def _first_bytes(path: Path) -> bytes:
+    if not path.is_file():  # a pipe cannot be read twice
+        return b""
+    with path.open("rb") as stored, _unpack(stored, packing(path)) as raw:
+        return raw.read(NUM_BYTES)
 
 
 def _first_bad_byte(path: Path, encoding: str) -> int:

@@ -1,6 +1,7 @@
 """`mamebert clean`: raw text in, clean and sentence-split documents without duplicates out."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from time import monotonic
@@ -16,7 +17,7 @@ from mamebert.corpus.readers import Reader, nobody
 from mamebert.corpus.sentences import Splitter
 from mamebert.corpus.tally import Tally
 from mamebert.disk import need_space
-from mamebert.progress import Meter
+from mamebert.progress import Meter, say
 from mamebert.runs import Run, Source, StageConfig
 from mamebert.stages._ahead import Ahead, Found, check_first, tried
 
@@ -41,7 +42,10 @@ class CleanConfig(StageConfig):
 
     command: ClassVar[str] = "clean"
     sources: list[Reader] = Field(min_length=1)
-    """Where the text is: paths (`"corpus/*.txt"`), or tables with a `kind`; one or several."""
+    """Where the text is: paths (`"corpus/*.txt"`), or tables with a `kind`; one or several.
+
+    In `.txt` files an empty line parts documents, and every line is a paragraph.
+    """
     text_columns: list[str] = Field(default=["text"], min_length=1)
     """Columns that make up a document, joined by line ends."""
     language: str = Field(default="en", min_length=2)
@@ -101,6 +105,10 @@ def clean(config: CleanConfig) -> Run:
                 break
 
     tally.refuse_nothing()
+    run.results["passed_over"] = dict(sum((reader.passed_over() for reader in config.sources), Counter()))
+    if passed_over := run.results["passed_over"]:
+        listed = ", ".join(f"{number:,} {name or 'without an ending'}" for name, number in sorted(passed_over.items()))
+        say(f"Files passed over in the folders, for they are of no kind that is read: {listed}.")
     run.results |= tally.results() | {"shards": writer.num_shards, "seconds": round(monotonic() - began, 2)}
     return run.finish()
 

@@ -258,3 +258,76 @@ def test_only_rows_with_the_wanted_values_are_read(tmp_path):
         texts(tmp_path, where={"part": "dev"})
     with pytest.raises(UserError, match=r"no column called 'prat'\. Did you mean 'part'"):
         texts(tmp_path, where={"prat": "dev"})
+
+
+def test_upper_case_endings_and_linked_folders_are_read_each_folder_once(tmp_path):
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    inside.mkdir(), outside.mkdir()
+    (inside / "A.TXT").write_text("one")
+    (inside / "b.Ndjson").write_text('{"text": "two"}')
+    (inside / "c.TXT.GZ").write_bytes(gzip.compress(b"three"))
+    (outside / "d.txt").write_text("four")
+    (inside / "link").symlink_to(outside)
+    (inside / "round").symlink_to(inside)
+    assert sorted(texts(inside)) == ["four", "one", "three", "two"]
+
+
+def test_what_is_passed_over_in_a_folder_is_counted_by_its_ending(tmp_path):
+    for name in ("a.txt", "b.pdf", "c.PDF", "d.html", "README", ".hidden"):
+        (tmp_path / name).write_text("bean")
+    assert Files(path=str(tmp_path)).passed_over() == {".pdf": 2, ".html": 1, "": 1}
+    assert Files(path=str(tmp_path / "a.txt")).passed_over() == {}
+
+
+def test_files_without_an_ending_are_read_as_what_they_are_said_to_be(tmp_path):
+    (tmp_path / "wiki_00").write_text("bean")
+    assert texts(tmp_path, format="txt") == texts(tmp_path / "wiki_00", format="txt") == ["bean"]
+    with pytest.raises(UserError, match="holds no file"):
+        texts(tmp_path)
+
+
+def test_wikiextractor_puts_a_document_between_its_marks(tmp_path):
+    mark = '<doc id="12" url="https://x.org/?curid=12" title="A &quot;b&quot;">'
+    one = f"{mark}\nBean\n\nIt grows.\n\nIt is green.\n</doc>\n"
+    (tmp_path / "wiki_00.txt").write_text(one * 2 + "\nAnother < text\n\n<doc> is a mark\n")
+    assert texts(tmp_path) == ["Bean\nIt grows.\nIt is green."] * 2 + ["Another < text", "<doc> is a mark"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+def test_a_byte_order_mark_tells_the_encoding(tmp_path, encoding):
+    (tmp_path / "a.txt").write_bytes("안녕하세요 bean\n\n豆".encode(encoding))
+    assert texts(tmp_path / "a.txt") == ["안녕하세요 bean", "豆"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp949", "안녕하세요. 오늘은 날씨가 좋습니다."),
+        ("cp932", "今日は天気がいいですね。カタカナも"),
+        ("gb18030", "今天天气很好，我们去公园散步。"),
+        ("cp1251", "Сегодня хорошая погода, пойдём гулять."),
+        ("cp1252", "Où est passé le café, hélas? Ça va être été"),
+    ],
+)
+def test_the_encoding_of_other_text_is_offered_with_how_it_reads(tmp_path, encoding, text):
+    (tmp_path / "a.txt").write_bytes(f"bean: {text}\n".encode(encoding))
+    with pytest.raises(UserError) as error:
+        texts(tmp_path / "a.txt")
+    beyond = "".join(character for character in text if not character.isascii())
+    assert f'{encoding} ("{beyond[:10]}")' in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\nstream", b"PK\3\4" + b"\0" * 20, bytes(range(256)) * 9]
+)
+def test_what_is_no_text_is_refused_whatever_happens_to_undecodable_bytes(tmp_path, content):
+    (tmp_path / "a.txt").write_bytes(content)
+    for errors in ("strict", "replace"):
+        with pytest.raises(UserError, match="no text"):
+            texts(tmp_path / "a.txt", errors=errors)
+
+
+def test_kinds_that_must_be_turned_into_text_first_are_named(tmp_path):
+    (tmp_path / "a.pdf").write_text("x")
+    with pytest.raises(UserError, match=r"a PDF.*pdftotext"):
+        texts(tmp_path / "a.pdf")

@@ -1,6 +1,7 @@
 """Where rows come from: one file per kind of source."""
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -40,6 +41,10 @@ class Reader(Choice):
     def num_bytes(self) -> int | None:
         """Return the size of what will be read, as stored; None when nobody knows."""
         return None
+
+    def passed_over(self) -> Counter[str]:
+        """Count the files that lie among those that are read and are not, by what their names end in."""
+        return Counter()
 
     def num_clean_bytes(self) -> int:
         """Return about how many bytes the cleaned documents will take on disk; 0 when nobody knows."""

@@ -2,6 +2,7 @@
 
 import codecs
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator
 from glob import glob
 from hashlib import sha256
@@ -35,7 +36,8 @@ class FromFiles(Reader):
     """What the files of this kind end in, before `.gz`, `.bz2`, `.xz` or `.zst`; in a folder only they are read."""
 
     path: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
-    """A file, a folder (with all that is below it), a pattern such as `corpus/*.txt`, or a list of these."""
+    """A file, a folder (with all that is below it, links followed), a pattern such as `corpus/*.txt`, or a list of
+    these."""
     encoding: str = "utf-8"
     """How characters are written in the files; `cp932` for older Japanese ones."""
     errors: Errors = "strict"
@@ -105,6 +107,11 @@ class FromFiles(Reader):
         found = [file for each in self.path for file in self._expand(each)]
         return list(dict.fromkeys(found))
 
+    def passed_over(self) -> Counter[str]:
+        """Count the files in the folders that are not of a kind we read, by what their names end in."""
+        folders = [path for each in self.path if (path := Path(each).expanduser()).is_dir()]
+        return Counter(content_suffix(file) for each in folders for file in _visible(each) if not self.reads(file))
+
     def check(self, path: Path) -> None:
         """Refuse a file that was named and is not of this kind; by default every file that was named is read."""
 
@@ -133,12 +140,21 @@ class FromFiles(Reader):
         return files
 
     def _below(self, folder: Path) -> list[Path]:
-        names = (Path(place) / name for place, _, names in walk(folder) for name in names)
-        visible = (p for p in names if not any(part.startswith(".") for part in p.relative_to(folder).parts))
         # Beside the text of a folder may lie a licence or a script; what has another suffix is not text of ours.
-        files = sorted(p for p in visible if self.reads(p))
+        files = sorted(path for path in _visible(folder) if self.reads(path))
         if not files:
             raise UserError(
                 f"The folder {folder} holds no file of a kind we read ({', '.join(self.suffixes)}). Check the path."
             )
         return files
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder, those of linked folders too, each folder once; no hidden ones."""
+    met = set()
+    for place, inside, names in walk(folder, followlinks=True):
+        real = Path(place).resolve()
+        inside[:] = [] if real in met else sorted(name for name in inside if not name.startswith("."))
+        if real not in met:
+            yield from (Path(place) / name for name in names if not name.startswith("."))
+        met.add(real)

@@ -7,13 +7,25 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from mamebert.corpus.formats import FORMATS, Format, Writing, format_of
-from mamebert.corpus.opening import Hear, packing
+from mamebert.corpus.opening import Hear, content_suffix, packing
 from mamebert.corpus.readers import Row, nobody
 from mamebert.corpus.readers._from_files import FromFiles
 from mamebert.corpus.separators import NAMES
 from mamebert.corpus.tables import ExtraColumns
 from mamebert.errors import UserError, unknown
 
+NOT_READ = {
+    ".pdf": ("a PDF", "with pdftotext, say"),
+    ".html": ("HTML", "with trafilatura, say"),
+    ".htm": ("HTML", "with trafilatura, say"),
+    ".xml": ("XML", "of a Wikipedia dump with WikiExtractor"),
+    ".sql": ("a database dump", "of Wikipedia choose the pages-articles file, and WikiExtractor"),
+    ".docx": ("a Word document", "save it as plain text, in UTF-8"),
+    ".doc": ("a Word document", "save it as plain text, in UTF-8"),
+    ".xlsx": ("a spreadsheet", "save it as CSV"),
+    ".xls": ("a spreadsheet", "save it as CSV"),
+    ".epub": ("an e-book", "with pandoc, say"),
+}
 # So many different values of a column are offered to whoever asks for one that is not there.
 MAX_OFFERED = 20
 
@@ -21,8 +33,8 @@ MAX_OFFERED = 20
 class Files(FromFiles):
     """Files read as rows by their suffix: `.txt`, `.jsonl`, `.json` (lines or an array), `.csv`, `.tsv`, `.parquet`.
 
-    All but Parquet may also end in `.gz`, `.bz2`, `.xz` or `.zst`. A `.txt` file holds a paragraph per
-    line and an empty line between documents; each document is a row.
+    `.ndjson` is `.jsonl`. All but Parquet may also end in `.gz`, `.bz2`, `.xz` or `.zst`. A `.txt` file holds a
+    paragraph per line and an empty line between documents; each document is a row.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = tuple(FORMATS)
@@ -71,6 +83,8 @@ class Files(FromFiles):
 
     def check(self, path: Path) -> None:
         """Refuse a file of an unknown kind."""
+        if self.format == "by suffix" and (kind := NOT_READ.get(content_suffix(path))):
+            raise UserError(f"{path} ends in no suffix we know: {kind[0]}. Take the text out of it first ({kind[1]}).")
         if self.format == "by suffix" and format_of(path) is None:
             packed = " (and .gz, .bz2, .xz or .zst of these)" if not packing(path) else ""
             raise UserError(
@@ -79,8 +93,8 @@ class Files(FromFiles):
             )
 
     def reads(self, path: Path) -> bool:
-        """Return whether a file found in a folder is of a kind we read."""
-        return format_of(path) is not None
+        """Return whether a file found in a folder is of a kind we read: with `format` one without a suffix is, too."""
+        return format_of(path) is not None or (self.format != "by suffix" and not content_suffix(path))
 
     def _format(self, path: Path) -> Format:
         found = format_of(path) if self.format == "by suffix" else FORMATS[f".{self.format}"]
