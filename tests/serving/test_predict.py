@@ -1,11 +1,14 @@
+import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from mamebert.errors import UserError
 from mamebert.serving.load import load
 from mamebert.serving.predict import answered, predict
+from mamebert.serving.rows import rows_of
 
 TEXTS = ["The old boat meets the rope.", "", "The small bean holds the leaf."]
 
@@ -59,3 +62,30 @@ def test_a_place_where_no_file_can_be_is_refused_before_any_row_is_read(model, t
     for out, why in ((tmp_path, "a folder of this name"), (tmp_path / "no" / "a.jsonl", "no folder")):
         with pytest.raises(UserError, match=why):
             predict(model, iter([1 / 1]), out, show_progress=False)
+
+
+def test_what_was_not_read_of_long_texts_is_told(model, tmp_path, capsys):
+    predict(model, [*TEXTS, "The old boat meets the rope. " * 40], tmp_path / "out.jsonl", show_progress=False)
+    assert "only the beginning was read: 1." in capsys.readouterr().err
+
+
+def test_long_texts_are_held_a_few_at_a_time(model, monkeypatch):
+    monkeypatch.setattr("mamebert.serving.load.CHARACTERS_AT_A_TIME", 100)
+    taken = []
+
+    def coming():
+        for _ in range(50):
+            taken.append(1)
+            yield "The old boat meets the rope."
+
+    next(model.stream(coming()))
+    assert len(taken) == 4
+
+
+def test_an_endless_line_of_standard_input_is_refused(monkeypatch):
+    monkeypatch.setattr("mamebert.serving.rows.MAX_LINE_BYTES", 1000)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"short\n" + b"x" * 5000)))
+    rows = rows_of(Path("-"), {})
+    assert next(rows) == "short"
+    with pytest.raises(UserError, match="Line 2 of standard input is longer than 1,000 bytes"):
+        next(rows)

@@ -16,6 +16,7 @@ from mamebert.tasks._network import raw_outputs
 from mamebert.training.devices import pick_device
 
 Kind = Literal["fill-mask", "task", "sentence_embeddings"]
+CHARACTERS_AT_A_TIME = 4_000_000
 AT_A_TIME = 1024
 """Items that are held at once: enough to compute those of like length together."""
 
@@ -41,6 +42,8 @@ class Model:
         self.task, self.learnt = goal.task, goal.learnt
         self.network = opened.subject.network
         self.tokenizer = opened.tokenizer
+        self.num_cut = 0
+        """How many items so far were longer than what is read, so that their ends were not."""
 
     def __call__(self, asked: Iterable[Any] | str | dict[str, Any]) -> list[Answer]:
         """Return the answer to each item: a text, texts in the order of the task's columns, or a row (dictionary).
@@ -52,7 +55,7 @@ class Model:
     def stream(self, items: Iterable[Any], at_a_time: int = AT_A_TIME) -> Iterator[Answer]:
         """Yield the answer to each item in turn; only `at_a_time` of them are held at once, however many come."""
         waiting = iter(items)
-        while some := list(islice(waiting, at_a_time)):
+        while some := list(_first(waiting, at_a_time)):
             yield from self._answers(some)
 
     def _answers(self, items: Sequence[Any]) -> list[Answer]:
@@ -66,10 +69,22 @@ class Model:
         if not examples:
             return answers
         features = self.task.features(self.tokenizer, examples, self.learnt)
+        self.num_cut += sum(each.num_cut > 0 for each in features)
         raws = raw_outputs(self.task, self.network, features)
         for example, found in zip(examples, self.task.answers(raws, features, self.learnt), strict=True):
             answers[example.row] = found
         return answers
+
+
+def _first(items: Iterator[Any], most: int) -> Iterator[Any]:
+    """Yield the next items: `most`, or as many as are held at once where they are long."""
+    characters = 0
+    for item in islice(items, most):
+        yield item
+        values = item.values() if isinstance(item, dict) else [item] if isinstance(item, str) else item or ()
+        characters += sum(len(value) for value in values if isinstance(value, str))
+        if characters >= CHARACTERS_AT_A_TIME:
+            return
 
 
 def load(folder: Path | str, kind: Kind | None = None, device: str = "auto") -> Any:

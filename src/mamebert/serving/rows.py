@@ -13,6 +13,7 @@ from mamebert.corpus.text_lines import bounded_lines
 from mamebert.errors import UserError
 
 STDIN = Path("-")
+MAX_LINE_BYTES = 16_000_000
 KINDS = {".conllu": "conllu"}
 """Suffixes that tell the kind of reader; all others are for `files`."""
 
@@ -70,7 +71,11 @@ def _of_stdin(settings: Mapping[str, Any]) -> Iterator[Row | str]:
 
 
 def _decoded(stream: BinaryIO) -> Iterator[str]:
-    for number, line in enumerate(stream, start=1):
+    for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE_BYTES), b""), start=1):
+        if len(line) == MAX_LINE_BYTES:
+            raise UserError(
+                f"Line {number} of standard input is longer than {MAX_LINE_BYTES:,} bytes. Give a text per line."
+            )
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
         except UnicodeDecodeError as error:

@@ -80,6 +80,9 @@ class Finetuning:
         config = self._searched(model)
         found = [self._done_before(model, seed) or self._train(model, seed, config) for seed in model.seeds]
         features = self.rows.to(model)["train"].features
+        if num_cut := sum(each.num_cut > 0 for each in features):
+            longest = f"task.max_length={self.task.max_length}"
+            say(f"{model.title}: of {num_cut} of {len(features)} train rows only the beginning is read ({longest}).")
         self.run.results["models"].append(
             {
                 "name": model.name,

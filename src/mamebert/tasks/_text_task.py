@@ -11,6 +11,7 @@ from mamebert.errors import UserError
 from mamebert.tasks import Task, text_of
 from mamebert.tasks._cells import is_missing
 from mamebert.tasks._features import FIRST, Example, Features, Unusable
+from mamebert.tokenizer.beginnings import Beginning, encode_beginnings
 from mamebert.tokenizer.encoding import Tokenizer
 
 Texts = tuple[str, ...]
@@ -69,15 +70,16 @@ class TextTask(Task):
 
     def sequences(self, tokenizer: Tokenizer, inputs: Sequence[Texts]) -> list[Features]:
         """Return each input as one sequence cut to `max_length`, of which [CLS] is read."""
-        pieces = iter(tokenizer.encode_many([text for texts in inputs for text in texts]))
-        return [one_sequence(tokenizer, [next(pieces).ids for _ in texts], self.max_length) for texts in inputs]
+        every = [text for texts in inputs for text in texts]
+        pieces = iter(encode_beginnings(tokenizer, every, self.max_length))
+        return [one_sequence(tokenizer, [next(pieces) for _ in texts], self.max_length) for texts in inputs]
 
 
-def one_sequence(tokenizer: Tokenizer, texts: Sequence[np.ndarray], max_length: int) -> Features:
+def one_sequence(tokenizer: Tokenizer, texts: Sequence[Beginning], max_length: int) -> Features:
     """Return [CLS] first [SEP] (second [SEP]), of which [CLS] is read; the longer of two texts is cut first."""
-    kept = kept_sizes([len(ids) for ids in texts], max_length - 1 - len(texts))
-    cut = sum(map(len, texts)) - sum(kept)
-    parts = [np.append(ids[:size], tokenizer.sep_id) for ids, size in zip(texts, kept, strict=True)]
+    kept = kept_sizes([len(text.ids) for text in texts], max_length - 1 - len(texts))
+    cut = sum(len(text.ids) + text.num_left_out for text in texts) - sum(kept)
+    parts = [np.append(text.ids[:size], tokenizer.sep_id) for text, size in zip(texts, kept, strict=True)]
     segments = np.concatenate([[0], *(np.full(len(part), side) for side, part in enumerate(parts))])
     return Features([np.concatenate([[tokenizer.cls_id], *parts])], [FIRST], [segments], num_cut=cut)
 

@@ -27,6 +27,7 @@ from mamebert.tasks._cells import as_label, is_missing, items_of, text_cell
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tasks._heads import LinearHead
 from mamebert.tasks._text_task import one_sequence
+from mamebert.tokenizer.beginnings import Beginning
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -187,7 +188,12 @@ class MultipleChoice(Task):
         asked: Asked = example.inputs
         each = [
             one_sequence(
-                tokenizer, [pieces[asked.stem], np.append(pieces[asked.lead], pieces[choice])], self.max_length
+                tokenizer,
+                [
+                    Beginning(pieces[asked.stem], 0),
+                    Beginning(np.append(pieces[asked.lead], pieces[choice]), 0),
+                ],
+                self.max_length,
             )
             for choice in asked.choices
         ]

@@ -32,6 +32,7 @@ from mamebert.tasks._pooling import TextVectors
 from mamebert.tasks._siamese import Found, SiameseHead
 from mamebert.tasks._text_task import Texts, TextTask, one_sequence
 from mamebert.tasks._vector_answers import answer_of, unit, unpack
+from mamebert.tokenizer.beginnings import encode_beginnings
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -174,11 +175,12 @@ class SentenceEmbeddings(TextTask):
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
         """Return each text as a sequence of its own, of which all tokens are read, or [CLS] where that is enough."""
-        pieces = iter(tokenizer.encode_many(self._shown([text for each in examples for text in each.inputs])))
+        shown = self._shown([text for each in examples for text in each.inputs])
+        pieces = iter(encode_beginnings(tokenizer, shown, self.max_length))
         first_alone = self.made.pooling == ["cls"] and not self.cnn_widths
         found = []
         for example in examples:
-            each = [one_sequence(tokenizer, [next(pieces).ids], self.max_length) for _ in example.inputs]
+            each = [one_sequence(tokenizer, [next(pieces)], self.max_length) for _ in example.inputs]
             sequences = [alone.sequences[0] for alone in each]
             places = [FIRST if first_alone else np.arange(len(ids)) for ids in sequences]
             cut = sum(alone.num_cut for alone in each)
