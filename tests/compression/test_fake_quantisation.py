@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from mamebert.compression import _fake_quantisation
+from mamebert.compression._binary import BinaryRows, Settled
 from mamebert.compression._fake_quantisation import (
     ActivationRange,
     PerTensor,
@@ -19,6 +21,7 @@ from mamebert.compression._fake_quantisation import (
     step_for,
     to_integers,
 )
+from mamebert.compression._groupwise import Groupwise
 from mamebert.compression._integers import IntegerLinear
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.packing import Packed
@@ -112,7 +115,7 @@ def test_products_of_integers_are_those_that_are_simulated():
 
 def test_a_weight_takes_a_byte_and_a_bias_an_int32():
     layer = IntegerLinear.of(dense_of())
-    assert (layer.weight.dtype, layer.bias.dtype) == (torch.uint8, torch.int32)
+    assert (layer.weight.dtype, layer.bias.dtype) == (torch.int8, torch.int32)
 
 
 def test_quantised_modules_hold_the_same_parameters_under_the_same_names():
@@ -209,3 +212,25 @@ def test_a_copy_is_quantised_like_the_original():
     dense = dense_of()
     hidden = torch.randn(3, 24)
     assert torch.equal(deepcopy(dense)(hidden), dense(hidden))
+
+
+@pytest.mark.parametrize("rounding", [PerTensor(4), BinaryRows(), Groupwise(2, 5), Groupwise(3), Settled()])
+def test_rows_are_looked_up_first_and_rounded_as_the_whole_table_would_be(rounding):
+    table = nn.Embedding(20, 6)
+    ids = torch.tensor([[3, 19, 3], [0, 7, 12]])
+    upstream = torch.randn(2, 3, 6)
+    found = []
+    for rounds in (rounding, rounding.__call__):  # the second one knows nothing of rows
+        module = QuantisedEmbedding(table, rounds)
+        table.weight.grad = None
+        values = module(ids)
+        values.backward(upstream)
+        found.append((values.detach(), table.weight.grad.clone()))
+    torch.testing.assert_close(found[0], found[1], atol=1e-6, rtol=1e-6)
+
+
+def test_looking_rows_up_rounds_no_more_than_them(monkeypatch):
+    sizes = []
+    monkeypatch.setattr(_fake_quantisation, "to_integers", lambda *given: sizes.append(given[0].numel()) or given[0])
+    QuantisedEmbedding(nn.Embedding(1000, 4), PerTensor(8))(torch.tensor([5, 6]))
+    assert sizes == [8]

@@ -78,7 +78,7 @@ def test_a_student_of_the_teachers_width_begins_with_its_layers(classifier, rows
 
 
 def test_a_narrow_student_comes_nearer_to_its_teacher(classifier, rows_bench, quick):
-    method = Tinybert(**SMALL, intermediate=Training(steps=30, **quick), prediction=Training(epochs=4, **quick))
+    method = Tinybert(**SMALL, intermediate=Training(steps=60, **quick), prediction=Training(epochs=6, **quick))
     method.check(classifier, rows_bench)
     torch.manual_seed(0)
     student = method.compress(classifier, rows_bench)

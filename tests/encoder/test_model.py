@@ -6,6 +6,7 @@ from torch.testing import assert_close
 from mamebert.config import build
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.packing import Packed
+from mamebert.encoder.padded import Padded, look
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 
@@ -74,3 +75,13 @@ def test_the_papers_shapes_have_their_sizes(layers, width, millions):
             EncoderConfig(hidden_size=width, num_hidden_layers=layers, max_position_embeddings=256), 32_000
         )
     assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.05)
+
+
+def test_a_pass_that_asks_for_hidden_states_keeps_nothing_else():
+    network = Encoder(EncoderConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2), 20).eval()
+    batch = Padded.of(Packed.of([np.array([2, 5, 3]), np.array([2, 3])]))
+    everything, hidden = look(network, batch), look(network, batch, keeps="hidden")
+    assert all(torch.equal(one, other) for one, other in zip(everything.hidden, hidden.hidden, strict=True))
+    inside = ("queries", "keys", "values", "scores", "attention", "mixed", "bent")
+    assert [len(getattr(everything, name)) for name in inside] == [2] * 7
+    assert [len(getattr(hidden, name)) for name in inside] == [0] * 7

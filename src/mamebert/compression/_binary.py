@@ -32,15 +32,26 @@ def attended(scores: Tensor) -> Tensor:
     return straight_through(scores.clamp(-1, 1), (scores.detach() >= 0).to(scores.dtype))
 
 
-def binary_rows(weight: Tensor) -> Tensor:
-    """Return a [rows, columns] in which each row has two values, a and -a: the mean magnitude times sign(w - mean w).
+@dataclass(frozen=True)
+class BinaryRows:
+    """Gives each row of a weight two values, a and -a: the mean magnitude times sign(w - mean w).
 
     Taking the mean away makes both values equally likely, which tells most; a gets no gradient, and w that of
     clamp(w - mean w, -1, 1).
     """
-    centred = weight - weight.mean(1, keepdim=True)
-    size = weight.detach().abs().mean(1, keepdim=True)
-    return straight_through(centred.clamp(-1, 1), torch.where(centred.detach() >= 0, size, -size))
+
+    def __call__(self, weight: Tensor) -> Tensor:
+        """Return the same shape, [..., columns]."""
+        centred = weight - weight.mean(-1, keepdim=True)
+        size = weight.detach().abs().mean(-1, keepdim=True)
+        return straight_through(centred.clamp(-1, 1), torch.where(centred.detach() >= 0, size, -size))
+
+    def rows(self, table: Tensor, ids: Tensor, found: Tensor) -> Tensor:
+        """Return rows of a table as they are in the whole: each has values of its own."""
+        return self(found)
+
+
+binary_rows = BinaryRows()
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,10 @@ class Settled:
     def __call__(self, weight: Tensor) -> Tensor:
         """Return the weight."""
         return weight
+
+    def rows(self, table: Tensor, ids: Tensor, found: Tensor) -> Tensor:
+        """Return the rows."""
+        return found
 
 
 class BinaryLinear(Linear):

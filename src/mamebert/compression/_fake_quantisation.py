@@ -8,7 +8,7 @@ al., 2013). A simulation is for learning and slower than floats; what runs on in
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,18 @@ SMALLEST_RANGE = 1e-12
 """Keeps the step of an all-zero tensor above 0; its numbers are 0 at any step."""
 
 Rounding = Callable[[Tensor], Tensor]
-"""From a weight to the same shape, rounded to the numbers that its few bits can say."""
+"""From a weight to the same shape, rounded to the numbers that its few bits can say.
+
+One that is a `RoundsRows` can do so for rows that have been looked up, which spares an embedding the whole table.
+"""
+
+
+@runtime_checkable
+class RoundsRows(Protocol):
+    """Rounds rows of a table as it would round the table."""
+
+    def rows(self, table: Tensor, ids: Tensor, found: Tensor) -> Tensor:
+        """Return `found`, which are the rows [..., columns] of these ids, rounded as the whole table would be."""
 
 
 def largest_integer(bits: int) -> int:
@@ -37,7 +48,7 @@ def step_for(limit: Tensor, bits: int) -> Tensor:
 def to_integers(values: Tensor, step: Tensor, bits: int) -> Tensor:
     """Return clip(round(values / step), -M, M), whole numbers in the type of `values`."""
     bound = largest_integer(bits)
-    return (values.detach() / step).round().clamp(-bound, bound)
+    return (values.detach() / step).round_().clamp_(-bound, bound)
 
 
 def fake_quantise(values: Tensor, limit: Tensor, bits: int) -> Tensor:
@@ -46,7 +57,7 @@ def fake_quantise(values: Tensor, limit: Tensor, bits: int) -> Tensor:
     `limit` is a scalar, or broadcasts to `values` (a range for each row or group).
     """
     step = step_for(limit, bits)
-    return straight_through(values, to_integers(values, step, bits) * step)
+    return straight_through(values, to_integers(values, step, bits).mul_(step))
 
 
 def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
@@ -59,7 +70,7 @@ class _StraightThrough(torch.autograd.Function):
     # values + (rounded - values).detach() would be off the grid by a rounding error.
     @staticmethod
     def forward(ctx: Any, values: Tensor, rounded: Tensor) -> Tensor:
-        return rounded.clone()
+        return rounded
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
@@ -74,11 +85,21 @@ class PerTensor:
 
     def step(self, weight: Tensor) -> Tensor:
         """Return what one integer stands for, []."""
-        return step_for(weight.detach().abs().max(), self.bits)
+        return step_for(largest_magnitude(weight), self.bits)
 
     def __call__(self, weight: Tensor) -> Tensor:
         """Return the weight on its grid."""
-        return fake_quantise(weight, weight.detach().abs().max(), self.bits)
+        return fake_quantise(weight, largest_magnitude(weight), self.bits)
+
+    def rows(self, table: Tensor, ids: Tensor, found: Tensor) -> Tensor:
+        """Return rows of a table on the table's grid."""
+        return fake_quantise(found, largest_magnitude(table), self.bits)
+
+
+def largest_magnitude(values: Tensor) -> Tensor:
+    """Return max |x|, [], without a copy of `values`."""
+    low, high = values.detach().aminmax()
+    return torch.maximum(-low, high)
 
 
 class ActivationRange(nn.Module):
@@ -99,7 +120,7 @@ class ActivationRange(nn.Module):
 
     def observe(self, values: Tensor) -> None:
         """Let the range follow a batch."""
-        found = values.detach().abs().max().float()
+        found = largest_magnitude(values).float()
         self.limit.copy_(torch.where(self.num_batches == 0, found, torch.lerp(found, self.limit, self.decay)))
         self.num_batches += 1
 
@@ -107,7 +128,7 @@ class ActivationRange(nn.Module):
         """Return the same shape, on the grid."""
         limit = self.limit
         if self.mode == "dynamic" or not self.num_batches:
-            limit = values.detach().abs().max()
+            limit = largest_magnitude(values)
         return fake_quantise(values, limit, self.bits)
 
 
@@ -181,8 +202,11 @@ class QuantisedEmbedding(nn.Embedding):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return [..., embedding_dim]."""
-        weight = self.weight if self.start.waits() else self.round_weight(self.weight)
-        return embedding(ids, weight, self.padding_idx)
+        if self.start.waits():
+            return embedding(ids, self.weight, self.padding_idx)
+        if isinstance(self.round_weight, RoundsRows):
+            return self.round_weight.rows(self.weight, ids, embedding(ids, self.weight, self.padding_idx))
+        return embedding(ids, self.round_weight(self.weight), self.padding_idx)
 
 
 SHAPE = (

@@ -109,7 +109,7 @@ class _Graph(nn.Module):
         return dict.fromkeys(names, ("batch",) if self.goal.task.reads == "first" else ("batch", "sequence"))
 
     def forward(self, ids: Tensor, mask: Tensor, segments: Tensor) -> Tensor | tuple[Tensor, ...]:
-        hidden = look(self.network.bert, Padded(ids, segments, mask.bool())).hidden
+        hidden = look(self.network.bert, Padded(ids, segments, mask.bool()), keeps="hidden").hidden
         if not has_plain_head(self.goal):
             return hidden[-1] if self._last_alone else torch.stack([hidden[n] for n in self._numbers], 2)
         assert isinstance(self.goal, TaskGoal)

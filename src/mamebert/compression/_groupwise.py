@@ -64,6 +64,13 @@ class Groupwise:
         grid = self.grid(weight)
         return straight_through(weight, grid.values(grid.codes(weight.detach())))
 
+    def rows(self, table: Tensor, ids: Tensor, found: Tensor) -> Tensor:
+        """Return rows of a table, each on the grid of its group."""
+        grid, per_group = self.grid(table), len(table) // (self.groups or len(table))
+        group = ids.flatten() // per_group
+        theirs = Grid(grid.lows[group], grid.steps[group], self.bits)
+        return straight_through(found, theirs.values(theirs.codes(found.detach())).reshape(found.shape))
+
 
 @dataclass(frozen=True)
 class OnGrid:
@@ -74,6 +81,10 @@ class OnGrid:
     def __call__(self, weight: Tensor) -> Tensor:
         """Return the weight."""
         return weight
+
+    def rows(self, table: Tensor, ids: Tensor, found: Tensor) -> Tensor:
+        """Return the rows."""
+        return found
 
 
 @torch.no_grad()

@@ -91,7 +91,7 @@ class Encoder(nn.Module):
         With `rows` the last of them has only those.
         """
         if self.gates or self.altered:
-            seen = look(self, Padded.of(batch), self.gates)
+            seen = look(self, Padded.of(batch), self.gates, keeps="hidden")
             packed = [seen.packed(hidden) for hidden in seen.hidden]
             yield from packed[:-1]
             yield packed[-1] if rows is None else packed[-1][rows.places]

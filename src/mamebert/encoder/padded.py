@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -82,13 +82,27 @@ class Seen:
     bent: list[Tensor] = field(default_factory=list)
     """[batch, longest, intermediate_size]: what output.dense reads."""
 
+    def forget_inside(self) -> None:
+        """Drop all but the hidden states."""
+        for each in (self.queries, self.keys, self.values, self.scores, self.attention, self.mixed, self.bent):
+            each.clear()
+
     def packed(self, hidden: Tensor) -> Tensor:
         """Return the rows of visible tokens of a [batch, longest, ...], in the order of a packed batch."""
         return hidden[self.batch.visible]
 
 
-def look(encoder: "Encoder", batch: Padded, gates: Gates | None = None, depth: int | None = None) -> Seen:
-    """Run the encoder, or only its `depth` lowest layers, and return all that happens inside."""
+def look(
+    encoder: "Encoder",
+    batch: Padded,
+    gates: Gates | None = None,
+    depth: int | None = None,
+    keeps: Literal["all", "hidden"] = "all",
+) -> Seen:
+    """Run the encoder, or only its `depth` lowest layers, and return all that happens inside, or the hidden states.
+
+    All of it is several times what the hidden states take.
+    """
     seen = Seen(batch)
     hidden = encoder.embeddings.padded(batch.ids, batch.segments, batch.visible)
     seen.hidden.append(hidden)
@@ -97,6 +111,8 @@ def look(encoder: "Encoder", batch: Padded, gates: Gates | None = None, depth: i
         run = layer.padded if encoder.config.bottleneck else partial(_layer, layer)
         hidden = run(hidden, seen, gates, number)
         seen.hidden.append(hidden)
+        if keeps == "hidden":
+            seen.forget_inside()
     return seen
 
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from mamebert.objectives._batches import EpochOfBatches
 from mamebert.progress import Meter
 from mamebert.stages._fitting import Part
 from mamebert.stages._pretraining import HELD_OUT_BATCH, HELD_OUT_MASKS
-from mamebert.tasks._features import Example, TaskBatch, batches, pack
+from mamebert.tasks._features import Example, TaskBatch, batches, batches_of_like_length, pack
 from mamebert.tasks._network import raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_precision
@@ -124,12 +124,15 @@ class RowsBench(LearningBench):
         return self._shown[key]
 
     def batches_of_epoch(self, subject: Subject, training: Training, seed: int, epoch: int) -> Sequence[TaskBatch]:
-        """Return the rows in an order of this epoch."""
-        return self._packed(subject, training.batch_tokens, derive_seed(seed, "order", epoch))
+        """Return the rows in an order of this epoch; those of like length share a batch, for many methods pad."""
+        features, rng = self.part(subject, "train").features, np.random.default_rng(derive_seed(seed, "order", epoch))
+        return _Lazily(features, batches_of_like_length(features, training.batch_tokens, rng))
 
     def batches(self, num_batches: int, batch_tokens: int = 2048) -> list[TaskBatch]:
-        """Return batches of training rows."""
-        found = self._packed(self.shown_to, batch_tokens, derive_seed(self.seed, "calibration"))[:num_batches]
+        """Return batches of training rows, of whatever length: a few are to be like all."""
+        features = self.part(self.shown_to, "train").features
+        order = np.random.default_rng(derive_seed(self.seed, "calibration")).permutation(len(features)).tolist()
+        found = _Lazily(features, list(islice(batches(features, order, batch_tokens), num_batches)))
         return [batch.to(self.device) for batch in found]
 
     def score(self, subject: Subject) -> float:
@@ -162,11 +165,6 @@ class RowsBench(LearningBench):
         if self.shards:
             counts = counts + token_counts(TokenShards.open(self.shards))
         return torch.from_numpy(counts)
-
-    def _packed(self, subject: Subject, batch_tokens: int, seed: int) -> "_Lazily":
-        features = self.part(subject, "train").features
-        order = np.random.default_rng(seed).permutation(len(features)).tolist()
-        return _Lazily(features, list(batches(features, order, batch_tokens)))
 
 
 class _Lazily(Sequence[TaskBatch]):

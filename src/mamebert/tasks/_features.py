@@ -171,5 +171,23 @@ def batches(
         yield rows
 
 
+def batches_of_like_length(
+    features: Sequence[Features], batch_tokens: int, rng: np.random.Generator, pool: int = 32
+) -> list[list[int]]:
+    """Return which examples share a batch of up to `batch_tokens` tokens, in a random order, each example once.
+
+    Examples are shuffled, and then sorted within pools of `pool` batches by their longest sequence, so that batches of
+    them hold little padding and differ from epoch to epoch all the same; the batches are shuffled in turn.
+    """
+    order = rng.permutation(len(features))
+    tokens = np.cumsum([features[row].num_tokens for row in order])
+    longest = np.array([max(map(len, features[row].sequences)) for row in order])
+    pools = (tokens - 1) // (batch_tokens * pool)
+    # Up and down by turns: where two pools meet, examples of like length do.
+    sorted_in_pools = order[np.lexsort((np.where(pools % 2, -longest, longest), pools))]
+    found = list(batches(features, sorted_in_pools.tolist(), batch_tokens))
+    return [found[number] for number in rng.permutation(len(found))]
+
+
 def _segments(features: Features) -> Sequence[npt.NDArray[Any]]:
     return features.segments or [np.zeros(len(sequence), np.int64) for sequence in features.sequences]
