@@ -31,6 +31,9 @@ One that is a `RoundsRows` can do so for rows that have been looked up, which sp
 class RoundsRows(Protocol):
     """Rounds rows of a table as it would round the table."""
 
+    def __call__(self, weight: Tensor, /) -> Tensor:
+        """Return the whole weight, rounded."""
+
     def rows(self, table: Tensor, ids: Tensor, found: Tensor) -> Tensor:
         """Return `found`, which are the rows [..., columns] of these ids, rounded as the whole table would be."""
 
