@@ -9,6 +9,7 @@ import mamebert
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
+from mamebert.stages.compress import CompressConfig, compress
 from mamebert.stages.finetune import FinetuneConfig, finetune
 from mamebert.tasks import Parts
 from mamebert.tasks._features import Example, Learnt, Unusable, pack
@@ -309,10 +310,34 @@ def test_a_fine_tuning_keeps_how_its_start_makes_vectors(world, folder, tmp_path
 
 def test_settings_win_over_the_start(saved):
     dense = [{"out_features": 6, "activation": "relu"}]
-    _, place = saved(SentenceEmbeddings(pooling=["max", "cls"], dense=dense, normalize=True))
+    _, place = saved(SentenceEmbeddings(pooling=["max", "cls"], dense=dense, normalize=True, max_length=32))
     same = SentenceEmbeddings().starting_from(place)
     assert (same.pooling, same.dense[0].activation, same.normalize) == (["max", "cls"], "relu", True)
     other = SentenceEmbeddings(pooling="mean", normalize=False).starting_from(place)
     assert (other.pooling, other.dense, other.normalize) == (["mean"], [], False)
     with pytest.raises(ValidationError, match="median"):
         SentenceEmbeddings(pooling="median")
+
+
+def test_a_folder_from_elsewhere_is_made_smaller_with_the_rows_given(saved, unproved, tmp_path):
+    _, place = saved(SentenceEmbeddings(pooling="cls", normalize=True, max_length=32))
+    told = json.loads((place / "config.json").read_text())
+    del told["mamebert"]
+    (place / "config.json").write_text(json.dumps(told))
+    pairs = [{"text": a, "second": b, "label": len(set(a) & set(b))} for a in TEXTS for b in TEXTS]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
+    settings = {
+        "model": str(place),
+        "train": str(tmp_path / "pairs.jsonl"),
+        "test": str(tmp_path / "pairs.jsonl"),
+        "method": {"kind": "distil", "layers": 1, "training": {"steps": 2, "batch_tokens": 256}},
+        "seeds": [1],
+        "measure_seconds": 0,
+        "output": str(tmp_path / "small"),
+    }
+    run = compress(build(CompressConfig, settings))
+    assert run.results["models"][0]["forms"][0]["opens_with"] == "transformers BertModel, sentence-transformers"
+    small = mamebert.load(run.folder)
+    assert (small.task.pooling, small.task.normalize, list(small.learnt.chosen)) == (["cls"], True, ["score_range"])
+    card = (run.folder / "model" / "README.md").read_text()
+    assert "library_name: sentence-transformers" in card

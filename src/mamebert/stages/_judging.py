@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from mamebert.stages._bench import LearningBench, RowsBench, TextBench
 from mamebert.stages._comparing import write_answers
 from mamebert.stages._labelled import PARTS, LabelledConfig, RowsConfig, drawn, read_labelled
 from mamebert.tasks import Answer, Parts, Raw, Task
+from mamebert.tasks._features import Learnt
 from mamebert.tasks._network import plain_logits, raw_outputs
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class RowsJudge(Judge):
         assert isinstance(teacher.goal, TaskGoal)
         self.task = teacher.goal.task
         self.parts = read_parts(config, self.task)
+        if teacher.goal.learnt == Learnt():  # a folder from elsewhere, which was asked without any rows
+            teacher.goal = replace(teacher.goal, learnt=self.task.learn(self.parts.train))
 
     def about(self) -> dict[str, Any]:
         """Return task, labels and rows."""
