@@ -4,13 +4,14 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, linear, scaled_dot_product_attention
+from torch.nn.functional import dropout, scaled_dot_product_attention
 
 from mamebert.encoder.packing import Group, Packed, Rows
 from mamebert.encoder.padded import Seen
 from mamebert.encoder.parts import AddAndNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.attention import gpu_attention, on_gpu, packed_attention
+from mamebert.kernels.linear import linear
 from mamebert.kernels.native import Library, native
 
 SHOWN = ("queries", "keys", "values", "scores", "attention")
@@ -41,7 +42,7 @@ class SelfAttention(nn.Module):
             return self._on_gpu(hidden, batch, rows)
         # One product instead of three: small matrices leave the processor idle between calls.
         weight, bias = _joined((self.query, self.key, self.value))
-        mixed = linear(hidden, weight.to(hidden.dtype), bias.to(hidden.dtype))
+        mixed = linear(hidden, weight, bias)
         seen = attend_in_groups(mixed, batch, self.num_heads, drop_rate)
         return seen if rows is None else seen[rows.places]
 
@@ -55,17 +56,17 @@ class SelfAttention(nn.Module):
         if rows is None:
             weight, bias = _joined(projections)
             starts = (batch.starts, batch.starts)
-            return packed_attention(library, None, hidden @ weight.to(hidden.dtype).T, bias, starts, self.num_heads)
+            return packed_attention(library, None, linear(hidden, weight), bias, starts, self.num_heads)
         weight, _ = _joined(projections[1:])
         _, bias = _joined(projections)
-        queries = hidden[rows.places] @ self.query.weight.to(hidden.dtype).T
-        others = hidden @ weight.to(hidden.dtype).T
+        queries = linear(hidden[rows.places], self.query.weight)
+        others = linear(hidden, weight)
         return packed_attention(library, queries, others, bias, (rows.starts, batch.starts), self.num_heads)
 
     def _on_gpu(self, hidden: Tensor, batch: Packed, rows: Rows | None) -> Tensor:
         others = (self.key, self.value) if rows else (self.query, self.key, self.value)
         weight, bias = _joined(others)
-        mixed = linear(hidden, weight.to(hidden.dtype), bias.to(hidden.dtype)).chunk(len(others), dim=1)
+        mixed = linear(hidden, weight, bias).chunk(len(others), dim=1)
         parts = (self.query(hidden[rows.places]), *mixed) if rows else mixed
         query, key, value = (part.unflatten(1, (self.num_heads, -1)) for part in parts)
         spans = (rows or batch).spans, batch.spans
@@ -92,7 +93,8 @@ def attend_in_groups(mixed: Tensor, batch: Packed, num_heads: int, drop_rate: fl
 
     `mixed` [tokens, 3 * width] holds queries, keys and values side by side. Computed by torch, group by group.
     """
-    groups = batch.groups
+    # What is asked, not learnt from, must not depend on what else is asked.
+    groups = batch.groups if torch.is_grad_enabled() else batch.groups_of_one_length
     parts = zip(mixed.split([group.num_tokens for group in groups]), groups, strict=True)
     return torch.cat([_attend(part, group, num_heads, drop_rate) for part, group in parts])
 

@@ -2,12 +2,12 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from mamebert.encoder.activations import ACTIVATIONS
 from mamebert.encoder.parts import LayerNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
+from mamebert.kernels.linear import linear
 
 
 class FirstVector(nn.Module):
@@ -54,7 +54,7 @@ class WideWordHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits [chosen, vocabulary] in float32."""
         ready = self.transform(hidden)
-        return linear(ready, self.output_matrix.to(ready.dtype)).float() + self.bias
+        return linear(ready, self.output_matrix).float() + self.bias
 
     def loss(self, hidden: Tensor, targets: Tensor, divisor: int | None = None) -> Tensor:
         """Return the summed cross entropy in nats over `divisor`, else the mean; logits are never kept whole."""

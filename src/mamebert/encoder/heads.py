@@ -2,13 +2,13 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from mamebert.encoder.activations import linear_bend
 from mamebert.encoder.bottleneck_heads import WideWordHead
 from mamebert.encoder.parts import LayerNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
+from mamebert.kernels.linear import linear
 
 
 class Transform(nn.Module):
@@ -47,7 +47,7 @@ class MaskedWordHead(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Return the logits [chosen, vocabulary] in float32."""
         ready = self.transform(hidden)
-        logits = linear(ready, self.output_matrix.to(ready.dtype))
+        logits = linear(ready, self.output_matrix)
         return logits.float() + self.bias
 
     def loss(self, hidden: Tensor, targets: Tensor, divisor: int | None = None) -> Tensor:

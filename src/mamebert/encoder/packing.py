@@ -78,6 +78,11 @@ class Packed:
         runs = (list(run) for _, run in groupby(self.lengths, key=lambda n: -(-n // BUCKET)))
         return [_group(run, self.ids.device) for run in runs]
 
+    @cached_property
+    def groups_of_one_length(self) -> list[Group]:
+        """Return groups without padding: more calls, and no number that depends on the longest of a group."""
+        return [_group(list(run), self.ids.device) for _, run in groupby(self.lengths)]
+
     def to(self, device: torch.device) -> "Packed":
         """Return the same batch on another device."""
         ids, segments, positions = (to_device(t, device) for t in (self.ids, self.segments, self.positions))

@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.dense import linear_add_norm
+from mamebert.kernels.linear import linear
 
 
 class Linear(nn.Linear):
@@ -23,8 +24,7 @@ class Linear(nn.Linear):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return [..., out_features]."""
-        bias = None if self.bias is None else self.bias.to(hidden.dtype)
-        return functional.linear(hidden, self.weight.to(hidden.dtype), bias)
+        return linear(hidden, self.weight, self.bias)
 
 
 class LayerNorm(nn.LayerNorm):

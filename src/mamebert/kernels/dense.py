@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import dropout, gelu, layer_norm, linear
+from torch.nn.functional import dropout, gelu, layer_norm
 
+from mamebert.kernels.linear import linear
 from mamebert.kernels.native import Library, native, type_name
 
 
@@ -63,11 +64,10 @@ class _AddAndNorm(torch.autograd.Function):
 
 def linear_gelu(hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return gelu(hidden weight^T + bias), exact GELU (Hendrycks and Gimpel, 2016): [tokens, out_features]."""
-    weight = weight.to(hidden.dtype)
     if library := native(hidden, bias):
-        out: Tensor = _BiasGelu.apply(library, hidden @ weight.T, bias)  # type: ignore[no-untyped-call]
+        out: Tensor = _BiasGelu.apply(library, linear(hidden, weight), bias)  # type: ignore[no-untyped-call]
         return out
-    return gelu(linear(hidden, weight, bias.to(hidden.dtype)))
+    return gelu(linear(hidden, weight, bias))
 
 
 def linear_add_norm(
@@ -82,11 +82,11 @@ def linear_add_norm(
 
     `dense` and `norm` are weight and bias of each.
     """
-    weight, bias = dense[0].to(hidden.dtype), dense[1]
+    weight, bias = dense
     if library := native(hidden, bias):
-        out: Tensor = _AddAndNorm.apply(library, hidden @ weight.T, bias, before, *norm, eps, drop_rate)  # type: ignore[no-untyped-call]
+        out: Tensor = _AddAndNorm.apply(library, linear(hidden, weight), bias, before, *norm, eps, drop_rate)  # type: ignore[no-untyped-call]
         return out
-    added = dropout(linear(hidden, weight, bias.to(hidden.dtype)), drop_rate, drop_rate > 0) + before
+    added = dropout(linear(hidden, weight, bias), drop_rate, drop_rate > 0) + before
     return layer_norm(added, bias.shape, norm[0].to(hidden.dtype), norm[1].to(hidden.dtype), eps)
 
 

@@ -79,13 +79,18 @@ class Library:
 
 def native(*tensors: Tensor) -> Library | None:
     """Return the library where it can work on these tensors (CPU; float32 or bfloat16; rows that fill vectors)."""
-    first = tensors[0]
-    fits = (
-        first.device.type == "cpu"
-        and first.dtype in (torch.float32, torch.bfloat16)
-        and all(t.shape[-1] % 16 == 0 for t in tensors)
-    )
-    return _library() if fits and not _without and not torch.compiler.is_compiling() else None
+    return native_of(tensors[0]) if all(t.shape[-1] % 16 == 0 for t in tensors) else None
+
+
+def native_of(tensor: Tensor) -> Library | None:
+    """Return the library where it can work on such a tensor, for kernels to which the length of a row is all one."""
+    fits = on_cpu(tensor) and tensor.dtype in (torch.float32, torch.bfloat16)
+    return _library() if fits and not _without else None
+
+
+def on_cpu(tensor: Tensor) -> bool:
+    """Return whether a tensor is there to be computed with on a CPU now, not to be written into a graph."""
+    return tensor.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
 
 
 def type_name(tensor: Tensor) -> str:

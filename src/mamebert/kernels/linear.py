@@ -1,0 +1,43 @@
+"""A dense layer without gradients whose rows do not depend on each other.
+
+A library's product adds in another order for another number of rows, so that what a model answers to one text would
+change in its last bits with the texts beside it, and with the number of threads. Here the order is always the same:
+by source/linear.cpp, and where there is no compiler by oneDNN's inner product, which keeps it from two rows on.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mamebert.kernels.native import native_of, on_cpu
+
+SIZES = (2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+"""Numbers of rows that oneDNN makes code for, some milliseconds and half a megabyte each; in between rows are added."""
+
+
+def linear(hidden: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Return hidden weight^T + bias in the type of `hidden`: [..., out_features].
+
+    Without gradients, in float32 on a CPU, a row of the result depends on its own row of `hidden` alone, bit for bit.
+    """
+    weight, bias = weight.to(hidden.dtype), None if bias is None else bias.to(hidden.dtype)
+    if torch.is_grad_enabled() or hidden.dtype != torch.float32 or not on_cpu(hidden) or not hidden.numel():
+        return functional.linear(hidden, weight, bias)
+    rows, weight = hidden.reshape(-1, hidden.shape[-1]).contiguous(), weight.contiguous()
+    if library := native_of(hidden):
+        out = rows.new_empty(len(rows), len(weight))
+        library(
+            "linear_float32", rows, weight, bias if bias is None else bias.contiguous(), out, *rows.shape, len(weight)
+        )
+    else:
+        out = _by_onednn(rows, weight, bias)
+    return out.view(*hidden.shape[:-1], len(weight))
+
+
+def _by_onednn(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    if not (torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")):
+        return functional.linear(rows, weight, bias)
+    missing = next((size for size in SIZES if size >= len(rows)), len(rows)) - len(rows)
+    padded = functional.pad(rows, (0, 0, 0, missing)) if missing else rows
+    found: Tensor = torch.ops.mkldnn._linear_pointwise(padded, weight, bias, "none", [], "")
+    return found[: len(rows)]

@@ -1,0 +1,129 @@
+// x weight^T + bias, where no row of the result depends on another: each number is one chain of additions along the
+// depth, in rising order, however many rows, columns or threads there are. A library's product has another order for
+// another number of rows, so that what a model answers to one text would depend on the texts beside it.
+#include <algorithm>
+#include <utility>
+#include <vector>
+#include "small_product.h"
+#include "vector.h"
+
+constexpr int PANEL = TILE_VECTORS * WIDTH;  // columns of the result treated at a time
+constexpr int64_t BLOCK_ROWS = 48;            // rows that stay in the cache while several panels are gone through
+constexpr int64_t ROWS = 32 * BLOCK_ROWS;     // rows that a panel serves before it is made anew
+constexpr int64_t CACHED = 128 * 1024;        // numbers of panels that stay in the cache
+
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Ints{__VA_ARGS__})
+#endif
+
+// Changes places of the blocks of S x S numbers beside the diagonal, in every block of 2S x 2S.
+template <int S, int... LANE>
+static inline void swap_blocks(Floats* rows, std::integer_sequence<int, LANE...>) {
+#pragma GCC unroll 16
+    for (int i = 0; i < WIDTH; i++) {
+        if (i & S) continue;
+        Floats above = rows[i], below = rows[i + S];
+        rows[i] = SHUFFLE(above, below, (LANE & S ? WIDTH + LANE - S : LANE)...);
+        rows[i + S] = SHUFFLE(above, below, (LANE & S ? WIDTH + LANE : LANE + S)...);
+    }
+}
+
+static inline void transpose(Floats* rows) {
+    constexpr auto lanes = std::make_integer_sequence<int, WIDTH>{};
+    swap_blocks<1>(rows, lanes);
+    swap_blocks<2>(rows, lanes);
+#if defined(__AVX__)
+    swap_blocks<4>(rows, lanes);
+#endif
+#if defined(__AVX512F__)
+    swap_blocks<8>(rows, lanes);
+#endif
+}
+
+static inline float* aligned(float* from) {
+    constexpr uintptr_t size = sizeof(Floats);
+    return reinterpret_cast<float*>((reinterpret_cast<uintptr_t>(from) + size - 1) / size * size);
+}
+
+// panel[depth][PANEL] = the rows of `weight` from `first` on, turned over; 0 where there are none.
+static void pack(const float* weight, int64_t first, int64_t width, int64_t depth, float* panel) {
+    for (int64_t j = 0; j < PANEL; j += WIDTH)
+        for (int64_t k = 0; k < depth; k += WIDTH) {
+            int64_t count = std::min<int64_t>(WIDTH, depth - k);
+            Floats block[WIDTH];
+            for (int i = 0; i < WIDTH; i++) {
+                const float* from = weight + (first + j + i) * depth + k;
+                if (first + j + i >= width)
+                    block[i] = all(0.0f);
+                else
+                    block[i] = count == WIDTH ? load(from) : load_some(from, count, 0.0f);
+            }
+            transpose(block);
+            for (int64_t i = 0; i < count; i++) store(panel + (k + i) * PANEL + j, block[i]);
+        }
+}
+
+// COUNT rows of x times one panel; only the first `count` of its columns are there.
+template <int COUNT>
+static void some_rows(const float* x, int64_t depth, const float* panel, const float* bias, float* y, int64_t width,
+                      int64_t count) {
+    float result[COUNT * PANEL];
+    tile<COUNT, TILE_VECTORS, false>(depth, x, depth, 1, panel, PANEL, result, PANEL);
+    for (int i = 0; i < COUNT; i++)
+        for (int64_t j = 0; j < count; j += WIDTH) {
+            Floats value = load(result + i * PANEL + j);
+            int64_t there = std::min<int64_t>(WIDTH, count - j);
+            if (there == WIDTH)
+                store(y + i * width + j, bias ? value + load(bias + j) : value);
+            else
+                store_some(y + i * width + j, bias ? value + load_some(bias + j, there, 0.0f) : value, there);
+        }
+}
+
+static void rows_times_panel(int64_t rows, const float* x, int64_t depth, const float* panel, const float* bias,
+                             float* y, int64_t width, int64_t count) {
+    int64_t m = 0;
+    for (; m + TILE_ROWS <= rows; m += TILE_ROWS)
+        some_rows<TILE_ROWS>(x + m * depth, depth, panel, bias, y + m * width, width, count);
+    x += m * depth;
+    y += m * width;
+    switch (rows - m) {
+        case 1: return some_rows<1>(x, depth, panel, bias, y, width, count);
+        case 2: return some_rows<2>(x, depth, panel, bias, y, width, count);
+        case 3: return some_rows<3>(x, depth, panel, bias, y, width, count);
+        case 4: return some_rows<4>(x, depth, panel, bias, y, width, count);
+        case 5: return some_rows<5>(x, depth, panel, bias, y, width, count);
+    }
+}
+
+// y [rows][width] = x [rows][depth] weight[width][depth]^T + bias [width], which may be null.
+extern "C" void linear_float32(const float* x, const float* weight, const float* bias, float* y, int64_t rows,
+                               int64_t depth, int64_t width, int threads) {
+    int64_t panels = (width + PANEL - 1) / PANEL;
+    int64_t together = std::max<int64_t>(1, std::min(panels, CACHED / std::max<int64_t>(1, depth * PANEL)));
+    int64_t groups = (panels + together - 1) / together;
+    // With few rows, or many threads, smaller parts, so that there is work for each.
+    int64_t at_a_time = std::min(ROWS, std::max(BLOCK_ROWS, rows / threads / BLOCK_ROWS * BLOCK_ROWS));
+    int64_t parts = (rows + at_a_time - 1) / at_a_time;
+#pragma omp parallel num_threads(threads)
+    {
+        std::vector<float> space(together * depth * PANEL + WIDTH);
+        float* ready = aligned(space.data());
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t item = 0; item < parts * groups; item++) {
+            int64_t first_row = item / groups * at_a_time, end = std::min(rows, first_row + at_a_time);
+            int64_t first = item % groups * together, last = std::min(panels, first + together);
+            for (int64_t p = first; p < last; p++)
+                pack(weight, p * PANEL, width, depth, ready + (p - first) * depth * PANEL);
+            for (int64_t row = first_row; row < end; row += BLOCK_ROWS)
+                for (int64_t p = first; p < last; p++) {
+                    int64_t column = p * PANEL;
+                    rows_times_panel(std::min(BLOCK_ROWS, end - row), x + row * depth, depth,
+                                     ready + (p - first) * depth * PANEL, bias ? bias + column : nullptr,
+                                     y + row * width + column, width, std::min<int64_t>(PANEL, width - column));
+                }
+        }
+    }
+}
