@@ -90,7 +90,9 @@ def native_of(tensor: Tensor) -> Library | None:
 
 def on_cpu(tensor: Tensor) -> bool:
     """Return whether a tensor is there to be computed with on a CPU now, not to be written into a graph."""
-    return tensor.device.type == "cpu" and not torch.compiler.is_compiling() and not torch.jit.is_tracing()
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
+        return False
+    return tensor.device.type == "cpu"
 
 
 def type_name(tensor: Tensor) -> str:
