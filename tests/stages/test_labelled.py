@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mamebert.config import build
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
-from mamebert.stages._labelled import LabelledConfig, drawn, read_examples, read_labelled
+from mamebert.stages._labelled import LabelledConfig, Split, drawn, read_examples, read_labelled
 from mamebert.tasks.classification import Classification
 from mamebert.tasks.regression import Regression
 
@@ -72,7 +72,7 @@ def test_numbers_are_parted_without_classes_the_same_way_every_time(written):
     path = written("text,label\n" + "".join(f"text {i},{i / 7}\n" for i in range(50)))
     config = build(LabelledConfig, {"source": path, "task": "regression", "output": "x"})
     once, again = read_labelled(config).parts, read_labelled(config).parts
-    assert list(map(len, once)) == [5, 5, 40]
+    assert list(map(len, once)) == [40, 5, 5]
     assert once == again
     assert isinstance(config.task, Regression)
 
@@ -81,7 +81,21 @@ def test_more_test_parts_are_read_by_name_and_limited(written):
     settings = {"source": written(rows(40)), "tests": {"other": written(rows(20), "other.csv")}, "output": "x"}
     labelled = read_labelled(build(LabelledConfig, {**settings, "max_rows": 30, "max_test_rows": 7}))
     assert sum(map(len, labelled.parts)) == 30
-    assert {name: len(part) for name, part in labelled.all_tests().items()} == {"test": 24, "other": 7}
+    assert {name: len(part) for name, part in labelled.all_tests().items()} == {"test": 3, "other": 7}
+
+
+def test_rows_kept_from_train_are_all_used(written):
+    settings = {"train": written(rows(50), "train.csv"), "test": written(rows(8), "test.csv"), "output": "x"}
+    parts = read_labelled(build(LabelledConfig, settings)).parts  # 25 rows of each class, of which 2.5 would validate
+    assert sorted(e.row for part in parts[:2] for e in part) == list(range(50))
+
+
+def test_the_share_to_learn_from_is_what_others_leave():
+    assert (Split().train, Split(valid=0.2).train, Split(train=0.3).valid) == (0.8, 0.7, 0.1)
+    assert Split(valid=0.01).train == 0.8
+    assert Split.model_validate(Split(valid=0.2).model_dump()) == Split(valid=0.2)
+    with pytest.raises(UserError, match="leave nothing to test"):
+        build(Split, {"train": 0.9, "valid": 0.1})
 
 
 @given(size=st.integers(1, 30), wanted=st.integers(0, 40), seed=st.integers(0, 5))

@@ -1,7 +1,7 @@
 """Labelled rows as examples of a task: where they come from, how they are parted, and what could not be used."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from mamebert.config import Config
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
-from mamebert.evaluation.split import stratified_split
+from mamebert.evaluation.split import part_sizes, stratified_split
 from mamebert.names import check_names, file_name
 from mamebert.progress import say
 from mamebert.runs import Source, StageConfig
@@ -25,12 +25,22 @@ PARTS = ("train", "valid", "test")
 class Split(Config):
     """How the rows of one source are parted; every class keeps its share in every part."""
 
-    train: float = Field(default=0.1, gt=0, lt=1)
-    """Share of the rows that are learnt from. The paper's protocol is 10/10/80."""
+    train: float = Field(default=0.8, gt=0, lt=1)
+    """Share of the rows that are learnt from; unset and with another `valid`, what that and a test part of a tenth
+    leave. What neither `train` nor `valid` takes is tested on."""
     valid: float = Field(default=0.1, gt=0, lt=1)
     """Share of the rows that decide when to stop; where `train` is a source of its own, the share of its rows."""
     seed: int = Field(default=0, ge=0)
     """Which rows fall where. It is not the seed of the training, so all seeds and models see one split."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _train_takes_what_is_left(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or "train" in values:
+            return values
+        valid = values.get("valid", 0.1)
+        is_share = isinstance(valid, float) and 0.1 < valid < 0.9
+        return {**values, "train": round(0.9 - valid, 6)} if is_share else values
 
     @model_validator(mode="after")
     def _something_is_left_to_test(self) -> Self:
@@ -186,7 +196,7 @@ def parted(task: Task, shares: Split, examples: list[Example], keep_test: bool =
         rows = stratified_split(strata, rates, shares.seed)
     else:
         order = np.random.default_rng(shares.seed).permutation(len(examples))
-        num_train, num_valid = (round(rate * len(examples)) for rate in rates[:2])
+        num_train, num_valid, _ = part_sizes(len(examples), rates)
         rows = [np.sort(each) for each in np.split(order, [num_train, num_train + num_valid])]
     return Parts(*([examples[i] for i in part] for part in rows))
 
