@@ -24,7 +24,7 @@ KILLS = int(os.environ.get("MAMEBERT_KILLS", "1"))
 SIGNALS = {signal.SIGKILL: {-9}, signal.SIGTERM: {0, 143, -15}, signal.SIGINT: {130, -2}}
 COMMANDS = ["clean", "vocab", "tokenize", "vectors", "finetune", "compress", "evaluate", "predict", "run"]
 CLOCKS = re.compile(
-    r"seconds|_ms$|per_second|written|bytes$|machine|output|energy|batch_size|not_measured|^path$|flops|threads|epoch_time"
+    r"second|_ms$|written|bytes$|machine|output|energy|batch_size|not_measured|^path$|flops|threads|epoch_time"
 )
 ONE_LINE_OF_PYTHON = "Fatal Python error|Traceback|Exception ignored"
 

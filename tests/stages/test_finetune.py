@@ -329,3 +329,16 @@ def test_models_are_called_what_their_users_call_them_and_nothing_is_written_out
     assert [p.name for p in out.parent.iterdir()] == ["out"]
     assert load(out / "models" / "google%2Fbert", "task")(["salt"])
     assert sum(p.is_file() for p in (out / "answers").iterdir()) == 3
+
+
+def test_one_random_network_is_trained_once_for_all_models_of_its_shape(small, unproved, tmp_path, monkeypatch):
+    begun = starts(monkeypatch)
+    alike = dict.fromkeys(("A", "B"), small["models"]["N"])
+    training = {**small["training"], "epochs": 1}
+    more = {"models": alike, "random_weights": True, "baselines": "none", "training": training}
+    run = finetune(config({**small, **more}, tmp_path / "out"))
+    assert len(begun) == 2 * 2 + 2  # both encoders and one random network, two seeds each
+    scores = {model["name"]: model["scores"] for model in run.results["models"]}
+    assert scores["A-random"] == scores["B-random"]
+    weights = [(tmp_path / "out" / "models" / f"{n}-random" / "model.safetensors").read_bytes() for n in "AB"]
+    assert weights[0] == weights[1]

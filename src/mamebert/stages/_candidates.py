@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from mamebert.checkpoints.model_folder import ModelFolder, model_folder
+from mamebert.disk import hash_file
 from mamebert.encoder.readings import Reading
 from mamebert.runs import Run
 from mamebert.stages._search import check_search
 from mamebert.tasks import Task
 from mamebert.tasks._features import Learnt
 from mamebert.tasks._network import TaskNetwork, require_room, start_network
+from mamebert.tokenizer.files import TOKENIZER_FILES
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.training.groups import Learning, plan_learning
 from mamebert.training.loop import derive_seed
@@ -55,6 +58,21 @@ def candidates(config: "FinetuneConfig") -> Iterator[Candidate]:
         yield Candidate(name, folder, None, config.seeds, task)
         if config.random_weights:
             yield Candidate(f"{name}-random", folder, None, config.seeds, task, random_weights=True)
+
+
+def twin(model: Candidate, config: "FinetuneConfig") -> Candidate | None:
+    """Return the candidate before a random one that is the same network: of its shape and with its tokenizer."""
+    if not model.random_weights:
+        return None
+    about = _about(model)
+    others = takewhile(lambda other: other != model, candidates(config))
+    return next((other for other in others if other.random_weights and _about(other) == about), None)
+
+
+def _about(model: Candidate) -> tuple[Any, ...]:
+    opened = ModelFolder.open(model.path)
+    tokenizer = {name: hash_file(model.path / name) for name in TOKENIZER_FILES if (model.path / name).is_file()}
+    return opened.shape, opened.vocab_size, tokenizer, model.task
 
 
 def start(model: Candidate, seed: int, config: "FinetuneConfig", learnt: Learnt) -> TaskNetwork:

@@ -8,13 +8,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mamebert.checkpoints.verify import verify
-from mamebert.disk import put_in_place, write_text
+from mamebert.disk import disk_errors, put_in_place, write_text
+from mamebert.disk import partial as beside
 from mamebert.evaluation.spread import mean_and_spread
 from mamebert.names import file_name
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
 from mamebert.runs import Run, sources_behind
-from mamebert.stages._candidates import Candidate, candidates, refuse_what_would_fail_later, start
+from mamebert.stages._candidates import Candidate, candidates, refuse_what_would_fail_later, start, twin
 from mamebert.stages._comparing import comparisons, scores_of, write_answers
 from mamebert.stages._fitting import Fitted, Fitting, answer
 from mamebert.stages._hidden_states import HiddenStates
@@ -141,6 +142,9 @@ class Finetuning:
 
     def _try(self, model: Candidate, config: "FinetuneConfig", number: int) -> dict[str, Any]:
         """Return how well settings validate, with the first seed; no test row is looked at."""
+        if same := twin(model, self.config):
+            known = json.loads(trial_file(self.run.folder / "search", same.title, number).read_text(encoding="utf-8"))
+            return {name: value for name, value in known.items() if name not in ("trial", "settings", "same_as")}
         seed, title = model.seeds[0], f"search {model.title} trial {number + 1}"
         try:
             _, fitted, _ = self._fit(model, seed, config, title, trial=number)
@@ -170,6 +174,8 @@ class Finetuning:
         return network, fitted, states
 
     def _train(self, model: Candidate, seed: int, config: "FinetuneConfig") -> dict[str, Any]:
+        if same := twin(model, self.config):
+            return self._take_over(same, model, seed)
         network, fitted, states = self._fit(model, seed, config, f"finetune {model.title} seed {seed}")
         parts = self.rows.to(model)
         answers = {
@@ -191,6 +197,20 @@ class Finetuning:
         say(f"{model.title} seed {seed}: test {measure} {value:.4f}, best epoch {fitted.best_epoch}")
         if model.epoch is None:
             save_network(network, model.task, fitted.learnt, config.reading, model.path, self._place(model, seed))
+        write_text(self._answers(model, seed), json.dumps(result))
+        return result
+
+    def _take_over(self, same: Candidate, model: Candidate, seed: int) -> dict[str, Any]:
+        """Keep what another candidate's training gave as this one's: both are one random network."""
+        say(f"{model.title} seed {seed}: the same random network as {same.title}")
+        result = self._done_before(same, seed)
+        assert result, f"{same.title} is trained before {model.title}"
+        place = self._place(model, seed)
+        with disk_errors(place):
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(beside(place), ignore_errors=True)
+            shutil.copytree(self._place(same, seed), beside(place))
+        put_in_place(beside(place), place)
         write_text(self._answers(model, seed), json.dumps(result))
         return result
 

@@ -1,6 +1,7 @@
 """One form of a model, alone in its process: opened, and timed as often as its parent asks."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -44,17 +45,15 @@ def measured_form(line: Connection, folder: Path, form: Form, samples: Sequence[
     """
     end_with_parent()
     torch.set_num_threads(threads)
-    try:
-        ready, about = _about(folder, form, samples, threads)
-    except Exception as error:  # whatever a form's program raises, the other forms are still measured
-        line.send({"not_measured": f"{type(error).__name__}: {error}"})
-        return
-    line.send(about)
-    try:
+    with suppress(EOFError, OSError):  # nobody listens any more
+        try:
+            ready, about = _about(folder, form, samples, threads)
+        except Exception as error:  # whatever a form's program raises, the other forms are still measured
+            line.send({"not_measured": f"{type(error).__name__}: {error}"})
+            return
+        line.send(about)
         while True:
             line.send(tuple(speed(ready.answer, ready.num_texts, line.recv(), threads=threads)))
-    except (EOFError, OSError):
-        return
 
 
 def _about(folder: Path, form: Form, samples: Sequence[Any], threads: int) -> tuple[Ready, dict[str, Any]]:
