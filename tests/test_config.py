@@ -108,3 +108,64 @@ def test_a_name_with_a_dot_or_slash_stands_in_quotes():
     assert parse_pair('models."google/bert-v1.2"=x') == {"models": {"google/bert-v1.2": "x"}}
     with pytest.raises(UserError, match="in quotes"):
         parse_pair('models."google/bert=x')
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        ["objective.max_length=32", "objective.kind=masked_lm_nsp"],
+        ["objective.kind=masked_lm_nsp", "objective.max_length=32"],
+    ],
+)
+def test_pairs_say_the_same_in_any_order_and_whatever_the_file_says(tmp_path, pairs):
+    file = tmp_path / "settings.toml"
+    file.write_text('objective = { kind = "masked_lm", mask_rate = 0.3 }\n')
+    said = {"kind": "masked_lm_nsp", "max_length": 32}
+    assert read_settings(pairs) == {"objective": said}
+    assert read_settings([str(file), *pairs]) == {"objective": said}
+
+
+def test_a_kind_that_comes_later_keeps_what_was_said_without_one():
+    assert merge({"a": {"size": 1}}, {"a": {"kind": "x"}}) == {"a": {"kind": "x", "size": 1}}
+
+
+@pytest.mark.parametrize(
+    ("pair", "value"),
+    [
+        ('a={"kind": "files", "path": "x"}', {"kind": "files", "path": "x"}),
+        ('a={kind = "files", path = "x"}', {"kind": "files", "path": "x"}),
+        ('a=[{"kind": "q8bert"}, {"kind": "share", "x": null}]', [{"kind": "q8bert"}, {"kind": "share", "x": None}]),
+        ('a="\\u00e9 \\/ x"', "é / x"),
+        ("a=[ab]*.txt", "[ab]*.txt"),
+        ("a=" + "[" * 100_000, "[" * 100_000),
+        ("a=" + "9" * 5_000, "9" * 5_000),
+    ],
+)
+def test_values_are_json_where_they_are_no_toml(pair, value):
+    assert parse_pair(pair) == {"a": value}
+
+
+@pytest.mark.parametrize("text", ["{kind=files}", '{"kind": files}', "{" * 100_000])
+def test_a_table_that_cannot_be_read_is_told_as_such(text):
+    with pytest.raises(UserError, match=r"cannot be read as a table.*Write it as TOML, a='.*or as JSON, a="):
+        parse_pair(f"a={text}")
+
+
+def test_settings_spelt_in_python_are_explained_too():
+    with pytest.raises(UserError, match=r"Did you mean 'steps'\?"):
+        Inner(step=3)
+    with pytest.raises(UserError, match=r"The setting 'training\.steps' cannot be 0"):
+        Outer(training={"steps": 0})
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_numbers_are_finite(number):
+    with pytest.raises(UserError, match="finite number"):
+        Objective.find("masked_lm")(mask_token_rate=float(number))
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b", "\udcff"])
+def test_texts_that_no_file_can_hold_are_refused(text):
+    for settings in ({"corpus": text}, {"corpus": Path(text)}, {"objective": {"kind": text}}):
+        with pytest.raises(UserError, match="Leave it out"):
+            build(Outer, settings)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
@@ -9,7 +10,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from string import Template
 from types import UnionType
-from typing import Any, ClassVar, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails, core_schema
@@ -18,13 +19,31 @@ from mamebert.errors import UserError, unknown
 from mamebert.names import path_of
 from mamebert.spellings import as_declared, as_written
 
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
 C = TypeVar("C", bound="Config")
+# NUL, and halves of characters: bytes of a command line that are not UTF-8 come as these.
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
-class Config(BaseModel):
+class _Explaining(ModelMetaclass):
+    """Makes a mistake in settings that are spelt in Python the sentence that it is on the command line."""
+
+    def __call__(cls, *given: Any, **settings: Any) -> Any:
+        try:
+            return super().__call__(*given, **settings)
+        except ValidationError as error:
+            raise UserError(_explain(cast("type[Config]", cls), error, settings)) from error
+
+
+class Config(BaseModel, metaclass=_Explaining):
     """A group of settings. Every field is declared once, with its default, bounds and meaning."""
 
     model_config = ConfigDict(
+        allow_inf_nan=False,
         extra="forbid",
         frozen=True,
         polymorphic_serialization=True,
@@ -45,6 +64,18 @@ class Config(BaseModel):
                 if isinstance(default, Choice):
                     filled[name] = {"kind": default.kind, **given}
         return filled
+
+    @model_validator(mode="before")
+    @classmethod
+    def _texts_can_be_written(cls, values: Any) -> Any:
+        for path, text in walk(values) if isinstance(values, Mapping) else ():
+            for each in (path, text):
+                if isinstance(each, str | Path) and (bad := UNWRITABLE.search(str(each))):
+                    raise ValueError(
+                        f"{str(each)[:60]!r} holds the character U+{ord(bad[0]):04X}, which no name and no text "
+                        "can hold in a file. Leave it out."
+                    )
+        return values
 
     @model_validator(mode="before")
     @classmethod
@@ -139,14 +170,25 @@ def build(kind: type[C], settings: Mapping[str, Any]) -> C:
 
 
 def read_settings(words: Iterable[str]) -> dict[str, Any]:
-    """Merge settings files (TOML, or the run.json of an earlier run) and `key=value` pairs; later wins."""
+    """Merge settings files (TOML, or the run.json of an earlier run) and `key=value` pairs; later wins.
+
+    Pairs that follow each other say one thing, in whatever order: `a.size=1 a.kind=x` is `a.kind=x a.size=1`.
+    """
     merged: dict[str, Any] = {}
+    pairs: dict[str, Any] = {}
     for word in words:
-        if "=" in word and not os.path.isfile(word):  # Path.is_file fails at values too long for a name
-            merge(merged, parse_pair(word))
+        if "=" in word and not is_file(word):
+            merge(pairs, parse_pair(word))
         else:
+            merge(merged, pairs)
+            pairs = {}
             merge(merged, read_file(Path(word)))
-    return merged
+    return merge(merged, pairs)
+
+
+def is_file(word: str) -> bool:
+    """Tell whether a word of the command line is the name of a file; one that cannot be a name is none."""
+    return os.path.isfile(word)  # Path.is_file fails at values too long for a name
 
 
 def with_environment(value: Any, stage: str = "") -> Any:
@@ -181,19 +223,16 @@ def read_file(path: Path) -> dict[str, Any]:
             return tomllib.loads(text)
         record = json.loads(text)
         return dict(record.get("settings", record))
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError, OSError) as error:
         raise UserError(
             f'{path} cannot be read as settings: {error}. Mend that place; a text stands in quotes: name = "bean".'
         ) from error
 
 
 def parse_pair(word: str) -> dict[str, Any]:
-    """Turn `training.steps=300` into {"training": {"steps": 300}}; the value is read as TOML, else as text."""
+    """Turn `training.steps=300` into {"training": {"steps": 300}}; the value is read as TOML, as JSON, or as text."""
     key, _, text = word.partition("=")
-    try:
-        value = as_written(tomllib.loads(f"value = {text}")["value"], text)
-    except tomllib.TOMLDecodeError:
-        value = text
+    value = _value(key, text)
     for name in reversed(_names_in(key)):
         value = {name: value}
     return value  # type: ignore[no-any-return]
@@ -205,7 +244,7 @@ def _names_in(key: str) -> list[str]:
         return key.strip().split(".")
     try:
         table: Any = tomllib.loads(f"{key} = 0")
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(
             f'{key} is not the name of a setting ({error}). A name with a dot in it stands in quotes: "a.b".'
         ) from error
@@ -216,6 +255,25 @@ def _names_in(key: str) -> list[str]:
     return names
 
 
+def _value(key: str, text: str) -> Any:
+    """Read a value; what begins as a table and is none is a UserError, for no text begins so."""
+    try:
+        return as_written(tomllib.loads(f"value = {text}")["value"], text)
+    except (ValueError, RecursionError) as error:  # ValueError also at a number of more digits than Python reads
+        because = error
+    if text.lstrip().startswith(("{", "[", '"')):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+    if text.lstrip().startswith("{"):
+        raise UserError(
+            f"{key}={text[:60]} cannot be read as a table: {because}. Write it as TOML, {key}='{{kind = \"x\"}}', "
+            f'or as JSON, {key}=\'{{"kind": "x"}}\'.'
+        )
+    return text
+
+
 def merge(into: dict[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
     """Lay `later` over `into`, table by table; a table with another `kind` replaces the earlier one."""
     for key, value in later.items():
@@ -223,7 +281,7 @@ def merge(into: dict[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
         if (
             isinstance(value, Mapping)
             and isinstance(earlier, dict)
-            and value.get("kind") in (None, earlier.get("kind"))
+            and (value.get("kind") in (None, earlier.get("kind")) or earlier.get("kind") is None)
         ):
             merge(earlier, value)
         else:
@@ -275,7 +333,7 @@ def describe(kind: type[Config], prefix: str = "", within: Config | None = None)
 def _as_declared(kind: type[Config]) -> Config | None:
     try:
         return kind()
-    except ValidationError:  # something in it must be given
+    except UserError:  # something in it must be given
         return None
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mamebert.config import build, merge, read_file, read_settings, with_environment
+from mamebert.config import build, is_file, merge, read_file, read_settings, with_environment
 from mamebert.errors import UserError, unknown
 from mamebert.names import check_names, file_name, path_of
 from mamebert.runs import StageConfig
@@ -84,7 +84,7 @@ def refuse_ahead(prospects: Iterable[Prospect]) -> None:
 def plan(words: Iterable[str]) -> list[PlannedStage]:
     """Read a recipe file and `stage.key=value` changes; return its stages in order, all checked."""
     words = list(words)
-    files = [word for word in words if "=" not in word or Path(word).is_file()]
+    files = [word for word in words if "=" not in word or is_file(word)]
     if len(files) != 1:
         raise UserError(
             "`mamebert run` takes one recipe. Give one TOML file, then changes such as encoder_n.training.steps=300."

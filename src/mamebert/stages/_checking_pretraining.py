@@ -40,8 +40,9 @@ def check_pretraining(config: "PretrainConfig", ahead: Ahead) -> Found:
     yield from inputs
     if inputs:
         return  # what follows opens them
-    yield from tried(_fits_together, config, ahead)
-    if not device:
+    wrong = list(tried(_fits_together, config, ahead))
+    yield from wrong
+    if not (wrong or device):
         yield from tried(_fits_memory, config, ahead)
 
 
@@ -82,6 +83,11 @@ def _fits_together(config: "PretrainConfig", ahead: Ahead) -> None:
         raise UserError(
             f"objective.max_length {config.objective.max_length} is longer than the encoder reads "
             f"({shape.max_position_embeddings}). Lower it to {shape.max_position_embeddings}."
+        )
+    if vocab_size is not None and shape.pad_token_id >= vocab_size:
+        raise UserError(
+            f"encoder.pad_token_id {shape.pad_token_id} is no token of the vocabulary, which has {vocab_size}. "
+            "Leave it out."
         )
     if config.embeddings.vectors is not None:
         _vectors_fit(config.embeddings.vectors, shape, vocab_size, ahead)

@@ -36,7 +36,7 @@ def look_at_rows(task: Task, reader: Reader) -> None:
 
 
 def look_at_encoder(path: Path) -> None:
-    """Raise UserError for a folder that no training can start from, without reading its weights."""
+    """Raise UserError for a folder that no training can start from; of its weights only names and sizes are read."""
     folder = ModelFolder.open(path)
     folder.require_weights()
     folder.tokenizer()
