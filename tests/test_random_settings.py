@@ -35,7 +35,21 @@ TEXTS = [
 ]
 NUMBERS += [2**31, 2**32, 2**63, 2**64, 10**18, 10**30, -(2**63)]
 ODD: list[Any] = [
-    *("", " ", "auto", "cpu", "cuda", "cuda:9", "meta", "cpu:99999999999", "a" * 300, "a/" * 2000, "../../x", "/", "."),
+    *(
+        "",
+        " ",
+        "auto",
+        "cpu",
+        "cuda",
+        "cuda:9",
+        "meta",
+        "cpu:99999999999",
+        "a" * 300,
+        "a/" * 2000,
+        "../../x",
+        "/dev/zero",
+        ".",
+    ),
     *("~", "[MASK]", "[MASK] and [MASK]", "x\0y", "\ud800", "\udcff", "豆", "{", "[", "nan", "inf", "@x", "${HOME}"),
     *("%s%n", "*", "**/*", "[ab", "text", "label", True, False, None, [], {}, [[]], [None], {"": {}}, [1, "a"]),
     *(float("nan"), float("inf"), -float("inf")),
@@ -139,7 +153,8 @@ def drawn(command: str, base: dict[str, Any], rng: random.Random) -> dict[str, A
     settings = json.loads(json.dumps(base))
     known = leaves(stages.find(command)[0])
     for _ in range(rng.choice([1, 1, 2, 3, 5])):
-        leaf = rng.choice(known)
+        group = rng.choice(sorted({leaf.path.partition(".")[0] for leaf in known}))
+        leaf = rng.choice([leaf for leaf in known if leaf.path.partition(".")[0] == group])
         if leaf.path != "output" or rng.random() < 0.3:
             for path, kind in leaf.chosen.items():
                 laid(settings, path, kind)

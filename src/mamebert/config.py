@@ -158,6 +158,8 @@ class RunPath(type(Path())):  # type: ignore[misc]  # Path() picks the class of 
     def _check(cls, value: Any) -> "RunPath":
         if not isinstance(value, str | Path):
             raise ValueError("Expected the path of a folder.")
+        if not str(value).strip():
+            raise ValueError("Expected the path of a folder.")
         return cls(path_of(value))
 
 

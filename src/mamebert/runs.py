@@ -174,7 +174,7 @@ class Run:
         folder = Path(folder)
         record = _read_record(folder)
         if record is None:
-            unfinished = partial(folder).exists()
+            unfinished = bool(folder.name) and partial(folder).exists()
             way_out = (
                 "It was begun and not finished: start it again and it goes on."
                 if unfinished

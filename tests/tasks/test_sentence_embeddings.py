@@ -314,7 +314,7 @@ def test_settings_win_over_the_start(saved):
     assert (same.pooling, same.dense[0].activation, same.normalize) == (["max", "cls"], "relu", True)
     other = SentenceEmbeddings(pooling="mean", normalize=False).starting_from(place)
     assert (other.pooling, other.dense, other.normalize) == (["mean"], [], False)
-    with pytest.raises(ValidationError, match="median"):
+    with pytest.raises(UserError, match="median"):
         SentenceEmbeddings(pooling="median")
 
 

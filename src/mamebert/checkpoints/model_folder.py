@@ -96,11 +96,6 @@ class ModelFolder:
         """Tell whether there are weights whose names, as BERT's, begin so; only names are read."""
         return any(name.startswith(begin) for name in self._ours())
 
-    def require_weights(self) -> None:
-        """Raise UserError for a folder without weights."""
-        if not self.stored:
-            raise _no_weights(self.path)
-
     def tensors(self) -> dict[str, Tensor]:
         """Return all weights under our names, those of a head that lies beside them too, in float32.
 

@@ -46,6 +46,15 @@ def check_pretraining(config: "PretrainConfig", ahead: Ahead) -> Found:
         yield from tried(_fits_memory, config, ahead)
 
 
+def step_size(config: "PretrainConfig") -> tuple[int, float]:
+    """Return the parameters of the network, and about how many seconds a step takes on this machine."""
+    manifest = read_manifest(config.shards)
+    parameters = num_parameters(config.encoder, int(manifest["vocab_size"]), config.embeddings.tied)
+    tokens = min(config.training.batch_tokens, sum(int(each["tokens"]) for each in manifest["shards"]))
+    longest = min(config.objective.max_length, tokens)
+    return parameters, _seconds(config, config.encoder, int(manifest["vocab_size"]), parameters, tokens, longest)
+
+
 def outlook_of_pretraining(config: "PretrainConfig", ahead: Ahead) -> str:
     """Return size and time in a few words; "" where the shape is decided later."""
     shape, vocab_size = planned_shape(config, ahead), num_tokens_known(config.shards, ahead)
@@ -56,13 +65,21 @@ def outlook_of_pretraining(config: "PretrainConfig", ahead: Ahead) -> str:
     tokens = _tokens_of(config, ahead)
     if not tokens:
         return f"{told}, {config.training.epochs} epochs"
+    minutes = _seconds(config, shape, vocab_size, parameters, tokens, config.objective.max_length) / 60
+    return f"{told}, {tokens / 1e6:,.1f} M tokens: about {_spelt(minutes)} on this machine"
+
+
+def _seconds(
+    config: "PretrainConfig", shape: EncoderConfig, vocab_size: int, parameters: int, tokens: int, length: int
+) -> float:
     device = pick_device(config.training.device)
     precision = pick_precision(config.training.precision, device)
     rate = SHARE_OF_PEAK * product_peak(device, precision, torch.get_num_threads()).flops
     # Two operations for each weight a token meets, forwards; twice as many backwards (Kaplan et al., 2020).
-    layers = parameters - vocab_size * shape.embedding_width
-    minutes = 6 * tokens * (layers + 0.15 * vocab_size * shape.embedding_width) / rate / 60
-    return f"{told}, {tokens / 1e6:,.1f} M tokens: about {_spelt(minutes)} on this machine"
+    table = vocab_size * shape.embedding_width
+    met = parameters - table + config.objective.mask_rate * table
+    attention = 2 * shape.num_hidden_layers * shape.hidden_size * length
+    return 6 * tokens * (met + attention) / rate
 
 
 def _check_inputs(config: "PretrainConfig", ahead: Ahead) -> Found:

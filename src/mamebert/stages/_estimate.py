@@ -1,6 +1,7 @@
 """`--dry-run` of a pretraining: what it will take, measured on some of its steps."""
 
 import json
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,6 +10,7 @@ from mamebert.encoder.fixed_embeddings import words
 from mamebert.evaluation.memory import peak_memory
 from mamebert.evaluation.peak import product_peak
 from mamebert.objectives._flops import batch_flops
+from mamebert.stages._checking_pretraining import step_size
 from mamebert.stages._count import Clock
 from mamebert.stages._pretraining import Pretraining
 from mamebert.training.loop import Step
@@ -17,13 +19,27 @@ from mamebert.training.snapshot import state_of
 if TYPE_CHECKING:
     from mamebert.stages.pretrain import PretrainConfig
 
+MOST_PARAMETERS = 250_000_000
+"""A network of more (1 GB) is not made for a dry run."""
+MOST_SECONDS, MOST_LAYERS = 8.0, 100
+
 
 def estimate(config: "PretrainConfig", timed_steps: int = 20) -> dict[str, Any]:
-    """Return what a pretraining will take, from some timed steps, without writing anything."""
+    """Return what a pretraining will take, from some timed steps, without writing anything.
+
+    Where a step alone would take long, only its size is told, and a time reckoned from it.
+    """
+    parameters, step_seconds = step_size(config)
+    if parameters > MOST_PARAMETERS or step_seconds > MOST_SECONDS or config.encoder.num_hidden_layers > MOST_LAYERS:
+        return {
+            "parameters": {"total": parameters},
+            "seconds_of_a_step": round(step_seconds, 1),
+            "source": "reckoned: too large to be tried in seconds",
+        }
     work = Pretraining(config, run=None)
     num_steps = work.total_steps
     _without_ramp(work)
-    clock, tokens, flops = Clock(), 0, 0
+    clock, tokens, flops, begun = Clock(), 0, 0, monotonic()
     for number, (step, batch) in enumerate(work.steps()):
         last = step
         if number == 0 and num_steps > 1:  # the first step warms up allocators and thread pools
@@ -31,7 +47,7 @@ def estimate(config: "PretrainConfig", timed_steps: int = 20) -> dict[str, Any]:
             continue
         tokens += len(batch.packed.ids)
         flops += batch_flops(work.network, batch, config.objective.asks_pairs)
-        if number == timed_steps:
+        if number == timed_steps or monotonic() - begun > MOST_SECONDS:
             break
     seconds, _ = clock.lap()
     work.measure()  # its batches stay in memory from the first evaluation on
@@ -58,10 +74,13 @@ def _without_ramp(work: Pretraining) -> None:
 
 
 def _tokens_of(num_steps: int, config: "PretrainConfig") -> int:
-    read = 0
-    for _ in range(num_steps):
-        read += config.training.batch_tokens_at(read)
-    return read
+    read, training = 0, config.training
+    while num_steps and read < training.batch_ramp:  # three times at most: batches stay alike for a third of the ramp
+        size = training.batch_tokens_at(read)
+        end = -(-(3 * read // training.batch_ramp + 1) * training.batch_ramp // 3)
+        taken = min(num_steps, -(-(end - read) // size))
+        read, num_steps = read + taken * size, num_steps - taken
+    return read + num_steps * training.batch_tokens
 
 
 def _held_later(work: Pretraining) -> int:

@@ -81,6 +81,10 @@ def num_tokens_known(shards: Path, ahead: Ahead) -> int | None:
 
 def num_parameters(shape: EncoderConfig, vocab_size: int, tied: bool = True) -> int:
     """Return the parameters of a pretraining network, without making one."""
+    layers = shape.num_hidden_layers
+    if layers > 2 and shape.shared == "none" and not shape.layer_heads and not shape.layer_widths:
+        one, two = (num_parameters(shape.model_copy(update={"num_hidden_layers": n}), vocab_size, tied) for n in (1, 2))
+        return one + (layers - 1) * (two - one)
     with torch.device("meta"):
         network = PretrainingNetwork(shape, vocab_size, tied)
     return sum(prod(parameter.shape) for parameter in network.parameters())

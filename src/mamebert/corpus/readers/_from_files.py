@@ -81,6 +81,7 @@ class FromFiles(Reader):
 
     def first_rows(self, most: int) -> list[Row]:
         """Return the first rows of all; that there is a row to read in each of some files more is seen to, too."""
+        self._require_files()
         found = list(islice(self.rows(), most))
         for path in self.files()[1:MAX_FILES_LOOKED_AT]:
             next(self.read(path, nobody), None)
@@ -88,11 +89,20 @@ class FromFiles(Reader):
 
     def fingerprint(self) -> list[Source]:
         """Return one source per file, or one for all where they are many."""
+        self._require_files()
         each = [Source(path.name, hash_file(path)) for path in self.files()]
         if len(each) <= MAX_NAMED_FILES:
             return each
         together = sha256("".join(source.sha256 for source in each).encode()).hexdigest()
         return [Source(f"{len(each)} files, {each[0].name} ... {each[-1].name}", together)]
+
+    def _require_files(self) -> None:
+        for path in self.files():
+            if not path.is_file():
+                raise UserError(
+                    f"{path} is a device or a pipe, which cannot be read twice. Write what it gives to a file, "
+                    "and give that."
+                )
 
     def num_bytes(self) -> int:
         """Return the size of the files on disk."""
