@@ -179,3 +179,12 @@ def test_a_panic_while_encoding_is_a_sentence(folder, monkeypatch):
     tokenizer = Tokenizer.open(folder)
     with pytest.raises(UserError, match="cannot encode"):
         tokenizer.encode("a" * 500 + "!")
+
+
+def test_what_cannot_be_used_while_encoding_in_python_is_a_sentence_and_nothing_is_printed(folder, capfd):
+    (folder / "tokenizer.json").unlink()
+    added = {"0": {"content": "[PAD]", "unheard": True}}
+    change(folder, CONFIG, tokenizer_class="BertTokenizer", model_max_length={}, added_tokens_decoder=added)
+    with pytest.raises(UserError, match="tokenizer"):
+        Tokenizer.open(folder).encode("The garden")
+    assert capfd.readouterr().out == ""

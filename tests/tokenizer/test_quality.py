@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mamebert.tokenizer.pieces import Pieces
+from mamebert.tokenizer.pieces import Located, Pieces
 from mamebert.tokenizer.quality import longest_tokens, measure, segmentations
 
 
@@ -14,6 +14,13 @@ class Fake:
     def encode_many(self, texts):
         return [Pieces(np.array(ids, np.int32), np.array(starts, bool)) for ids, starts in self.encoded]
 
+    def encode_with_offsets(self, texts):
+        spans = [[(0, 4), (4, 5), (6, 7)], [(0, 1), (2, 6)]]
+        return [
+            Located(ids, starts, *np.array(places).T)
+            for (ids, starts), places in zip(self.encode_many(texts), spans, strict=False)
+        ]
+
     def encode(self, text):
         return self.encode_many([text])[0]
 
@@ -23,6 +30,7 @@ def test_numbers_by_hand():
     numbers = measure(Fake([([2, 3, 4], [1, 0, 1]), ([1, 2], [1, 1])]), ["beans 豆", "? bean"])
 
     assert numbers["unknown_rate"] == pytest.approx(1 / 5)
+    assert numbers["unknown_character_rate"] == pytest.approx(1 / 11, abs=1e-6)
     assert numbers["pieces_per_word"] == pytest.approx(5 / 4)
     assert numbers["characters_per_piece"] == pytest.approx(11 / 5)
     assert numbers["whole_word_rate"] == pytest.approx(2 / 4)  # 豆 and bean; [UNK] is no word

@@ -37,7 +37,8 @@ def _fill(network: PretrainingNetwork, tokenizer: Tokenizer, text: str, top: int
         raise UserError(f"The text has {len(ids)} tokens and the encoder reads {room}. Give a shorter text.")
     places = np.flatnonzero(ids == tokenizer.mask_id)
     if not len(places):
-        raise UserError(f"There is no [MASK] in {text!r}. Put [MASK] where a word is wanted.")
+        mask = tokenizer.tokens[tokenizer.mask_id]
+        raise UserError(f"There is no {mask} in {text!r}. Put {mask} where a word is wanted.")
     batch = Packed.of([ids]).to(next(network.parameters()).device)
     logits = network.cls.predictions(network.bert(batch)[torch.from_numpy(places)])
     best = logits.softmax(-1).cpu()[:, known].topk(min(top, len(known)))

@@ -163,7 +163,8 @@ class Tokenizer:
 
     def decode(self, ids: Iterable[int]) -> str:
         """Return the text of `ids`, special tokens included, as `transformers` would."""
-        return self._decode([int(number) for number in ids])
+        with complaints_told("The tokenizer cannot decode these ids"):
+            return self._decode([int(number) for number in ids])
 
 
 def _is_japanese_wordpiece(config: dict[str, Any]) -> bool:

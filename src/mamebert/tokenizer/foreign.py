@@ -14,6 +14,8 @@ from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
 
 _SIGNS = re.compile("^##|^▁+|@@$|</w>$")
 
+CANNOT_ENCODE = "The tokenizer cannot encode one of these texts"
+
 
 class RustEncoder:
     """Encodes as `tokenizer.json` says."""
@@ -37,7 +39,7 @@ class RustEncoder:
 
     def _encode(self, texts: list[str], special: Special) -> list[Any]:
         self._tokenizer.encode_special_tokens = special == "text"
-        with complaints_told("The tokenizer cannot encode one of these texts"):
+        with complaints_told(CANNOT_ENCODE):
             encodings: list[Any] = self._tokenizer.encode_batch(texts, add_special_tokens=False)
         return encodings
 
@@ -54,8 +56,9 @@ class SlowEncoder:
         return [self._encode(mend(text), special) for text in texts]
 
     def _encode(self, text: str, special: Special) -> Pieces:
-        tokens = self._tokenizer.tokenize(text, split_special_tokens=special == "text")
-        ids = np.array(self._tokenizer.convert_tokens_to_ids(tokens), np.int32)
+        with complaints_told(CANNOT_ENCODE):
+            tokens = self._tokenizer.tokenize(text, split_special_tokens=special == "text")
+            ids = np.array(self._tokenizer.convert_tokens_to_ids(tokens), np.int32)
         return Pieces(ids, ~self._inside[ids])
 
     def encode_with_offsets(self, texts: Iterable[str]) -> list[Located]:

@@ -40,7 +40,7 @@ def complaints_told(what: str) -> Iterator[None]:
 def open_rust(path: Path, description: dict[str, Any]) -> RustTokenizer:
     """Return what `tokenizer.json` describes; a UserError where it cannot be built, or is no use on plain texts."""
     check_description(description, path)
-    with complaints_told(f"{path} is damaged"), _silence():
+    with complaints_told(f"{path} is damaged"), silence():
         rust = RustTokenizer.from_file(str(path))
         rust.no_truncation()
         rust.no_padding()
@@ -72,17 +72,22 @@ def _try_out(rust: RustTokenizer, path: Path, found: list[str]) -> None:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Keep the report of a panic, pages of addresses, from standard error."""
+def silence() -> Iterator[None]:
+    """Keep what compiled code prints by itself from standard output, where answers go, and from standard error.
+
+    A panic is reported in pages of addresses, and a setting that is not known in a line among the answers.
+    """
     try:
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    except OSError:  # there is no standard error
+        kept, nowhere = {number: os.dup(number) for number in (1, 2)}, os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # one of them is closed
         yield
         return
     try:
-        os.dup2(nowhere, 2)
+        for number in kept:
+            os.dup2(nowhere, number)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
         os.close(nowhere)

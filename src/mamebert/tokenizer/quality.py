@@ -10,19 +10,22 @@ from mamebert.tokenizer.encoding import Tokenizer
 def measure(tokenizer: Tokenizer, texts: list[str]) -> dict[str, float]:
     """Return how `tokenizer` cuts `texts`.
 
-    `unknown_rate`: share of pieces that are [UNK]; `pieces_per_word` (fertility); `characters_per_piece`, white
-    space not counted; `whole_word_rate`: share of words that are one known piece; `vocab_bytes`: UTF-8 bytes of
-    all tokens.
+    `unknown_rate`: share of pieces that are [UNK]; `unknown_character_rate`: share of the characters that lie in them,
+    which tells of long words that become a single [UNK]; `pieces_per_word` (fertility); `characters_per_piece`;
+    `whole_word_rate`: share of words that are one known piece; `vocab_bytes`: UTF-8 bytes of all tokens. White space
+    is not counted.
     """
-    pieces = tokenizer.encode_many(texts)
+    pieces = tokenizer.encode_with_offsets(texts)
     ids = np.concatenate([np.empty(0, np.int32), *(each.ids for each in pieces)])
     starts = np.concatenate([np.empty(0, bool), *(each.word_starts for each in pieces)])
     ends = np.append(starts[1:], True)
     unknown = ids == tokenizer.unk_id
+    lengths = np.concatenate([np.empty(0, np.int64), *(each.ends - each.starts for each in pieces)])
     num_words, num_pieces = max(int(starts.sum()), 1), max(len(ids), 1)
     characters = sum(len(part) for text in texts for part in text.split())
     return {
         "unknown_rate": round(int(unknown.sum()) / num_pieces, 6),
+        "unknown_character_rate": round(int(lengths[unknown].sum()) / max(characters, 1), 6),
         "pieces_per_word": round(len(ids) / num_words, 4),
         "characters_per_piece": round(characters / num_pieces, 4),
         "whole_word_rate": round(int((starts & ends & ~unknown).sum()) / num_words, 4),

@@ -13,7 +13,7 @@ from typing import Any
 from mamebert.disk import temporary_folder
 from mamebert.errors import UserError
 from mamebert.tokenizer.files import TOKENIZER_FILES, read_about
-from mamebert.tokenizer.guarded import complaints_told
+from mamebert.tokenizer.guarded import complaints_told, silence
 
 # Those of encoders like BERT; other classes look for more than a vocabulary.
 _KNOWN = (
@@ -34,7 +34,7 @@ def open_slowly(folder: Path) -> Any:
     _refuse_unknown_class(settings.get("tokenizer_class") or model.get("tokenizer_class"), settings, folder)
     if settings.get("tokenizer_class") == "BertJapaneseTokenizer":
         _require_japanese(settings, folder)
-    with temporary_folder() as copy, complaints_told(f"{folder} cannot be opened as a tokenizer"):
+    with temporary_folder() as copy, complaints_told(f"{folder} cannot be opened as a tokenizer"), silence():
         for name in TOKENIZER_FILES:
             if (folder / name).is_file() and name not in ("tokenizer.json", "tokenizer_config.json"):
                 shutil.copyfile(folder / name, copy / name)
