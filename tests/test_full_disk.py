@@ -13,7 +13,7 @@ from mamebert import runs
 
 
 @pytest.fixture
-def smallest(world, encoders):
+def smallest(world, encoders, classifiers):
     """Return the quickest settings of each command."""
     return {
         "clean": {"sources": str(world / "text.txt"), "processes": 1},
@@ -34,6 +34,11 @@ def smallest(world, encoders):
             "training.epochs": 1,
             "seeds": [1],
             "baselines": "none",
+        },
+        "compress": {
+            "model": str(classifiers / "models" / "N"),
+            "method.kind": "dynamic_int8",
+            "measure_seconds": 0,
         },
         "report": {"runs": [str(world / "clean")]},
     }
@@ -57,6 +62,7 @@ def full_in_rust(*_, **__):
         ("tokenize", pa, "OSFile", full),
         ("pretrain", "safetensors.torch", "save_file", full_in_rust),
         ("finetune", "safetensors.torch", "save_file", full_in_rust),
+        ("compress", "torch.onnx", "export", full),
         ("report", runs.os, "fsync", full),
     ],
 )

@@ -94,7 +94,7 @@ def load(folder: Path | str, kind: Kind | None = None, device: str = "auto") -> 
     `sentence-transformers`, an encoder without heads, and with `kind="sentence_embeddings"` any encoder is a `Model`
     that answers with vectors.
     """
-    place = model_folder(Path(folder))
+    place = model_folder(Path(folder).expanduser())
     opened = open_main(place, pick_device(device), None if kind == "task" else kind)
     goal = opened.subject.goal
     found = goal.task.kind if isinstance(goal, TaskGoal) else WORDS
