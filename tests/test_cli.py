@@ -91,6 +91,9 @@ def test_help_leaves_torch_alone():
     assert done.returncode == 0, done.stderr
     for command in (*stages.names(), "run", "fill-mask", "predict"):
         assert f" {command} " in done.stdout
+    order = ["clean", "vocab", "tokenize", "pretrain", "finetune", "compress", "evaluate", "report", "predict", "run"]
+    places = [done.stdout.index(f" {command} ") for command in order]
+    assert places == sorted(places)
 
 
 @pytest.mark.parametrize("command", stages.names())
@@ -102,10 +105,17 @@ def test_every_stage_lists_its_settings(mamebert, command):
 
 
 def test_the_settings_shown_are_those_that_hold(mamebert):
-    _, out, _ = mamebert("finetune", "--settings")
+    _, out, _ = mamebert("finetune", "--settings", "all")
     assert "training.peak_lr = 0.0002  > 0" in out
     assert "one of: char, word, none" in out
-    _, out, _ = mamebert("pretrain", "--settings")
+    assert mamebert("finetune", "--settings", "training").out in out
+    assert "There is no setting called 'trainin'" in mamebert("finetune", "--settings", "trainin").mistake
+    assert "task.tags_column" in mamebert("finetune", "--settings", "task.tagging").out
+    brief = mamebert("finetune", "--settings").out
+    assert len(brief.splitlines()) < 100
+    assert "training.*  2" in brief
+    assert "--settings training" in brief
+    _, out, _ = mamebert("pretrain", "--settings", "all")
     assert "training.peak_lr = 0.001  > 0" in out
     assert "objective.kind = 'masked_lm_nsp'  one of: masked_lm, masked_lm_nsp" in out
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mamebert import stages
-from mamebert.config import build, describe, read_settings, with_environment
+from mamebert.config import build, described, read_settings, with_environment
 from mamebert.errors import UserError
 from mamebert.names import path_of
 from mamebert.progress import say
@@ -35,22 +35,36 @@ app = typer.Typer(
 Words = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE.toml] [KEY=VALUE]...", help="Settings; later ones win.")
 ]
-ShowSettings = Annotated[bool, typer.Option("--settings", help="Print every setting with default, bounds and meaning.")]
+ShowSettings = Annotated[
+    bool,
+    typer.Option(
+        "--settings",
+        help="Print the settings with default, bounds and meaning. `--settings training` prints those of that group, "
+        "`--settings task.tagging` those of one kind, `--settings all` every one.",
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and what it will take, and stop.")]
 Model = Annotated[Path, typer.Argument(help="A model folder, or the run folder that holds it.")]
+
+
+STAGES, OTHERS = "Stages, in the order of work", "Models, recipes, this machine"
+ORDER = (
+    *("clean", "vocab", "tokenize", "vectors", "pretrain", "finetune", "compress", "evaluate", "report"),
+    *("predict", "fill-mask", "run", "doctor"),
+)
 
 
 def _add_stage(command: str) -> None:
     def verb(settings: Words = None, show: ShowSettings = False, dry_run: DryRun = False) -> None:
         _do_stage(command, settings or [], show, dry_run)
 
-    app.command(command, help=_first_line(command))(verb)
+    app.command(command, help=_first_line(command), rich_help_panel=STAGES)(verb)
 
 
 def _do_stage(command: str, words: list[str], show: bool, dry_run: bool) -> None:
     kind, _ = stages.find(command)
     if show:
-        print("\n".join(describe(kind)))
+        print("\n".join(described(kind, words[0] if words else "")))
         return
     config = build(kind, with_environment(read_settings(words)))
     if dry_run:
@@ -71,7 +85,7 @@ for _command in stages.names():
         _add_stage(_command)
 
 
-@app.command("evaluate", help=_first_line("evaluate"))
+@app.command("evaluate", help=_first_line("evaluate"), rich_help_panel=STAGES)
 def evaluate_verb(
     settings: Words = None,
     show: ShowSettings = False,
@@ -93,7 +107,7 @@ def evaluate_verb(
     check(with_environment(read_settings(settings or [])))
 
 
-@app.command()
+@app.command("run", rich_help_panel=OTHERS)
 def run(
     recipe: Annotated[
         list[str],
@@ -138,7 +152,7 @@ def _prospect(found: "Prospect", width: int) -> str:
     return f"{told} ({found.outlook})" if found.outlook else told
 
 
-@app.command("fill-mask")
+@app.command("fill-mask", rich_help_panel=OTHERS)
 def fill_mask_verb(
     model: Model,
     texts: Annotated[list[str], typer.Argument(help="Texts with [MASK] where a word is wanted.")],
@@ -151,7 +165,7 @@ def fill_mask_verb(
         print(json.dumps({"text": text, "masks": masks}, ensure_ascii=False))
 
 
-@app.command("predict")
+@app.command("predict", rich_help_panel=OTHERS)
 def predict_verb(
     model: Model,
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, --file is read.")] = None,
@@ -184,7 +198,7 @@ def predict_verb(
     predict(answer, texts or rows_of(file or Path(), reader_settings(reader or [])), out, show_progress=bool(file))
 
 
-@app.command("doctor")
+@app.command("doctor", rich_help_panel=OTHERS)
 def doctor_verb() -> None:
     """What this machine has, and which path a training takes on it and why."""
     from mamebert.doctor import findings
@@ -200,6 +214,9 @@ def _path(given: Path) -> Path:
         raise UserError(str(error)) from error
 
 
+app.registered_commands.sort(key=lambda each: ORDER.index(each.name) if each.name in ORDER else len(ORDER))
+
+
 def _tell_plan(command: str, config: Any) -> None:
     if not leads():
         return
@@ -213,7 +230,14 @@ def _print_end(done: Run) -> None:
     if not leads():
         return
     page = done.folder / "report.html"
+    _tell_models(done.folder)
     print(page.resolve() if page.is_file() else done.folder)
+
+
+def _tell_models(folder: Path) -> None:
+    for config in sorted([*folder.glob("model/config.json"), *folder.glob("models/*/config.json")]):
+        verb = "fill-mask {} 'A [MASK] .'" if Run.open(folder).command == "pretrain" else "predict {} --file FILE"
+        say(f"The model is {config.parent} (Hugging Face format). Use it: mamebert {verb.format(config.parent)}")
 
 
 def _tell_end(how: object) -> None:

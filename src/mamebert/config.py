@@ -25,6 +25,7 @@ else:
     ModelMetaclass = type(BaseModel)
 
 C = TypeVar("C", bound="Config")
+MOST_LINES = 4  # of a group that is listed among others
 # NUL, and halves of characters: bytes of a command line that are not UTF-8 come as these.
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -305,12 +306,38 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def describe(kind: type[Config], prefix: str = "", within: Config | None = None) -> Iterator[str]:
+def described(kind: type[Config], asked: str = "") -> Iterator[str]:
+    """Yield the help of all settings in brief, a line for each group; of those `asked` for, or of "all", in full.
+
+    `asked` is the name of a setting or a group (training), or of one kind of a choice (task.tagging).
+    """
+    if asked == "all":
+        yield from describe(kind)
+        return
+    first, _, second = asked.partition(".")
+    if first and first not in kind.model_fields:
+        raise unknown("setting", first, [*kind.model_fields, "all"])
+    for name, field in kind.model_fields.items():
+        inner = _config_in(field.annotation)
+        alone = list(describe(kind, only=name))
+        if not first and inner and len(alone) > MOST_LINES:
+            number = sum(not line.strip().startswith("with ") for line in alone) // 2
+            yield f"{name}.*  {number} settings: --settings {name}"
+            yield f"    {_one_line(field.description or inner.__doc__)}"
+        elif inner and first == name and second and issubclass(inner, Choice) and second != "kind":
+            yield from describe(inner.find(second), f"{name}.")
+        elif not first or first == name:
+            yield from alone
+
+
+def describe(kind: type[Config], prefix: str = "", within: Config | None = None, only: str = "") -> Iterator[str]:
     """Yield the help text of every setting: name, default, bounds, choices and meaning.
 
     Defaults are those of the fields, or those that `within`, a group's own default, has instead.
     """
     for name, field in kind.model_fields.items():
+        if only and name != only:
+            continue
         inner = _config_in(field.annotation)
         required = field.is_required() and within is None
         default = None if required else field.get_default(call_default_factory=True)

@@ -50,10 +50,12 @@ class Meter:
     def advance(self, amount: float = 1, note: str = "") -> None:
         """Count `amount` more units; `note` (a loss, say) is shown beside the rate."""
         self.done += amount
+        if self.total and self.done > self.total:
+            self.total = self.done  # the total was an estimate
         self._note = note or self._note
         self._mark()
         if self._bar:
-            self._bar.update(self._task, completed=self.done, text=self._text())
+            self._bar.update(self._task, total=self.total, completed=self.done, text=self._text())
         elif monotonic() - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = monotonic()
             self._print()

@@ -87,7 +87,8 @@ class Fitting:
             for epoch in range(self.training.epochs) if self.training.epochs else count():
                 for step in self._epoch(seed, epoch, done):
                     done = step.number
-                    meter.advance(1, f"loss {step.loss:.3f}  best valid {max(fitted.valid_by_epoch, default=0):.4f}")
+                    best = f"  best valid {max(fitted.valid_by_epoch):.4f}" if fitted.valid_by_epoch else ""
+                    meter.advance(1, f"loss {step.loss:.3f}{best}")
                     if stopping.asked:
                         say("Finished seeds and trials are kept.")
                         stopping.obey()

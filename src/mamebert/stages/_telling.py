@@ -144,7 +144,11 @@ class Telling:
         if not leads():
             return
         left = f"{self._meter.left} left" if self._meter.left else ""
-        told = [f"step {count(self._meter.done)} of {count(self.total_steps)}", self._speed(" · "), left]
+        told = [
+            f"step {count(self._meter.done)} of {count(self._meter.total or self.total_steps)}",
+            self._speed(" · "),
+            left,
+        ]
         picture = self._plot.draw(" · ".join(part for part in told if part), running)
         if picture:
             write_text(self.run.folder / "loss.svg", picture)
