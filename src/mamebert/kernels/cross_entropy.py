@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mamebert.kernels.native import native, type_name
+from mamebert.kernels.native import native, require_within, type_name
 
 # Rows at a time: what a matrix product needs to be near its best. 256 rows of 32,000 float32 logits are 33 MB.
 ROWS = {"cpu": 768, "cuda": 4096}
@@ -57,6 +57,11 @@ def vocabulary_cross_entropy(
     `hidden` [chosen, width], `weight` [vocabulary, width], `bias` [vocabulary], `targets` int64 [chosen]. Without
     `divisor` the mean. No gradient of `weight` is computed when it is frozen.
     """
+    if hidden.dim() != 2 or targets.shape != hidden.shape[:1]:
+        raise ValueError(
+            f"hidden {tuple(hidden.shape)} and targets {tuple(targets.shape)} are no rows and their targets."
+        )
+    require_within(targets, len(weight), "target")
     scale = 1.0 / max(1, len(targets) if divisor is None else divisor)
     loss: Tensor = _CrossEntropy.apply(hidden, weight, bias, targets, scale)  # type: ignore[no-untyped-call]
     return loss

@@ -63,10 +63,11 @@ class _AddAndNorm(torch.autograd.Function):
 
 
 def linear_gelu(hidden: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return gelu(hidden weight^T + bias), exact GELU (Hendrycks and Gimpel, 2016): [tokens, out_features]."""
+    """Return gelu(hidden weight^T + bias), exact GELU (Hendrycks and Gimpel, 2016): [..., out_features]."""
     if library := native(hidden, bias):
-        out: Tensor = _BiasGelu.apply(library, linear(hidden, weight), bias)  # type: ignore[no-untyped-call]
-        return out
+        product = linear(hidden, weight)
+        out: Tensor = _BiasGelu.apply(library, product.view(-1, len(bias)), bias)  # type: ignore[no-untyped-call]
+        return out.view(product.shape)
     return gelu(linear(hidden, weight, bias))
 
 

@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import dropout, embedding, layer_norm
 
 from mamebert.kernels.dense import new_seed, taken
-from mamebert.kernels.native import Library, native, type_name
+from mamebert.kernels.native import Library, native, require_within, type_name
 
 
 class _Embeddings(torch.autograd.Function):
@@ -60,6 +60,8 @@ def summed_embeddings(
     `ids` are three int64 [tokens]: words, positions and segments (Devlin et al., 2019); `tables` are float32,
     a table of words that does not learn may also be bfloat16.
     """
+    for places, table in zip(ids, tables, strict=True):
+        require_within(places, len(table), "id of a token, position or segment")
     if kind in (torch.float32, torch.bfloat16) and (library := native(*tables)):
         out: Tensor = _Embeddings.apply(library, ids, kind, eps, drop_rate, *norm, *tables)  # type: ignore[no-untyped-call]
         return out

@@ -6,12 +6,9 @@ never meets it. Whoever has no compiler gets the same results from torch, more s
 """
 
 import ctypes
-import hashlib
 import os
 import platform
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +20,7 @@ import torch
 from torch import Tensor
 
 from mamebert.errors import UserError
+from mamebert.kernels.building import Unavailable, ask, build, find, key_of, private_folder
 from mamebert.progress import say
 
 SOURCE = Path(__file__).with_name("source")
@@ -60,10 +58,6 @@ class Status:
     reason: str
 
 
-class _Unavailable(Exception):
-    """Why there are no native kernels here."""
-
-
 class Library:
     """The compiled kernels; a call takes tensors and numbers in the order of the C function."""
 
@@ -95,6 +89,21 @@ def on_cpu(tensor: Tensor) -> bool:
     return tensor.device.type == "cpu"
 
 
+def require_within(ids: Tensor, size: int, what: str) -> None:
+    """Raise a UserError where an id is no row of a table of `size` rows: a kernel would read beyond it.
+
+    On a GPU torch looks itself, and asking would wait for it.
+    """
+    if not on_cpu(ids) or not len(ids):
+        return
+    low, high = (int(end) for end in torch.aminmax(ids))
+    if low < 0 or high >= size:
+        raise UserError(
+            f"The {what} {low if low < 0 else high} is none of the {size:,} that the model has. "
+            "Use the tokenizer and the length that belong to the model."
+        )
+
+
 def type_name(tensor: Tensor) -> str:
     """Return `float32` or `bfloat16`: the end of a kernel's name."""
     return str(tensor.dtype).removeprefix("torch.")
@@ -113,29 +122,39 @@ def torch_only() -> Iterator[None]:
         _without.pop()
 
 
-@cache
 def status() -> Status:
     """Build the kernels if need be and return which path is in use. MAMEBERT_KERNELS may name another one."""
+    return _found()[0]
+
+
+@cache
+def _found() -> tuple[Status, Library | None]:
     try:
         wanted = os.environ.get("MAMEBERT_KERNELS", "auto")
         if wanted == "torch":
-            raise _Unavailable("MAMEBERT_KERNELS=torch asks for it")
+            raise Unavailable("MAMEBERT_KERNELS=torch asks for it")
         name = _instruction_set(wanted)
-        _build(name)
-    except _Unavailable as reason:
-        return Status("torch", f"{reason}.")
+        path = _build(name)
+        library = _load(path)
+    except Unavailable as reason:
+        return Status("torch", f"{reason}."), None
     chosen = "this processor's best" if wanted == "auto" else f"MAMEBERT_KERNELS={wanted} asks for it"
-    return Status(f"native ({name})", f"{chosen}; kept in {_library_path(name).parent}.")
+    return Status(f"native ({name})", f"{chosen}; kept in {path.parent}."), library
 
 
 @cache
 def _library() -> Library | None:
-    found = status()
-    if found.path == "torch":
-        if "MAMEBERT_KERNELS" not in found.reason:
-            say(f"Native kernels are not in use, so training is slower: {found.reason}")
-        return None
-    return Library(_library_path(found.path.removeprefix("native (").removesuffix(")")))
+    found, library = _found()
+    if library is None and "MAMEBERT_KERNELS" not in found.reason:
+        say(f"Native kernels are not in use, so training is slower: {found.reason}")
+    return library
+
+
+def _load(path: Path) -> Library:
+    try:
+        return Library(path)
+    except OSError as error:  # a disk from which nothing may be run, say
+        raise Unavailable(f"they cannot be loaded from {path.parent} ({error})") from error
 
 
 def _instruction_set(wanted: str) -> str:
@@ -164,37 +183,23 @@ def _compiler() -> str:
     named = os.environ.get("CXX")
     found = next((path for path in map(shutil.which, [named] if named else ["g++", "clang++"]) if path), None)
     if found is None:
-        raise _Unavailable(f"there is no C++ compiler ({named or 'g++ or clang++'}); install g++")
+        raise Unavailable(f"there is no C++ compiler ({named or 'g++ or clang++'}); install g++")
     return found
 
 
-@cache
-def _library_path(name: str) -> Path:
+def _build(name: str) -> Path:
+    """Return the library for an instruction set, from the cache or from the compiler."""
     sources = sorted(SOURCE.iterdir())
-    version = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=False).stdout
+    _, version, _ = ask([_compiler(), "--version"], 60)
     about = [*FLAGS, *INSTRUCTION_SETS[name][1], platform.machine(), version, *(p.read_text("utf-8") for p in sources)]
-    key = hashlib.sha256("\n".join(about).encode()).hexdigest()[:24]
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "mamebert" / "kernels" / f"{name}-{key}.so"
-
-
-def _build(name: str) -> None:
-    path = _library_path(name)
-    if path.is_file():
-        return
+    folder, known = private_folder(), f"{name}-{key_of(about)}"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as place:
-            beside = Path(place) / "kernels.so"
-            command = [_compiler(), *FLAGS, *INSTRUCTION_SETS[name][1], *map(str, sorted(SOURCE.glob("*.cpp")))]
-            say("Compiling the native kernels for this processor (once, some seconds) ...")
-            done = subprocess.run([*command, "-o", str(beside)], capture_output=True, text=True, check=False)
-            if done.returncode:
-                told = done.stderr.strip().splitlines() or ["no message"]
-                raise _Unavailable(f"the compiler {_compiler()} failed ({told[0]})")
-            os.replace(beside, path)
+        if found := find(folder, known):
+            return found
     except OSError as error:
-        raise _Unavailable(f"they cannot be kept in {path.parent} ({error})") from error
+        raise Unavailable(f"they cannot be kept in {folder} ({error})") from error
+    command = [_compiler(), *FLAGS, *INSTRUCTION_SETS[name][1], *map(str, sorted(SOURCE.glob("*.cpp")))]
+    return build(folder, known, command)
 
 
 def _as_c(value: Tensor | float | int | None) -> Any:
