@@ -308,8 +308,11 @@ class Run:
             return
         before = {**dict(walk(record["settings"])), **{f"{n} (content)": i["id"] for n, i in record["inputs"].items()}}
         now = {**dict(walk(self.settings)), **{f"{n} (content)": i["id"] for n, i in self.inputs.items()}}
-        differ = [n for n in now if now[n] != before.get(n) and n.split(".")[-1] not in NOT_PART_OF_THE_RESULT]
-        shown = "; ".join(f"{n} was {before.get(n)!r}, now {now[n]!r}" for n in differ[:3]) or "its source text changed"
+        names = [n for n in dict.fromkeys([*now, *before]) if n.split(".")[-1] not in NOT_PART_OF_THE_RESULT]
+        differ = [n for n in names if now.get(n) != before.get(n)]
+        shown = (
+            "; ".join(f"{n} was {before.get(n)!r}, now {now.get(n)!r}" for n in differ[:3]) or "its source text changed"
+        )
         raise UserError(
             f"{folder} holds a run made with other settings ({shown}). Choose another output, or delete that folder."
         )

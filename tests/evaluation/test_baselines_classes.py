@@ -5,12 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.tree import DecisionTreeClassifier
 
-from mamebert.evaluation.baselines import Part, Parts
+from mamebert.evaluation.baselines import Part, Parts, best_classifier
 from mamebert.evaluation.baselines_classes import mean_vectors_svm, most_frequent, naive_bayes, tfidf_svm
 from mamebert.evaluation.classes import accuracy
 from mamebert.evaluation.split import stratified_split
 
+PAPER = (0.1, 0.1, 0.8)
 ANIMALS = ["犬が庭を走る", "猫が窓で眠る", "小鳥が枝で歌う", "犬と猫が遊ぶ", "小鳥が空を飛ぶ", "猫が魚を食べる"]
 KITCHEN = ["鍋で豆を煮る", "皿に米を盛る", "豆と米を洗う", "鍋に水を足す", "皿を棚に戻す", "米を鍋で炊く"]
 
@@ -107,7 +110,9 @@ def livedoor():
 
 def split_of(livedoor, texts):
     labels = livedoor[2]
-    return Parts(*(Part([texts[i] for i in rows], [labels[i] for i in rows]) for rows in stratified_split(labels)))
+    return Parts(
+        *(Part([texts[i] for i in rows], [labels[i] for i in rows]) for rows in stratified_split(labels, PAPER))
+    )
 
 
 @pytest.mark.realdata
@@ -128,3 +133,25 @@ def test_tfidf_reaches_the_known_accuracy_on_livedoor_articles(livedoor):
 
     assert share_right(found, parts) > 0.92
     assert found.seconds < 60
+
+
+def test_the_strength_is_chosen_by_what_the_task_goes_by():
+    rng = np.random.default_rng(0)
+    features = [rng.normal(size=(60, 3)) for _ in range(3)]
+    labels = [["rare" if row[0] > 1 else "common" for row in part] for part in features]
+    parts = Parts(*(Part(part, gold) for part, gold in zip(features, labels, strict=True)))
+    models = [
+        ({"C": 1.0}, DummyClassifier(constant="common", strategy="constant")),
+        ({"C": 2.0}, DecisionTreeClassifier()),
+    ]
+    judged = []
+
+    def judge(wanted, found):
+        judged.append((list(wanted), list(found)))
+        return float("rare" in found)
+
+    assert best_classifier("x", parts, features, models, 0.0, judge).chosen["C"] == 2.0
+    assert [wanted for wanted, _ in judged] == [labels[1]] * 2
+    assert (
+        best_classifier("x", parts, features, models, 0.0, lambda _, found: -float("rare" in found)).chosen["C"] == 1.0
+    )

@@ -3,6 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mamebert.errors import UserError
+from mamebert.objectives import Objective
 from mamebert.objectives._pairs import IS_NEXT, IS_RANDOM, SECTION_PAIRS, make_pairs, shorten
 
 
@@ -97,3 +99,14 @@ def test_shortening_takes_from_the_front_and_from_the_end():
     front, end = starts[:, 0], 50 - (starts[:, 0] + sizes[:, 0])
     assert (front + end == 25).all()
     assert front.mean() == pytest.approx(12.5, abs=0.5)
+
+
+def test_documents_of_one_sentence_have_nothing_to_ask_about(make_shards, capsys):
+    objective = Objective.find("masked_lm_nsp")()
+    with pytest.raises(UserError, match=r"0 of 300 documents have two sentences.*objective\.kind=masked_lm"):
+        objective.check(make_shards([[3]] * 300))
+    objective.check(make_shards(*[[[3, 3]] * 30, [[3]] * 270]))
+    assert "30 of 300 documents have two sentences" in capsys.readouterr().err
+    objective.check(make_shards([[3, 3]] * 200 + [[3]] * 100))
+    Objective.find("masked_lm")().check(make_shards([[3]] * 300))
+    assert capsys.readouterr().err == ""

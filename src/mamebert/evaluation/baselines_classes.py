@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mamebert.evaluation.baselines import STRENGTHS, Analyzer, Answered, Part, Parts, best_classifier, text_features
+from mamebert.evaluation.baselines import (
+    STRENGTHS,
+    Analyzer,
+    Answered,
+    Judge,
+    Part,
+    Parts,
+    best_classifier,
+    share_right,
+    text_features,
+)
 
 SMOOTHING = (0.01, 0.03, 0.1, 0.3, 1.0)
 """Added to every count of naive Bayes; above 1 (Laplace) rare words hardly count."""
@@ -22,13 +32,17 @@ def most_frequent(train: Part, valid: Part, test: Part) -> Answered:
     return Answered("most frequent class", [label] * len(test.inputs), perf_counter() - started, {})
 
 
-def tfidf_svm(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char", seed: int = 0) -> Answered:
+def tfidf_svm(
+    train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char", seed: int = 0, judge: Judge = share_right
+) -> Answered:
     """Answer with a linear SVM on TF-IDF weights of the texts (Joachims, 1998)."""
     parts, started = Parts(train, valid, test), perf_counter()
-    return _fit_svm("TF-IDF + linear SVM", parts, text_features(analyzer, parts), seed, started)
+    return _fit_svm("TF-IDF + linear SVM", parts, text_features(analyzer, parts), seed, started, judge)
 
 
-def naive_bayes(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char") -> Answered:
+def naive_bayes(
+    train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char", judge: Judge = share_right
+) -> Answered:
     """Answer with multinomial naive Bayes (McCallum and Nigam, 1998) on counts or on TF-IDF weights."""
     from sklearn.feature_extraction.text import TfidfTransformer
     from sklearn.naive_bayes import MultinomialNB
@@ -44,11 +58,11 @@ def naive_bayes(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "c
         )
         for chosen, _ in on_counts
     ]
-    return best_classifier("naive Bayes", parts, counts, [*on_counts, *on_weights], started)
+    return best_classifier("naive Bayes", parts, counts, [*on_counts, *on_weights], started, judge)
 
 
 def mean_vectors_svm(
-    train: Part, valid: Part, test: Part, *, vectors: npt.NDArray[np.float32], seed: int = 0
+    train: Part, valid: Part, test: Part, *, vectors: npt.NDArray[np.float32], seed: int = 0, judge: Judge = share_right
 ) -> Answered:
     """Answer with a linear SVM on the mean of each text's word vectors: what an encoder's table knows by itself.
 
@@ -61,7 +75,7 @@ def mean_vectors_svm(
     middle = means[0].mean(axis=0)
     length = np.linalg.norm(means[0] - middle, axis=1).mean() + 1e-12
     features = [(each - middle) / length for each in means]
-    return _fit_svm("mean of word vectors + linear SVM", parts, features, seed, started)
+    return _fit_svm("mean of word vectors + linear SVM", parts, features, seed, started, judge)
 
 
 def _means(texts: Sequence[Any], vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -69,8 +83,8 @@ def _means(texts: Sequence[Any], vectors: npt.NDArray[np.float32]) -> npt.NDArra
     return np.stack([vectors[np.asarray(ids, dtype=np.int64)].mean(axis=0) if len(ids) else empty for ids in texts])
 
 
-def _fit_svm(name: str, parts: Parts, features: list[Any], seed: int, started: float) -> Answered:
+def _fit_svm(name: str, parts: Parts, features: list[Any], seed: int, started: float, judge: Judge) -> Answered:
     from sklearn.svm import LinearSVC
 
     models = (({"C": strength}, LinearSVC(C=strength, random_state=seed)) for strength in STRENGTHS)
-    return best_classifier(name, parts, features, models, started)
+    return best_classifier(name, parts, features, models, started, judge)

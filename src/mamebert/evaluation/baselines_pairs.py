@@ -7,12 +7,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mamebert.evaluation.baselines import STRENGTHS, Analyzer, Answered, Part, Parts, best_classifier, text_weights
+from mamebert.evaluation.baselines import (
+    STRENGTHS,
+    Analyzer,
+    Answered,
+    Judge,
+    Part,
+    Parts,
+    best_classifier,
+    share_right,
+    text_weights,
+)
 
 Pairs = Sequence[tuple[str, str]]
 
 
-def overlap_logistic(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char") -> Answered:
+def overlap_logistic(
+    train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char", judge: Judge = share_right
+) -> Answered:
     """Answer pairs with a class by logistic regression on `pair_features` and their squares."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -28,7 +40,7 @@ def overlap_logistic(train: Part, valid: Part, test: Part, *, analyzer: Analyzer
         )
         for strength in STRENGTHS
     )
-    return best_classifier("word overlap + logistic regression", parts, features, models, started)
+    return best_classifier("word overlap + logistic regression", parts, features, models, started, judge)
 
 
 def tfidf_cosine(train: Part, valid: Part, test: Part, *, analyzer: Analyzer = "char") -> Answered:

@@ -141,6 +141,9 @@ class Objective(Choice):
     mask_unit: MaskUnit = "token"
     """What is asked for as a whole: tokens, words, or spans of 1 to 10 words (as SpanBERT draws them)."""
 
+    def check(self, shards: TokenShards) -> None:
+        """Raise a UserError where a corpus has nothing to ask about; tell what will be learnt badly."""
+
     @abstractmethod
     def examples(self, shards: TokenShards, seed: int) -> Examples:
         """Return the sequences of one epoch, drawn anew for every seed."""

@@ -12,7 +12,11 @@ from mamebert.encoder.model import PretrainingNetwork
 from mamebert.errors import UserError
 from mamebert.objectives import Answers, Asked, Examples, Objective, PretrainingBatch
 from mamebert.objectives._pairs import make_pairs
+from mamebert.progress import say
 from mamebert.training.loop import Losses
+
+TOO_FEW, FEW = 0.01, 0.2
+"""Shares of documents with two sentences below which "random" is always the right answer, or nearly so."""
 
 
 class MaskedLMAndNSP(Objective):
@@ -21,6 +25,17 @@ class MaskedLMAndNSP(Objective):
     asks_pairs: ClassVar[bool] = True
     short_rate: float = Field(default=0.1, ge=0, le=1)
     """Share of documents cut into shorter pairs, so that short inputs are not strange later."""
+
+    def check(self, shards: TokenShards) -> None:
+        """Refuse a corpus whose documents have one sentence each, so that no pair follows; tell where few have two."""
+        with_two = int((np.diff(shards.document_starts) > 1).sum())
+        share = with_two / max(shards.num_documents, 1)
+        told = f"{with_two:,} of {shards.num_documents:,} documents have two sentences or more"
+        way_out = "Set objective.kind=masked_lm, or part documents by blank lines and sentences by the right language."
+        if share < TOO_FEW and shards.num_documents > 1:
+            raise UserError(f"Next-sentence prediction asks whether a sentence follows another, and {told}. {way_out}")
+        if share < FEW:
+            say(f"Only {told}: nearly all pairs will be random, which is soon guessed without reading. {way_out}")
 
     def examples(self, shards: TokenShards, seed: int) -> Examples:
         """Return pairs as BERT's create_pretraining_data.py makes them, one pass over the corpus."""

@@ -74,8 +74,10 @@ def _time_fact(n: Pretrained, w: Pretrained, change: float) -> Fact:
 def what_was_made(story: Story) -> list[str]:
     """Return one sentence on text, vocabulary and encoders; none where there are none of them."""
     tokens = _sum(story, "tokenize", "train.tokens")
+    read = max((dig(model.results, "tokens", 0) for model in story.pretrained), default=0)
     size = max((dig(run.results, "size", 0) for run in story.of("vocab")), default=0)
-    text = [f"{amount(tokens)} tokens of text"] if tokens else []
+    of_text = f"{amount(read)} of {amount(tokens)}" if 0 < read < tokens else amount(tokens)
+    text = [f"{of_text} tokens of text"] if tokens else []
     vocabulary = [f"a vocabulary of {count(size)}"] if size else []
     models = [_described(m) for m in story.pretrained]
     if not models:

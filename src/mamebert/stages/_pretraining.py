@@ -52,6 +52,7 @@ class Pretraining:
     def __init__(self, config: "PretrainConfig", run: Run | None, processes: Processes | None = None) -> None:
         self.config, self.run, self.training = config, run, config.training
         self.shards = TokenShards.open(config.shards)
+        config.objective.check(self.shards)
         self.tokenizer = Tokenizer.open(self.shards.tokenizer_folder)
         self.processes = processes or Processes(pick_device(self.training.device))
         self.device = self.processes.device

@@ -92,7 +92,13 @@ class LabelTask(TextTask):
 
     def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
         """Return accuracy, macro F1, Matthews' correlation and the F1 of `positive_label`: `measure` first."""
-        gold, found = [e.gold for e in examples], [a["label"] for a in answers]
+        return self._measured([e.gold for e in examples], [a["label"] for a in answers])
+
+    def judge(self, gold: Sequence[str], found: Sequence[str]) -> float:
+        """Return what training goes by."""
+        return self._measured(gold, found)[0].score
+
+    def _measured(self, gold: Sequence[str], found: Sequence[str]) -> list[Measure]:
         all_of_them = [accuracy(gold, found), macro_f1(gold, found), mcc(gold, found)]
         if self.positive_label:
             all_of_them.append(binary_f1(gold, found, as_label(self.positive_label)))
@@ -108,12 +114,12 @@ class LabelTask(TextTask):
         yield Peer.of(most_frequent(*given), as_answer)
         if analyzer == "none":
             return
-        yield Peer.of(tfidf_svm(*given, analyzer=analyzer, seed=seed), as_answer)
+        yield Peer.of(tfidf_svm(*given, analyzer=analyzer, seed=seed, judge=self.judge), as_answer)
         if all(map(self.asks_pairs, parts)):
             pairs = [Part([e.inputs for e in part], [e.gold for e in part]) for part in parts]
-            yield Peer.of(overlap_logistic(*pairs, analyzer=analyzer), as_answer)
+            yield Peer.of(overlap_logistic(*pairs, analyzer=analyzer, judge=self.judge), as_answer)
         else:
-            yield Peer.of(naive_bayes(*given, analyzer=analyzer), as_answer)
+            yield Peer.of(naive_bayes(*given, analyzer=analyzer, judge=self.judge), as_answer)
 
     def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
         """Return how many examples have a label that no output stands for."""

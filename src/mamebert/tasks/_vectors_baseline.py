@@ -6,14 +6,14 @@ from mamebert.errors import UserError
 from mamebert.evaluation.baselines import Part
 from mamebert.evaluation.baselines_classes import mean_vectors_svm
 from mamebert.tasks import Parts, Peer, Task
-from mamebert.tasks._label_task import as_answer
+from mamebert.tasks._label_task import LabelTask, as_answer
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.vectors.table import VectorTable
 
 
 def mean_vectors(task: Task, parts: Parts, vectors: Path, tokenizer_folder: Path, seed: int) -> Peer:
     """Answer with a linear SVM on the mean vector of a text's pieces."""
-    if task.kind != "classification" or len(parts.train[0].inputs) > 1:
+    if not isinstance(task, LabelTask) or task.kind != "classification" or len(parts.train[0].inputs) > 1:
         raise UserError(
             f"The baseline of `vectors` reads single texts with labels, and the task is {task.kind}. Leave it out."
         )
@@ -23,4 +23,4 @@ def mean_vectors(task: Task, parts: Parts, vectors: Path, tokenizer_folder: Path
     for part in parts:
         pieces = tokenizer.encode_many([text for example in part for text in example.inputs])
         given.append(Part([each.ids for each in pieces], [example.gold for example in part]))
-    return Peer.of(mean_vectors_svm(*given, vectors=table.vectors, seed=seed), as_answer)
+    return Peer.of(mean_vectors_svm(*given, vectors=table.vectors, seed=seed, judge=task.judge), as_answer)
