@@ -110,3 +110,9 @@ def test_time_left_is_read_like_a_clock():
 def test_say_goes_to_stderr(capsys):
     say("豆")
     assert capsys.readouterr() == ("", "豆\n")
+
+
+def test_a_total_that_was_an_estimate_is_never_passed(capsys):
+    with Meter("training", 96, "steps") as meter:
+        meter.advance(97)
+    assert "97/97 steps" in capsys.readouterr().err

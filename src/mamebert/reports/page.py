@@ -8,6 +8,8 @@ from mamebert.reports.sections import (
     curves,
     epochs,
     fill_mask,
+    mistakes,
+    models,
     overview,
     provenance,
     results,
@@ -20,7 +22,22 @@ from mamebert.reports.sections import (
 from mamebert.reports.story import Story
 from mamebert.reports.verdict import facts, verdict
 
-ORDER = (overview, smaller, results, epochs, rows, time, curves, sizes, fill_mask, vectors, corpus, provenance)
+ORDER = (
+    overview,
+    smaller,
+    results,
+    mistakes,
+    models,
+    epochs,
+    rows,
+    time,
+    curves,
+    sizes,
+    fill_mask,
+    vectors,
+    corpus,
+    provenance,
+)
 
 
 def make_page(story: Story, title: str = "", command_line: str = "", recipe: str = "") -> Page:
@@ -41,6 +58,9 @@ def make_page(story: Story, title: str = "", command_line: str = "", recipe: str
 
 
 def _title(story: Story) -> str:
+    kinds = dict.fromkeys(task.title for task in story.tasks)
+    if story.tasks and not story.beside_paper and not story.of("vectors"):
+        return f"{len(kinds)} tasks: which model is best?" if len(kinds) > 1 else next(iter(kinds))
     if story.pairs:
         return "Token embeddings: learnt, or fixed by word2vec?"
     if found := arenas(story):

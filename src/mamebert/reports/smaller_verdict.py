@@ -7,7 +7,7 @@ from mamebert.reports.blocks import Fact
 from mamebert.reports.compressed import Compression
 from mamebert.reports.measure_names import in_a_sentence, value_of
 from mamebert.reports.methods_table import here, times
-from mamebert.reports.numbers import GLUE, megabytes, percent
+from mamebert.reports.numbers import GLUE, megabytes, percent, three_digits
 
 ENOUGH = 0.97  # of the teacher's score: what DistilBERT keeps (Sanh et al., 2019)
 ENOUGH_TOLD = f"{100 * ENOUGH:.0f}{GLUE}%"
@@ -27,8 +27,16 @@ def smaller_facts(found: Sequence[Arena]) -> list[Fact]:
             if best and arena.lower_is_better is False:
                 each, ratio = best
                 words = ("smaller", "larger") if title == "Smallest" else ("faster", "slower")
-                facts.append(Fact(f"{title} that keeps {ENOUGH_TOLD}{of}", times(ratio, *words), each.name))
+                facts.append(Fact(f"{title} that keeps {ENOUGH_TOLD}{of}", times(ratio, *words), _beside(title, each)))
     return facts
+
+
+def _beside(title: str, each: Compression) -> str:
+    """Return the name, and for a speed the two times it is the ratio of."""
+    before, after = each.teacher_milliseconds, each.result.main.p50 if each.result else None
+    if title != "Fastest" or not before or not after:
+        return each.name
+    return f"{each.name}, {three_digits(after)} against {three_digits(before)}{GLUE}ms"
 
 
 def _sentences(arena: Arena) -> list[str]:

@@ -41,7 +41,7 @@ def facts(story: Story) -> list[Fact]:
     found += facts_on_all(story.tasks) if len(story.tasks) > 1 else [f for t in story.tasks for f in _task_facts(t)]
     for n, w in story.pairs[:2]:
         if n.seconds_per_epoch and w.seconds_per_epoch:
-            found.append(_time_fact(n, w, w.seconds_per_epoch / n.seconds_per_epoch - 1))
+            found.append(_time_fact(n, w))
     if not story.tasks:
         for model in story.pretrained[:4]:
             held = numbers(model.epochs, "heldout_mlm_loss")[-1:]
@@ -60,14 +60,21 @@ def _task_facts(task: Task) -> list[Fact]:
     return found
 
 
-def _time_fact(n: Pretrained, w: Pretrained, change: float) -> Fact:
+def _time_fact(n: Pretrained, w: Pretrained) -> Fact:
+    """Return the change in processor time where it is known: the clock counts other work on the machine too."""
+    by_n, by_w = n.processor_seconds_per_epoch, w.processor_seconds_per_epoch
+    title, beside = "Processor time of an epoch", "by the clock "
+    if not by_n or not by_w:
+        by_n, by_w = n.seconds_per_epoch, w.seconds_per_epoch
+        title, beside = "Epoch time", ""
+    change = (by_w or 0) / (by_n or 1) - 1
     shape = "" if n.alone else f", {n.shape}"
     reckoned = "≈ " if n.extrapolated or w.extrapolated else ""
     sign = "−" if change < 0 else "+"
     return Fact(
-        f"Epoch time, W against N{shape}",
+        f"{title}, W against N{shape}",
         f"{reckoned}{sign}{percent(abs(change))}",
-        f"{clock(w.seconds_per_epoch)} against {clock(n.seconds_per_epoch)}",
+        f"{beside}{clock(w.seconds_per_epoch)} against {clock(n.seconds_per_epoch)}",
     )
 
 

@@ -14,6 +14,9 @@ from mamebert.vectors.cbow import Cbow, train_cbow
 from mamebert.vectors.probes import frequent_words, neighbours
 from mamebert.vectors.table import VectorTable
 
+ALL_ALIKE = 0.99
+"""Mean cosine of nearest neighbours above which vectors tell words apart no more; real text gives 0.5 to 0.8."""
+
 
 class VectorsConfig(StageConfig):
     """What `mamebert vectors` needs to know."""
@@ -59,5 +62,12 @@ def _neighbours(table: VectorTable, asked: list[str]) -> dict[str, Any]:
     unknown = [word for word in asked if word not in near]
     if unknown:
         say(f"No vector was learnt for {', '.join(unknown)}: not a whole token of the vocabulary, or not in the text.")
+    closest = [cosine for found in near.values() for _, cosine in found]
+    collapsed = bool(closest) and sum(closest) / len(closest) > ALL_ALIKE
+    if collapsed:
+        say(
+            "The word vectors have collapsed: all words lie in one direction, so that neighbours mean nothing. Give "
+            "more text, more cbow.epochs, or a smaller cbow.vector_size."
+        )
     shown = {word: [[other, cosine] for other, cosine in found] for word, found in near.items()}
-    return {"neighbours": shown, "probe_words_unknown": unknown}
+    return {"neighbours": shown, "probe_words_unknown": unknown, "collapsed": collapsed}

@@ -1,6 +1,6 @@
 """The word2vec table: how much of the vocabulary it covers, and which words it holds for neighbours."""
 
-from mamebert.reports.blocks import Answers, Block, Example, Examples, Section
+from mamebert.reports.blocks import Answers, Block, Example, Examples, Section, Text
 from mamebert.reports.numbers import is_number
 from mamebert.reports.records import dig
 from mamebert.reports.sections.corpus import tables
@@ -12,8 +12,12 @@ def tell(story: Story) -> list[Section]:
     blocks: list[Block] = []
     for run in story.of("vectors"):
         more = "" if len(story.of("vectors")) == 1 else f": {run.final.name}"
-        numbers = {name: value for name, value in run.results.items() if name != "neighbours"}
+        numbers = {name: value for name, value in run.results.items() if name not in ("neighbours", "collapsed")}
         blocks += tables(numbers, f"The table of word vectors{more}")
+        if run.results.get("collapsed"):
+            blocks.append(
+                Text(["These vectors have collapsed: all lie in one direction, and neighbours mean nothing."])
+            )
         items = [
             Example(
                 str(word),

@@ -1,0 +1,44 @@
+"""Where the models of the page are, how they are called, and what to do next."""
+
+from pathlib import Path
+
+from mamebert.reports.blocks import Block, Code, Section, Table, Text, cells
+from mamebert.reports.story import Story
+from mamebert.runs import Run
+
+
+def tell(story: Story) -> list[Section]:
+    """Return the section on the folders of models; none where no run of the page has one."""
+    found = [(run, place) for run in story.runs for place in _folders(run)]
+    if not found:
+        return []
+    rows = [cells(_title(run, place), str(place)) for run, place in found]
+    last, answers = found[-1][1], found[-1][0].command != "pretrain"
+    verb = f"predict {last} --file FILE" if answers else f"fill-mask {last} 'A text with a [MASK] .'"
+    blocks: list[Block] = [
+        Table("Folders that transformers opens", ["Model", "Folder"], rows, num_text_columns=2),
+        Code(f"mamebert {verb}", "On the command line"),
+        Code(f'import mamebert\n\nmodel = mamebert.load("{last}")\nmodel(["A text."])', "In Python"),
+        Text([_next(answers)]),
+    ]
+    return [Section("models", "The models and how to use them", blocks)]
+
+
+def _folders(run: Run) -> list[Path]:
+    if run.command not in ("pretrain", "finetune", "compress"):
+        return []
+    found = [*run.final.glob("model/config.json"), *run.final.glob("models/*/config.json")]
+    return sorted(config.parent for config in found)
+
+
+def _title(run: Run, place: Path) -> str:
+    return f"{run.final.name}: {place.name}" if place.parent.name == "models" else run.final.name
+
+
+def _next(answers: bool) -> str:
+    if answers:
+        return (
+            "Next: look at rows it answers wrongly (the folder answers/ beside the models has every answer), ask it "
+            "about new rows with `mamebert evaluate`, or make it smaller with `mamebert compress`."
+        )
+    return "Next: give it a task with `mamebert finetune`, and labelled rows."
