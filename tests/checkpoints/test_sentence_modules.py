@@ -119,7 +119,7 @@ def test_capitals_and_prompts_are_treated_as_the_library_does(made):
     assert np.abs(small - first).max() > 1e-3
     assert mamebert.load(folder).task.do_lower_case
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
-    tokenizer["normalizer"]["lowercase"] = True
+    tokenizer["normalizer"]["normalizers"][-1]["lowercase"] = True
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
     edit(folder / "tokenizer_config.json", do_lower_case=True)
     assert not mamebert.load(folder).task.do_lower_case
