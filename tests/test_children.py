@@ -72,6 +72,11 @@ def test_ctrl_c_is_answered_by_the_parent_alone(tmp_path):
     words = [sys.executable, str(tmp_path / "work.py")]
     parent = subprocess.Popen(words, env=env, start_new_session=True, stderr=subprocess.PIPE, text=True)
     assert wait_until(lambda: len(alive(f"MARK_OF_TEST={tmp_path}")) >= 3)
+    for worker in alive(f"MARK_OF_TEST={tmp_path}"):
+        place = Path(f"/proc/{worker}")
+        if b"spawn_main" in (place / "cmdline").read_bytes():
+            blocked = next(line for line in (place / "status").read_text().splitlines() if line.startswith("SigBlk"))
+            assert int(blocked.split()[1], 16) & 1 << (signal.SIGINT - 1)
     os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
     time.sleep(0.5)
     parent.kill()

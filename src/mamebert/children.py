@@ -5,7 +5,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing import connection, parent_process
+from multiprocessing import connection, parent_process, resource_tracker
 from threading import Thread
 
 # For a program that is Python and none of ours: standard input is a question, then silence until the parent is gone.
@@ -27,6 +27,15 @@ def without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def spawning() -> Iterator[None]:
+    """Start processes of `multiprocessing` that Ctrl-C does not reach."""
+    if os.name == "posix":
+        resource_tracker.ensure_running()  # it lets Ctrl-C through again when it starts
+    with without_ctrl_c():
+        yield
 
 
 def end_with_parent() -> None:

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from multiprocessing import get_context
 from typing import TypeVar
 
-from mamebert.children import end_with_parent, without_ctrl_c
+from mamebert.children import end_with_parent, spawning
 from mamebert.errors import UserError
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ def ordered_map(work: Callable[[T], R], items: Iterable[T], processes: int = 0) 
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:
-                with without_ctrl_c():
+                with spawning():
                     waiting.append(pool.submit(work, item))
                 if len(waiting) > processes * WAITING_PER_PROCESS:
                     yield waiting.popleft().result()

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from mamebert.children import without_ctrl_c
+from mamebert.children import spawning
 from mamebert.compression import Form
 from mamebert.evaluation.latency import Speed, in_turn, middle
 from mamebert.progress import say
@@ -103,7 +103,7 @@ class _Measured:
         context = get_context("spawn")
         self._line, other = context.Pipe()
         self._process = context.Process(target=measured_form, args=(other, *self._asked), daemon=True)
-        with without_ctrl_c():
+        with spawning():
             self._process.start()
         other.close()
         try:
