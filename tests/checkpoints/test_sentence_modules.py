@@ -176,8 +176,8 @@ def test_a_damaged_list_of_modules_is_refused(made, text):
         ("2_Dense/config.json", {"activation_function": "os.system"}, "the activation 'os.system'"),
         ("2_Dense/config.json", {"activation_function": ["x"]}, "the activation"),
         ("2_Dense/config.json", {"use_residual": True}, "a residual of its own"),
-        ("2_Dense/config.json", {"out_features": 9}, "vectors.dense.0.linear.weight as (8, 32)"),
-        ("2_Dense/config.json", {"out_features": "many"}, "modules that cannot be"),
+        ("2_Dense/config.json", {"out_features": 9}, "asks for 9 outputs, which its weights have not"),
+        ("2_Dense/config.json", {"out_features": "many"}, "asks for many outputs"),
         ("sentence_bert_config.json", {"transformer_task": "text-generation"}, "only feature-extraction gives vectors"),
         ("config_sentence_transformers.json", {"default_prompt_name": "nobody"}, "none of the prompts"),
     ],
@@ -205,3 +205,25 @@ def test_a_real_model_gives_the_vectors_of_the_library():
     )
     vectors = agree(Path(packed.get_model_path()), [*TEXTS, "word " * 600, "Ünïcödé 日本 🙂 [MASK?]"])
     assert np.linalg.norm(vectors, axis=1) == pytest.approx([1] * 5, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("2_Dense/config.json", {"out_features": 10**12}),
+        ("1_Pooling/config.json", {"pooling_mode": ["mean"] * 100_000}),
+        (
+            "config.json",
+            {"mamebert": {"task": {"kind": "sentence_embeddings", "cnn_widths": [9], "cnn_channels": 10**12}}},
+        ),
+    ],
+)
+def test_sizes_that_only_settings_claim_are_refused_before_they_take_memory(made, file, changes):
+    from sentence_transformers.models import Dense as Layer
+
+    folder = made(after=[Layer(32, 8)])
+    if "mamebert" in changes:
+        changes["mamebert"]["learnt"] = {"labels": []}
+        changes["mamebert"]["task"]["max_length"] = 32
+    edit(folder / file, **changes)
+    assert refusal(folder)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from mamebert.checkpoints.sentence_transformers import CLASSES, OLD_MODES, Modules
-from mamebert.checkpoints.weights import GET_ANEW, load, read_header
+from mamebert.checkpoints.weights import GET_ANEW, Stored, load, read_header
 from mamebert.config import build
 from mamebert.errors import UserError
 from mamebert.json_files import read_object, read_value
@@ -76,7 +76,7 @@ def read_modules(root: Path, longest: int) -> Modules:
     prompts = {name: text or "" for name, text in told_prompts.items()} if isinstance(told_prompts, dict) else {}
     found = {
         "pooling": _modes(pooling.place / "config.json"),
-        "dense": [_dense(each.place / "config.json") for each in others if each.name == "Dense"],
+        "dense": [_dense(each.place) for each in others if each.name == "Dense"],
         "normalize": any(each.name == "Normalize" for each in others),
         "max_length": _max_length(folder.encoder, told, longest),
         "do_lower_case": bool(told.get("do_lower_case")) and not _lowers(folder.encoder),
@@ -92,7 +92,7 @@ def read_modules(root: Path, longest: int) -> Modules:
 def dense_tensors(root: Path) -> list[dict[str, Tensor]]:
     """Return the tensors of every Dense module, in order: `linear.weight` and perhaps `linear.bias`."""
     places = [each.place for each in sentence_folder(root).others if each.name == "Dense"]
-    return [_tensors(place) for place in places]
+    return [load(_header(place)) for place in places]
 
 
 def _module(root: Path, told: dict[str, Any]) -> Module:
@@ -130,10 +130,14 @@ def _modes(path: Path) -> list[Any]:
     if told.get("include_prompt", True) is not True:
         raise UserError(f"{path} leaves prompts out of the pooling (include_prompt), which is not known. Give another.")
     modes = told.get("pooling_mode") or [mode for name, mode in OLD_MODES.items() if told.get(name)] or ["mean"]
-    return modes if isinstance(modes, list) else [modes]
+    modes = modes if isinstance(modes, list) else [modes]
+    if len(modes) > len(OLD_MODES):
+        raise UserError(f"{path} names {len(modes)} ways of pooling, and there are {len(OLD_MODES)}. {GET_ANEW}")
+    return modes
 
 
-def _dense(path: Path) -> dict[str, Any]:
+def _dense(place: Path) -> dict[str, Any]:
+    path = place / "config.json"
     told = _object(path)
     bends = told.get("activation_function", "torch.nn.modules.activation.Tanh")
     names = {told.get(f"module_{which}_name") or "sentence_embedding" for which in ("input", "output")}
@@ -141,18 +145,21 @@ def _dense(path: Path) -> dict[str, Any]:
     if not known or names != {"sentence_embedding"} or told.get("use_residual"):
         what = f"the activation {bends!r}" if not known else "inputs, outputs or a residual of its own"
         raise UserError(f"{path} asks for {what}, which is not known. Give another model.")
+    stored = _header(place).get("linear.weight")
+    if stored is None or stored.shape[:1] != (told.get("out_features"),):
+        raise UserError(f"{path} asks for {told.get('out_features')} outputs, which its weights have not. {GET_ANEW}")
     given: dict[str, Any] = {name: told[name] for name in ("out_features", "bias") if name in told}
     return {**given, "activation": CLASSES[bends]}
 
 
-def _tensors(place: Path) -> dict[str, Tensor]:
+def _header(place: Path) -> dict[str, Stored]:
     weights = place / "model.safetensors"
     if not weights.is_file():
         raise UserError(
             f"{place} has no model.safetensors. A pickle can run code and is never loaded: save the model again with "
             "a sentence-transformers of 2.3 or newer."
         )
-    return load(read_header(weights))
+    return read_header(weights)
 
 
 def _lowers(encoder: Path) -> bool:

@@ -106,11 +106,16 @@ def open_network(folder: Path, kind: str | None = None) -> tuple[Task, Learnt, T
     opened = ModelFolder.open(folder)
     tensors = opened.tensors()
     task, learnt, reading = task_in(opened, opened.about or _about_foreign(opened, tensors, kind))
-    network = TaskNetwork(task, opened.shape, opened.vocab_size, learnt, reading)
-    pooler_is_read = any(module is network.bert.pooler for module in network.head.modules())
-    may_lack = () if pooler_is_read else ("bert.pooler.",)
-    fill(network, {**tensors, **task.stored_beside(opened.path)}, opened.path, may_lack)
-    return task, learnt, network
+    known = {**tensors, **task.stored_beside(opened.path)}
+
+    def built() -> TaskNetwork:
+        network = TaskNetwork(task, opened.shape, opened.vocab_size, learnt, reading)
+        pooler_is_read = any(module is network.bert.pooler for module in network.head.modules())
+        return fill(network, known, opened.path, may_lack=() if pooler_is_read else ("bert.pooler.",))
+
+    with torch.device("meta"):  # sizes that only the settings of the head claim are refused before they take memory
+        built()
+    return task, learnt, built()
 
 
 def task_in(folder: ModelFolder, about: Mapping[str, Any] | None = None) -> tuple[Task, Learnt, Reading]:
