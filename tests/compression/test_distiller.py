@@ -1,13 +1,19 @@
 """One distiller with terms that are plugged in."""
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
 from mamebert.compression import Subject
 from mamebert.compression._distiller import Distiller, Term, right_answers, same_direction, soft_targets
+from mamebert.compression._goals import TaskGoal
 from mamebert.compression._layers import keep_layers
 from mamebert.compression._terms import attention_scores_mse, soft_cross_entropy
+from mamebert.encoder.readings import Reading
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.tasks import Task
+from mamebert.tasks._features import Features, Learnt, pack
 
 SEES_ATTENTION = Term(
     "attention",
@@ -141,3 +147,58 @@ def test_rows_without_classes_are_learnt_by_squared_differences(classifier, rows
     wanted = rows_bench.teacher.goal.outputs(rows_bench.teacher.network.eval(), batch)
 
     assert_close(found, ((student.goal.outputs(student.network, batch) - wanted) ** 2).mean())
+
+
+def test_two_terms_of_one_name_count_once_each(classifier, rows_bench):
+    student, batch = half(classifier), rows_bench.batches(1)[0]
+    student.network.eval()
+    sharp, soft = (Distiller(rows_bench.teacher, student, [each]).loss(batch).total for each in (
+        soft_targets(1.0, 1.0), soft_targets(1.0, 4.0)
+    ))  # fmt: skip
+    both = Distiller(rows_bench.teacher, student, [soft_targets(1.0, 1.0), soft_targets(2.0, 4.0)]).loss(batch)
+
+    assert_close(both.total, sharp + 2 * soft)
+    assert_close(both.parts, {"soft_targets": sharp.detach(), "soft_targets_2": soft.detach()})
+
+
+WORDS = np.arange(5, 40)
+
+
+def features_for(kind: str) -> list[Features]:
+    """Three examples of a task: with several windows, choices or sentences each."""
+    rng = np.random.default_rng(0)
+    made = []
+    one_each = kind in ("multi_label", "extractive_summary")
+    for sequences in [[4]] * 3 if one_each else [[9, 14], [6], [11, 7, 8]]:
+        ids = [rng.choice(WORDS, length) for length in sequences]
+        places = {"span_qa": [np.arange(length) for length in sequences], "extractive_summary": [np.array([0, 2])]}
+        made.append(Features(ids, places.get(kind, [np.zeros(1, np.int64)] * len(sequences))))
+    return made
+
+
+def probabilities(kind: str, outputs: torch.Tensor) -> list[torch.Tensor]:
+    """What the task makes of the outputs of the three examples, distribution by distribution, one at a time."""
+    if kind == "span_qa":
+        windows = outputs.split([9, 14, 6, 11, 7, 8])
+        return [each[:, side].softmax(0) for each in windows for side in (0, 1)]
+    if kind == "multiple_choice":
+        return [each.flatten().softmax(0) for each in outputs.split([2, 1, 3])]
+    return [torch.stack([1 - chance, chance]) for chance in outputs.flatten().sigmoid()]
+
+
+@pytest.mark.parametrize("kind", ["span_qa", "multiple_choice", "extractive_summary", "multi_label"])
+def test_soft_targets_are_distributions_over_what_the_task_chooses_from(kind):
+    torch.manual_seed(1)
+    goal = TaskGoal(Task.find(kind)(), Learnt(("a", "b", "c")), Reading())
+    shape = EncoderConfig(
+        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=32, initializer_range=0.5
+    )
+    teacher, student = (Subject(goal.network(shape, 40).eval(), goal, None) for _ in range(2))
+    batch = pack(features_for(kind), [0, 1, 2])
+    loss = Distiller(teacher, student, [soft_targets(1.0)]).loss(batch).total
+    told = [probabilities(kind, goal.outputs(each.network, batch).detach()) for each in (teacher, student)]
+    wanted = [(t * (t / s).log()).sum() for t, s in zip(*told, strict=True)]
+
+    assert_close(loss.detach(), torch.stack(wanted).mean(), atol=1e-5, rtol=1e-4)
+    loss.backward()
+    assert all(p.grad.isfinite().all() for p in student.network.parameters() if p.grad is not None)

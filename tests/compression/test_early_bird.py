@@ -8,7 +8,7 @@ from mamebert.compression.early_bird import Draw, Drawn, EarlyBird, Factors, Tic
 from mamebert.errors import UserError
 
 SMALL = {"batch_tokens": 256, "peak_lr": 3e-3, "precision": "float32"}
-METHOD = EarlyBird(search={"epochs": 1, **SMALL}, training={"epochs": 2, **SMALL}, look_every=2)
+METHOD = EarlyBird(search={"epochs": 1, **SMALL}, training={"epochs": 2, **SMALL}, look_every=2, min_steps=1)
 
 
 def test_factors_change_nothing_at_first_and_are_counted_by_size(classifier, rows_bench):
@@ -47,6 +47,20 @@ def test_the_search_ends_when_the_ticket_is_due(classifier, rows_bench):
     steps = rows_bench.steps_of_epoch(classifier, METHOD.search)
     assert draw.step == max(1, round(0.2 * steps)) < steps
     assert classifier.bert.gates is None
+    assert all(draw.ticket.heads)
+
+
+def test_no_ticket_is_drawn_after_a_handful_of_steps_however_short_an_epoch_is(classifier, rows_bench):
+    patient = METHOD.model_copy(update={"min_steps": 30, "epsilon": 0.99})
+    assert rows_bench.steps_of_epoch(classifier, patient.search) < 30
+    assert patient.search_ticket(classifier, rows_bench).step == 30
+    assert EarlyBird().min_steps == 100
+
+
+def test_steps_that_are_given_for_the_search_are_not_exceeded(classifier, rows_bench):
+    brief = EarlyBird(search={"steps": 4, **SMALL}, training={"epochs": 1, **SMALL})
+    draw = brief.search_ticket(classifier, rows_bench)
+    assert draw.step == 4
     assert all(draw.ticket.heads)
 
 

@@ -32,6 +32,14 @@ def test_a_quadratic_bends_as_its_matrix_says_whatever_the_sign(eigenvalues, top
     assert found == pytest.approx(top, rel=1e-4)
 
 
+def test_eigenvalues_that_tie_with_opposite_signs_are_not_averaged():
+    matrix = quadratic([4.0, -4.0, 1.0])
+    point = torch.randn(3, requires_grad=True)
+    for seed in range(3):
+        found = top_eigenvalue(lambda: point @ matrix @ point / 2, [point], num_steps=100, tolerance=1e-6, seed=seed)
+        assert abs(found) == pytest.approx(4.0, rel=1e-3)
+
+
 def test_power_iteration_finds_the_exact_eigenvalue_of_a_tiny_network():
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 2)).double()

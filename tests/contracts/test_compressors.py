@@ -32,7 +32,7 @@ TOYS: dict[str, dict[str, Any]] = {
         "depth_training": BRIEF,
     },
     "dynamic_int8": {},
-    "early_bird": {"training": BRIEF},
+    "early_bird": {"training": BRIEF, "min_steps": 3},
     "mobilebert": {"intra_bottleneck_size": 16, "num_feedforward_networks": 2, "transfer": BRIEF, "training": BRIEF},
     "prune_heads_and_neurons": {"training": BRIEF},
     "prune_vocabulary": {},
@@ -44,7 +44,13 @@ TOYS: dict[str, dict[str, Any]] = {
 }
 
 # Forms that round otherwise than the network they are made of: activations by the batch, or not at all.
-TOLERANCES = {("dynamic_int8", "onnx_int8"): 0.1, ("q8bert", "plain"): 0.1, ("qbert", "plain"): 0.1}
+# Or sums in another order, so that now and then a number between two steps goes to the other one (see test_q8bert).
+TOLERANCES = {
+    ("dynamic_int8", "onnx_int8"): 0.1,
+    ("q8bert", "onnx_int8"): 0.02,
+    ("q8bert", "plain"): 0.1,
+    ("qbert", "plain"): 0.1,
+}
 # What is measured differs from time to time, and so does what is cut by it.
 MEASURES = {"ziplm"}
 

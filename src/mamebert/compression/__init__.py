@@ -65,7 +65,14 @@ class Goal(ABC):
     @property
     @abstractmethod
     def scores_classes(self) -> bool:
-        """Whether outputs are scores of classes of which one is right (softmax), rather than numbers of their own."""
+        """Whether outputs are scores of alternatives of which one is right, rather than numbers of their own."""
+
+    def alternatives(self, outputs: Tensor, batch: Any) -> Tensor:
+        """Return the scores [questions, alternatives] among which one is right; -inf where there is no alternative.
+
+        Each row of the outputs is a question, unless a task says otherwise: tokens that an answer may begin with, say.
+        """
+        return outputs
 
     @abstractmethod
     def network(self, config: EncoderConfig, vocab_size: int) -> Any:

@@ -49,6 +49,7 @@ class Distiller:
     def __init__(self, teacher: Subject, student: Subject, terms: Sequence[Term]) -> None:
         self.teacher, self.student = teacher, student
         self.terms = [term for term in terms if term.weight]
+        self._names = _told_apart([term.name for term in self.terms])
         self._read = {term.reads for term in self.terms} - {"nothing"}
         self._memory = _Memory()
 
@@ -57,9 +58,9 @@ class Distiller:
         student = self._show(self.student, batch)
         shape = student.outputs.shape if "outputs" in self._read else None
         teacher = self._taught(batch, shape)
-        found = {term.name: term.compare(student, teacher) for term in self.terms}
-        total = torch.stack([term.weight * found[term.name] for term in self.terms]).sum()
-        return Losses(total, {name: value.detach() for name, value in found.items()})
+        values = [term.compare(student, teacher) for term in self.terms]
+        total = torch.stack([term.weight * value for term, value in zip(self.terms, values, strict=True)]).sum()
+        return Losses(total, {name: value.detach() for name, value in zip(self._names, values, strict=True)})
 
     @torch.no_grad()
     def _taught(self, batch: Any, shape: torch.Size | None) -> Pass:
@@ -86,6 +87,12 @@ class Distiller:
             return Pass(subject, batch, list(bert.hidden_states(batch.packed)))
         seen = look(bert, Padded.of(batch.packed), bert.gates)
         return Pass(subject, batch, [seen.packed(hidden) for hidden in seen.hidden], seen)
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """Return the names, each but the first of its kind with a number: a, b, a gives a, b, a_2."""
+    numbers = [names[:place].count(name) + 1 for place, name in enumerate(names)]
+    return [name if number == 1 else f"{name}_{number}" for name, number in zip(names, numbers, strict=True)]
 
 
 class _Memory:
@@ -128,14 +135,16 @@ def right_answers(weight: float, name: str = "right_answers") -> Term:
 def soft_targets(weight: float, temperature: float = 1.0, name: str = "soft_targets") -> Term:
     """Return Hinton's term: the teacher's probabilities at a temperature.
 
-    Where outputs are no scores of classes of which one is right (numbers, vectors, several labels at once, starts and
-    ends of answers) they should be the teacher's own: a mean squared difference, which is also what the divergence
-    comes to at high temperatures.
+    They are those of the goal's own loss: of classes, of the tokens where an answer begins and ends, of choices, of yes
+    and no. Outputs that are numbers of their own (a score, a vector) should be the teacher's: a mean squared
+    difference.
     """
 
     def compare(student: Pass, teacher: Pass) -> Tensor:
-        if student.subject.goal.scores_classes:
-            return soft_cross_entropy(student.outputs, teacher.outputs, temperature)
+        goal = student.subject.goal
+        if goal.scores_classes:
+            found, wanted = (goal.alternatives(each.outputs, student.batch) for each in (student, teacher))
+            return soft_cross_entropy(found, wanted, temperature)
         return outputs_mse(student.outputs, teacher.outputs)
 
     return Term(name, weight, compare)

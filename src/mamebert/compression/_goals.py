@@ -50,8 +50,12 @@ class TaskGoal(Goal):
 
     @property
     def scores_classes(self) -> bool:
-        """Whether one of the outputs of each row is right."""
-        return self.task.one_output_is_right
+        """Whether outputs are scores of alternatives."""
+        return self.task.scores_alternatives
+
+    def alternatives(self, outputs: Tensor, batch: TaskBatch) -> Tensor:
+        """Return what the task's own softmax goes over."""
+        return self.task.alternatives(outputs, batch)
 
     def network(self, config: EncoderConfig, vocab_size: int) -> TaskNetwork:
         """Return a network of another shape with the same kind of head."""

@@ -7,6 +7,7 @@ the loss bends sharply, rounding costs most.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import copysign
 from typing import Any
 
 import torch
@@ -23,20 +24,23 @@ def top_eigenvalue(
 ) -> float:
     """Return the Hessian's eigenvalue of the largest magnitude, with its sign; other weights are held fixed.
 
+    The magnitude is the length of a product with a unit vector that has turned to where products are longest. The
+    scalar product of both, which gives the sign, would average eigenvalues of both signs that tie.
+
     `loss` must allow two backward passes, and all `weights` must take part in it. Ends after `num_steps` products, or
     when one changes the estimate by less than `tolerance` of it. Unit: loss per squared weight.
     """
     gradients = torch.autograd.grad(loss(), weights, create_graph=True)
     random = torch.Generator().manual_seed(seed)
     vector = _normalised([torch.randn(w.shape, generator=random).to(w) for w in weights])[0]
-    found = 0.0
+    found = along = 0.0
     for _ in range(num_steps):
         product = torch.autograd.grad(gradients, weights, vector, retain_graph=True, materialize_grads=True)
-        before, found = found, float(sum((a * b).sum() for a, b in zip(vector, product, strict=True)))
-        vector, length = _normalised(product)
-        if not length or abs(found - before) <= tolerance * abs(found):
+        along = float(torch.stack([(a * b).sum() for a, b in zip(vector, product, strict=True)]).sum())
+        before, (vector, found) = found, _normalised(product)
+        if abs(found - before) <= tolerance * found:
             break
-    return found
+    return copysign(found, along)
 
 
 def sensitivity(eigenvalues: Sequence[float]) -> float:

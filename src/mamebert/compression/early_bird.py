@@ -36,7 +36,10 @@ class EarlyBird(Compressor):
     neurons_penalty: float = Field(default=1e-4, ge=0)
     """The same for neurons."""
     draw_at: float = Field(default=0.2, gt=0, le=1)
-    """The ticket is drawn after this share of the first epoch of the search, at the latest."""
+    """The ticket is drawn after this share of the first epoch of the search, at the latest, and after `min_steps`."""
+    min_steps: int = Field(default=100, ge=1)
+    """It is never drawn before so many steps, however few an epoch has: factors that hardly moved tell nothing. The
+    search goes on for that long, unless `search.steps` says otherwise."""
     epsilon: float = Field(default=0.0, ge=0, lt=1)
     """It is drawn before, once the share of parts that change sides between two looks stays below this, three times
     in a row. 0 always waits for draw_at."""
@@ -74,8 +77,11 @@ class EarlyBird(Compressor):
         """Return what was drawn; the subject's weights have changed then."""
         factors = Factors(subject.bert)
         subject.bert.gates = factors.gates
-        last = max(1, round(self.draw_at * bench.steps_of_epoch(subject, self.search)))
+        steps = bench.steps_of_epoch(subject, self.search)
+        last = max(self.min_steps, round(self.draw_at * steps))
         draw = Draw(self, factors, last)
+        is_too_short = self.search.epochs and self.search.epochs * steps < last
+        search = self.search.model_copy(update={"epochs": 0, "steps": last}) if is_too_short else self.search
 
         def loss(batch: Any) -> Losses:
             draw.before_step()
@@ -84,7 +90,7 @@ class EarlyBird(Compressor):
             return Losses(own.total + penalty, {**own.parts, "penalty": penalty.detach()})
 
         try:
-            bench.learn(subject, self.search, loss, beside=factors, choose_best=False)
+            bench.learn(subject, search, loss, beside=factors, choose_best=False)
             draw.take()
         except Drawn:
             pass
@@ -140,7 +146,7 @@ class Draw:
         """Note what the steps so far have led to; raises when the ticket is drawn."""
         if self.step and (self.step % self.method.look_every == 0 or self.step == self.last):
             self.take()
-            if self.step == self.last or self._is_steady():
+            if self.step == self.last or (self.step >= self.method.min_steps and self._is_steady()):
                 raise Drawn
         self.step += 1
 

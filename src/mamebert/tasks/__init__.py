@@ -70,8 +70,8 @@ class Task(Choice):
     reads: ClassVar[Literal["first", "every"]] = "first"
     """Which tokens `architecture` has logits for: [CLS], or every token."""
 
-    one_output_is_right: ClassVar[bool] = False
-    """Whether each row that the head gives holds the scores of classes of which one is right."""
+    scores_alternatives: ClassVar[bool] = False
+    """Whether what the head gives are scores of alternatives of which one is right; see `alternatives`."""
 
     lstm_along: ClassVar[Literal["example", "sequence"]] = "example"
     """What the LSTM of a `reading` goes along: all an example reads, or each of its sequences by itself."""
@@ -156,6 +156,13 @@ class Task(Choice):
     def understands(cls, architecture: str, config: dict[str, Any]) -> bool:
         """Tell whether a folder of this plain class, with this config.json, does this task."""
         return bool(cls.architecture) and architecture == cls.architecture
+
+    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+        """Return the scores [questions, alternatives] of which one is right, from what the head gives [reads, outputs].
+
+        Where a question has fewer, the others are -inf. Here each read is a question and each output an alternative.
+        """
+        return found
 
     def num_asked(self, features: Features) -> int:
         """Return how much of a batch's loss an example is: what the sum of losses is divided by."""

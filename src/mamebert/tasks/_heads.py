@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from mamebert.encoder.parts import Linear
@@ -32,3 +33,12 @@ def problem_type(config: dict[str, Any]) -> str:
     """
     num_outputs = len(config.get("id2label") or (0, 1))
     return str(config.get("problem_type") or ("regression" if num_outputs == 1 else "single_label_classification"))
+
+
+def no_and_yes(found: Tensor) -> Tensor:
+    """Return [outputs, 2], the scores of no and yes of outputs that are such questions each.
+
+    Their softmax is the sigmoid of an output.
+    """
+    yes = found.flatten()
+    return torch.stack([torch.zeros_like(yes), yes], 1)

@@ -29,7 +29,7 @@ from mamebert.training.loop import Losses
 class LabelTask(TextTask):
     """A text in, or a pair of texts; one of several labels out."""
 
-    one_output_is_right: ClassVar[bool] = True
+    scores_alternatives: ClassVar[bool] = True
 
     label_column: str = "label"
     """The column with the label."""

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 from scipy.special import expit
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mamebert.corpus.readers import Row
@@ -21,6 +21,7 @@ from mamebert.evaluation.summaries import oracle_sentences, summary_size, withou
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of
 from mamebert.tasks._documents import Document, as_document, lay_out, with_notes
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.tasks._heads import no_and_yes
 from mamebert.tasks._sentence_scores import SCORERS, Scorer
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -32,6 +33,8 @@ class ExtractiveSummary(Task):
     Learnt are the sentences that together come closest to a written summary. ROUGE counts words, so a summary may be
     in any order and its sentences may lack the space between them. Sentences that are not read are never chosen.
     """
+
+    scores_alternatives: ClassVar[bool] = True
 
     text_columns: list[str] = Field(default=["text"], min_length=1)
     """Columns of the document; several are joined by a line end."""
@@ -95,6 +98,10 @@ class ExtractiveSummary(Task):
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the cross entropy of yes and no in nats, summed over the sentences of a document."""
         return Losses(binary_cross_entropy_with_logits(found, batch.targets(), reduction="sum") / whole, {})
+
+    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+        """Return for each sentence the scores of no and yes."""
+        return no_and_yes(found)
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
         """Return the summary of each example, and its sentences with their characters in the text and their scores."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 from scipy.special import expit
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mamebert.corpus.readers import Row
@@ -24,7 +24,7 @@ from mamebert.evaluation.measures import Measure
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, gold_of
 from mamebert.tasks._cells import as_label, is_missing, items_of, label_cell
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
-from mamebert.tasks._heads import LinearHead, problem_type
+from mamebert.tasks._heads import LinearHead, no_and_yes, problem_type
 from mamebert.tasks._text_task import TextTask
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -36,6 +36,7 @@ class MultiLabel(TextTask):
     """Any number of labels for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
+    scores_alternatives: ClassVar[bool] = True
 
     label_column: str = "labels"
     """The column with the labels: a list, or a text that `label_separator` parts."""
@@ -91,6 +92,10 @@ class MultiLabel(TextTask):
         """Return the cross entropy of yes and no in nats, the mean over the labels."""
         each = binary_cross_entropy_with_logits(found, batch.targets(), reduction="none")
         return Losses(each.mean(dim=1).sum() / whole, {})
+
+    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+        """Return for each label of each row the scores of no and yes."""
+        return no_and_yes(found)
 
     def choose(
         self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: Learnt

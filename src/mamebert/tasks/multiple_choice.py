@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from scipy.special import softmax
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from mamebert.corpus.readers import Row
@@ -49,6 +49,7 @@ class MultipleChoice(Task):
     """The right one of several choices, whose number may differ from row to row."""
 
     architecture: ClassVar[str] = "BertForMultipleChoice"
+    scores_alternatives: ClassVar[bool] = True
     lstm_along: ClassVar[Literal["example", "sequence"]] = "sequence"
 
     stem_columns: list[str] = Field(default=["question"], min_length=1)
@@ -113,9 +114,13 @@ class MultipleChoice(Task):
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the cross entropy in nats among the choices of each example."""
-        scores, is_real = batch.padded(found[:, 0])
-        scores = scores.masked_fill(~is_real, -torch.inf)
+        scores = self.alternatives(found, batch)
         return Losses(cross_entropy(scores, batch.targets(), reduction="sum") / whole, {})
+
+    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+        """Return the scores of the choices of each example."""
+        scores, is_real = batch.padded(found[:, 0])
+        return scores.masked_fill(~is_real, -torch.inf)
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
         """Return for each example its likeliest choice: number counted from 0, text and probability."""

@@ -39,6 +39,7 @@ class SpanQa(Task):
     architecture: ClassVar[str] = "BertForQuestionAnswering"
     has_pooler: ClassVar[bool] = False
     reads: ClassVar[Literal["first", "every"]] = "every"
+    scores_alternatives: ClassVar[bool] = True
     lstm_along: ClassVar[Literal["example", "sequence"]] = "sequence"
 
     max_length: int = Field(default=384, ge=16)
@@ -112,10 +113,15 @@ class SpanQa(Task):
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the mean of the cross entropies of start and end among a window's tokens, in nats."""
-        scores, is_real = batch.padded(found, [size for each in batch.sizes for size in each])
-        scores = scores.masked_fill(~is_real[..., None], -torch.inf).transpose(1, 2)  # windows, start and end, tokens
-        total = cross_entropy(scores.flatten(0, 1), batch.targets().flatten(), reduction="sum", ignore_index=UNTOLD)
+        scores = self.alternatives(found, batch)
+        total = cross_entropy(scores, batch.targets().flatten(), reduction="sum", ignore_index=UNTOLD)
         return Losses(total / 2 / whole, {})
+
+    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+        """Return the scores of the tokens of each window: to be the start, and below it to be the end."""
+        scores, is_real = batch.padded(found, batch.sequence_sizes)
+        # windows, tokens, start and end -> windows * (start and end), tokens
+        return scores.masked_fill(~is_real[..., None], -torch.inf).transpose(1, 2).flatten(0, 1)
 
     def choose(
         self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: Learnt

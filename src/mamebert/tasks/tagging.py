@@ -37,7 +37,7 @@ class Tagging(WordTask):
     A sentence too long for one sequence is read in several that overlap, so that no word is left out.
     """
 
-    one_output_is_right: ClassVar[bool] = True
+    scores_alternatives: ClassVar[bool] = True
 
     architecture: ClassVar[str] = "BertForTokenClassification"
     has_pooler: ClassVar[bool] = False
