@@ -164,6 +164,12 @@ def test_numbers_are_finite(number):
         Objective.find("masked_lm")(mask_token_rate=float(number))
 
 
+@pytest.mark.parametrize("number", [2**63, -(10**30)])
+def test_numbers_fit_into_64_bits(number):
+    with pytest.raises(UserError, match=r"max_length is larger than a number of 64 bits\."):
+        Objective.find("masked_lm")(max_length=number)
+
+
 @pytest.mark.parametrize("text", ["a\0b", "a\ud800b", "\udcff"])
 def test_texts_that_no_file_can_hold_are_refused(text):
     for settings in ({"corpus": text}, {"corpus": Path(text)}, {"objective": {"kind": text}}):

@@ -68,8 +68,10 @@ class Config(BaseModel, metaclass=_Explaining):
 
     @model_validator(mode="before")
     @classmethod
-    def _texts_can_be_written(cls, values: Any) -> Any:
+    def _texts_and_numbers_can_be_written(cls, values: Any) -> Any:
         for path, text in walk(values) if isinstance(values, Mapping) else ():
+            if isinstance(text, int) and not -(2**63) <= text < 2**63:
+                raise ValueError(f"{str(path)[:60]} is larger than a number of 64 bits. Give a smaller one.")
             for each in (path, text):
                 if isinstance(each, str | Path) and (bad := UNWRITABLE.search(str(each))):
                     raise ValueError(
