@@ -14,7 +14,7 @@ from mamebert.reports.encoders import Pretrained, model_name
 from mamebert.reports.form_uses import SENTENCES, Use, uses
 from mamebert.reports.labelled import Task
 from mamebert.reports.measure_names import lower_first
-from mamebert.reports.numbers import amount, is_number, percent
+from mamebert.reports.numbers import amount, count, is_number, percent
 from mamebert.reports.records import dig, listed, numbers, record_of, runs_behind
 from mamebert.reports.render import language, render_markdown
 from mamebert.runs import Run
@@ -147,6 +147,8 @@ def _limits(run: Run, kind: Kind) -> list[str]:
         limits.append(
             "The texts of the test rows, without labels, were part of the pretraining text of models measured here."
         )
+    if repeated := dig(run.results, "repeated_rows.test.rows"):
+        limits.append(f"{count(repeated)} of the test rows are in the training part too, so its scores flatter it.")
     if any(len(listed(m, "seeds")) == 1 for m in listed(run.results, "models")):
         limits.append("Its scores were measured with one seed only: their spread is not known.")
     limits.append("It repeats what its training text says, biases included; nobody has examined them for this model.")

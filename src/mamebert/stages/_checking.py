@@ -14,6 +14,7 @@ from mamebert.reports.numbers import count, percent
 from mamebert.stages._checking_rows import balance, between, duplicates_inside, first_rows, histogram, lengths_of
 from mamebert.stages._evaluating import same_task
 from mamebert.stages._labelled import PARTS, LabelledConfig, RowsConfig, drawn, read_labelled, read_sources
+from mamebert.stages._leaks import shifted
 from mamebert.tasks import Task
 from mamebert.tasks._features import Example, Features, Learnt
 from mamebert.tasks._network import open_network
@@ -47,6 +48,7 @@ def check_rows(config: "EvaluateConfig") -> None:
     _print(*histogram(lengths_of(parts, features), bool(features)))
     _print(*_truncated(task, features))
     _print(duplicates_inside(parts), *between(parts))
+    _tell_shifts(task, parts)
     name = next(iter(parts))
     print("\n".join(first_rows(parts[name], features.get(name), tokenizer, name)))
 
@@ -122,6 +124,15 @@ def _tell_unseen(task: Task, parts: dict[str, list[Example]], learnt: Learnt) ->
     for name, part in parts.items():
         for why, number in task.unseen(part, learnt).items():
             print(f"{name}: {count(number)} rows with {why}; they will count as answered wrongly.\n")
+
+
+def _tell_shifts(task: Task, parts: dict[str, list[Example]]) -> None:
+    first, *others = parts
+    for name in others:
+        if shift := shifted(task.describe(parts[first]), task.describe(parts[name])):
+            label, before, now = shift
+            told = f"{label!r} is {percent(now)} of {name} and {percent(before)} of {first}"
+            print(f"Labels are shared out otherwise in {name} than in {first}: {told}.\n")
 
 
 def _truncated(task: Task, features: dict[str, Sequence[Features]]) -> list[Table]:

@@ -20,6 +20,7 @@ from mamebert.stages._comparing import comparisons, scores_of, write_answers
 from mamebert.stages._fitting import Fitted, Fitting, answer
 from mamebert.stages._hidden_states import HiddenStates
 from mamebert.stages._labelled import PARTS, read_labelled
+from mamebert.stages._leaks import SEEN, SeenTexts, repeated, shifted
 from mamebert.stages._rows_shown import RowsShown
 from mamebert.stages._search import best_of, search, told, trial_file, with_settings
 from mamebert.tasks import Answer, Peer
@@ -40,6 +41,7 @@ class Finetuning:
         self.labelled = read_labelled(config)
         self.learnt = self.task.learn(self.labelled.parts.train)
         refuse_what_would_fail_later(config, self.learnt)
+        self.seen_texts = SeenTexts(self.task, self.labelled.parts.test)
         self.rows = RowsShown(self._all_parts(), self.learnt)
         (run.folder / "seeds").mkdir(exist_ok=True)
         run.keep_metrics([line for line in run.metrics() if self._is_finished(line)])
@@ -63,6 +65,7 @@ class Finetuning:
         for name, reasons in unseen.items():
             told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items())
             say(f"Rows in {name} that no model here can get right: {told}.")
+        self._tell_leaks(everything)
         told = ", ".join(f"{len(part)} {name}" for name, part in everything.items())
         say(f"finetune: {told} rows" + (f", {len(self.learnt.labels)} labels" if self.learnt.labels else ""))
 
@@ -217,9 +220,34 @@ class Finetuning:
     def _all_parts(self) -> dict[str, list[Example]]:
         return {**dict(zip(PARTS, self.labelled.parts, strict=True)), **self.labelled.tests}
 
+    def _tell_leaks(self, parts: dict[str, list[Example]]) -> None:
+        """Write down, and tell, which tested rows were learnt from and whether labels are shared out otherwise."""
+        train, told = parts["train"], {}
+        for name in ("valid", *self.labelled.all_tests()):
+            found = repeated(parts[name], train)
+            if found.rows:
+                told[name] = {"rows": found.rows, "with_another_answer": found.otherwise}
+                share = f"{found.rows:,} of {len(parts[name]):,} rows ({found.rows / len(parts[name]):.1%})"
+                otherwise = f", {found.otherwise:,} of them with another answer" if found.otherwise else ""
+                say(f"{name}: {share} are in the training part too{otherwise}.")
+        self.run.results["repeated_rows"] = told
+        self.run.results["label_shift"] = {}
+        for name, examples in self.labelled.all_tests().items():
+            if shift := shifted(self.task.describe(train), self.task.describe(examples)):
+                label, before, now = shift
+                self.run.results["label_shift"][name] = {"label": label, "train": before, name: now}
+                say(f"{name}: labels are shared out otherwise than in training: {label!r} {now:.1%}, not {before:.1%}.")
+
     def _has_seen_these_texts(self, path: Path) -> bool:
+        """Tell whether the text behind a model holds the test rows, or where that is gone, the file they come from."""
+        rows, test = self.seen_texts.behind(path), self.labelled.parts.test
+        if rows is not None:
+            if rows:
+                say(f"{rows:,} of {len(test):,} test rows stand in the text behind {path}.")
+            return rows >= SEEN * len(test) and rows > 0
         behind = {source["sha256"] for source in sources_behind(path)}
-        return bool(behind & {source.sha256 for source in self.config.fingerprint()})
+        reader = self.config.test or self.config.source
+        return bool(reader and behind & {source.sha256 for source in reader.fingerprint()})
 
     def _add_baseline(self, found: Peer, seen: bool = False) -> None:
         scores = scores_of(self.task.measures(self.labelled.parts.test, found.answers))

@@ -59,6 +59,14 @@ def _notes(task: Task) -> list[str]:
     for source, reasons in dig(task.run.results, "unusable_rows", {}).items():
         told = ", ".join(f"{count(number)} with {why}" for why, number in reasons.items())
         notes.append(f"Left out of {source}: {told}.")
+    for part, found in dig(task.run.results, "repeated_rows", {}).items():
+        notes.append(
+            f"{count(dig(found, 'rows', 0))} rows of {part} are in the training part too, "
+            f"{count(dig(found, 'with_another_answer', 0))} of them with another answer."
+        )
+    for part, found in dig(task.run.results, "label_shift", {}).items():
+        shares = f"{percent(dig(found, part, 0))} of {part} and {percent(dig(found, 'train', 0))} of train"
+        notes.append(f"Labels are shared out otherwise than in training: {dig(found, 'label')} is {shares}.")
     for source, reasons in dig(task.run.results, "unseen", {}).items():
         told = ", ".join(f"{count(number)} with {why}" for why, number in reasons.items())
         notes.append(f"Counted as wrong in {source}: {told}.")
