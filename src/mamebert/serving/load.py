@@ -81,7 +81,7 @@ def _first(items: Iterator[Any], most: int) -> Iterator[Any]:
     characters = 0
     for item in islice(items, most):
         yield item
-        values = item.values() if isinstance(item, dict) else [item] if isinstance(item, str) else item or ()
+        values = item.values() if isinstance(item, dict) else item if isinstance(item, list | tuple) else [item]
         characters += sum(len(value) for value in values if isinstance(value, str))
         if characters >= CHARACTERS_AT_A_TIME:
             return
