@@ -1,0 +1,74 @@
+"""Run every kernel of one library, forward and backward, on odd and random sizes: for sanitizers to watch."""
+
+import random
+import sys
+from pathlib import Path
+
+import torch
+
+from mamebert.kernels import native
+from mamebert.kernels.attention import packed_attention
+from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
+from mamebert.kernels.dense import linear_add_norm, linear_gelu
+from mamebert.kernels.embeddings import summed_embeddings
+from mamebert.kernels.linear import linear
+
+ODD = ([], [0], [1], [0, 0], [0, 1, 0], [2, 0], [17], [47, 48, 49], [1] * 9, [129])
+
+
+def learn(out: torch.Tensor) -> None:
+    (out.float() * torch.randn(out.shape)).sum().backward()
+    if not out.isfinite().all():
+        raise SystemExit(f"a number is not finite in {tuple(out.shape)}")
+
+
+def leaf(*shape: int, kind: torch.dtype = torch.float32) -> torch.Tensor:
+    return torch.randn(*shape).to(kind).requires_grad_()
+
+
+def starts_of(lengths: list[int]) -> torch.Tensor:
+    return torch.tensor([0, *torch.tensor(lengths, dtype=torch.int64).cumsum(0).tolist()])
+
+
+def go_through(lengths: list[int], width: int, heads: int, kind: torch.dtype, rate: float) -> None:
+    rows, size, library = sum(lengths), width * heads, native._found()[1]
+    ids = tuple(torch.randint(0, n, (rows,)) for n in (30, 512, 2))
+    tables = tuple(leaf(n, size) for n in (30, 512, 2))
+    learn(summed_embeddings(ids, tables, (leaf(size), leaf(size)), kind, 1e-12, rate))
+    frozen = (tables[0].detach().bfloat16(), *tables[1:])
+    learn(summed_embeddings(ids, frozen, (leaf(size), leaf(size)), kind, 1e-12, rate))
+
+    starts = starts_of(lengths)
+    learn(packed_attention(library, None, leaf(rows, 3 * size, kind=kind), leaf(3 * size), (starts, starts), heads))
+    asked = starts_of([min(length, random.randint(0, 3)) for length in lengths])
+    queries, others = leaf(int(asked[-1]), size, kind=kind), leaf(rows, 2 * size, kind=kind)
+    learn(packed_attention(library, queries, others, leaf(3 * size), (asked, starts), heads))
+
+    wide, hidden = 16 * random.randint(1, 9), leaf(rows, size, kind=kind)
+    bent = linear_gelu(hidden, leaf(wide, size), leaf(wide))
+    learn(linear_add_norm(bent, hidden, (leaf(size, wide), leaf(size)), (leaf(size), leaf(size)), 1e-12, rate))
+    for vocabulary in (1, 3, 16, random.randint(17, 300)):
+        targets = torch.randint(0, vocabulary, (rows,))
+        learn(vocabulary_cross_entropy(hidden, leaf(vocabulary, size), leaf(vocabulary), targets))
+    with torch.no_grad():
+        for inside, outside in ((size, wide), (1, 1), (random.randint(1, 99), random.randint(1, 99))):
+            for shift in (None, torch.randn(outside)):
+                linear(torch.randn(rows, inside), torch.randn(outside, inside), shift)
+
+
+def main() -> None:
+    random.seed(0)
+    torch.manual_seed(0)
+    told = native.Status("native", "a test's own"), native.Library(Path(sys.argv[1]))
+    native._found = lambda: told
+    native._library = lambda: told[1]
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        for kind in (torch.float32, torch.bfloat16):
+            for lengths in (*ODD, *([random.randint(0, 140) for _ in range(random.randint(1, 5))] for _ in range(6))):
+                go_through(lengths, 16 * random.randint(1, 4), random.randint(1, 3), kind, random.choice([0.0, 0.3]))
+    print("went through all")
+
+
+if __name__ == "__main__":
+    main()
