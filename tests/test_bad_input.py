@@ -176,7 +176,7 @@ def test_vectors_of_another_vocabulary(stage, mamebert, world, tmp_path):
 
 
 def test_vectors_of_another_vocabulary_of_the_same_size(stage, world, tmp_path):
-    other = shutil.copytree(world / "vectors", tmp_path / "vectors")
+    other = shutil.copytree(world / "vectors", tmp_path / "vectors", ignore=shutil.ignore_patterns("SHA256SUMS"))
     lines = (other / "vocab.txt").read_text(encoding="utf-8").splitlines()
     lines[10], lines[11] = lines[11], lines[10]
     write(other / "vocab.txt", "\n".join(lines) + "\n")

@@ -56,8 +56,11 @@ def parse(raw: bytes, finite: bool = True) -> Any:
 def read_bytes(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
     """Return what is in an ordinary file of at most so many bytes; anything else there is a ValueError."""
     require_ordinary(path, most_bytes)
-    with path.open("rb") as file:
-        raw = file.read(most_bytes + 1)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(most_bytes + 1)
+    except OSError as error:  # a file of /proc can be opened and not read
+        raise ValueError(f"cannot be read: {error.strerror}") from None
     if len(raw) > most_bytes:
         raise ValueError(f"larger than {most_bytes:,} bytes")
     return raw

@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import model_folder, read_config
+from mamebert.checksums import SUMS
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.tasks._features import Learnt
@@ -20,8 +21,8 @@ def start_classifier(folder, **settings):
 
 @pytest.fixture
 def model(encoders, tmp_path):
-    """A copy of a pretrained folder, to be spoilt."""
-    return shutil.copytree(encoders("N") / "model", tmp_path / "model")
+    """A copy of a pretrained folder as if it came from elsewhere, to be spoilt."""
+    return shutil.copytree(encoders("N") / "model", tmp_path / "model", ignore=shutil.ignore_patterns(SUMS))
 
 
 def change(model, **settings):

@@ -28,7 +28,7 @@ def folders(encoders, classifiers):
 def test_one_folder_that_transformers_reads_otherwise_is_found_among_those_that_are_the_same(
     folders, tmp_path, monkeypatch
 ):
-    tampered = shutil.copytree(folders[0], tmp_path / "tampered")
+    tampered = shutil.copytree(folders[0], tmp_path / "tampered", ignore=shutil.ignore_patterns("SHA256SUMS"))
     load = module.load_pretraining
 
     def differs(folder):
@@ -51,7 +51,9 @@ def test_what_we_save_opens_in_plain_transformers_with_the_same_logits(folders):
 
 @pytest.mark.slow
 def test_a_weight_that_transformers_misses_is_not_the_same(encoders, tmp_path):
-    tampered = shutil.copytree(encoders("N") / "model", tmp_path / "tampered")
+    tampered = shutil.copytree(
+        encoders("N") / "model", tmp_path / "tampered", ignore=shutil.ignore_patterns("SHA256SUMS")
+    )
     tensors = load_file(tampered / "model.safetensors")
     tensors["bert.encoder.layer.0.surplus.weight"] = tensors.pop("bert.encoder.layer.0.attention.self.query.weight")
     save_file(tensors, tampered / "model.safetensors", metadata={"format": "pt"})
@@ -61,7 +63,9 @@ def test_a_weight_that_transformers_misses_is_not_the_same(encoders, tmp_path):
 
 @pytest.mark.slow
 def test_a_config_that_means_something_else_is_not_the_same(encoders, tmp_path, monkeypatch):
-    tampered = shutil.copytree(encoders("N") / "model", tmp_path / "tampered")
+    tampered = shutil.copytree(
+        encoders("N") / "model", tmp_path / "tampered", ignore=shutil.ignore_patterns("SHA256SUMS")
+    )
     config = json.loads((tampered / "config.json").read_text())
     (tampered / "config.json").write_text(json.dumps({**config, "hidden_act": "relu"}))
     read = Bert.read

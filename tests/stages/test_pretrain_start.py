@@ -67,7 +67,7 @@ def before_training(settings, **changes):
 @pytest.fixture
 def copied(encoders, tmp_path):
     """A copy of the folder started from, to be changed."""
-    return shutil.copytree(encoders("N") / "model", tmp_path / "start")
+    return shutil.copytree(encoders("N") / "model", tmp_path / "start", ignore=shutil.ignore_patterns("SHA256SUMS"))
 
 
 def change(model, **settings):

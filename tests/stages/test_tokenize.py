@@ -101,7 +101,11 @@ def test_a_run_broken_off_goes_on_and_ends_alike(corpus, tokenizer_folder, monke
 def test_only_the_tokenizer_is_copied_from_a_model_folder(corpus, tokenizer_folder):
     run = tokenize(config(corpus, tokenizer_folder))
 
-    assert {path.name for path in (run.final / "tokenizer").iterdir()} == {"tokenizer.json", "tokenizer_config.json"}
+    assert {path.name for path in (run.final / "tokenizer").iterdir()} == {
+        "SHA256SUMS",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
 
 
 def test_no_space_is_said_before_starting(corpus, tokenizer_folder, monkeypatch):

@@ -23,6 +23,12 @@ def require_fitting(shape: EncoderConfig, vocab_size: int, tensors: Mapping[str,
     """
     largest = max((max(each.shape, default=1) for each in tensors.values() if each.numel()), default=1)
     _require_sizes(_sizes(shape, vocab_size), largest, where)
+    owners = len({*shape.attention_owners, *shape.ffn_owners})
+    if owners > len(tensors):
+        raise UserError(
+            f"{where} has a config.json with {owners:,} layers of their own, and only {len(tensors)} weights are "
+            "stored. Get the folder anew."
+        )
     for name, wanted in encoder_shapes(shape, vocab_size).items():
         if name.startswith(OPTIONAL):
             continue

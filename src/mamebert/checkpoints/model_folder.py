@@ -11,6 +11,7 @@ from mamebert.checkpoints.fitting import require_fitting, require_possible
 from mamebert.checkpoints.layouts import Layout, encoder_config, layout_of
 from mamebert.checkpoints.sentence_modules import encoder_inside
 from mamebert.checkpoints.weights import GET_ANEW, HEAD_FILE, Stored, find_weights, load, num_bytes, read_header
+from mamebert.checksums import verify
 from mamebert.config import build
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
@@ -44,9 +45,11 @@ class ModelFolder:
     def open(cls, path: Path) -> Self:
         """Read config.json and the headers of the weights; what does not belong together is a UserError.
 
-        A folder without weights opens too (a graph, for one); sizes cannot be compared then.
+        A file that is not what was written is one too, where the folder says what that was (SHA256SUMS). A folder
+        without weights opens (a graph, for one); sizes cannot be compared then.
         """
         place = model_folder(path)
+        verify(place)
         config = read_config(place)
         about = config.get("mamebert") or {}
         if about.get("altered_by") and "shape" in about:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mamebert.checkpoints.layouts import layout_or_ours, model_config
 from mamebert.checkpoints.weights import HEAD_FILE
+from mamebert.checksums import seal
 from mamebert.disk import disk_errors, partial, put_in_place, save_tensors, write_text
 from mamebert.encoder.embeddings import SEGMENTS
 from mamebert.encoder.model import Encoder, PretrainingNetwork
@@ -84,6 +85,7 @@ def _save(
             (working / name).parent.mkdir(exist_ok=True)
             write_text(working / name, text)
         write_text(working / "config.json", json.dumps(config, ensure_ascii=False, indent=2) + "\n")
+        seal(working)
         shutil.rmtree(folder, ignore_errors=True)
         put_in_place(working, folder)
 

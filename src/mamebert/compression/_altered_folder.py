@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from mamebert.checkpoints.layouts import OURS, layout_for
 from mamebert.checkpoints.model_folder import ModelFolder, read_config
 from mamebert.checkpoints.weights import HEAD_FILE
+from mamebert.checksums import seal
 from mamebert.compression import Form, Goal, Subject
 from mamebert.compression._forms import DENSE, opens_with
 from mamebert.compression._goals import MaskedWords, TaskGoal
@@ -65,6 +66,7 @@ def save_altered(subject: Subject, folder: Path, kind: str, how: dict[str, Any],
         save_tensors(folder / WEIGHTS, whole, {"format": "pt"})
         told = {**config, "architectures": [], "model_type": OURS, "mamebert": about}
         write_text(folder / "config.json", json.dumps(told, ensure_ascii=False, indent=2) + "\n")
+        seal(folder)
 
 
 def open_altered(folder: Path) -> Shell:

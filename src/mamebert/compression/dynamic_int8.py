@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mamebert.checkpoints.model_folder import read_config
+from mamebert.checksums import seal
 from mamebert.compression import Bench, Compressor, Form, Paper, Subject
 from mamebert.compression._goals import MaskedWords
 from mamebert.compression._graphs import export_graph
@@ -97,6 +98,7 @@ def save_without_weights(subject: Subject, folder: Path, kind: str) -> None:
     if isinstance(subject.goal, MaskedWords):
         about["objective"] = subject.goal.objective.model_dump()
     write_text(folder / "config.json", json.dumps({**config, "mamebert": about}, ensure_ascii=False, indent=2) + "\n")
+    seal(folder)
 
 
 def refuse_sentence_pairs(subject: Subject) -> None:

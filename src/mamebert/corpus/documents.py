@@ -9,8 +9,10 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mamebert.checksums import seal, verify
 from mamebert.disk import disk_errors, writing
 from mamebert.errors import UserError
+from mamebert.json_files import require_ordinary
 
 SCHEMA = pa.schema([("sentences", pa.list_(pa.string()))])
 
@@ -31,9 +33,21 @@ def write_shard(path: Path, documents: list[list[str]]) -> None:
 
 def read_shard(path: Path) -> Iterator[list[str]]:
     """Yield the documents of one shard, a row group in memory at a time."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=1024):
-            yield from batch.column("sentences").to_pylist()
+    for batch in read_batches(path):
+        yield from batch.column("sentences").to_pylist()
+
+
+def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of one shard, some at a time; one that is not what `clean` wrote is a UserError."""
+    verify(path.parent, [path.name])
+    try:
+        require_ordinary(path)
+        with pq.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(SCHEMA):
+                raise ValueError("its columns are not those of documents")
+            yield from file.iter_batches(batch_size=1024)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({str(error)[:200]}). Run `mamebert clean` again.") from error
 
 
 class DocumentWriter:
@@ -67,6 +81,8 @@ class DocumentWriter:
         """Write what is left."""
         if error is None and self._documents:
             self._write()
+        if error is None and self.num_shards:
+            seal(self.folder)
 
     def _write(self) -> None:
         write_shard(self.folder / f"{self.num_shards:05}.parquet", self._documents)

@@ -16,9 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mamebert.checksums import seal, verify
 from mamebert.disk import hash_file, write_text, writing
 from mamebert.errors import UserError
+from mamebert.json_files import read_object
 
+AGAIN = "Delete the folder and run `mamebert tokenize` again."
+_ENTRY = {"name", "part", "bytes", "sha256"}
 Part = Literal["train", "heldout"]
 Ids = npt.NDArray[np.unsignedinteger[Any]]
 Reader = Callable[["_Shard", int, int], npt.NDArray[Any]]
@@ -196,23 +200,26 @@ def write_manifest(run_folder: Path, vocab_size: int) -> dict[str, Any]:
         )
     manifest = {"vocab_size": vocab_size, "shards": shards}
     write_text(run_folder / "tokens" / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+    seal(run_folder / "tokens", ["manifest.json"])  # which has the hashes of all others
     return manifest
 
 
 def read_manifest(run_folder: Path) -> dict[str, Any]:
     """Return the manifest of a `tokenize` run: `vocab_size` and one entry for each shard."""
     path = run_folder / "tokens" / "manifest.json"
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{run_folder} holds no token shards. Give the output folder of `mamebert tokenize`.")
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}). Delete the folder and run `mamebert tokenize` again.") from error
+    verify(path.parent, [path.name])
+    manifest = read_object(path, AGAIN)
+    shards, size = manifest.get("shards"), manifest.get("vocab_size")
+    is_list = isinstance(shards, list) and all(isinstance(each, dict) and each.keys() >= _ENTRY for each in shards)
+    if not is_list or isinstance(size, bool) or not isinstance(size, int) or not 0 < size <= 2**31:
+        raise UserError(f"{path} does not tell the shards and the size of their vocabulary. {AGAIN}")
     return manifest
 
 
 def _checked(folder: Path, entry: dict[str, Any], check: bool) -> Path:
-    path = folder / str(entry["name"])
+    path = folder / Path(str(entry["name"])).name
     if not path.is_file():
         raise UserError(f"The token shard {path} is missing. Delete the folder and run `mamebert tokenize` again.")
     if path.stat().st_size != entry["bytes"] or (check and hash_file(path) != entry["sha256"]):
@@ -223,6 +230,13 @@ def _checked(folder: Path, entry: dict[str, Any], check: bool) -> Path:
 
 
 def _map_shard(path: Path) -> _Shard:
+    try:
+        return _mapped(path)
+    except (pa.ArrowException, OSError, KeyError, AttributeError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({str(error)[:200]}). {AGAIN}") from error
+
+
+def _mapped(path: Path) -> _Shard:
     batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     ids, words = batch.column("ids"), batch.column("word_starts")
     starts = np.flatnonzero(batch.column("starts_document").to_numpy(zero_copy_only=False))

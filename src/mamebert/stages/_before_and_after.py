@@ -23,7 +23,7 @@ class BeforeAndAfter:
         num_tokens = config.measured_tokens
         self._special = dict(zip(("pad", "unk", "cls", "sep", "mask"), tokenizer.special_ids, strict=True))
         texts = {"heldout": config.shards, "general": config.general_shards} if num_tokens else {}
-        opened = {name: TokenShards.open(path, "heldout", check=False) for name, path in texts.items() if path}
+        opened = {name: TokenShards.open(path, "heldout") for name, path in texts.items() if path}
         if "general" in opened:
             _refuse_other_tokens(opened["general"], tokenizer)
         longest = config.objective.max_length - 2

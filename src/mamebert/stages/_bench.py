@@ -224,7 +224,7 @@ class TextBench(LearningBench):
         return torch.from_numpy(token_counts(self.shards))
 
     def _held_out(self, subject: Subject) -> Iterator[PretrainingBatch]:
-        shards = TokenShards.open(self.shards.folder, "heldout", check=False)
+        shards = TokenShards.open(self.shards.folder, "heldout")
         goal = subject.goal
         assert isinstance(goal, MaskedWords)
         asked = replace(subject, goal=replace(goal, objective=goal.objective.model_copy(update=HELD_OUT_MASKS)))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from mamebert.checksums import seal
 from mamebert.compression import Form, Subject
 from mamebert.compression._forms import opens_with
 from mamebert.compression._goals import TaskGoal
@@ -99,6 +100,7 @@ class Compressing:
             valid = bench.score(subject)
         shutil.rmtree(folder, ignore_errors=True)
         forms = self.config.method[-1].save(subject, folder)
+        seal(folder)  # graphs are written behind all else
         judged = self.judge.judge(folder, forms[0])
         say(f"{self.config.title} seed {seed}: {_listed(judged)}")
         found = {

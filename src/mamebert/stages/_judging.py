@@ -151,7 +151,7 @@ class TextJudge(Judge):
 
     def samples(self) -> list[Any]:
         """Return held-out texts of many lengths; ids would be others to a model whose vocabulary was pruned."""
-        shards = TokenShards.open(self.shards, "heldout", check=False)
+        shards = TokenShards.open(self.shards, "heldout")
         longest = self.teacher.bert.config.max_position_embeddings - 2
         sizes = np.random.default_rng(0).integers(1, min(longest, shards.num_tokens) + 1, NUM_SAMPLES)
         starts = np.random.default_rng(1).integers(0, shards.num_tokens - sizes + 1)

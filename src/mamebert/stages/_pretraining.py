@@ -97,7 +97,7 @@ class Pretraining:
     @cached_property
     def held_out(self) -> list[PretrainingBatch]:
         """The batches every evaluation reads: the same masks in every run of these shards, whatever it trains with."""
-        shards = TokenShards.open(self.config.shards, "heldout", check=False)
+        shards = TokenShards.open(self.config.shards, "heldout")
         if shards.num_documents < 2:
             say("No documents were held out (the corpus is small), so no held-out loss is measured.")
             return []

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from mamebert.checksums import seal
 from mamebert.config import RunPath
 from mamebert.corpus.documents import document_shards, read_shard
 from mamebert.corpus.parallel import ordered_map
@@ -59,6 +60,7 @@ def tokenize(config: TokenizeConfig) -> Run:
     tokens_per_character = _tokens_per_character(tokenizer, shards)
     need_space(run.folder, _num_bytes(sizes, tokens_per_character, tokenizer.vocab_size), "Token shards")
     copy_tokenizer(source, run.folder / "tokenizer")
+    seal(run.folder / "tokenizer")
 
     heldout = _choose_heldout(config, sizes, tokens_per_character)
     jobs = [_Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from mamebert.checksums import seal
 from mamebert.config import RunPath
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.documents import document_shards
@@ -50,6 +51,7 @@ def vocab(config: VocabConfig) -> Run:
             f"{told['characters_too_long_rate']:.1%} of all characters."
         )
 
+    seal(run.folder / "tokenizer")
     tokenizer, held = Tokenizer.open(run.folder / "tokenizer"), sample.held()
     run.results |= told
     run.results["size"] = tokenizer.vocab_size

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers.models import WordPiece
 
+from mamebert.checksums import verify
 from mamebert.errors import UserError
 from mamebert.tokenizer.cutting import (
     align_undropped,
@@ -19,7 +20,7 @@ from mamebert.tokenizer.cutting import (
     split_at_spaces,
     split_words,
 )
-from mamebert.tokenizer.files import VOCABULARIES, read_about, read_vocabulary
+from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, read_about, read_vocabulary
 from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, tokens_of
 from mamebert.tokenizer.guarded import complaints_told, open_rust
 from mamebert.tokenizer.japanese import MecabWords
@@ -63,6 +64,7 @@ class Tokenizer:
     def open(cls, folder: Path | str) -> Self:
         """Open a folder that `transformers.AutoTokenizer` opens; one that holds no tokenizer is a UserError."""
         folder = Path(folder)
+        verify(folder, TOKENIZER_FILES)
         config = read_about(folder, "tokenizer_config.json")
         with complaints_told(f"{folder} cannot be opened as a tokenizer"):
             if _is_japanese_wordpiece(config) and (folder / "vocab.txt").is_file():

@@ -14,9 +14,8 @@ from typing import Literal, Self
 
 import numpy as np
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from mamebert.corpus.documents import read_shard
+from mamebert.corpus.documents import read_batches, read_shard
 from mamebert.corpus.parallel import ordered_map
 from mamebert.errors import UserError
 from mamebert.progress import progress
@@ -86,12 +85,11 @@ def measure_shards(shards: list[Path]) -> list[ShardSize]:
 
 def _measure(shard: Path) -> ShardSize:
     documents = sentences = characters = 0
-    with pq.ParquetFile(shard) as file:
-        for batch in file.iter_batches():
-            texts = batch.column("sentences").flatten()
-            documents += batch.num_rows
-            sentences += len(texts)
-            characters += pc.sum(pc.utf8_length(texts)).as_py() or 0
+    for batch in read_batches(shard):
+        texts = batch.column("sentences").flatten()
+        documents += batch.num_rows
+        sentences += len(texts)
+        characters += pc.sum(pc.utf8_length(texts)).as_py() or 0
     return ShardSize(documents, sentences, characters)
 
 

@@ -7,13 +7,17 @@ from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
 
+from mamebert.checksums import seal, verify
 from mamebert.disk import hash_file, save_tensors, write_bytes
 from mamebert.errors import UserError
+from mamebert.json_files import require_ordinary
 from mamebert.vectors.cbow import LearntVectors
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 FILE = "vectors.safetensors"
+WRITTEN = (FILE, "vocab.txt")
 # The standard deviation with which BERT draws its embeddings (Devlin et al., 2019; `initializer_range`).
 INITIALIZER_RANGE = 0.02
 
@@ -60,24 +64,39 @@ class VectorTable:
     @classmethod
     def open(cls, run_folder: Path | str) -> Self:
         """Return the table in the output folder of `mamebert vectors`."""
-        from safetensors import SafetensorError
+        folder = Path(run_folder)
+        if not (folder / FILE).exists():
+            raise UserError(f"{folder} holds no {FILE}. Give the output folder of `mamebert vectors`.")
+        verify(folder, WRITTEN)
+        try:
+            table = cls._read(folder)
+            table._require_whole()
+        except (SafetensorError, KeyError, OSError, ValueError) as error:
+            raise UserError(f"{folder} is damaged ({error}). Delete it and run `mamebert vectors` again.") from error
+        return table
+
+    @classmethod
+    def _read(cls, folder: Path) -> Self:
         from safetensors.numpy import load_file
 
-        folder = Path(run_folder)
-        if not (folder / FILE).is_file():
-            raise UserError(f"{folder} holds no {FILE}. Give the output folder of `mamebert vectors`.")
-        try:
-            arrays = load_file(folder / FILE)
-            vocabulary = folder / "vocab.txt"
-            return cls(
-                vectors=arrays["word_embeddings"],
-                learnt=arrays["learnt"].astype(bool),
-                counts=arrays["counts"],
-                tokens=read_vocabulary(vocabulary),
-                vocabulary_sha256=hash_file(vocabulary),
-            )
-        except (SafetensorError, KeyError, FileNotFoundError) as error:
-            raise UserError(f"{folder} is damaged ({error}). Delete it and run `mamebert vectors` again.") from error
+        for name in WRITTEN:
+            require_ordinary(folder / name)
+        arrays, vocabulary = load_file(folder / FILE), folder / "vocab.txt"
+        return cls(
+            vectors=arrays["word_embeddings"],
+            learnt=arrays["learnt"].astype(bool),
+            counts=arrays["counts"],
+            tokens=read_vocabulary(vocabulary),
+            vocabulary_sha256=hash_file(vocabulary),
+        )
+
+    def _require_whole(self) -> None:
+        rows = len(self.tokens)
+        shapes = self.vectors.shape[:-1], self.learnt.shape, self.counts.shape
+        if self.vectors.dtype != np.float32 or self.counts.dtype != np.int64 or set(shapes) != {(rows,)}:
+            raise ValueError(f"{rows} tokens, and vectors, counts or what was learnt are not as many")
+        if not np.isfinite(self.vectors).all():
+            raise ValueError("some of the vectors are no numbers")
 
     def save(self, folder: Path) -> None:
         """Write vectors.safetensors (`word_embeddings`, `learnt`, `counts`) and vocab.txt into `folder`."""
@@ -89,6 +108,7 @@ class VectorTable:
         vocabulary = "".join(token + "\n" for token in self.tokens)
         save_tensors(folder / FILE, arrays)
         write_bytes(folder / "vocab.txt", vocabulary.encode())
+        seal(folder, WRITTEN)
 
     def coverage(self, num_missing_shown: int = 20) -> dict[str, Any]:
         """Return how much of the vocabulary and of the text has a learnt vector, and which tokens have none.
