@@ -156,7 +156,8 @@ def test_the_manifest_counts(tmp_path):
 def test_no_half_written_shard_is_left_under_a_final_name(tmp_path):
     make_run(tmp_path, [[[([5], [True])]]])
 
-    assert sorted(p.name for p in (tmp_path / "tokens").iterdir()) == [
+    names = sorted(p.name for p in (tmp_path / "tokens").iterdir())
+    assert names == [
         "SHA256SUMS",
         "manifest.json",
         "train-00000.arrow",
