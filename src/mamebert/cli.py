@@ -195,7 +195,8 @@ def predict_verb(
     if file and out and (file.absolute() == out.absolute() or (out.is_file() and file.exists() and out.samefile(file))):
         raise UserError(f"{out} is the file that is read. Give another name with --out.")
     answer = load(_path(model), "task")
-    predict(answer, texts or rows_of(file or Path(), reader_settings(reader or [])), out, show_progress=bool(file))
+    items = texts or rows_of(file or Path(), reader_settings(reader or []), answer.task.columns())
+    predict(answer, items, out, show_progress=bool(file))
 
 
 @app.command("doctor", rich_help_panel=OTHERS)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 from mamebert.serving.rows import STDIN, reader_settings, rows_of
 
@@ -74,3 +75,31 @@ def test_mistakes_are_sentences(tmp_path, stdin):
         list(rows_of(STDIN, {"format": "jsonl"}))
     with pytest.raises(UserError, match=r"Standard input is read as UTF-8"):
         list(rows_of(STDIN, {"kind": "squad"}))
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("text,label", "csv"),
+        ('\ufeffid;"text";label', "csv"),
+        ("label\ttext", "tsv"),
+        ('{"text": "a", "label": "b"}', "jsonl"),
+    ],
+)
+def test_a_first_line_that_heads_a_table_is_no_text(tmp_path, first, told):
+    (tmp_path / "a.txt").write_text(f"{first}\nboat,port\n", encoding="utf-8")
+    with pytest.raises(UserError, match=rf"first line names text, .*--reader format={told}"):
+        list(rows_of(tmp_path / "a.txt", {}, ["text"]))
+
+
+def test_texts_that_only_mention_a_column_are_texts(tmp_path):
+    lines = ["This text, and a label", "text", "text,label"]
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    assert list(rows_of(tmp_path / "a.txt", {}, ["text"])) == lines
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.conllu", "conllu"), ("a.conll.gz", "conll"), ("A.CONLLU", "conllu"), ("a.csv", "files")]
+)
+def test_a_bare_path_is_read_by_the_kind_that_its_suffix_tells(name, kind):
+    assert Reader.from_text(name)["kind"] == kind

@@ -2,33 +2,33 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from mamebert.config import build, merge, parse_pair, with_environment
 from mamebert.corpus.opening import content_suffix, open_text
-from mamebert.corpus.readers import Reader, Row
+from mamebert.corpus.readers import Reader, Row, kind_of
+from mamebert.corpus.separators import SEPARATORS
 from mamebert.corpus.text_lines import bounded_lines
 from mamebert.errors import UserError
 
 STDIN = Path("-")
 MAX_LINE_BYTES = 16_000_000
-KINDS = {".conllu": "conllu"}
-"""Suffixes that tell the kind of reader; all others are for `files`."""
 
 
-def rows_of(path: Path, settings: Mapping[str, Any]) -> Iterator[Row | str]:
+def rows_of(path: Path, settings: Mapping[str, Any], columns: Sequence[str] = ()) -> Iterator[Row | str]:
     """Yield a row, or a text for each line of a `.txt` file or of standard input ("-").
 
     `settings` are those of a reader, as `source` has them in a settings file: `kind`, `encoding`, `columns` ...
+    A first line that is no text but names `columns` of the task is a UserError: it heads a table.
     """
     if path == STDIN:
-        return _of_stdin(settings)
-    kind = settings.get("kind") or KINDS.get(content_suffix(path), "files")
+        return _without_header(_of_stdin(settings), "standard input", columns)
+    kind = settings.get("kind") or kind_of(path)
     asks_for_rows = "kind" in settings or "format" in settings
     if content_suffix(path) == ".txt" and not asks_for_rows:
-        return _lines(path, settings)
+        return _without_header(_lines(path, settings), str(path), columns)
     rows: Iterator[Row] = _reader(kind, path, settings).rows()
     return rows
 
@@ -41,6 +41,36 @@ def reader_settings(pairs: list[str]) -> dict[str, Any]:
             raise UserError(f"{pair!r} is no setting of a reader. Write --reader KEY=VALUE, such as encoding=cp932.")
         merge(settings, parse_pair(pair))
     return dict(with_environment(settings))
+
+
+def _without_header(items: Iterator[Row | str], name: str, columns: Sequence[str]) -> Iterator[Row | str]:
+    for number, item in enumerate(items):
+        if number == 0 and isinstance(item, str) and (format_ := _table_begun(item, columns)):
+            way_out = f"Give it with --reader format={format_}."
+            if name == "standard input" and format_ != "jsonl":
+                way_out = f"Give it as a file, with --reader format={format_}."
+            raise UserError(
+                f"{name} would be read as a text for each line, and its first line names {', '.join(columns)}, "
+                f"the columns that this model reads. {way_out}"
+            )
+        yield item
+
+
+def _table_begun(line: str, columns: Sequence[str]) -> str:
+    """Return the format of a table or of JSON lines whose first line this is; "" for a text."""
+    if not columns:
+        return ""
+    try:
+        row = json.loads(line) if line.lstrip("\ufeff").startswith("{") else None
+    except (ValueError, RecursionError):
+        row = None
+    if isinstance(row, dict):
+        return "jsonl" if set(columns) <= row.keys() else ""
+    for separator in SEPARATORS:
+        names = [name.strip().strip('"').strip() for name in line.lstrip("\ufeff").split(separator)]
+        if len(names) > 1 and set(columns) <= set(names):
+            return "tsv" if separator == "\t" else "csv"
+    return ""
 
 
 def _lines(path: Path, settings: Mapping[str, Any]) -> Iterator[str]:

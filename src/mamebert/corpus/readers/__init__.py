@@ -4,9 +4,11 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from mamebert.config import Choice
+from mamebert.corpus.opening import content_suffix
 from mamebert.runs import Source
 
 Row = dict[str, Any]
@@ -14,6 +16,15 @@ Row = dict[str, Any]
 
 def nobody(num_bytes: int) -> None:
     """Hear how many bytes were read, and do nothing about it."""
+
+
+KINDS = {".conllu": "conllu", ".conll": "conll", ".bio": "conll", ".iob": "conll", ".iob2": "conll"}
+"""Suffixes that tell the kind of reader; all others are for `files`."""
+
+
+def kind_of(path: Path) -> str:
+    """Return the kind of reader for a path, by the suffix of the file."""
+    return KINDS.get(content_suffix(path).lower(), "files")
 
 
 class Reader(Choice):
@@ -52,5 +63,5 @@ class Reader(Choice):
 
     @classmethod
     def from_text(cls, text: str) -> dict[str, Any]:
-        """Read a bare string as a kind where it names one, else as the path of files."""
-        return {"kind": text} if text in cls.names() else {"kind": "files", "path": text}
+        """Read a bare string as a kind where it names one, else as a path, whose suffix may tell the kind."""
+        return {"kind": text} if text in cls.names() else {"kind": kind_of(Path(text)), "path": text}
