@@ -95,7 +95,7 @@ def _undecodable(path: Path, encoding: str, error: UnicodeDecodeError) -> UserEr
     way_out = f"It could be {others}: give the one that reads right" if others else "Give the encoding it is in"
     return UserError(
         f"{path} is not {encoding}: bytes {bad} at offset {place}{inside} cannot be decoded. "
-        f'{way_out} (encoding = "cp932", say), or errors = "replace" to read such bytes as �.'
+        f'{way_out} (encoding = "{others.split(" ")[0] or "cp932"}", say), or errors = "replace" to read them as �.'
     )
 
 
