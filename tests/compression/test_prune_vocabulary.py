@@ -152,3 +152,11 @@ def test_only_kinds_that_can_lose_tokens_are_taken(classifier, rows_bench, tmp_p
     classifier.folder = tmp_path
     with pytest.raises(UserError, match=r"of the kind BPE.*WordPiece .* and Unigram"):
         PruneVocabulary().check(classifier, rows_bench)
+
+
+def test_rows_that_know_too_few_of_the_words_of_others_are_refused(classifier, rows_bench):
+    PruneVocabulary(keep_characters=False).check(classifier, rows_bench)
+    few = rows_bench.with_examples(rows_bench.examples()[:2])
+    with pytest.raises(UserError, match=r"would stay.*shards.*min_known"):
+        PruneVocabulary(keep_characters=False).check(classifier, few)
+    PruneVocabulary(keep_characters=False, min_known=0.1).check(classifier, few)

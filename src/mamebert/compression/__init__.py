@@ -179,6 +179,10 @@ class Bench(ABC):
     def token_counts(self) -> Tensor:
         """Return int64 [vocabulary]: how often each token occurs in the training data and in the corpus, if given."""
 
+    @abstractmethod
+    def heldout_token_counts(self) -> Tensor:
+        """Return int64 [vocabulary]: the same for validation data, which nothing is learnt from."""
+
 
 class Compressor(Choice):
     """A way to make a model smaller or faster."""

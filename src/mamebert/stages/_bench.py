@@ -159,12 +159,19 @@ class RowsBench(LearningBench):
 
     def token_counts(self) -> Tensor:
         """Return how often each token occurs in the training rows, and in the text of `shards`."""
-        features = self.part(self.shown_to, "train").features
-        ids = np.concatenate([sequence for each in features for sequence in each.sequences])
-        counts = np.bincount(ids, minlength=self.shown_to.bert.vocab_size)
+        counts = self._counts("train")
         if self.shards:
-            counts = counts + token_counts(TokenShards.open(self.shards))
-        return torch.from_numpy(counts)
+            counts = counts + torch.from_numpy(token_counts(TokenShards.open(self.shards)))
+        return counts
+
+    def heldout_token_counts(self) -> Tensor:
+        """Return how often each token occurs in the validation rows."""
+        return self._counts("valid")
+
+    def _counts(self, part: str) -> Tensor:
+        features = self.part(self.shown_to, part).features
+        ids = np.concatenate([sequence for each in features for sequence in each.sequences])
+        return torch.from_numpy(np.bincount(ids, minlength=self.shown_to.bert.vocab_size))
 
 
 class _Lazily(Sequence[TaskBatch]):
@@ -222,6 +229,10 @@ class TextBench(LearningBench):
     def token_counts(self) -> Tensor:
         """Return how often each token occurs in the text."""
         return torch.from_numpy(token_counts(self.shards))
+
+    def heldout_token_counts(self) -> Tensor:
+        """Return how often each token occurs in the held-out text."""
+        return torch.from_numpy(token_counts(TokenShards.open(self.shards.folder, "heldout", check=False)))
 
     def _held_out(self, subject: Subject) -> Iterator[PretrainingBatch]:
         shards = TokenShards.open(self.shards.folder, "heldout")
