@@ -227,3 +227,12 @@ def test_sizes_that_only_settings_claim_are_refused_before_they_take_memory(made
         changes["mamebert"]["task"]["max_length"] = 32
     edit(folder / file, **changes)
     assert refusal(folder)
+
+
+def test_a_cross_encoder_is_the_plain_class_that_it_is(encoder, tmp_path):
+    library = pytest.importorskip("sentence_transformers")
+    torch.manual_seed(0)
+    library.CrossEncoder(str(encoder), num_labels=1, device="cpu").save_pretrained(str(tmp_path / "cross"))
+    (answer,) = mamebert.load(tmp_path / "cross", device="cpu")([TEXTS[:2]])
+    model = library.CrossEncoder(str(tmp_path / "cross"), device="cpu", activation_fn=torch.nn.Identity())
+    assert answer["number"] == pytest.approx(float(model.predict([TEXTS[:2]])[0]), abs=1e-5)

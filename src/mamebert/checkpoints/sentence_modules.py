@@ -35,14 +35,14 @@ class SentenceFolder(NamedTuple):
 
 
 def encoder_inside(root: Path) -> Path | None:
-    """Return the folder of the encoder that a modules.json names; None where there is no modules.json."""
-    return sentence_folder(root).encoder if (root / MODULES).is_file() else None
+    """Return the folder of the encoder that a modules.json names; None where there is none for vectors."""
+    return sentence_folder(root).encoder if _makes_vectors(root) else None
 
 
 def root_of(folder: Path) -> Path | None:
     """Return where the modules.json of an encoder's folder lies: in it or, where that names it, above it."""
     for root in (folder, folder.parent):
-        if (root / MODULES).is_file() and encoder_inside(root) == folder:
+        if encoder_inside(root) == folder:
             return root
     return None
 
@@ -93,6 +93,13 @@ def dense_tensors(root: Path) -> list[dict[str, Tensor]]:
     """Return the tensors of every Dense module, in order: `linear.weight` and perhaps `linear.bias`."""
     places = [each.place for each in sentence_folder(root).others if each.name == "Dense"]
     return [load(_header(place)) for place in places]
+
+
+def _makes_vectors(root: Path) -> bool:
+    """Tell whether there are modules, and not those of a CrossEncoder, which is a plain class with a head."""
+    if not (root / MODULES).is_file():
+        return False
+    return bool(_object(root / "config_sentence_transformers.json").get("model_type") != "CrossEncoder")
 
 
 def _module(root: Path, told: dict[str, Any]) -> Module:
