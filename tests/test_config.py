@@ -5,6 +5,7 @@ import pytest
 from pydantic import Field
 
 from mamebert.config import Config, RunPath, build, describe, merge, parse_pair, read_file, read_settings, walk
+from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
 
@@ -21,6 +22,11 @@ class Outer(Config):
     """Where from."""
     mode: Literal["fast", "slow"] = "fast"
     """How."""
+
+
+class Labelled(Config):
+    source: Reader
+    """Rows."""
 
 
 def test_file_pairs_and_python_say_the_same(tmp_path):
@@ -123,6 +129,35 @@ def test_pairs_say_the_same_in_any_order_and_whatever_the_file_says(tmp_path, pa
     said = {"kind": "masked_lm_nsp", "max_length": 32}
     assert read_settings(pairs) == {"objective": said}
     assert read_settings([str(file), *pairs]) == {"objective": said}
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        ["objective=masked_lm_nsp", "objective.max_length=32"],
+        ["objective.max_length=32", "objective=masked_lm_nsp"],
+    ],
+)
+def test_a_kind_alone_and_its_settings_go_beside_each_other(tmp_path, pairs):
+    meant = Objective.find("masked_lm_nsp")(max_length=32)
+    assert build(Outer, read_settings(pairs)).objective == meant
+    file = tmp_path / "settings.toml"
+    file.write_text('objective = "masked_lm_nsp"\n')
+    assert build(Outer, read_settings([str(file), "objective.max_length=32"])).objective == meant
+
+
+@pytest.mark.parametrize("pairs", [["training=5", "training.steps=3"], ["training.steps=3", "training=5"]])
+def test_a_value_and_a_table_in_one_place_are_refused(pairs):
+    with pytest.raises(UserError, match=r"training is given as 5 and as a table \(training.steps\)"):
+        build(Outer, read_settings(pairs))
+
+
+def test_a_path_alone_and_its_settings_are_one_source():
+    given = read_settings(["source=rows.csv", "source.separator=;"])["source"]
+    assert build(Labelled, {"source": given}).source == Reader.find("files")(path="rows.csv", separator=";")
+    assert build(Labelled, {"source": {"path": "a.conllu"}}).source == Reader.find("conllu")(path="a.conllu")
+    with pytest.raises(UserError, match="kind` is missing"):
+        build(Labelled, {"source": {"encoding": "cp932"}})
 
 
 def test_a_kind_that_comes_later_keeps_what_was_said_without_one():

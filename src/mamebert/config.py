@@ -26,6 +26,7 @@ else:
 
 C = TypeVar("C", bound="Config")
 MOST_LINES = 4  # of a group that is listed among others
+BARE = ""  # in a table of settings: the value that stood in its place before, `task=tagging` before `task.measure=...`
 # NUL, and halves of characters: bytes of a command line that are not UTF-8 come as these.
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -60,11 +61,24 @@ class Config(BaseModel, metaclass=_Explaining):
         filled = dict(values)
         for name, field in cls.model_fields.items():
             given = filled.get(name)
-            if isinstance(given, Mapping) and "kind" not in given and not field.is_required():
+            if isinstance(given, Mapping) and not {"kind", BARE} & given.keys() and not field.is_required():
                 default = field.get_default(call_default_factory=True)
                 if isinstance(default, Choice):
                     filled[name] = {"kind": default.kind, **given}
         return filled
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_a_value_and_a_table(cls, values: Any) -> Any:
+        for name, given in values.items() if isinstance(values, Mapping) else ():
+            field = cls.model_fields.get(name)
+            inner = _config_in(field.annotation) if field else None
+            if isinstance(given, Mapping) and BARE in given and not (inner and issubclass(inner, Choice)):
+                raise ValueError(
+                    f"{name} is given as {_plain(given[BARE])[:60]} and as a table ({name}.{_other_than_bare(given)}). "
+                    "Give one of them."
+                )
+        return values
 
     @model_validator(mode="before")
     @classmethod
@@ -131,12 +145,20 @@ class Choice(Config):
         """Return the settings that a bare string stands for; a family may read it as something else."""
         return {"kind": text}
 
+    @classmethod
+    def kind_unsaid(cls, settings: Mapping[str, Any]) -> str | None:
+        """Return the kind that settings without one can only mean; None where they could mean several."""
+        return None
+
     @model_validator(mode="wrap")
     @classmethod
     def _open_the_file_that_kind_names(cls, value: Any, handler: Any) -> Any:
         if isinstance(value, str):
             value = cls.family.from_text(value)
         if cls is cls.family and isinstance(value, Mapping):
+            value = _with_bare(cls.family, value)
+            if "kind" not in value and (unsaid := cls.family.kind_unsaid(value)):
+                value = {"kind": unsaid, **value}
             if "kind" not in value:
                 raise ValueError(f"`kind` is missing. Choose from: {', '.join(cls.names())}.")
             try:
@@ -145,6 +167,22 @@ class Choice(Config):
                 raise ValueError(str(error)) from error
             return found.model_validate(value)
         return handler(value)
+
+
+def _with_bare(family: type[Choice], value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return settings with those in them that a bare text before them stands for."""
+    if BARE not in value:
+        return value
+    rest = {name: each for name, each in value.items() if name != BARE}
+    if not isinstance(value[BARE], str):
+        raise ValueError(
+            f"given as {_plain(value[BARE])[:60]} and as a table ({_other_than_bare(value)}). Give one of them."
+        )
+    return {**family.from_text(value[BARE]), **rest}
+
+
+def _other_than_bare(table: Mapping[str, Any]) -> str:
+    return next((str(name) for name in table if name != BARE), "")
 
 
 class RunPath(type(Path())):  # type: ignore[misc]  # Path() picks the class of this operating system
@@ -183,7 +221,7 @@ def read_settings(words: Iterable[str]) -> dict[str, Any]:
     pairs: dict[str, Any] = {}
     for word in words:
         if "=" in word and not is_file(word):
-            merge(pairs, parse_pair(word))
+            merge(pairs, parse_pair(word), one_saying=True)
         else:
             merge(merged, pairs)
             pairs = {}
@@ -279,18 +317,25 @@ def _value(key: str, text: str) -> Any:
     return text
 
 
-def merge(into: dict[str, Any], later: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay `later` over `into`, table by table; a table with another `kind` replaces the earlier one."""
+def merge(into: dict[str, Any], later: Mapping[str, Any], one_saying: bool = False) -> dict[str, Any]:
+    """Lay `later` over `into`, table by table; a table with another `kind` replaces the earlier one.
+
+    A table without `kind` goes beside a bare value that stands in its place, `task.measure=x` beside `task=tagging`.
+    In `one_saying`, where order means nothing, values and tables always go beside each other.
+    """
     for key, value in later.items():
         earlier = into.get(key)
-        if (
-            isinstance(value, Mapping)
-            and isinstance(earlier, dict)
-            and (value.get("kind") in (None, earlier.get("kind")) or earlier.get("kind") is None)
+        if not isinstance(value, Mapping):
+            into[key] = {**earlier, BARE: value} if one_saying and isinstance(earlier, dict) else value
+            continue
+        if earlier is not None and not isinstance(earlier, dict) and (one_saying or "kind" not in value):
+            earlier = into[key] = {BARE: earlier}
+        if isinstance(earlier, dict) and (
+            value.get("kind") in (None, earlier.get("kind")) or earlier.get("kind") is None
         ):
-            merge(earlier, value)
+            merge(earlier, value, one_saying)
         else:
-            into[key] = merge({}, value) if isinstance(value, Mapping) else value
+            into[key] = merge({}, value, one_saying)
     return into
 
 
@@ -419,6 +464,8 @@ def _names_beside(kind: type[Config], place: list[str], settings: Any) -> list[s
             default = field.get_default(call_default_factory=True) if field else None
             settings = settings.get(part) if isinstance(settings, Mapping) else None
         if current and issubclass(current, Choice) and isinstance(settings, Mapping):
-            current = current.find(str(settings.get("kind") or getattr(default, "kind", "")))
+            told = _with_bare(current.family, settings)
+            chosen = told.get("kind") or current.family.kind_unsaid(told) or getattr(default, "kind", "")
+            current = current.find(str(chosen))
     parent = ".".join(place[:-1])
     return [f"{parent}.{name}" if parent else name for name in (current.model_fields if current else ())]

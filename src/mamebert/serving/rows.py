@@ -39,7 +39,7 @@ def reader_settings(pairs: list[str]) -> dict[str, Any]:
     for pair in pairs:
         if "=" not in pair:
             raise UserError(f"{pair!r} is no setting of a reader. Write --reader KEY=VALUE, such as encoding=cp932.")
-        merge(settings, parse_pair(pair))
+        merge(settings, parse_pair(pair), one_saying=True)
     return dict(with_environment(settings))
 
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -65,3 +65,10 @@ class Reader(Choice):
     def from_text(cls, text: str) -> dict[str, Any]:
         """Read a bare string as a kind where it names one, else as a path, whose suffix may tell the kind."""
         return {"kind": text} if text in cls.names() else {"kind": kind_of(Path(text)), "path": text}
+
+    @classmethod
+    def kind_unsaid(cls, settings: Mapping[str, Any]) -> str | None:
+        """Read settings with a path as the kind that its suffix tells, as where the path stands alone."""
+        path = settings.get("path")
+        first = path[0] if isinstance(path, list | tuple) and path else path
+        return kind_of(Path(first)) if isinstance(first, str | Path) else None
