@@ -23,6 +23,7 @@ from pydantic import BeforeValidator, Field
 from mamebert.config import Config, RunPath, walk
 from mamebert.disk import disk_errors, hash_file, partial, put_in_place, write_text
 from mamebert.errors import UserError
+from mamebert.growing import begin_with_copy, goes_on_from, lists_of, put_in_place_of
 from mamebert.locks import Held, NoLocks, lock
 from mamebert.names import new_folder
 from mamebert.progress import say
@@ -57,6 +58,8 @@ class StageConfig(Config):
     command: ClassVar[str]
     in_processes: ClassVar[bool] = False
     """Whether the processes of torchrun can share its work."""
+    grows_by: ClassVar[tuple[str, ...]] = ()
+    """Lists that may get more items when the run is there: it goes on, and does what is new."""
     output: Annotated[Path, BeforeValidator(_new_folder)]
     """The run folder to make."""
     seed: int = Field(default=0, ge=0)
@@ -93,7 +96,10 @@ class Run:
     finished: bool = False
     results: dict[str, Any] = field(default_factory=dict)
     """Numbers the stage ends with; written to run.json."""
+    grows_by: tuple[str, ...] = ()
+    """Names of the lists by which it may differ from a run that it goes on from."""
     _started: float = field(default_factory=monotonic, repr=False)
+    _own_sources: list[dict[str, str]] = field(default_factory=list, repr=False)
 
     @classmethod
     def start(cls, config: StageConfig, sources: list[Source] | None = None) -> Self:
@@ -103,8 +109,7 @@ class Run:
         that a run always knows every text behind it. A folder that holds another run is a UserError.
         """
         run = cls.asked(config, sources)
-        run.state()
-        if (run.final / "run.json").is_file():
+        if run.state() == "finished":
             return cls.open(run.final)
         if num_processes() > 1 and not config.in_processes:
             raise UserError(f"`mamebert {run.command}` is done by one process. Start it without torchrun.")
@@ -112,12 +117,13 @@ class Run:
             run._clear_the_way()
             run.folder.mkdir(parents=True, exist_ok=True)
             run._lock()
-            if (run.final / "run.json").is_file():  # another process finished it while we came this far
+            if run._is_there():  # another process finished it while we came this far
                 run._unlock()
                 if not _has_work(run.folder):
                     shutil.rmtree(run.folder, ignore_errors=True)
                 return cls.open(run.final)
             run._started = monotonic()
+            run._go_on()
             run._mend_metrics()
             run._write_record()
         return run
@@ -147,26 +153,21 @@ class Run:
             settings=config.model_dump(mode="json"),
             inputs=inputs,
             sources=_union(own, *(sources_of(Path(i["path"])) for i in inputs.values())),
+            grows_by=config.grows_by,
         )
-        run.id = _hash(
-            {
-                "command": run.command,
-                "settings": run._settings_that_matter(),
-                "inputs": run._input_ids(),
-                "sources": own,
-            }
-        )
+        run._own_sources = own
+        run.id = run._id_with({})
         return run
 
     def state(self) -> Literal["finished", "begun", "new"]:
         """Return how far this run is on disk; a folder that holds another one is a UserError."""
         self.refuse_what_is_no_place()
         with disk_errors(self.final):
+            if self._is_there():
+                return "finished"
             for folder in (self.final, self.folder):
                 self._refuse_another_run_in(folder)
-        if (self.final / "run.json").is_file():
-            return "finished"
-        return "begun" if _has_work(self.folder) else "new"
+        return "begun" if (self.final / "run.json").is_file() or _has_work(self.folder) else "new"
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -234,7 +235,8 @@ class Run:
         self._write_record(finished=True)
         if os.name == "nt":  # where a folder with an open file in it cannot be renamed
             self._unlock()
-        put_in_place(self.folder, self.final)
+        with disk_errors(self.final):
+            (put_in_place_of if self.grows_by else put_in_place)(self.folder, self.final)
         if os.name != "nt":
             self._unlock()
         self.finished = True
@@ -253,14 +255,47 @@ class Run:
         if path.is_file() and not path.read_bytes().endswith(b"\n"):
             self.keep_metrics(self.metrics())
 
-    def _settings_that_matter(self) -> dict[str, Any]:
+    def _id_with(self, changes: Mapping[str, Any]) -> str:
+        """Return the id that the run has, or has with some settings changed."""
+        settings = walk({**self.settings, **changes})
         paths = set(self.inputs)
-        return {
-            n: v for n, v in walk(self.settings) if n.split(".")[-1] not in NOT_PART_OF_THE_RESULT and n not in paths
-        }
+        return _hash(
+            {
+                "command": self.command,
+                "settings": {
+                    n: v for n, v in settings if n.split(".")[-1] not in NOT_PART_OF_THE_RESULT and n not in paths
+                },
+                "inputs": {name: value["id"] for name, value in self.inputs.items()},
+                "sources": self._own_sources,
+            }
+        )
 
-    def _input_ids(self) -> dict[str, str]:
-        return {name: value["id"] for name, value in self.inputs.items()}
+    def _is_there(self) -> bool:
+        """Tell whether this very run is finished."""
+        record = _read_record(self.final)
+        return record is not None and record["id"] == self.id
+
+    def _is_ours(self, record: Mapping[str, Any] | None) -> bool:
+        """Tell whether a record is of this run, or of one that it goes on from."""
+        if record is None:
+            return False
+        now = lists_of(self.settings, self.grows_by)
+        return record["id"] == self.id or (
+            self._is_alike(record) and goes_on_from(lists_of(record["settings"], self.grows_by), now)
+        )
+
+    def _is_alike(self, record: Mapping[str, Any]) -> bool:
+        """Tell whether a record is of a run that differs in the lists it may grow by, if at all."""
+        return bool(record["id"] == self._id_with(lists_of(record["settings"], self.grows_by)))
+
+    def _go_on(self) -> None:
+        """Take over what lies in the folder, or else a copy of the finished run that this one goes on from."""
+        begun, finished = _read_record(self.folder), _read_record(self.final)
+        if finished is not None and not self._is_ours(begun):
+            begin_with_copy(self.final, self.folder)
+            begun = finished
+        if begun is not None and self._is_ours(begun):
+            self.seconds = float(begun.get("seconds", 0.0))
 
     def _write_record(self, finished: bool = False) -> None:
         record = {
@@ -304,8 +339,14 @@ class Run:
         record = _read_record(folder)
         if record is None:
             return
-        if record["id"] == self.id or (folder != self.final and not _has_work(folder)):
+        if self._is_ours(record) or (folder != self.final and not _has_work(folder)):
             return
+        if self._is_alike(record):
+            told = " ".join(f"{n}={v}" for n, v in lists_of(record["settings"], self.grows_by).items() if v)
+            raise UserError(
+                f"{folder} holds this run with {told}, and the result of each is in it. Give all of these, with more "
+                "behind them if you want more, or choose another output."
+            )
         before = {**dict(walk(record["settings"])), **{f"{n} (content)": i["id"] for n, i in record["inputs"].items()}}
         now = {**dict(walk(self.settings)), **{f"{n} (content)": i["id"] for n, i in self.inputs.items()}}
         names = [n for n in dict.fromkeys([*now, *before]) if n.split(".")[-1] not in NOT_PART_OF_THE_RESULT]

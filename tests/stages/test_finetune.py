@@ -164,9 +164,46 @@ def test_a_run_killed_while_saving_goes_on(small, tmp_path, unproved, monkeypatc
     monkeypatch.setattr(_candidates, "start_network", lambda *_: pytest.fail("trained again"))
     run = finetune(settings)
     assert sorted(p.name for p in (run.folder / "models" / "N").iterdir()) == sorted(
-        ["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"]
+        [
+            "README.md",
+            "SHA256SUMS",
+            "config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "vocab.txt",
+        ]
     )
     assert not list((run.folder / "seeds").glob("*/"))
+
+
+def test_more_seeds_go_on_from_a_finished_run(finetuning, classifiers, tmp_path, unproved, monkeypatch):
+    first = finetune(config(finetuning, tmp_path / "grown", seeds=[1, 2]))
+    saved = first.results["models"][0]["best_seed"]
+    trained = starts(monkeypatch)
+    run = finetune(config(finetuning, tmp_path / "grown"))
+    assert [path.parent.name for path in trained] == ["encoder-N", "encoder-W"]
+    whole = Run.open(classifiers)
+    assert saved in (1, 2)
+    assert without_clocks(run.results) == without_clocks(whole.results)
+    assert sorted(map(str, run.metrics())) == sorted(map(str, whole.metrics()))
+    for name in "NW":
+        place = f"models/{name}/model.safetensors"
+        assert (run.folder / place).read_bytes() == (whole.folder / place).read_bytes()
+    with pytest.raises(UserError, match=r"holds this run with seeds=\[1, 2, 3\]"):
+        finetune(config(finetuning, tmp_path / "grown", seeds=[1, 2]))
+
+
+def test_a_new_seed_that_validates_better_replaces_the_model(small, tmp_path, unproved, monkeypatch):
+    validated = iter([0.5, 0.5, 0.2, 0.2, 0.7, 0.7])
+    judged = _fitting.Fitting._validate
+    monkeypatch.setattr(_fitting.Fitting, "_validate", lambda self: (judged(self)[0], next(validated)))
+    place = "models/N/model.safetensors"
+    first = finetune(config(small, tmp_path / "tuned", baselines="none"))
+    before = (first.folder / place).read_bytes()
+    run = finetune(config(small, tmp_path / "tuned", baselines="none", seeds=[1, 2, 3]))
+    assert (first.results["models"][0]["best_seed"], run.results["models"][0]["best_seed"]) == (1, 3)
+    assert (run.folder / place).read_bytes() != before
 
 
 def test_ctrl_c_stops_after_the_step_and_keeps_finished_seeds(small, tmp_path, unproved, monkeypatch):

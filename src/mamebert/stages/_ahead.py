@@ -111,5 +111,6 @@ def check_and_compare(config: StageConfig, check: Callable[[Any, Ahead], Found] 
 
 def check_first(config: StageConfig, check: Callable[[Any, Ahead], Found]) -> None:
     """Refuse before anything is read or made what a stage would be refused for later; not where it is finished."""
-    if not (config.output / "run.json").is_file():
+    is_there = (config.output / "run.json").is_file()
+    if not is_there or (config.grows_by and Ahead().state(config) != "finished"):
         refuse(check(config, Ahead()))

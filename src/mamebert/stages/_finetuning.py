@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mamebert.checkpoints.verify import verify
-from mamebert.disk import disk_errors, put_in_place, write_text
+from mamebert.disk import disk_errors, put_in_place, remove, write_text
 from mamebert.disk import partial as beside
 from mamebert.evaluation.spread import mean_and_spread
 from mamebert.names import file_name
@@ -121,8 +121,11 @@ class Finetuning:
                 write_answers(path, self.labelled.parts.test, self._best(model)["answers"])
                 target = self.run.folder / "models" / file_name(model.name)
                 target.parent.mkdir(exist_ok=True)
-                if not target.exists():
-                    put_in_place(self._place(model, self._best(model)["seed"]), target)
+                # Without it, the best seed's is the model that lies there: of a save that was stopped, or of the
+                # finished run that had fewer seeds.
+                if (best := self._place(model, self._best(model)["seed"])).exists():
+                    remove(target)
+                    put_in_place(best, target)
                 kept.append(target)
         self.run.results["verified"] = {
             "largest_difference": max(verify(kept, plain_logits).values(), default=None),

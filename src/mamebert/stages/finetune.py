@@ -21,6 +21,7 @@ class FinetuneConfig(LabelledConfig):
     """Settings of `mamebert finetune`."""
 
     command: ClassVar[str] = "finetune"
+    grows_by: ClassVar[tuple[str, ...]] = ("seeds", "epoch_seeds")
     models: dict[str, RunPath]
     """Encoders by the names they have in the tables: pretrain runs or any BERT folders."""
     random_weights: bool = False
@@ -36,7 +37,8 @@ class FinetuneConfig(LabelledConfig):
     """Epochs without a better validation result after which training ends; the best epoch is what is tested."""
     search: Search = Search()
     seeds: list[int] = Field(default=[1, 2, 3], min_length=1)
-    """Each trains anew from the same encoder: another head, order and dropout."""
+    """Each trains anew from the same encoder: another head, order and dropout. More may be put behind those of a
+    finished run: only they are trained then."""
     epoch_seeds: list[int] = Field(default=[])
     """Seeds with which the models kept on the way of pretraining are fine-tuned too (the paper's Table 3)."""
     baselines: Analyzer = "char"
