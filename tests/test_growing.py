@@ -3,6 +3,7 @@ import shutil
 from typing import ClassVar
 
 import pytest
+from pydantic import Field
 
 from mamebert import growing
 from mamebert.disk import partial
@@ -14,7 +15,7 @@ from mamebert.runs import Run, StageConfig
 class Sow(StageConfig):
     command: ClassVar[str] = "sow"
     grows_by: ClassVar[tuple[str, ...]] = ("seeds",)
-    seeds: list[int] = [1]
+    seeds: list[int] = Field(default=[1])
     """Numbers."""
     depth: int = 1
     """Centimetres."""
@@ -81,7 +82,6 @@ def test_a_kill_at_any_moment_loses_nothing(tmp_path, monkeypatch, moment):
         elif moment == "write_record":
             patch.setattr(Run, "_write_record", killed)
         elif moment == "copytree":
-            copy = shutil.copytree
             patch.setattr(shutil, "copytree", lambda a, b, **k: (shutil.copy(a / "1", b), killed()))
         elif moment == "replace":
             replace = os.replace
