@@ -220,7 +220,7 @@ def test_one_class_only(tune):
 
 
 def test_a_class_that_is_missing_from_the_training_part(tune):
-    told = tune(labelled(a=40, b=40, rare=1))
+    told = tune(labelled(a=40, b=40, rare=1), split={"train": 0.1, "valid": 0.1})
     assert "No training row belongs to the class 'rare'" in told
     assert "Give more rows of it" in told
 

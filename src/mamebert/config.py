@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast, get_arg
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails, core_schema
 
-from mamebert.errors import UserError, unknown
+from mamebert.errors import BadSettings, UserError, unknown
 from mamebert.names import path_of
 from mamebert.spellings import as_declared, as_written
 
@@ -38,7 +38,7 @@ class _Explaining(ModelMetaclass):
         try:
             return super().__call__(*given, **settings)
         except ValidationError as error:
-            raise UserError(_explain(cast("type[Config]", cls), error, settings)) from error
+            raise BadSettings(_explain(cast("type[Config]", cls), error, settings)) from error
 
 
 class Config(BaseModel, metaclass=_Explaining):

@@ -8,6 +8,10 @@ class UserError(Exception):
     """A mistake a user can mend: the command line prints it without a traceback and exits with 2."""
 
 
+class BadSettings(UserError, ValueError):
+    """Settings spelt in Python that cannot be; a ValueError too, as pydantic's own is, for programs that catch that."""
+
+
 class Refusals(UserError):
     """Several mistakes found at once, a line each."""
 

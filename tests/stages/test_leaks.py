@@ -38,5 +38,7 @@ def test_rows_are_seen_where_one_document_has_their_sentences(tmp_path):
     assert seen.behind(corpus) == 1
     assert seen.behind(apart) == 0
     assert seen.behind(tmp_path) is None
+    (tmp_path / "run.json").write_text("{")
+    assert seen.behind(tmp_path / "model") is None
     words = [Example(("The", "first", "long", "sentence", "stands", "here", "."), None, 0)]
     assert SeenTexts(Tagging(), words).behind(corpus) == 1

@@ -76,7 +76,7 @@ def test_operations_are_those_that_torch_counts(goal, world, tmp_path):
     counted = 0
     for row in range(len(features)):
         batch = pack(features, [row])
-        with torch.no_grad(), torch_only(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        with torch.enable_grad(), torch_only(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             network(batch)
         counted += counter.get_total_flops()
     # torch's own path computes the queries of the last layer, and their attention, for tokens that nobody reads, too.

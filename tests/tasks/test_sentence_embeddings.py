@@ -323,6 +323,7 @@ def test_a_folder_from_elsewhere_is_made_smaller_with_the_rows_given(saved, unpr
     told = json.loads((place / "config.json").read_text())
     del told["mamebert"]
     (place / "config.json").write_text(json.dumps(told))
+    (place / "SHA256SUMS").unlink()
     pairs = [{"text": a, "second": b, "label": len(set(a) & set(b))} for a in TEXTS for b in TEXTS]
     (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     settings = {

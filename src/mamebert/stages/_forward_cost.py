@@ -56,6 +56,7 @@ def _bottleneck_flops(bert: Any, features: Sequence[Features]) -> int:
 
 def _counted(call: Callable[[], object]) -> int:
     """Return the floating-point operations of the products that torch does in a call."""
-    with torch.no_grad(), torch_only(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    # With gradients, for answers without them take kernels that pad their rows, and that torch does not count.
+    with torch.enable_grad(), torch_only(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         call()
     return int(counter.get_total_flops())

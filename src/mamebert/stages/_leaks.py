@@ -76,7 +76,10 @@ class SeenTexts:
 
     def behind(self, model: Path) -> int | None:
         """Return how many rows stand in the text behind a model; None where that text cannot be read any more."""
-        corpora = tuple(dict.fromkeys(clean_runs_behind(model)))
+        try:
+            corpora = tuple(dict.fromkeys(clean_runs_behind(model)))
+        except UserError:  # a record of another version, or a damaged one
+            return None
         if corpora not in self._found:
             try:
                 self._found[corpora] = self._count(corpora) if corpora else None
