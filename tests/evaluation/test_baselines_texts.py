@@ -45,6 +45,23 @@ def test_ridge_learns_numbers(as_list):
     assert np.abs(found - parts.test.labels).mean() < 0.3
 
 
+def test_ridge_takes_the_penalty_that_the_task_goes_by():
+    def make(size, seed):
+        texts, labels = invent(size, lambda rng: rng.integers(1, 4), seed)
+        return texts, [float(len(each)) for each in labels]
+
+    parts, asked = in_parts(make), []
+
+    def judge(wanted, found):
+        asked.append(np.std(found))
+        return -asked[-1]
+
+    strict = tfidf_ridge(*parts, judge=judge)
+    assert strict.chosen["alpha"] == 30.0  # the numbers lie closest together under the highest penalty
+    assert len(asked) == 6
+    assert tfidf_ridge(*parts).chosen["alpha"] < 30.0
+
+
 def test_ridge_learns_how_alike_two_texts_are():
     def make(size, seed):
         rng = np.random.default_rng(seed)

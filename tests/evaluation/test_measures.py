@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,8 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 
 from mamebert.evaluation import measures as module
-from mamebert.evaluation.classes import macro_f1
-from mamebert.evaluation.measures import Measure, compare_measures, found_among, mean_of, ratio
+from mamebert.evaluation.classes import macro_f1, mcc
+from mamebert.evaluation.measures import Measure, compare_measures, found_among, mean_f1, mean_of, ratio
 from mamebert.evaluation.regression import pearson
 
 SETS = st.lists(st.sets(st.integers(0, 5)), min_size=1, max_size=8)
@@ -33,6 +35,27 @@ def test_a_drawn_sample_has_the_measure_of_its_rows():
     whole = macro_f1(expected.tolist(), predicted.tolist())
     drawn = macro_f1(expected[rows].tolist(), predicted[rows].tolist())
     assert whole.value(whole.counts[rows].sum(axis=0)) == pytest.approx(drawn.score)
+
+
+def test_sparse_counts_are_drawn_as_dense_ones():
+    rng = np.random.default_rng(1)
+    expected, *found = rng.integers(0, 7, (3, 60)).tolist()
+    sparse = [macro_f1(expected, each) for each in found]
+    dense = [Measure("macro_f1", each.counts.toarray(), mean_f1) for each in sparse]
+    assert compare_measures(*sparse, draws=500) == compare_measures(*dense, draws=500)
+
+
+@pytest.mark.parametrize("measure", [macro_f1, mcc])
+def test_thousands_of_classes_take_little_memory(measure):
+    rng = np.random.default_rng(0)
+    expected, *found = rng.integers(0, 5000, (3, 10_000)).tolist()
+    tracemalloc.start()
+    first, second = (measure(expected, each) for each in found)
+    assert first.score == pytest.approx(second.score, abs=0.01)
+    compare_measures(first, second, draws=200)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 300e6  # an array of [rows, classes] alone has 400 MB
 
 
 def test_bootstrap_interval_is_as_wide_as_theory_says():

@@ -29,7 +29,7 @@ def test_a_number_may_be_written_and_what_is_none_is_told():
 def test_numbers_that_are_all_the_same_cannot_be_learnt():
     with pytest.raises(UserError, match=r"same 'b'\. Give rows with different numbers"):
         Regression(label_columns=["a", "b"]).learn(examples([[1, 5], [2, 5]]))
-    with pytest.raises(ValueError, match="A place has two numbers"):
+    with pytest.raises(UserError, match="A place has two numbers"):
         Regression(geolocation=True)
 
 

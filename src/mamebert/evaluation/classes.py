@@ -3,9 +3,8 @@
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from mamebert.evaluation.measures import Counts, Measure, divide, f1, mean_f1, mean_of
+from mamebert.evaluation.measures import Counts, Measure, divide, f1, f1_places, mean_f1, mean_of, sparse_counts
 
 Classes = Sequence[Hashable]
 
@@ -17,9 +16,9 @@ def accuracy(expected: Classes, predicted: Classes) -> Measure:
 
 def macro_f1(expected: Classes, predicted: Classes) -> Measure:
     """Return the mean F1 over classes; a class neither expected nor predicted in the sample counts nothing."""
-    wanted, given = _one_hot(expected, predicted)
-    counts = np.stack([wanted & given, given, wanted], axis=-1).astype(float)  # rows, classes, 3
-    return Measure("macro_f1", counts.reshape(len(counts), -1), mean_f1)
+    pairs, number = _numbered(expected, predicted)
+    places = (place for row, (wanted, given) in enumerate(pairs) for place in f1_places(row, [wanted], [given]))
+    return Measure("macro_f1", sparse_counts(places, len(pairs), 3 * number), mean_f1)
 
 
 def binary_f1(expected: Classes, predicted: Classes, positive: Hashable) -> Measure:
@@ -34,10 +33,12 @@ def mcc(expected: Classes, predicted: Classes) -> Measure:
 
     0 where all rows are expected in one class, or all predicted in one.
     """
-    wanted, given = _one_hot(expected, predicted)
-    right = (wanted & given).any(axis=1, keepdims=True)
-    counts = np.hstack([right, np.ones_like(right), wanted, given]).astype(float)
-    return Measure("mcc", counts, _mcc)
+    pairs, number = _numbered(expected, predicted)
+    places = []
+    for row, (wanted, given) in enumerate(pairs):
+        right = [(row, 0)] if wanted == given else []
+        places += [*right, (row, 1), (row, 2 + wanted), (row, 2 + number + given)]
+    return Measure("mcc", sparse_counts(places, len(pairs), 2 + 2 * number), _mcc)
 
 
 def _mcc(sums: Counts) -> Counts:
@@ -48,11 +49,9 @@ def _mcc(sums: Counts) -> Counts:
     return divide(together, np.sqrt(spreads[0] * spreads[1]))
 
 
-def _one_hot(expected: Classes, predicted: Classes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return [rows, classes] of what is expected and of what is predicted."""
+def _numbered(expected: Classes, predicted: Classes) -> tuple[list[tuple[int, int]], int]:
+    """Return the numbers of the classes that each row is expected and predicted in, and how many classes there are."""
     if len(expected) != len(predicted):
         raise ValueError("Every row needs one expected and one predicted class.")
     number = {label: i for i, label in enumerate(dict.fromkeys([*expected, *predicted]))}
-    eye = np.eye(len(number), dtype=bool)
-    wanted, given = (eye[[number[label] for label in labels]] for labels in (expected, predicted))
-    return wanted, given
+    return [(number[wanted], number[given]) for wanted, given in zip(expected, predicted, strict=True)], len(number)

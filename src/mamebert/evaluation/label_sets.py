@@ -5,7 +5,7 @@ from collections.abc import Collection, Hashable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mamebert.evaluation.measures import Measure, found_among, mean_f1
+from mamebert.evaluation.measures import Measure, f1_places, found_among, mean_f1, sparse_counts
 
 LabelSets = Sequence[Collection[Hashable]]
 
@@ -19,12 +19,9 @@ def macro_f1(expected: LabelSets, predicted: LabelSets) -> Measure:
     """Return the mean F1 over labels; a label neither expected nor predicted in the sample counts nothing."""
     labels = dict.fromkeys(label for each in [*expected, *predicted] for label in each)
     number = {label: i for i, label in enumerate(labels)}
-    wanted, given = np.zeros((2, len(expected), len(number)), bool)
-    for row, (some, others) in enumerate(zip(expected, predicted, strict=True)):
-        wanted[row, [number[label] for label in some]] = True
-        given[row, [number[label] for label in others]] = True
-    counts = np.stack([wanted & given, given, wanted], axis=-1).astype(float)  # rows, labels, 3
-    return Measure("macro_f1", counts.reshape(len(expected), 3 * len(number)), mean_f1)
+    pairs = zip(*([[number[label] for label in each] for each in sets] for sets in (expected, predicted)), strict=True)
+    places = (place for row, (wanted, given) in enumerate(pairs) for place in f1_places(row, wanted, given))
+    return Measure("macro_f1", sparse_counts(places, len(expected), 3 * len(number)), mean_f1)
 
 
 def best_threshold(probabilities: npt.NDArray[np.floating], expected: Sequence[Collection[int]]) -> float:

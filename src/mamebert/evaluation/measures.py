@@ -4,9 +4,10 @@ Every measure here (accuracy, F1, a correlation, ...) is a function of sums over
 with replacement is a number of times for each row; times the rows' counts, that gives the sums of the sample.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,15 +44,15 @@ class Measure:
 
     name: str
     """As in reports: "accuracy", "macro_f1", "entity_f1", ..."""
-    counts: Counts
-    """[rows, k]: what each test row adds."""
+    counts: Any
+    """[rows, k]: what each test row adds, as `Counts` or, where most of it is 0, a sparse array of scipy."""
     value: Callable[[Counts], Counts]
     """From sums [..., k] to the measure [...], for all leading axes at once."""
 
     @property
     def score(self) -> float:
         """The measure over all rows."""
-        return float(self.value(self.counts.sum(axis=0)))
+        return float(self.value(np.asarray(self.counts.sum(axis=0))))
 
 
 def compare_measures(first: Measure, second: Measure, draws: int = 10_000, seed: int = 0) -> Comparison:
@@ -61,7 +62,7 @@ def compare_measures(first: Measure, second: Measure, draws: int = 10_000, seed:
     minus first. Its interval lies between the quantiles of the drawn differences; for the p-value the same spread is
     laid around 0 (the null hypothesis), and the observed sample counts as one draw.
     """
-    if first.name != second.name or len(first.counts) != len(second.counts) or not len(first.counts):
+    if first.name != second.name or first.counts.shape[0] != second.counts.shape[0] or not first.counts.shape[0]:
         raise ValueError("Both models must have answered the same rows, judged by the same measure.")
     difference = second.score - first.score
     drawn = np.concatenate([second.value(b) - first.value(a) for a, b in _sums(first, second, draws, seed)])
@@ -73,14 +74,33 @@ def compare_measures(first: Measure, second: Measure, draws: int = 10_000, seed:
 
 def _sums(first: Measure, second: Measure, draws: int, seed: int) -> Iterator[tuple[Counts, Counts]]:
     """Yield both models' summed counts [some draws, k] of drawn samples, until there are `draws`."""
-    both = np.hstack([first.counts, second.counts])
-    # Rows that add the same are drawn together: of thousands of rows often a few dozen kinds are left.
-    kinds, sizes = np.unique(both, axis=0, return_counts=True)
-    first_kinds, second_kinds = np.split(kinds, [first.counts.shape[1]], axis=1)
-    rng, at_once = np.random.default_rng(seed), max(1, BLOCK // max(len(kinds), 1))
+    kinds, sizes = _kinds(first.counts, second.counts)
+    middle = first.counts.shape[1]
+    first_kinds, second_kinds = kinds[:, :middle], kinds[:, middle:]
+    rng, at_once = np.random.default_rng(seed), max(1, BLOCK // max(*kinds.shape, 1))
     for done in range(0, draws, at_once):
         times = _times(rng, sizes, min(at_once, draws - done)).astype(np.float64)
         yield times @ first_kinds, times @ second_kinds
+
+
+def _kinds(first: Any, second: Any) -> tuple[Any, npt.NDArray[np.int64]]:
+    """Return the different rows of both counts side by side, sorted, and how many there are of each.
+
+    Rows that add the same are drawn together: of thousands of rows often a few dozen kinds are left.
+    """
+    if isinstance(first, np.ndarray):
+        return np.unique(np.hstack([first, second]), axis=0, return_counts=True)
+    from scipy.sparse import hstack
+
+    both = hstack([first, second], format="csr")
+    bounds, columns, numbers = both.indptr.tolist(), both.indices.tolist(), both.data.tolist()
+    met: dict[tuple[tuple[int, float], ...], list[int]] = {}
+    for row, (start, end) in enumerate(pairwise(bounds)):
+        # Sorted by these keys, rows stand in the order of np.unique: counts are not negative.
+        key = tuple((-column, number) for column, number in zip(columns[start:end], numbers[start:end], strict=True))
+        met.setdefault(key, []).append(row)
+    rows = [met[key] for key in sorted(met)]
+    return both[[each[0] for each in rows]], np.array([len(each) for each in rows], np.int64)
 
 
 def _times(rng: np.random.Generator, sizes: npt.NDArray[np.int64], draws: int) -> npt.NDArray[np.int64]:
@@ -96,6 +116,14 @@ def _times(rng: np.random.Generator, sizes: npt.NDArray[np.int64], draws: int) -
 
 CHEAPER = 10
 """Drawing one row takes about a tenth of the time of drawing the number of rows of one kind."""
+
+
+def sparse_counts(places: Iterable[tuple[int, int]], num_rows: int, num_columns: int) -> Any:
+    """Return counts that are 1 at some places (row, column) and else 0: what thousands of classes need is little."""
+    from scipy.sparse import csr_array
+
+    rows, columns = np.array(list(places), np.int64).reshape(-1, 2).T
+    return csr_array((np.ones(len(rows)), (rows, columns)), shape=(num_rows, num_columns))
 
 
 def ratio(name: str, parts: npt.ArrayLike, wholes: npt.ArrayLike) -> Measure:
@@ -129,6 +157,12 @@ def set_counts(expected: Sequence[Collection[Hashable]], predicted: Sequence[Col
 def f1(sums: Counts) -> Counts:
     """Return 2 right / (predicted + expected), 0 where neither is, from sums [..., 3] of the three."""
     return divide(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
+
+
+def f1_places(row: int, wanted: Collection[int], given: Collection[int]) -> Iterator[tuple[int, int]]:
+    """Yield the places in the counts of `mean_f1` that are 1 for a row with these classes."""
+    for shift, classes in enumerate((set(wanted).intersection(given), set(given), set(wanted))):
+        yield from ((row, 3 * each + shift) for each in classes)
 
 
 def mean_f1(sums: Counts) -> Counts:

@@ -93,8 +93,15 @@ class Regression(TextTask):
 
     def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
         """Return Pearson's and Spearman's correlations and, the lower the better, errors: squared, or kilometres."""
-        gold = np.stack([_targets(example) for example in examples])
-        found = np.array([[a["number"]] if "number" in a else list(a["numbers"].values()) for a in answers])
+        found = [[a["number"]] if "number" in a else list(a["numbers"].values()) for a in answers]
+        return self._measured([_targets(example) for example in examples], found)
+
+    def judge(self, gold: Sequence[Any], found: Sequence[Any]) -> float:
+        """Return what training goes by."""
+        return self._measured(gold, found)[0].score
+
+    def _measured(self, wanted: Sequence[Any], given: Sequence[Any]) -> list[Measure]:
+        gold, found = (np.asarray(each, np.float64).reshape(len(each), -1) for each in (wanted, given))
         correlations = [pearson(gold, found), spearman(gold, found)]
         return [*correlations, *(_distances(gold, found) if self.geolocation else [mse(gold, found)])]
 
@@ -109,7 +116,7 @@ class Regression(TextTask):
         yield Peer.of(Answered("mean", means, perf_counter() - started, {}), self._as_answer)
         if analyzer == "none":
             return
-        yield Peer.of(tfidf_ridge(*given, analyzer=analyzer), self._as_answer)
+        yield Peer.of(tfidf_ridge(*given, analyzer=analyzer, judge=self.judge), self._as_answer)
         if all(map(self.asks_pairs, parts)) and len(self.label_columns) == 1:
             cosine, low, high = tfidf_cosine(*given, analyzer=analyzer), numbers.min(), numbers.max()
             yield Peer.of(cosine, lambda each: self._as_answer(low + (high - low) * each))
