@@ -18,7 +18,7 @@ from mamebert.progress import say
 from mamebert.ranks import leads, num_processes
 from mamebert.runs import Run
 from mamebert.stages._ahead import check_and_compare
-from mamebert.streams import all_written, make_ready
+from mamebert.streams import all_written, make_ready, printable
 from mamebert.training.interruption import Stopped, stop_when_told
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def _tell_end(how: object) -> None:
 
         if not first_to_speak():
             return
-    for line in str(how).splitlines():
+    for line in printable(str(how)).splitlines():
         print(f"mamebert: {line}", file=sys.stderr, flush=True)
 
 

@@ -49,6 +49,12 @@ def header(model, told):
         {"layer_norm_eps": "nan"},
         {"architectures": [["BertModel"]]},
         {"mamebert": []},
+        {"num_attention_heads": 0},
+        {"num_attention_heads": "0"},
+        {"num_attention_heads": True},
+        {"intermediate_size": 0},
+        {"type_vocab_size": 0},
+        {"num_hidden_layers": 1},
     ],
 )
 def test_sizes_are_compared_with_the_weights_before_anything_is_built(model, settings):

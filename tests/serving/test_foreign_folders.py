@@ -141,6 +141,23 @@ def test_labels_are_texts_and_those_without_a_name_get_their_own(made):
 
 
 @pytest.mark.parametrize(
+    "names",
+    [{"0": "a"}, {"0": "a", "5": "b"}, {"0": "a", "1": "b", "2": "c"}, {"a": 0, "b": 1}, {"0": ["a"], "1": "b"}],
+)
+def test_names_of_other_labels_than_there_are_are_refused(made, names):
+    folder = tell(made("BertForSequenceClassification", num_labels=2), id2label=names)
+    with pytest.raises(UserError, match=r"weights for 2 labels, and id2label in its config\.json does not name each"):
+        load(folder)
+
+
+def test_feed_forward_blocks_that_only_the_config_claims_are_refused_before_they_are_built(made):
+    folder = made("MobileBertModel", "MobileBert")
+    for number in (1000, 2_000_000_000):
+        with pytest.raises(UserError, match=r"config\.json"):
+            load(tell(folder, num_feedforward_networks=number))
+
+
+@pytest.mark.parametrize(
     ("settings", "kind"),
     [
         ({"num_labels": 1}, "regression"),

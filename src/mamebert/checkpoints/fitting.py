@@ -12,6 +12,8 @@ from mamebert.errors import UserError
 
 OPTIONAL = "bert.pooler."
 """What an encoder may lack."""
+_LAYER = "bert.encoder.layer."
+_SEGMENTS = "bert.embeddings.token_type_embeddings.weight"
 _MOST_PER_BYTE = 8
 """Weights that can lie in a byte: of one bit each (BiBERT)."""
 
@@ -23,13 +25,12 @@ def require_fitting(shape: EncoderConfig, vocab_size: int, tensors: Mapping[str,
     """
     largest = max((max(each.shape, default=1) for each in tensors.values() if each.numel()), default=1)
     _require_sizes(_sizes(shape, vocab_size), largest, where)
-    owners = len({*shape.attention_owners, *shape.ffn_owners})
-    if owners > len(tensors):
-        raise UserError(
-            f"{where} has a config.json with {owners:,} layers of their own, and only {len(tensors)} weights are "
-            "stored. Get the folder anew."
-        )
-    for name, wanted in encoder_shapes(shape, vocab_size).items():
+    _require_blocks(shape, len(tensors), where)
+    shapes = encoder_shapes(shape, vocab_size)
+    for name in tensors:
+        if _is_left_over(name, shapes):
+            raise UserError(f"{where} stores {name}, and its config.json asks for no such part. Get the folder anew.")
+    for name, wanted in shapes.items():
         if name.startswith(OPTIONAL):
             continue
         if name not in tensors:
@@ -38,9 +39,10 @@ def require_fitting(shape: EncoderConfig, vocab_size: int, tensors: Mapping[str,
             raise unlike(name, tuple(tensors[name].shape), wanted, where)
 
 
-def require_possible(shape: EncoderConfig, vocab_size: int, stored_bytes: int, where: Path) -> None:
-    """Raise a UserError where so many bytes, however they are packed, cannot be an encoder of this shape."""
+def require_possible(shape: EncoderConfig, vocab_size: int, num_tensors: int, stored_bytes: int, where: Path) -> None:
+    """Raise a UserError where so many tensors and bytes, however packed, cannot be an encoder of this shape."""
     most = _MOST_PER_BYTE * stored_bytes
+    _require_blocks(shape, num_tensors, where)
     _require_sizes(_sizes(shape, vocab_size), most, where)
     shapes = encoder_shapes(shape, vocab_size)
     needed = sum(torch.Size(each).numel() for name, each in shapes.items() if not name.startswith(OPTIONAL))
@@ -78,6 +80,24 @@ def _sizes(shape: EncoderConfig, vocab_size: int) -> Iterator[tuple[str, int]]:
     yield "num_attention_heads x head_size", max(shape.heads_by_layer) * shape.head_width
     if shape.bottleneck:
         yield "intra_bottleneck_size", shape.bottleneck.intra_bottleneck_size
+
+
+def _require_blocks(shape: EncoderConfig, num_tensors: int, where: Path) -> None:
+    owners = len({*shape.attention_owners, *shape.ffn_owners})
+    blocks = owners * (shape.bottleneck.num_feedforward_networks if shape.bottleneck else 1)
+    if blocks > num_tensors:
+        raise UserError(
+            f"{where} has a config.json with {blocks:,} blocks in layers of their own, and only {num_tensors:,} "
+            "weights are stored. Get the folder anew."
+        )
+
+
+def _is_left_over(name: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Tell whether a tensor is of a layer, or of segments, that the shape has not: another network was stored."""
+    if name.startswith(_LAYER):
+        number = name.removeprefix(_LAYER).partition(".")[0]
+        return not any(each.startswith(f"{_LAYER}{number}.") for each in shapes)
+    return name == _SEGMENTS and name not in shapes
 
 
 def _require_sizes(sizes: Iterator[tuple[str, int]], largest: int, where: Path) -> None:

@@ -19,7 +19,7 @@ from mamebert.json_files import read_object
 from mamebert.tokenizer.encoding import Tokenizer
 
 CONFIG = "config.json"
-_MOST_CONFIG = 32 * 2**20
+_MOST_CONFIG = 16 * 2**20
 """Bytes of a config.json: one with the names of 100,000 labels, twice, takes 10 MB."""
 
 
@@ -117,7 +117,7 @@ class ModelFolder:
         if not self.stored:
             return
         if self.is_altered:
-            require_possible(self.shape, self.vocab_size, num_bytes(self.stored.values()), self.path)
+            require_possible(self.shape, self.vocab_size, len(self.stored), num_bytes(self.stored.values()), self.path)
             return
         require_fitting(self.shape, self.vocab_size, self._ours(), self.path)
 

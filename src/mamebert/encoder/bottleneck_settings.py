@@ -16,7 +16,7 @@ class Bottleneck(Config):
 
     intra_bottleneck_size: int = Field(default=128, gt=0)
     """Width inside a layer, between the matrices that narrow the body and those that widen it again."""
-    num_feedforward_networks: int = Field(default=4, ge=1)
+    num_feedforward_networks: int = Field(default=4, ge=1, le=1024)
     """Feed-forward blocks in a layer, one after the other."""
     normalization_type: Literal["no_norm", "layer_norm"] = "no_norm"
     """What stands in the places of LayerNorm: a factor and a shift for each number (no_norm), or LayerNorm."""

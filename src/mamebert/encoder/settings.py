@@ -151,6 +151,8 @@ class EncoderConfig(Config):
     @model_validator(mode="after")
     def _heads_share_the_width_evenly(self) -> Self:
         heads = self.num_attention_heads
+        if not heads or not self.intermediate_size:  # "0" where the number 0 would have meant the usual size
+            raise ValueError("num_attention_heads and intermediate_size cannot be texts that mean 0. Leave them out.")
         if self.hidden_size % heads and not self.head_size and not self.bottleneck:
             raise ValueError(
                 f"hidden_size {self.hidden_size} cannot be split between {heads} heads. "

@@ -190,9 +190,24 @@ def _about_foreign(folder: ModelFolder, tensors: dict[str, Tensor], kind: str | 
     names = config.get("id2label") or {}
     heads = ("classifier.weight", "qa_outputs.weight") if found.architecture else ()
     size = next((len(tensors[name]) for name in heads if name in tensors), 0)
+    _require_names_of_all(names, size, folder)
     labels = [_label(names.get(str(i)), i) for i in range(size)]
     task = {"kind": kinds[0], **found.foreign(folder.path, folder.shape.max_position_embeddings)}
     return {"task": task, "learnt": {"labels": labels}}
+
+
+def _require_names_of_all(names: Mapping[str, Any], size: int, folder: ModelFolder) -> None:
+    """Raise a UserError where id2label names other outputs than there are: another's answers would be given."""
+    # The one output of multiple choice has no name, whatever config.json says.
+    named = folder.bert_architecture in ("BertForSequenceClassification", "BertForTokenClassification")
+    if not named or not names:
+        return
+    fits = len(names) == size and all(str(number) in names for number in range(size))
+    if not fits or any(isinstance(name, list | dict | bool | float) for name in names.values()):
+        raise UserError(
+            f"{folder.path} has weights for {size:,} labels, and id2label in its config.json does not name each of "
+            f"them, from 0 to {size - 1:,}, by a text. {GET_ANEW}"
+        )
 
 
 def _label(name: Any, number: int) -> str:

@@ -147,11 +147,20 @@ def encoder_config(config: dict[str, Any], where: str) -> EncoderConfig:
         raise UserError(f"{where} has no vocab_size in its config.json. Get the folder anew.")
     try:
         known = {name: value for name, value in layout.read(config).items() if value is not None}
+        _require_numbers(known)
         known = {**layout.unsaid, **known}
         known["hidden_act"] = SAME_ACTIVATIONS.get(str(known.get("hidden_act")), known.get("hidden_act", "gelu"))
         return build(layout.shape_class, known)
     except UserError as error:
         raise UserError(f"{where} has a config.json that cannot be: {error}") from error
+
+
+def _require_numbers(known: Mapping[str, Any]) -> None:
+    # In settings that people write, true is 1 and 0 means the usual size; no folder says either.
+    for name in BASIC:
+        value = known.get(name)
+        if isinstance(value, bool) or (name in ("num_attention_heads", "intermediate_size") and value == 0):
+            raise UserError(f"{name} is {str(value).lower()}, which is no size. Get the folder anew.")
 
 
 def model_config(shape: EncoderConfig, vocab_size: int, bert: str, **more: Any) -> dict[str, Any]:
