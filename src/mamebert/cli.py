@@ -162,7 +162,7 @@ def fill_mask_verb(
     from mamebert.serving.load import load
 
     for text, masks in zip(texts, load(_path(model), "fill-mask")(texts, top=top), strict=True):
-        print(json.dumps({"text": text, "masks": masks}, ensure_ascii=False))
+        print(json.dumps({"text": text, "masks": masks}, ensure_ascii=False, allow_nan=False))
 
 
 @app.command("predict", rich_help_panel=OTHERS)

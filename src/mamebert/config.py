@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import ErrorDetails, core_schema
 
 from mamebert.errors import BadSettings, UserError, unknown
+from mamebert.json_files import parse, read_bytes
 from mamebert.names import path_of
 from mamebert.spellings import as_declared, as_written
 
@@ -27,7 +28,7 @@ else:
 C = TypeVar("C", bound="Config")
 MOST_LINES = 4  # of a group that is listed among others
 BARE = ""  # in a table of settings: the value that stood in its place before, `task=tagging` before `task.measure=...`
-# NUL, and halves of characters: bytes of a command line that are not UTF-8 come as these.
+# NUL, and halves of characters: bytes of a command line that are not UTF-8 come as these. Files may have such names.
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -87,10 +88,10 @@ class Config(BaseModel, metaclass=_Explaining):
             if isinstance(text, int) and not -(2**63) <= text < 2**63:
                 raise ValueError(f"{str(path)[:60]} is larger than a number of 64 bits. Give a smaller one.")
             for each in (path, text):
-                if isinstance(each, str | Path) and (bad := UNWRITABLE.search(str(each))):
+                if isinstance(each, str | Path) and (bad := UNWRITABLE.search(str(each))) and not os.path.exists(each):
                     raise ValueError(
-                        f"{str(each)[:60]!r} holds the character U+{ord(bad[0]):04X}, which no name and no text "
-                        "can hold in a file. Leave it out."
+                        f"{path[:60]!r} holds the character U+{ord(bad[0]):04X}, which no name and no text can hold in "
+                        "a file. Leave it out."
                     )
         return values
 
@@ -261,10 +262,10 @@ def read_file(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"There is no settings file {path}. Give a TOML file, a run.json or key=value pairs.")
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = read_bytes(path)
         if path.suffix != ".json":
-            return tomllib.loads(text)
-        record = json.loads(text)
+            return tomllib.loads(raw.decode())
+        record = parse(raw, finite=False, whole=False)
         return dict(record.get("settings", record))
     except (ValueError, AttributeError, TypeError, RecursionError, OSError) as error:
         raise UserError(

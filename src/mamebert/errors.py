@@ -20,6 +20,14 @@ class Refusals(UserError):
         self.errors = list(errors)
 
 
+def not_finite() -> UserError:
+    """Return the error for answers of a network that are NaN or infinite, of which nothing can be said."""
+    return UserError(
+        "The model answers with numbers that are not finite (NaN or infinite): its weights are damaged, or too large. "
+        "Get its folder anew, or train it again with a lower learning rate."
+    )
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a `name` that is not among the `known` ones, with the nearest offered."""
     names = sorted(known)

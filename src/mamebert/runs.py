@@ -24,10 +24,12 @@ from mamebert.config import Config, RunPath, walk
 from mamebert.disk import disk_errors, hash_file, partial, put_in_place, write_text
 from mamebert.errors import UserError
 from mamebert.growing import begin_with_copy, goes_on_from, lists_of, put_in_place_of
+from mamebert.json_files import parse
 from mamebert.locks import Held, NoLocks, lock
 from mamebert.names import new_folder
 from mamebert.progress import say
 from mamebert.ranks import num_processes
+from mamebert.run_record import read_record
 
 # These say where and how fast, not what: another value gives the same artefact.
 NOT_PART_OF_THE_RESULT = {
@@ -41,8 +43,6 @@ NOT_PART_OF_THE_RESULT = {
     "tensorboard",
 }
 REPORTED_PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "gensim", "numpy", "scikit-learn")
-
-MOST_BYTES_OF_A_RECORD = 32_000_000
 
 # Folders this process works on, by their lock file's place on disk.
 _OUR_LOCKS: dict[tuple[int, int], IO[str]] = {}
@@ -173,7 +173,7 @@ class Run:
     def open(cls, folder: Path | str) -> Self:
         """Return the record of a finished run."""
         folder = Path(folder)
-        record = _read_record(folder)
+        record = read_record(folder)
         if record is None:
             unfinished = bool(folder.name) and partial(folder).exists()
             way_out = (
@@ -214,13 +214,16 @@ class Run:
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of metrics.jsonl up to the first torn one (a kill or a power cut while writing)."""
         path = self.folder / "metrics.jsonl"
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []
+        lines = path.read_bytes().split(b"\n") if path.is_file() else []
         whole = []
         for line in lines[:-1]:
             try:
-                whole.append(json.loads(line))
+                found = parse(line, finite=False, whole=False)
             except ValueError:
                 break
+            if not isinstance(found, dict):
+                break
+            whole.append(found)
         return whole
 
     def keep_metrics(self, lines: list[dict[str, Any]]) -> None:
@@ -272,7 +275,7 @@ class Run:
 
     def _is_there(self) -> bool:
         """Tell whether this very run is finished."""
-        record = _read_record(self.final)
+        record = read_record(self.final)
         return record is not None and record["id"] == self.id
 
     def _is_ours(self, record: Mapping[str, Any] | None) -> bool:
@@ -290,7 +293,7 @@ class Run:
 
     def _go_on(self) -> None:
         """Take over what lies in the folder, or else a copy of the finished run that this one goes on from."""
-        begun, finished = _read_record(self.folder), _read_record(self.final)
+        begun, finished = read_record(self.folder), read_record(self.final)
         if finished is not None and not self._is_ours(begun):
             begin_with_copy(self.final, self.folder)
             begun = finished
@@ -319,7 +322,7 @@ class Run:
             for place in (self.final, *self.final.parents):
                 if place.exists() and not place.is_dir():
                     raise UserError(f"{place} is a file, and the output is a folder. Choose another output.")
-            if self.final.exists() and _read_record(self.final) is None and any(self.final.iterdir()):
+            if self.final.exists() and read_record(self.final) is None and any(self.final.iterdir()):
                 raise UserError(
                     f"{self.final} exists and is no run folder. Choose another output, so that nothing in it is lost."
                 )
@@ -336,7 +339,7 @@ class Run:
                 ) from error
 
     def _refuse_another_run_in(self, folder: Path) -> None:
-        record = _read_record(folder)
+        record = read_record(folder)
         if record is None:
             return
         if self._is_ours(record) or (folder != self.final and not _has_work(folder)):
@@ -409,7 +412,7 @@ def identity(path: Path) -> str:
         )
         raise UserError(f"There is no folder {path}. {way_out}")
     for folder in (path, *path.parents):
-        record = _read_record(folder)
+        record = read_record(folder)
         if record is not None:
             inside = path.relative_to(folder)
             return str(record["id"]) + (f"/{inside}" if folder != path else "")
@@ -418,36 +421,10 @@ def identity(path: Path) -> str:
     return _hash({p.name: hash_file(p) for p in sorted(path.iterdir()) if p.is_file()})
 
 
-def _read_record(folder: Path) -> dict[str, Any] | None:
-    path = folder / "run.json"
-    try:
-        if not path.is_file():
-            return None
-        if path.stat().st_size > MOST_BYTES_OF_A_RECORD:
-            raise ValueError("it is larger than any")
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}). Delete the folder and run the stage again.") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}). Give another folder.") from error
-    return record if _is_record(record) else None
-
-
-def _is_record(found: Any) -> bool:
-    return (
-        isinstance(found, dict)
-        and all(isinstance(found.get(name), str) for name in ("id", "command"))
-        and all(isinstance(found.get(name), dict) for name in ("settings", "inputs"))
-        and all(isinstance(each, dict) and "id" in each for each in found["inputs"].values())
-        and isinstance(found.get("sources", []), list)
-        and all(isinstance(each, dict) and isinstance(each.get("sha256"), str) for each in found.get("sources", []))
-    )
-
-
 def sources_behind(path: Path) -> list[dict[str, str]]:
     """Return every outside text that went into the run at, or around, `path`; nothing for folders from elsewhere."""
     for folder in (path, *path.parents):
-        record = _read_record(folder)
+        record = read_record(folder)
         if record is not None:
             return list(record.get("sources", []))
     return []

@@ -182,3 +182,15 @@ def test_what_outputs_mean_is_as_transformers_reads_it(made, settings, kind):
 def test_what_cannot_be_asked_is_refused(made, name, family, why):
     with pytest.raises(UserError, match=why):
         load(made(name, family))
+
+
+@pytest.mark.parametrize("name", ["MaskedLM", "SequenceClassification", "TokenClassification", "QuestionAnswering", ""])
+def test_weights_so_huge_that_nothing_can_be_said_are_no_answer(made, mamebert, name):
+    folder = made(f"BertFor{name}" if name else "BertModel")
+    file = folder / "model.safetensors"
+    save_file({n: t * 3e38 if n.endswith("LayerNorm.weight") else t for n, t in load_file(file).items()}, file)
+    rows = folder / "rows.jsonl"
+    rows.write_text(json.dumps({"question": "the", "context": TEXT, "text": TEXT}))
+    said = mamebert(*(["fill-mask", folder, "[MASK]"] if name == "MaskedLM" else ["predict", folder, "--file", rows]))
+    assert "numbers that are not finite" in said.mistake
+    assert "nan" not in said.out.lower()

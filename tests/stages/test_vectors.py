@@ -52,6 +52,7 @@ def test_the_run_holds_a_table_and_the_numbers_for_the_report(shards):
     assert {name for name, _ in results["neighbours"]["scian"][:3]} == set(KITCHEN) - {"scian"}
     assert sorted(path.name for path in run.folder.iterdir()) == [
         ".lock",
+        "SHA256SUMS",
         "run.json",
         "vectors.safetensors",
         "vocab.txt",

@@ -17,6 +17,7 @@ from mamebert.compression import Subject
 from mamebert.disk import disk_errors, write_text
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+from mamebert.json_files import read_object
 from mamebert.tokenizer.files import TOKENIZER_FILES
 
 Numbers = dict[int, int]
@@ -168,5 +169,4 @@ def _fewer_in_names(told: dict[str, int], numbers: Numbers) -> dict[str, int]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return told
+    return read_object(path, "Get the tokenizer's folder anew.", finite=False)

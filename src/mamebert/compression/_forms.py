@@ -1,10 +1,9 @@
 """A compressed model on disk: as plain transformers holds it, and where no class of it does, as ours and as plain."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from mamebert.checkpoints.layouts import layout_for
+from mamebert.checkpoints.model_folder import read_config
 from mamebert.checkpoints.sentence_modules import root_of
 from mamebert.compression import Form, Subject
 from mamebert.compression._shapes import densified
@@ -32,5 +31,6 @@ def save_forms(subject: Subject, folder: Path) -> list[Form]:
 
 def opens_with(folder: Path) -> str:
     """Return which class of plain transformers a folder says it is of, and whether sentence-transformers has it too."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return f"transformers {config['architectures'][0]}{', sentence-transformers' if root_of(folder) else ''}"
+    return (
+        f"transformers {read_config(folder)['architectures'][0]}{', sentence-transformers' if root_of(folder) else ''}"
+    )

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
-from mamebert.errors import UserError
+from mamebert.errors import UserError, not_finite
 from mamebert.tokenizer.encoding import Tokenizer
 
 Candidates = list[tuple[str, float]]
@@ -21,7 +21,7 @@ def fill_mask(
     """Return, for every text and every [MASK] in it, the `top` tokens with their probabilities.
 
     Probabilities are a softmax over the whole vocabulary. A text without [MASK], or one that is longer
-    than the encoder reads, is a UserError.
+    than the encoder reads, is a UserError, as are scores that are not finite.
     """
     network.eval()
     # A table may have more rows than there are tokens, and a vocabulary ids that stand for none.
@@ -41,6 +41,8 @@ def _fill(network: PretrainingNetwork, tokenizer: Tokenizer, text: str, top: int
         raise UserError(f"There is no {mask} in {text!r}. Put {mask} where a word is wanted.")
     batch = Packed.of([ids]).to(next(network.parameters()).device)
     logits = network.cls.predictions(network.bert(batch)[torch.from_numpy(places)])
+    if not logits.isfinite().all():
+        raise not_finite()
     best = logits.softmax(-1).cpu()[:, known].topk(min(top, len(known)))
     rows = zip(known[best.indices].tolist(), best.values.tolist(), strict=True)
     return [[(tokenizer.tokens[i], p) for i, p in zip(*row, strict=True)] for row in rows]

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mamebert.config import walk
+from mamebert.errors import UserError
+from mamebert.json_files import read_object
+from mamebert.progress import say
 from mamebert.reports.card_sections import card_sections
 from mamebert.reports.compress_card import compress_limits, what_it_is
 from mamebert.reports.compressed import Compression
@@ -15,7 +18,7 @@ from mamebert.reports.form_uses import SENTENCES, Use, uses
 from mamebert.reports.labelled import Task
 from mamebert.reports.measure_names import lower_first
 from mamebert.reports.numbers import amount, count, is_number, percent
-from mamebert.reports.records import dig, listed, numbers, record_of, runs_behind
+from mamebert.reports.records import MISREAD, dig, listed, numbers, record_of, runs_behind
 from mamebert.reports.render import language, render_markdown
 from mamebert.runs import Run
 
@@ -37,9 +40,17 @@ def model_card(
     """Return the text of README.md for the model in `model_folder`, made by `run`, which need not be finished.
 
     `licence` is only written when it is given: who owns the text decides. `tongue` is the language code;
-    by default it is what an earlier stage was told, or "ja" where the vocabulary has kana.
+    by default it is what an earlier stage was told, or "ja" where the vocabulary has kana. Of earlier runs whose
+    records cannot be read nothing is told: a card is written at the end of long work.
     """
-    behind = runs_behind(run)
+    try:
+        return _card(run, runs_behind(run), model_folder, kind, licence, tongue)
+    except MISREAD as error:
+        say(f"The card of {model_folder} tells nothing of earlier runs: their records are damaged ({error}).")
+        return _card(run, [], model_folder, kind, licence, tongue)
+
+
+def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: str | None, tongue: str | None) -> str:
     origins = _origins(run, behind, model_folder)
     config = _read_json(model_folder / "config.json")
     has_modules = (model_folder / "modules.json").is_file()
@@ -177,7 +188,6 @@ def _language(run: Run, behind: list[Run], model_folder: Path) -> str | None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_object(path, "", finite=False)
+    except (UserError, OSError):
         return {}
-    return found if isinstance(found, dict) else {}

@@ -1,13 +1,30 @@
 """Reading what runs wrote down, whatever of it is there."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mamebert.errors import UserError
 from mamebert.reports.numbers import is_number
+from mamebert.run_record import read_record
 from mamebert.runs import Run
+
+MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What comes of numbers, texts and tables that are of another kind than stages write."""
+
+
+@contextmanager
+def as_written(runs: Iterable[Path]) -> Iterator[None]:
+    """Turn what goes wrong with results that no stage has written so into one UserError."""
+    try:
+        yield
+    except MISREAD as error:
+        folders = ", ".join(map(str, runs))
+        raise UserError(
+            f"What is written down in {folders} cannot be told: something in a run.json or metrics.jsonl there is of "
+            f"another kind than stages write ({error}). Undo what was changed, or run those stages again."
+        ) from error
 
 
 def dig(value: Any, path: str, default: Any = None) -> Any:
@@ -35,11 +52,7 @@ def first_number(*values: Any) -> float | None:
 
 def record_of(run: Run) -> dict[str, Any]:
     """Return run.json whole: versions, machine and date are only told there."""
-    try:
-        record = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
+    return read_record(run.folder) or {}
 
 
 def runs_behind(run: Run) -> list[Run]:

@@ -12,7 +12,7 @@ from mamebert.errors import UserError
 from mamebert.probes.fill_mask import Candidates, fill_mask
 from mamebert.tasks import Answer
 from mamebert.tasks._features import Example, Unusable
-from mamebert.tasks._network import raw_outputs
+from mamebert.tasks._network import answers_of, raw_outputs
 from mamebert.training.devices import pick_device
 
 Kind = Literal["fill-mask", "task", "sentence_embeddings"]
@@ -71,7 +71,7 @@ class Model:
         features = self.task.features(self.tokenizer, examples, self.learnt)
         self.num_cut += sum(each.num_cut > 0 for each in features)
         raws = raw_outputs(self.task, self.network, features)
-        for example, found in zip(examples, self.task.answers(raws, features, self.learnt), strict=True):
+        for example, found in zip(examples, answers_of(self.task, raws, features, self.learnt), strict=True):
             answers[example.row] = found
         return answers
 

@@ -28,7 +28,7 @@ def predict(model: Model, items: Iterable[Row | str], out: Path | None, show_pro
                 unanswered[line["unanswered"]] += 1
             else:
                 num_answered += 1
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
             if meter:
                 meter.advance()
     if model.num_cut:

@@ -24,7 +24,7 @@ from mamebert.progress import Meter
 from mamebert.stages._fitting import Part
 from mamebert.stages._pretraining import HELD_OUT_BATCH, HELD_OUT_MASKS
 from mamebert.tasks._features import Example, TaskBatch, batches, batches_of_like_length, pack
-from mamebert.tasks._network import raw_outputs
+from mamebert.tasks._network import answers_of, raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_precision
 from mamebert.training.interruption import stop_between_steps
@@ -142,7 +142,7 @@ class RowsBench(LearningBench):
         raws = raw_outputs(goal.task, subject.network, part.features)
         learnt = goal.task.choose(raws, part.features, part.examples, goal.learnt)
         subject.goal = replace(goal, learnt=learnt)
-        return goal.task.measures(part.examples, goal.task.answers(raws, part.features, learnt))[0].score
+        return goal.task.measures(part.examples, answers_of(goal.task, raws, part.features, learnt))[0].score
 
     def examples(self) -> list[Example]:
         """Return the training rows."""

@@ -19,6 +19,7 @@ from mamebert.disk import put_in_place, write_text
 from mamebert.encoder.fixed_embeddings import count_parameters
 from mamebert.errors import UserError
 from mamebert.evaluation.spread import mean_and_spread
+from mamebert.json_files import read_own
 from mamebert.names import file_name
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
@@ -199,7 +200,7 @@ class Compressing:
         return self.run.folder / "seeds" / f"{seed}.json"
 
     def _results(self) -> list[dict[str, Any]]:
-        return [json.loads(self._result(seed).read_text(encoding="utf-8")) for seed in self.seeds]
+        return [read_own(self._result(seed)) for seed in self.seeds]
 
 
 def refuse_methods(config: "CompressConfig", is_task: bool) -> None:

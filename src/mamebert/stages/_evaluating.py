@@ -17,7 +17,7 @@ from mamebert.stages._comparing import comparisons, scores_of, write_answers
 from mamebert.stages._labelled import answers_file, drawn, parted, read_sources
 from mamebert.tasks import Answer, Task
 from mamebert.tasks._features import Example
-from mamebert.tasks._network import raw_outputs
+from mamebert.tasks._network import answers_of, raw_outputs
 
 if TYPE_CHECKING:
     from mamebert.stages.evaluate import EvaluateConfig
@@ -92,7 +92,7 @@ class Evaluating:
     def _ask(self, model: Model, task: Task, examples: list[Example]) -> tuple[list[Answer], int]:
         features = task.features(model.tokenizer, examples, model.learnt)
         raws = raw_outputs(task, model.network, features, self.config.batch_tokens)
-        return task.answers(raws, features, model.learnt), sum(each.num_cut > 0 for each in features)
+        return answers_of(task, raws, features, model.learnt), sum(each.num_cut > 0 for each in features)
 
     def _tell_unseen(self, name: str, part: str, model: Model, examples: list[Example]) -> None:
         reasons = self.task.unseen(examples, model.learnt)

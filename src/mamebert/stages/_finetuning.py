@@ -11,6 +11,7 @@ from mamebert.checkpoints.verify import verify
 from mamebert.disk import disk_errors, put_in_place, remove, write_text
 from mamebert.disk import partial as beside
 from mamebert.evaluation.spread import mean_and_spread
+from mamebert.json_files import read_own
 from mamebert.names import file_name
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
@@ -149,7 +150,7 @@ class Finetuning:
     def _try(self, model: Candidate, config: "FinetuneConfig", number: int) -> dict[str, Any]:
         """Return how well settings validate, with the first seed; no test row is looked at."""
         if same := twin(model, self.config):
-            known = json.loads(trial_file(self.run.folder / "search", same.title, number).read_text(encoding="utf-8"))
+            known = read_own(trial_file(self.run.folder / "search", same.title, number))
             return {name: value for name, value in known.items() if name not in ("trial", "settings", "same_as")}
         seed, title = model.seeds[0], f"search {model.title} trial {number + 1}"
         try:
@@ -275,7 +276,7 @@ class Finetuning:
 
     def _done_before(self, model: Candidate, seed: int) -> dict[str, Any] | None:
         path = self._answers(model, seed)
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        return read_own(path) if path.is_file() else None
 
     def _best(self, model: Candidate) -> dict[str, Any]:
         found = [self._done_before(model, seed) for seed in model.seeds]

@@ -15,7 +15,7 @@ from mamebert.progress import Meter, say
 from mamebert.stages._hidden_states import HiddenStates
 from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, batches, pack
-from mamebert.tasks._network import TaskNetwork, raw_outputs
+from mamebert.tasks._network import TaskNetwork, answers_of, raw_outputs
 from mamebert.training.groups import plan_learning
 from mamebert.training.interruption import stop_between_steps
 from mamebert.training.loop import Losses, Step, derive_seed, train
@@ -137,7 +137,7 @@ class Fitting:
     def _validate(self) -> tuple[Learnt, float]:
         raws = _raws(self.task, self.network, self.valid, self.states.get("valid"))
         learnt = self.task.choose(raws, self.valid.features, self.valid.examples, self.learnt)
-        answers = self.task.answers(raws, self.valid.features, learnt)
+        answers = answers_of(self.task, raws, self.valid.features, learnt)
         return learnt, self.task.measures(self.valid.examples, answers)[0].score
 
 
@@ -145,7 +145,7 @@ def answer(
     task: Task, network: TaskNetwork, part: Part, learnt: Learnt, states: HiddenStates | None = None
 ) -> list[Answer]:
     """Return the network's answers to the examples of a part, whose hidden states may be known."""
-    return task.answers(_raws(task, network, part, states), part.features, learnt)
+    return answers_of(task, _raws(task, network, part, states), part.features, learnt)
 
 
 def _raws(task: Task, network: TaskNetwork, part: Part, states: HiddenStates | None) -> list[Raw]:

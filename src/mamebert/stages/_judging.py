@@ -24,7 +24,7 @@ from mamebert.stages._comparing import write_answers
 from mamebert.stages._labelled import PARTS, LabelledConfig, RowsConfig, drawn, read_labelled
 from mamebert.tasks import Answer, Parts, Raw, Task
 from mamebert.tasks._features import Learnt
-from mamebert.tasks._network import plain_logits, raw_outputs
+from mamebert.tasks._network import answers_of, plain_logits, raw_outputs
 
 if TYPE_CHECKING:
     from mamebert.stages.compress import CompressConfig
@@ -111,7 +111,7 @@ class RowsJudge(Judge):
         assert isinstance(goal, TaskGoal)
         features = goal.task.features(opened.tokenizer, examples, goal.learnt)
         raws = raw_outputs(goal.task, opened.subject.network, features)
-        answers = goal.task.answers(raws, features, goal.learnt)
+        answers = answers_of(goal.task, raws, features, goal.learnt)
         measures = self.task.measures(examples, answers)
         return Judged({each.name: each.score for each in measures}, measures[0], answers, raws)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mamebert.config import build
 from mamebert.disk import write_text
 from mamebert.errors import UserError, unknown
+from mamebert.json_files import read_own
 from mamebert.names import file_name
 from mamebert.progress import say
 from mamebert.stages._search_space import SEARCHABLE, Range
@@ -34,7 +35,7 @@ def search(config: "FinetuneConfig", title: str, folder: Path, judge: Judge) -> 
     for number in range(total):
         path = trial_file(folder, title, number)
         if path.is_file():
-            done.append(json.loads(path.read_text(encoding="utf-8")))
+            done.append(read_own(path))
             continue
         chosen = _proposed(config, done)
         same = next((each for each in done if each["settings"] == chosen), None)

@@ -28,6 +28,7 @@ class ReportConfig(StageConfig):
 def report(config: ReportConfig) -> Run:
     """Tell the runs as `report.html` and `report.md` (same tables); the results hold the verdict."""
     from mamebert.reports.page import make_page
+    from mamebert.reports.records import as_written
     from mamebert.reports.render import plain_spaces, to_html, to_markdown
     from mamebert.reports.story import Story
 
@@ -35,11 +36,13 @@ def report(config: ReportConfig) -> Run:
     run = Run.start(config)
     if run.finished:
         return run
-    story = Story([Run.open(folder) for folder in config.runs])
-    page = make_page(story, config.title, config.command_line, config.recipe)
+    with as_written(config.runs):
+        story = Story([Run.open(folder) for folder in config.runs])
+        page = make_page(story, config.title, config.command_line, config.recipe)
+        as_html, as_markdown = to_html(page), to_markdown(page)
 
-    write_text(run.folder / "report.html", to_html(page))
-    write_text(run.folder / "report.md", to_markdown(page))
+    write_text(run.folder / "report.html", as_html)
+    write_text(run.folder / "report.md", as_markdown)
 
     run.results |= {
         "verdict": [plain_spaces(sentence) for sentence in page.verdict],

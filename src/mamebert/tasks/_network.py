@@ -1,6 +1,7 @@
 """Encoder, reading and head as one network, whatever the task."""
 
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from mamebert.encoder.model import Encoder, initialise
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.readings import Reader, Reading
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.errors import UserError
-from mamebert.tasks import Raw, Task
+from mamebert.errors import UserError, not_finite
+from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks._features import FIRST, Features, Learnt, TaskBatch, batches, pack
 
 HEAD_ALONE = ("head.", "reader.", "bert.pooler.")
@@ -161,7 +162,10 @@ def raw_outputs(
     batch_tokens: int = 16_384,
     gather: Callable[[TaskBatch], Tensor] | None = None,
 ) -> list[Raw]:
-    """Return the head's output for each example, in the order given; `gather` gives hidden states that are kept."""
+    """Return the head's output for each example, in the order given; `gather` gives hidden states that are kept.
+
+    Outputs that are no finite numbers, which huge weights give, are a UserError.
+    """
     network.eval()
     gather = gather or network.gather
     # Examples of like length share a batch, so that attention groups them.
@@ -170,7 +174,23 @@ def raw_outputs(
     for rows in batches(features, order, batch_tokens):
         batch = pack(features, rows).to(network.device)
         found |= zip(rows, task.raws(network.conclude(gather(batch), batch), batch), strict=True)
+    if not all(np.isfinite(raw).all() for raw in found.values()):
+        raise not_finite()
     return [found[row] for row in range(len(features))]
+
+
+def answers_of(task: Task, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    """Return the task's answers; one with a number that is not finite is a UserError, for JSON has none."""
+    found = task.answers(raws, features, learnt)
+    if not all(_is_finite(each) for each in found):
+        raise not_finite()
+    return found
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict | list | tuple):
+        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float | np.floating) or isfinite(value)
 
 
 def require_room(task: Task, name: str, room: int) -> None:

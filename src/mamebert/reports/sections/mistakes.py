@@ -1,10 +1,10 @@
 """What the best model of each task takes for what, and some rows that it answers wrongly."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from mamebert.json_files import parse
 from mamebert.names import file_name
 from mamebert.reports.blocks import Block, Section, Table, cells
 from mamebert.reports.labelled import Task
@@ -51,7 +51,7 @@ def _confusion(title: str, labels: list[str], pairs: Counter[tuple[str, str]]) -
 
 def _read(path: Path) -> list[dict[str, Any]]:
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [parse(line, finite=False) for line in path.read_bytes().split(b"\n") if line]
     except (OSError, ValueError):
         return []  # the page is of a run whose answers were taken away
     told = [each for each in lines if isinstance(each, dict)]
