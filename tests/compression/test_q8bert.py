@@ -11,6 +11,7 @@ pytest.importorskip("onnxruntime")
 
 from mamebert.compression._opening import open_form, open_subject
 from mamebert.compression.q8bert import Q8Bert, quantised
+from mamebert.errors import UserError
 from mamebert.stages._bench import RowsBench
 from mamebert.tasks._network import open_network, raw_outputs
 from mamebert.training.settings import Training
@@ -122,7 +123,7 @@ def test_an_encoder_keeps_its_words(encoder, text_bench, quick, tmp_path):
 
 @pytest.mark.parametrize("settings", [{"weight_bits": 1}, {"activation_bits": 9}, {"range_decay": 1.0}])
 def test_settings_out_of_bounds_are_refused(settings):
-    with pytest.raises(ValueError, match=next(iter(settings))):
+    with pytest.raises(UserError, match=next(iter(settings))):
         Q8Bert(**settings)
 
 

@@ -1,5 +1,6 @@
 import json
 
+from mamebert.reports.model_card import model_card
 from mamebert.reports.page import make_page
 from mamebert.reports.render import to_html, to_markdown
 from mamebert.reports.story import Story
@@ -22,6 +23,46 @@ def test_the_page_says_where_models_are_and_how_to_call_them(make, tmp_path):
     assert f"mamebert predict {folder / 'models' / 'N'} --file FILE" in told
     assert f'mamebert.load("{folder / "models" / "N"}")' in told
     assert "Wrong answers" not in told
+
+
+def test_of_several_models_the_best_pretrained_one_is_shown_in_use(make, tmp_path):
+    run = make["finetuning"]()
+    run["results"]["models"].append({**run["results"]["models"][-1], "name": "W-random", "random_weights": True})
+    folder = make["write_run"](tmp_path / "task", **run)
+    for name in ("N", "W", "W-random"):
+        (folder / "models" / name).mkdir(parents=True)
+        (folder / "models" / name / "config.json").write_text("{}")
+    told = to_markdown(make_page(Story([Run.open(folder)])))
+    assert f"mamebert predict {folder / 'models' / 'W'} --file FILE" in told
+
+
+def test_page_and_card_tell_what_is_to_be_known_of_the_rows(make, tmp_path):
+    run = make["finetuning"]()
+    for model in run["results"]["models"]:
+        model["unknown_rate"] = {"N": 0.021, "W": 0.002}[model["name"]]
+    run["results"] |= {
+        "rows": {"train": 800, "valid": 100, "test": 100},
+        "unusable_rows": {"train": {"no label": 3}},
+        "repeated_rows": {"test": {"rows": 20, "with_another_answer": 4}},
+        "label_shift": {"test": {"label": "spam", "train": 0.5, "test": 0.1}},
+        "unseen": {"test": {"a label that no training row has": 2}},
+    }
+    folder = make["write_run"](tmp_path / "task", **run)
+    (folder / "models" / "N").mkdir(parents=True)
+    page = to_markdown(make_page(Story([Run.open(folder)])))
+    card = model_card(Run.open(folder), folder / "models" / "N", "finetune")
+    for told in (page, card):
+        assert "Left out of train: 3 with no label." in told
+        assert "20 rows of test (20.0 %) are in the training part too, so its scores flatter the models" in told
+        assert "spam is 10.0 % of test and 50.0 % of train." in told
+        assert "Counted as wrong in test: 2 with a label that no training row has." in told
+    assert "0.20 % of the pieces of the rows are unknown words, which are read as [UNK] by W." in unspaced(page)
+    assert "2.1 % of the pieces of the rows are unknown words, which are read as [UNK]." in unspaced(card)
+    assert "0.20 %" not in card
+
+
+def unspaced(text):
+    return text.replace("\\[", "[").replace("\\]", "]")
 
 
 def test_the_page_shows_what_is_taken_for_what_and_the_surest_mistakes(make, tmp_path):

@@ -90,6 +90,19 @@ def test_the_verdict_names_the_smallest_and_the_fastest_that_are_good_enough(sto
     assert [fact.value.replace("\u00a0", " ") for fact in page.facts] == ["4× smaller", "4× faster"]
 
 
+def test_running_text_and_table_have_the_same_times(story, make):
+    """Two runs had measured one teacher, at 8 and at 16 ms; the table shows the first."""
+    slow = make["compression"](["q8bert"])
+    for form in slow["results"]["teacher"]["forms"]:
+        form["latency_ms"] = {"p50": 16.0, "p95": 20.0}
+    both = story((["distil"], {}))
+    folder = make["write_run"](both.runs[0].final.parent / "slow", **slow)
+    text = markdown(Story([*both.runs, Run.open(folder)]))
+    assert row(text, "1 bean").startswith("| 1 bean | 0.840 |  | 5.81 M | 210 M | 23.2 MB | 8 ms |")
+    assert "2× faster" in text
+    assert "4× faster" not in text
+
+
 def test_one_model_alone_is_told_in_full(story):
     told = make_page(story((["distil"], {}))).verdict[0].replace("\u00a0", " ")
     assert told.endswith("made smaller in one way. distil: 97.6 % of the accuracy, 4× smaller, 2× faster.")

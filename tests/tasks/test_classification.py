@@ -101,7 +101,7 @@ def test_the_measure_asked_for_comes_first():
     first, *others = Classification(measure="f1", positive_label="1").measures(rows, found)
     assert (first.name, first.score) == ("f1", pytest.approx(0.8))
     assert [each.name for each in others] == ["accuracy", "macro_f1", "mcc"]
-    with pytest.raises(ValueError, match=r"f1 is that of one label\. Name it in task\.positive_label"):
+    with pytest.raises(UserError, match=r"f1 is that of one label\. Name it in task\.positive_label"):
         Classification(measure="f1")
     with pytest.raises(UserError, match="no label called 'yes'"):
         Classification(positive_label="yes").learn(rows)

@@ -7,6 +7,7 @@ import torch
 import mamebert
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
+from mamebert.errors import UserError
 from mamebert.stages.finetune import FinetuneConfig, finetune
 from mamebert.tasks._aggregation import LargestHead
 from mamebert.tasks._features import Example, pack
@@ -84,7 +85,7 @@ def test_what_lies_behind_the_last_chunk_is_counted(tokenizer):
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings, match):
-    with pytest.raises(ValueError, match=match):
+    with pytest.raises(UserError, match=match):
         LongDocuments(**settings)
 
 

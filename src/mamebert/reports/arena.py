@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mamebert.names import file_name
-from mamebert.reports.compressed import Compression, Entrant, FormMeasured, data_of
+from mamebert.reports.compressed import Compression, Entrant, FormMeasured, data_of, ratio_of
 from mamebert.reports.labelled import Task
 from mamebert.reports.measure_names import task_name
 from mamebert.reports.outcomes import Outcome
@@ -59,11 +59,15 @@ class Arena:
     @cached_property
     def teachers(self) -> list[Entrant]:
         """Return the teachers, each once, with the spread over seeds where the run that made them is here."""
+        return [self._with_spread(path, teacher) for path, teacher in self._measured_teachers.items()]
+
+    @cached_property
+    def _measured_teachers(self) -> dict[str, Entrant]:
         found: dict[str, Entrant] = {}
         for each in self.compressions:
             if each.teacher_path not in found or (each.teacher.main.p50 and not found[each.teacher_path].main.p50):
                 found[each.teacher_path] = each.teacher
-        return [self._with_spread(path, teacher) for path, teacher in found.items()]
+        return found
 
     @cached_property
     def smaller(self) -> list[Entrant]:
@@ -98,6 +102,15 @@ class Arena:
             if each.result is entrant and entrant.score and each.teacher.score:
                 return entrant.score.mean - each.teacher.score.mean
         return None
+
+    def times_faster(self, each: Compression, form: FormMeasured) -> float | None:
+        """Return how many times sooner a form answers than the teacher of the table, whose fastest form counts."""
+        return ratio_of(self.teacher_milliseconds(each), form.p50)
+
+    def teacher_milliseconds(self, each: Compression) -> float | None:
+        """Return how long the fastest form of a teacher took, as the table has it: its other runs have other times."""
+        shown = self._measured_teachers.get(each.teacher_path, each.teacher)
+        return min((form.p50 for form in shown.forms if form.p50), default=None)
 
     def _with_spread(self, path: str, teacher: Entrant) -> Entrant:
         for task in self.tasks:

@@ -141,16 +141,7 @@ class Compression:
 
     def times_smaller(self, form: FormMeasured) -> float | None:
         """Return how many times fewer bytes a form takes than the teacher's main one."""
-        return _ratio(self.teacher.main.num_bytes, form.num_bytes)
-
-    def times_faster(self, form: FormMeasured) -> float | None:
-        """Return how many times sooner a form answers than the teacher, whose fastest form counts."""
-        return _ratio(self.teacher_milliseconds, form.p50)
-
-    @property
-    def teacher_milliseconds(self) -> float | None:
-        """Return how long the teacher's fastest form took in this run; another run measured it at another time."""
-        return min((each.p50 for each in self.teacher.forms if each.p50), default=None)
+        return ratio_of(self.teacher.main.num_bytes, form.num_bytes)
 
     @property
     def _model(self) -> dict[str, Any]:
@@ -182,5 +173,6 @@ def data_of(results: dict[str, Any], otherwise: str = "") -> tuple[object, ...]:
     return dig(results, "task", ""), dig(results, "measure", ""), labels, rows if any(rows) else otherwise
 
 
-def _ratio(above: float | None, below: float | None) -> float | None:
+def ratio_of(above: float | None, below: float | None) -> float | None:
+    """Return how many times the first is the second; None where one is not known."""
     return above / below if above and below else None

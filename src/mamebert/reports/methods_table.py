@@ -43,12 +43,12 @@ def here(arena: Arena, each: Compression) -> str:
     result = each.result
     if not result:
         return ""
-    parts = [_quality(arena, each), *_gains(each, result.main)]
+    parts = [_quality(arena, each), *_gains(arena, each, result.main)]
     others = [form for form in result.forms if form is not result.main and form.p50]
     fastest = min(others, key=lambda form: form.p50 or 0, default=None)
     text = ", ".join(part for part in parts if part)
     if fastest and fastest.p50 and fastest.p50 < (result.main.p50 or float("inf")):
-        text += f"; as {fastest.name} {', '.join(_gains(each, fastest))}"
+        text += f"; as {fastest.name} {', '.join(_gains(arena, each, fastest))}"
     return text
 
 
@@ -67,8 +67,8 @@ def _quality(arena: Arena, each: Compression) -> str:
     return f"{percent(result.kept)} of the {in_a_sentence(arena.measure)}" if is_number(result.kept) else ""
 
 
-def _gains(each: Compression, form: FormMeasured) -> list[str]:
-    smaller, faster = each.times_smaller(form), each.times_faster(form)
+def _gains(arena: Arena, each: Compression, form: FormMeasured) -> list[str]:
+    smaller, faster = each.times_smaller(form), arena.times_faster(each, form)
     return [
         *([times(smaller, "smaller", "larger")] if smaller else []),
         *([times(faster, "faster", "slower")] if faster else []),

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mamebert.config import walk
 from mamebert.errors import UserError
 from mamebert.json_files import read_object
+from mamebert.names import file_name
 from mamebert.progress import say
 from mamebert.reports.card_sections import card_sections
 from mamebert.reports.compress_card import compress_limits, what_it_is
@@ -17,9 +18,10 @@ from mamebert.reports.encoders import Pretrained, model_name
 from mamebert.reports.form_uses import SENTENCES, Use, uses
 from mamebert.reports.labelled import Task
 from mamebert.reports.measure_names import lower_first
-from mamebert.reports.numbers import amount, count, is_number, percent
+from mamebert.reports.numbers import amount, is_number, percent
 from mamebert.reports.records import MISREAD, dig, listed, numbers, record_of, runs_behind
 from mamebert.reports.render import language, render_markdown
+from mamebert.reports.row_notes import row_notes
 from mamebert.runs import Run
 
 Kind = Literal["pretrain", "finetune", "compress"]
@@ -73,7 +75,7 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
         mask=tokenizer.get("mask_token") if isinstance(tokenizer.get("mask_token"), str) else "[MASK]",
         needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")) or "mecab" in json.dumps(tokenizer).lower(),
         sections=card_sections(run, behind, config, kind),
-        limits=_limits(run, kind),
+        limits=_limits(run, kind, model_folder),
         citation=_citation(run),
         fixed=any(dig(r.results, "parameters.frozen") for r in origins),
     )
@@ -143,7 +145,9 @@ def _beginning(run: Run, behind: list[Run]) -> str:
     return f"further from what another had learnt, {''.join(known)}`{start}`"
 
 
-def _limits(run: Run, kind: Kind) -> list[str]:
+def _limits(run: Run, kind: Kind, folder: Path) -> list[str]:
+    names = [str(dig(model, "name", "")) for model in listed(run.results, "models")]
+    only = next((name for name in names if file_name(name) == folder.name), "")
     limits = compress_limits(run) if kind == "compress" else []
     tokens = dig(run.results, "tokens") or sum(numbers(listed(run.results, "epochs"), "tokens"))
     if kind == "pretrain":
@@ -158,8 +162,7 @@ def _limits(run: Run, kind: Kind) -> list[str]:
         limits.append(
             "The texts of the test rows, without labels, were part of the pretraining text of models measured here."
         )
-    if repeated := dig(run.results, "repeated_rows.test.rows"):
-        limits.append(f"{count(repeated)} of the test rows are in the training part too, so its scores flatter it.")
+    limits += row_notes(run, only)
     if any(len(listed(m, "seeds")) == 1 for m in listed(run.results, "models")):
         limits.append("Its scores were measured with one seed only: their spread is not known.")
     limits.append("It repeats what its training text says, biases included; nobody has examined them for this model.")

@@ -27,13 +27,15 @@ def smaller_facts(found: Sequence[Arena]) -> list[Fact]:
             if best and arena.lower_is_better is False:
                 each, ratio = best
                 words = ("smaller", "larger") if title == "Smallest" else ("faster", "slower")
-                facts.append(Fact(f"{title} that keeps {ENOUGH_TOLD}{of}", times(ratio, *words), _beside(title, each)))
+                facts.append(
+                    Fact(f"{title} that keeps {ENOUGH_TOLD}{of}", times(ratio, *words), _beside(arena, title, each))
+                )
     return facts
 
 
-def _beside(title: str, each: Compression) -> str:
+def _beside(arena: Arena, title: str, each: Compression) -> str:
     """Return the name, and for a speed the two times it is the ratio of."""
-    before, after = each.teacher_milliseconds, each.result.main.p50 if each.result else None
+    before, after = arena.teacher_milliseconds(each), each.result.main.p50 if each.result else None
     if title != "Fastest" or not before or not after:
         return each.name
     return f"{each.name}, {three_digits(after)} against {three_digits(before)}{GLUE}ms"
@@ -92,5 +94,7 @@ def _smallest(arena: Arena) -> tuple[Compression, float] | None:
 
 
 def _fastest(arena: Arena) -> tuple[Compression, float] | None:
-    known = [(each, ratio) for each in enough(arena) if each.result and (ratio := each.times_faster(each.result.main))]
+    known = [
+        (each, ratio) for each in enough(arena) if each.result and (ratio := arena.times_faster(each, each.result.main))
+    ]
     return max(known, key=lambda pair: pair[1], default=None)

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from mamebert.names import file_name
 from mamebert.reports.blocks import Block, Code, Section, Table, Text, cells
+from mamebert.reports.records import dig, listed
 from mamebert.reports.story import Story
 from mamebert.runs import Run
 
@@ -13,7 +15,7 @@ def tell(story: Story) -> list[Section]:
     if not found:
         return []
     rows = [cells(_title(run, place), str(place)) for run, place in found]
-    last, answers = found[-1][1], found[-1][0].command != "pretrain"
+    last, answers = _best(found), found[-1][0].command != "pretrain"
     verb = f"predict {last} --file FILE" if answers else f"fill-mask {last} 'A text with a [MASK] .'"
     blocks: list[Block] = [
         Table("Folders that transformers opens", ["Model", "Folder"], rows, num_text_columns=2),
@@ -29,6 +31,19 @@ def _folders(run: Run) -> list[Path]:
         return []
     found = [*run.final.glob("model/config.json"), *run.final.glob("models/*/config.json")]
     return sorted(config.parent for config in found)
+
+
+def _best(found: list[tuple[Run, Path]]) -> Path:
+    """Return the folder of the last run that is shown in use: of several models the best that was pretrained."""
+    run = found[-1][0]
+    places = {place.name: place for each, place in found if each is run}
+    measure = dig(run.results, "measure", "")
+    scores = {
+        places[name]: float(dig(model, f"scores.{measure}.mean", 0))
+        for model in listed(run.results, "models")
+        if (name := file_name(str(dig(model, "name", "")))) in places and not dig(model, "random_weights")
+    }
+    return max(scores, key=lambda place: scores[place], default=found[-1][1])
 
 
 def _title(run: Run, place: Path) -> str:

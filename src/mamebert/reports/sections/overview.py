@@ -34,7 +34,8 @@ def tell(story: Story) -> list[Section]:
     else:
         columns = [each for name in names for each in (name, f"{name}, random weights")]
         rows = [_row(task, [_named(task, name) for name in names], False) for task in tasks]
-    header = [*TEXTS, "Test rows", *columns, "That baseline"]
+    columns, rows = _winners_first([*columns, "That baseline"], rows)
+    header = [*TEXTS, *columns, "Test rows"]
     shown = "".join(cell.text for row in rows for cell in row)
     notes = ["The best of each row is bold.", *(note for mark, note in NOTES.items() if mark in shown)]
     table = Table("All sets", *drop_empty_columns(header, rows), notes=notes, num_text_columns=4 + tell_encoder)
@@ -49,10 +50,19 @@ def _row(task: Task, models: Sequence[Outcome | None], tell_encoder: bool) -> li
     peer = task.best_baseline
     rows = count(task.num_rows("test")) if task.num_rows("test") else None
     return [
-        *cells(task.name, task.kind, measure_name(task.measure), peer.name if peer else None, encoder, rows),
+        *cells(task.name, task.kind, measure_name(task.measure), peer.name if peer else None, encoder),
         *tested,
         _cell(task, peer, best),
+        *cells(rows),
     ]
+
+
+def _winners_first(columns: list[str], rows: list[list[Cell]]) -> tuple[list[str], list[list[Cell]]]:
+    """Return the columns of scores in the order of how often each is best: a narrow window shows the first ones."""
+    start, end = len(TEXTS), len(TEXTS) + len(columns)
+    order = sorted(range(start, end), key=lambda place: -sum(row[place].strong for row in rows))
+    sorted_rows = [[*row[:start], *(row[place] for place in order), *row[end:]] for row in rows]
+    return [columns[place - start] for place in order], sorted_rows
 
 
 def _cell(task: Task, tested: Outcome | None, best: float) -> Cell:

@@ -85,12 +85,13 @@ def _tests(task: Task, title: str) -> list[Block]:
     """Return the table of further test parts: another language, another field."""
     names = list(dict.fromkeys(name for model in task.final for name in model.tests))
     rows = []
+    models = sorted(task.final, key=lambda model: -model.value)  # a narrow window shows the first columns
     for name in names:
-        found = [model.tests.get(name, {}).get(task.measure) for model in task.final]
+        found = [model.tests.get(name, {}).get(task.measure) for model in models]
         best = max((each.mean for each in found if each), default=None)
         row = [Cell(value_of(task.measure, *s), strong=s.mean == best) if s else cells(None)[0] for s in found]
         rows.append([*cells(name, count(task.num_rows(name))), *row])
-    header = ["Test rows", "Number", *(model.name + _after(model) for model in task.final)]
+    header = ["Test rows", "Number", *(model.name + _after(model) for model in models)]
     told = f"{title}: {in_a_sentence(task.measure)} on other test rows"
     return [Table(told, header, rows)] if rows else []
 

@@ -5,6 +5,7 @@ from mamebert.reports.labelled import Task
 from mamebert.reports.numbers import count, percent
 from mamebert.reports.paper_tables import SPLIT, SPLIT_NOTE, split_of
 from mamebert.reports.records import dig
+from mamebert.reports.row_notes import row_notes
 from mamebert.reports.story import Story
 
 PARTS = ("train", "valid", "test")
@@ -56,18 +57,4 @@ def _notes(task: Task) -> list[str]:
     notes = [SPLIT_NOTE] if task.is_livedoor else []
     if task.truncated is not None:
         notes.append(f"{percent(task.truncated)} of the rows are longer than the encoder reads at once.")
-    for source, reasons in dig(task.run.results, "unusable_rows", {}).items():
-        told = ", ".join(f"{count(number)} with {why}" for why, number in reasons.items())
-        notes.append(f"Left out of {source}: {told}.")
-    for part, found in dig(task.run.results, "repeated_rows", {}).items():
-        notes.append(
-            f"{count(dig(found, 'rows', 0))} rows of {part} are in the training part too, "
-            f"{count(dig(found, 'with_another_answer', 0))} of them with another answer."
-        )
-    for part, found in dig(task.run.results, "label_shift", {}).items():
-        shares = f"{percent(dig(found, part, 0))} of {part} and {percent(dig(found, 'train', 0))} of train"
-        notes.append(f"Labels are shared out otherwise than in training: {dig(found, 'label')} is {shares}.")
-    for source, reasons in dig(task.run.results, "unseen", {}).items():
-        told = ", ".join(f"{count(number)} with {why}" for why, number in reasons.items())
-        notes.append(f"Counted as wrong in {source}: {told}.")
-    return notes
+    return [*notes, *row_notes(task.run)]

@@ -83,7 +83,11 @@ def _by_model(timed: list[Pretrained], story: Story) -> Table:
 
 def _device(model: Pretrained) -> str | None:
     threads = dig(model.results, "threads")
-    told = (dig(model.results, "device"), dig(model.results, "precision"), f"{threads} threads" if threads else None)
+    told = (
+        dig(model.results, "device"),
+        dig(model.results, "precision"),
+        f"{threads} thread{'s' if threads != 1 else ''}" if threads else None,
+    )
     return ", ".join(str(part) for part in told if part) or None
 
 
