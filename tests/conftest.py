@@ -9,12 +9,19 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+import hypothesis
 import pytest
 import torch
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import it by themselves too
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+# How fast a machine is, and what else it does, is no property of what is tested.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 WORLDS = {
     "garden": ["bean", "leaf", "root", "seed", "rain", "spade", "flower", "earth"],

@@ -27,7 +27,8 @@ pieces_of_text = st.one_of(
     ),
 )
 texts = st.lists(pieces_of_text, max_size=6).map("".join)
-quick = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+unheeded = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+quick = settings(deadline=None, max_examples=300, suppress_health_check=unheeded)
 
 
 def ids_of(theirs, text):

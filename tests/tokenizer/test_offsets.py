@@ -29,8 +29,8 @@ fragments = st.one_of(
     st.sampled_from(["[MASK]", "[UNK]", "##a", " ", "The garden", "小さな豆", "カタカナ", "x" * 101, "<mask>"]),
 )
 texts = st.lists(fragments, max_size=6).map("".join)
-fixtures = [HealthCheck.function_scoped_fixture]
-quick = settings(deadline=None, max_examples=100, suppress_health_check=fixtures)
+unheeded = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+quick = settings(deadline=None, max_examples=100, suppress_health_check=unheeded)
 
 SPECIALS = ["<pad>", "<unk>", "<s>", "</s>", "<mask>"]
 Opened = namedtuple("Opened", "folder ours")

@@ -12,6 +12,8 @@ from mamebert.config import build
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 
+UNHEEDED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
 UD = (
     "# text = a b\n1-2\tab\t_\t_\t_\t_\t_\t_\t_\t_\n1\ta\ta\tX\tX\t_\t2\tdep\t_\t_\n2\tb\tb\tX\tX\t_\t0\troot\t_\t_\n\n"
 )
@@ -88,7 +90,7 @@ def test_the_undamaged_file_is_read(tmp_path, name):
 
 @pytest.mark.parametrize("name", VALID)
 @given(data=st.data())
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=30, suppress_health_check=UNHEEDED, deadline=None)
 def test_mutated_files_give_rows_or_a_user_error(tmp_path, name, data):
     rows_or_user_error(tmp_path, name, "", data.draw(mutated(VALID[name][1].encode())))
 
@@ -100,7 +102,7 @@ def test_mutated_files_give_rows_or_a_user_error(tmp_path, name, data):
 @example(content=b'{"data": ' + b"[" * 980 + b"]" * 980 + b"}")
 @example(content=b"1" * 5000)
 @example(content=b"[1" + b"0" * 5000 + b"]")
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=10, suppress_health_check=UNHEEDED, deadline=None)
 def test_random_bytes_give_rows_or_a_user_error(tmp_path, name, content):
     rows_or_user_error(tmp_path, name, "", content)
 
@@ -108,6 +110,6 @@ def test_random_bytes_give_rows_or_a_user_error(tmp_path, name, content):
 @pytest.mark.parametrize("name", VALID)
 @pytest.mark.parametrize("suffix", [".gz", ".xz"])
 @given(data=st.data())
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=6, suppress_health_check=UNHEEDED, deadline=None)
 def test_damaged_archives_give_rows_or_a_user_error(tmp_path, name, suffix, data):
     rows_or_user_error(tmp_path, name, suffix, data.draw(mutated(PACKED[suffix](VALID[name][1].encode() * 40))))
