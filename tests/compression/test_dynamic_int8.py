@@ -23,6 +23,7 @@ from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.evaluation.latency import seconds_of
 from mamebert.objectives import Objective
+from mamebert.serving.load import load
 from mamebert.tasks import Task
 from mamebert.tasks._features import Learnt
 from mamebert.tasks._network import raw_outputs
@@ -130,3 +131,67 @@ def test_sentence_pairs_are_refused(encoder, text_bench):
     encoder.goal = type(encoder.goal)(Objective.find("masked_lm_nsp")(max_length=32))
     with pytest.raises(UserError, match="masked_lm_nsp"):
         DynamicInt8().check(encoder, text_bench)
+
+
+def tell(folder, **changes):
+    """Change config.json on purpose: nobody compares hashes any more."""
+    (folder / "SHA256SUMS").unlink(missing_ok=True)
+    told = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**told, **changes}))
+
+
+def test_a_graph_that_is_not_what_config_json_says_is_refused(saved):
+    folder, forms = saved
+    told = json.loads((folder / "config.json").read_text())
+    for size in (told["vocab_size"] - 1, told["vocab_size"] + 1):
+        tell(folder, vocab_size=size)
+        with pytest.raises(UserError, match=r"does not belong to the config\.json|cannot answer"):
+            open_form(folder, forms[0])
+    learnt = told["mamebert"]["learnt"]
+    for labels in (learnt["labels"][:-1], [*learnt["labels"], "another"]):
+        tell(folder, **{**told, "mamebert": {**told["mamebert"], "learnt": {**learnt, "labels": labels}}})
+        with pytest.raises(UserError, match=r"does not belong to the config\.json .* numbers where .* are read"):
+            open_form(folder, forms[0])
+    tell(folder, **told)
+    open_form(folder, forms[0])
+
+
+def test_a_graph_of_words_that_is_not_what_config_json_says_is_refused(encoder, text_bench, tmp_path):
+    (form,) = DynamicInt8().save(DynamicInt8().compress(encoder, text_bench), tmp_path / "model")
+    open_form(tmp_path / "model", form)
+    told = json.loads((tmp_path / "model" / "config.json").read_text())
+    tell(tmp_path / "model", hidden_size=64)
+    with pytest.raises(UserError, match="does not give hidden states"):
+        open_form(tmp_path / "model", form)
+    objective = {**told["mamebert"]["objective"], "max_length": 65}
+    tell(tmp_path / "model", **{**told, "mamebert": {**told["mamebert"], "objective": objective}})
+    with pytest.raises(UserError, match=r"objective\.max_length 65 is longer than .* reads \(64\)\. Lower it"):
+        open_form(tmp_path / "model", form)
+
+
+def test_texts_longer_than_a_graph_reads_are_a_sentence(saved):
+    folder, _ = saved
+    told = json.loads((folder / "config.json").read_text())
+    task = {**told["mamebert"]["task"], "max_length": 100}
+    tell(folder, max_position_embeddings=100, mamebert={**told["mamebert"], "task": task})
+    model = load(folder)
+    assert model("The old boat.")
+    with pytest.raises(UserError, match=r"model_quantized\.onnx cannot answer"):
+        model("the boat " * 60)
+
+
+@pytest.mark.parametrize("place", ["../secret.bin", "/etc/hostname"])
+def test_numbers_of_a_graph_that_lie_outside_its_folder_are_not_read(saved, place):
+    import onnx
+
+    folder, forms = saved
+    (folder / "SHA256SUMS").unlink()
+    (folder / "secret.bin").write_bytes(bytes(1000))
+    graph = onnx.load(folder / GRAPH)
+    tensor = next(each for each in graph.graph.initializer if each.raw_data)
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=place)
+    (folder / GRAPH).write_bytes(graph.SerializeToString())
+    with pytest.raises(UserError, match=r"model_quantized\.onnx cannot be loaded .* Get the folder anew"):
+        open_form(folder, forms[0])

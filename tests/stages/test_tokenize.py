@@ -1,5 +1,7 @@
 import hashlib
+import json
 import os
+import shutil
 from collections import namedtuple
 
 import pytest
@@ -139,3 +141,13 @@ def test_a_shard_that_a_kill_left_without_its_record_is_counted_all_the_same(cor
     run = tokenize(config(corpus, tokenizer_folder))
     assert sorted(line["shard"] for line in run.metrics()) == [0, 1, 2]
     assert sum(line["tokens"] for line in run.metrics()) == run.results["tokens"]
+
+
+def test_the_tokenizer_of_a_model_with_more_tokens_than_its_table_is_refused(world, encoders, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(encoders("N") / "model", model)
+    (model / "SHA256SUMS").unlink()
+    told = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps({**told, "vocab_size": told["vocab_size"] - 1}))
+    with pytest.raises(UserError, match=r"has \d+ tokens and the model's table \d+ rows"):
+        tokenize(TokenizeConfig(output=tmp_path / "out", corpus=world / "clean", tokenizer=model))

@@ -25,7 +25,7 @@ from mamebert.config import build
 from mamebert.disk import disk_errors, save_tensors, write_text
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
-from mamebert.tasks._network import task_in
+from mamebert.tasks._network import require_room, task_in
 
 WEIGHTS = "model.safetensors"
 
@@ -86,7 +86,9 @@ def goal_in(folder: ModelFolder) -> Goal:
     """Return what a network is for, as `save_altered` tells it in config.json."""
     about = folder.about
     if "task" not in about:
-        return MaskedWords(build(Objective, about.get("objective") or {}))  # type: ignore[type-abstract]
+        objective: Objective = build(Objective, about.get("objective") or {})  # type: ignore[type-abstract]
+        require_room("objective", objective.max_length, str(folder.path), folder.shape.max_position_embeddings)
+        return MaskedWords(objective)
     task, learnt, reading = task_in(folder)
     return TaskGoal(task, learnt, reading)
 

@@ -133,10 +133,13 @@ def open_graph(folder: Path, graph: Path, threads: int = 0) -> Subject:
     goal = goal_in(opened)
     by_sequence = isinstance(goal, TaskGoal) and has_plain_head(goal) and goal.task.reads == "first"
     bert = GraphEncoder(Session(graph, threads), opened.shape, opened.vocab_size, not by_sequence)
+    _require_table(bert)
     if isinstance(goal, TaskGoal):
         network: Any = GraphNetwork(bert, goal, None if has_plain_head(goal) else _head(goal, bert, graph))
+        _require_outputs(bert, goal)
     else:
         network = WordsNetwork(bert, Session(graph.with_name(graph.stem + WORDS), threads))
+        _require_words(network)
     return Subject(network, goal, folder)
 
 
@@ -144,6 +147,65 @@ def inputs_of(padded: Padded, names: Sequence[str]) -> list[Tensor]:
     """Return those inputs of a graph that it has: without segments, the exporter leaves their input out."""
     given = dict(zip(INPUTS, (padded.ids, padded.visible.long(), padded.segments), strict=True))
     return [given[name] for name in names]
+
+
+def _require_table(bert: GraphEncoder) -> None:
+    """Raise a UserError unless the graph's table of tokens ends where config.json says."""
+    if not set(bert.session.names) <= set(INPUTS):
+        raise _unlike(bert.session, f"it asks for {', '.join(bert.session.names)}")
+    _shown(bert, bert.vocab_size - 1)
+    try:
+        _shown(bert, bert.vocab_size)
+    except UserError:
+        return
+    raise _unlike(bert.session, f"it knows more tokens than the {bert.vocab_size} of vocab_size")
+
+
+def _require_outputs(bert: GraphEncoder, goal: TaskGoal) -> None:
+    """Raise a UserError unless the graph gives as many numbers as the task reads."""
+    with torch.device("meta"):
+        whole = goal.network(bert.config, bert.vocab_size)
+    if has_plain_head(goal):
+        wanted = [each.shape[0] for name, each in whole.head.named_parameters() if name.endswith(_LAST)]
+    else:
+        layers = len(whole.reader.numbers)
+        wanted = [bert.config.hidden_size] if layers == 1 else [layers, bert.config.hidden_size]
+    found = _shown(bert, 0)
+    rows = found[0] if len(found) == 1 else torch.stack(found, -1)
+    if list(rows.shape[1:]) != wanted:
+        raise _unlike(bert.session, f"it gives {list(rows.shape[1:])} numbers where {wanted} are read")
+
+
+def _require_words(network: WordsNetwork) -> None:
+    """Raise a UserError unless there is a score for every token of the table."""
+    found = _shown(network.bert, 0)
+    if len(found) != 1 or found[0].shape[1:] != (network.bert.config.hidden_size,):
+        raise _unlike(network.bert.session, "it does not give hidden states")
+    words = network.cls.words
+    if len(words.names) != 1 or [each.shape[1:] for each in words(found[0])] != [(network.bert.vocab_size,)]:
+        raise _unlike(words, "it does not give a score for each token")
+
+
+def _shown(bert: GraphEncoder, token: int) -> list[Tensor]:
+    """Return what the graph gives for a sequence of this token twice; other sizes than that are a UserError."""
+    ids = torch.full((1, 2), token)
+    segments, seen = torch.zeros_like(ids), torch.ones_like(ids)
+    given = dict(zip(INPUTS, (ids, seen, segments), strict=True))
+    found = bert.session(*(given[name] for name in bert.session.names))
+    sizes = [each.shape[:2] if bert.by_token else each.shape[:1] for each in found]
+    if not found or any(size != ((1, 2) if bert.by_token else (1,)) for size in sizes):
+        raise _unlike(bert.session, "its outputs are of another size than its inputs")
+    if len({each.shape for each in found}) > 1:
+        raise _unlike(bert.session, "its outputs are of several sizes")
+    return [each.flatten(0, 1) for each in found] if bert.by_token else found
+
+
+def _unlike(session: Session, why: str) -> UserError:
+    return UserError(f"{session.path} does not belong to the config.json of its folder: {why}. Get the folder anew.")
+
+
+_LAST = ("classifier.weight", "qa_outputs.weight")
+"""The names of the matrices that plain classes end with."""
 
 
 def _head(goal: Goal, bert: GraphEncoder, graph: Path) -> nn.Module:

@@ -11,7 +11,8 @@ from torch import Tensor
 from mamebert.compression._onnx_programs import onnx_program
 from mamebert.errors import UserError
 
-ONLY_ERRORS = 3
+ONLY_WHAT_ENDS_IT = 4
+"""How much ONNX Runtime prints by itself; errors are raised too."""
 WITHOUT_OVERFLOW = ("session.x64quantprecision", "1")
 """An option of ONNX Runtime: signed weights become unsigned as they are loaded, whose kernels sum up in 32 bits."""
 _A_PRODUCT = bytes.fromhex(
@@ -29,6 +30,7 @@ class Session:
         """Load a graph; `threads` are those of one product, 0 takes as many as torch."""
         if not path.is_file():
             raise UserError(f"{path} is not there. Get the folder anew, with all files whose names begin alike.")
+        self.path = path
         settings = [WITHOUT_OVERFLOW] if products_overflow() else []
         try:
             self.session = _load(str(path), threads or torch.get_num_threads(), settings)
@@ -37,9 +39,15 @@ class Session:
         self.names = [each.name for each in self.session.get_inputs()]
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        """Return the outputs, in order."""
+        """Return the outputs, in order; inputs that the graph cannot take are a UserError."""
         given = {name: value.numpy() for name, value in zip(self.names, inputs, strict=True)}
-        return [torch.from_numpy(np.asarray(found)) for found in self.session.run(None, given)]
+        try:
+            found = self.session.run(None, given)
+        except Exception as error:  # an id beyond a table, say
+            raise UserError(
+                f"{self.path} cannot answer ({' '.join(str(error).split())[:200]}). Get the folder anew."
+            ) from error
+        return [torch.from_numpy(np.asarray(each)) for each in found]
 
 
 @cache
@@ -58,7 +66,7 @@ def _load(graph: str | bytes, threads: int, settings: list[tuple[str, str]] | No
     onnxruntime = onnx_program("onnxruntime")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = ONLY_ERRORS
+    options.log_severity_level = ONLY_WHAT_ENDS_IT
     for name, value in settings or []:
         options.add_session_config_entry(name, value)
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -87,7 +87,8 @@ def start(model: Candidate, seed: int, config: "FinetuneConfig", learnt: Learnt)
 def refuse_what_would_fail_later(config: "FinetuneConfig", learnt: Learnt) -> None:
     """Raise UserError where an encoder is too short for the task, or has no such layers as settings name."""
     for model in candidates(config):
-        require_room(config.task, model.name, ModelFolder.open(model.path).shape.max_position_embeddings)
+        room = ModelFolder.open(model.path).shape.max_position_embeddings
+        require_room("task", config.task.max_length, model.name, room)
         _refuse_what_no_network_has(model, config, learnt)
 
 

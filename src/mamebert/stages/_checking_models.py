@@ -82,7 +82,7 @@ def _check_files(readers: Iterable[Reader]) -> Found:
 def _has_room(task: Task, name: str, path: Path, ahead: Ahead) -> None:
     shape = shape_of(path, ahead)
     if shape is not None:
-        require_room(task, name, shape.max_position_embeddings)
+        require_room("task", task.max_length, name, shape.max_position_embeddings)
 
 
 def _task_of(path: Path, config: "EvaluateConfig", ahead: Ahead) -> Task:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from mamebert.checkpoints.model_folder import CONFIG, read_config, tokenizer_for
 from mamebert.checksums import seal
 from mamebert.config import RunPath
 from mamebert.corpus.documents import document_shards, read_shard
@@ -82,7 +83,7 @@ def check(config: TokenizeConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: no documents, or no tokenizer that can be opened."""
     yield from ahead.made_by(config.corpus, ["clean"], document_shards)
     makers = ["vocab", "tokenize", "pretrain", "finetune", "compress"]
-    yield from ahead.made_by(config.tokenizer, makers, lambda path: Tokenizer.open(_tokenizer_folder(path)))
+    yield from ahead.made_by(config.tokenizer, makers, lambda path: _opened(_tokenizer_folder(path)))
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,12 @@ def _encode_shard(folder: Path, job: _Job) -> dict[str, Any]:
 @cache
 def _open_once(folder: Path) -> Tokenizer:
     return Tokenizer.open(folder)
+
+
+def _opened(folder: Path) -> Tokenizer:
+    """Open a tokenizer; the one of a model may have no more tokens than its table has rows."""
+    rows = read_config(folder).get("vocab_size") if (folder / CONFIG).is_file() else None
+    return tokenizer_for(folder, rows) if isinstance(rows, int) else Tokenizer.open(folder)
 
 
 def _tokenizer_folder(path: Path) -> Path:

@@ -71,7 +71,7 @@ def start_network(
     `random_weights` only the shape comes from the folder: what pretraining is worth is measured against it.
     """
     opened = ModelFolder.open(folder)
-    require_room(task, str(opened.path), opened.shape.max_position_embeddings)
+    require_room("task", task.max_length, str(opened.path), opened.shape.max_position_embeddings)
     shape = opened.shape
     if dropout is not None:
         shape = shape.model_copy(update={"hidden_dropout_prob": dropout})
@@ -136,7 +136,7 @@ def task_in(folder: ModelFolder, about: Mapping[str, Any] | None = None) -> tupl
         reading = build(Reading, about.get("reading") or {})
     except UserError as error:
         raise UserError(f"{folder.path} has a config.json that cannot be: {error}") from error
-    require_room(task, str(folder.path), folder.shape.max_position_embeddings)
+    require_room("task", task.max_length, str(folder.path), folder.shape.max_position_embeddings)
     return task, Learnt(tuple(labels), chosen), reading
 
 
@@ -193,10 +193,10 @@ def _is_finite(value: Any) -> bool:
     return not isinstance(value, float | np.floating) or isfinite(value)
 
 
-def require_room(task: Task, name: str, room: int) -> None:
-    """Raise a UserError where a task shows an encoder longer sequences than it has positions for."""
-    if task.max_length > room:
-        raise UserError(f"task.max_length {task.max_length} is longer than {name} reads ({room}). Lower it to {room}.")
+def require_room(what: str, max_length: int, name: str, room: int) -> None:
+    """Raise a UserError where a task or an objective shows an encoder longer sequences than it has positions for."""
+    if max_length > room:
+        raise UserError(f"{what}.max_length {max_length} is longer than {name} reads ({room}). Lower it to {room}.")
 
 
 def _about_foreign(folder: ModelFolder, tensors: dict[str, Tensor], kind: str | None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from mamebert.tokenizer.cutting import (
     split_at_spaces,
     split_words,
 )
+from mamebert.tokenizer.description import expressions
 from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, read_about, read_vocabulary
 from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, tokens_of
 from mamebert.tokenizer.guarded import complaints_told, open_rust
@@ -101,7 +102,7 @@ class Tokenizer:
     def _open_rust(cls, folder: Path, config: dict[str, Any]) -> Self:
         description = read_about(folder, "tokenizer.json")
         rust = open_rust(folder / "tokenizer.json", description)
-        encoder: Encoder = RustEncoder(rust)
+        encoder: Encoder = RustEncoder(rust, bool(expressions(description)))
         specials = {token["content"]: token["id"] for token in description["added_tokens"]}
         if _has_plain_marks(description) and are_rules_of_words(description):
             encoder = WordEncoder(split_words, align_words, cut_like_bert(rust), specials)

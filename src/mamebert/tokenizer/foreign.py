@@ -11,6 +11,7 @@ from mamebert.tokenizer.description import require_few_holes
 from mamebert.tokenizer.guarded import complaints_told
 from mamebert.tokenizer.offsets import align_folded, find_pieces, strip_spaces
 from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
+from mamebert.tokenizer.watch import Watch
 
 _SIGNS = re.compile("^##|^▁+|@@$|</w>$")
 
@@ -20,8 +21,9 @@ CANNOT_ENCODE = "The tokenizer cannot encode one of these texts"
 class RustEncoder:
     """Encodes as `tokenizer.json` says."""
 
-    def __init__(self, tokenizer: RustTokenizer) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, tokenizer: RustTokenizer, has_patterns: bool = False) -> None:
+        """`has_patterns` tells of regular expressions of its own, whose time nobody knows before they are tried."""
+        self._tokenizer, self._watch = tokenizer, Watch() if has_patterns else None
 
     def encode_many(self, texts: Iterable[str], special: Special) -> list[Pieces]:
         """Return the pieces of each text, several texts at once."""
@@ -40,8 +42,13 @@ class RustEncoder:
     def _encode(self, texts: list[str], special: Special) -> list[Any]:
         self._tokenizer.encode_special_tokens = special == "text"
         with complaints_told(CANNOT_ENCODE):
-            encodings: list[Any] = self._tokenizer.encode_batch(texts, add_special_tokens=False)
-        return encodings
+            if self._watch:
+                return self._watch.encode(self._at_once, texts)
+            return self._at_once(texts)
+
+    def _at_once(self, texts: list[str]) -> list[Any]:
+        found: list[Any] = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        return found
 
 
 class SlowEncoder:

@@ -19,6 +19,8 @@ from mamebert.tokenizer.files import WAY_OUT
 MOST_SECONDS = 0.25
 """Processor time for a probe of at most 1,600 characters; tokenizers in use take a thousandth of it."""
 LENGTHS = (50, 100, 200, 400, 800, 1600)
+LONG, NUM_LONG = 25_600, 3
+"""Characters of a last probe, where quadratic time shows, and how many units, the slowest, it is made of."""
 # One of each kind of character, in which patterns differ.
 UNITS = "aAé1 \n\t._-'漢あก한"
 
@@ -60,15 +62,24 @@ def _try_out(rust: RustTokenizer, path: Path, found: list[str]) -> None:
     units = [*UNITS, *sorted({*letters})[:64], "".join(filter(str.isalnum, letters))[:16]]
     # Where a letter of the pattern is nowhere in the text, the search does not even begin.
     tail = f"! {letters[:64]}"
+    seconds = {}
     for length in LENGTHS:
         for unit in filter(None, units):
-            began = thread_time()
-            rust.encode(unit * (length // len(unit)) + tail)
-            if thread_time() - began > MOST_SECONDS:
-                raise UserError(
-                    f"{path} cannot be used: a pattern in it takes {thread_time() - began:.1f} seconds for {length} "
-                    f"characters. {WAY_OUT}"
-                )
+            seconds[unit] = _require_quick(rust, path, unit, length, tail)
+    for unit in sorted(seconds, key=seconds.__getitem__)[-NUM_LONG:] if found else ():
+        _require_quick(rust, path, unit, LONG, tail)
+
+
+def _require_quick(rust: RustTokenizer, path: Path, unit: str, length: int, tail: str) -> float:
+    """Return the seconds of processor time that a text of so many characters takes; too many are a UserError."""
+    began = thread_time()
+    rust.encode(unit * (length // len(unit)) + tail)
+    seconds = thread_time() - began
+    if seconds > MOST_SECONDS:
+        raise UserError(
+            f"{path} cannot be used: a pattern in it takes {seconds:.1f} seconds for {length} characters. {WAY_OUT}"
+        )
+    return seconds
 
 
 @contextmanager
