@@ -336,3 +336,11 @@ def test_a_saved_folder_has_the_parameters_that_plain_transformers_wants(at_work
     theirs = getattr(transformers, architecture)(config)
     prefix = "bert." if architecture == "BertModel" else ""
     assert stored == {prefix + name: tuple(value.shape) for name, value in theirs.state_dict().items()}
+
+
+@pytest.mark.parametrize("kind", Task.names())
+@pytest.mark.parametrize("item", [None, float("nan"), 7, b"bean", {}, [], [None], ["a", {}], [["a"]]])
+def test_items_that_ask_nothing_and_items_that_are_no_texts_are_told_apart_from_crashes(kind, item):
+    task = Task.find(kind)(**TOYS[kind].settings)
+    with pytest.raises((UserError, Unusable)):
+        task.inputs(task.row_of(item))

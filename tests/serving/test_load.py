@@ -1,9 +1,11 @@
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import mamebert
-from mamebert.errors import UserError
+from mamebert.errors import UserError, unknown
 from mamebert.serving.load import FillMask, Model, load
 
 TEXTS = ["The old boat meets the rope.", "The small bean holds the leaf.", "The bright pot leaves the flame. " * 30]
@@ -73,6 +75,34 @@ def test_what_is_no_text_is_refused(classifiers):
         model([["a", "b"]])
     with pytest.raises(UserError, match="no column called 'text'"):
         model({"title": "a"})
+
+
+@pytest.mark.parametrize("asked", [7, None, 1.5, b"bean"])
+def test_what_is_neither_texts_nor_a_list_of_them_is_refused(encoders, classifiers, asked):
+    for model in (load(classifiers / "models" / "N"), load(encoders("N"))):
+        with pytest.raises(UserError, match=r"is not a text\. Give texts"):
+            model(asked)
+
+
+def test_fill_mask_refuses_what_is_no_text(encoders):
+    with pytest.raises(UserError, match=r"'None' is not a text"):
+        load(encoders("N"))(["A [MASK] .", None])
+
+
+def test_cells_without_a_value_are_not_answered(classifiers):
+    model = load(classifiers / "models" / "N")
+    nothing = [float("nan"), np.nan, pd.NA, {"text": None}, {"text": np.nan}, [None]]
+    assert model(nothing) == [{"unanswered": "no text"}] * len(nothing)
+    assert model(pd.Series([TEXTS[0], None]))[1] == {"unanswered": "no text"}
+
+
+def test_load_says_what_it_wants(encoders):
+    with pytest.raises(UserError, match=r"'None' is not a path"):
+        load(None)
+    with pytest.raises(UserError, match=r"no kind of model called 'words'"):
+        load(encoders("N"), "words")
+    with pytest.raises(UserError, match=r"no column called 'text'\. There is none at all"):
+        raise unknown("column", "text", [])
 
 
 def test_what_a_model_cannot_do_is_told_with_the_stage_that_can(encoders, classifiers):

@@ -8,9 +8,10 @@ from typing import Any, Literal
 from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._opening import VECTORS, WORDS, Opened, open_main
-from mamebert.errors import UserError
+from mamebert.errors import UserError, unknown
 from mamebert.probes.fill_mask import Candidates, fill_mask
 from mamebert.tasks import Answer
+from mamebert.tasks._cells import no_text
 from mamebert.tasks._features import Example, Unusable
 from mamebert.tasks._network import answers_of, raw_outputs
 from mamebert.training.devices import pick_device
@@ -30,7 +31,10 @@ class FillMask:
 
     def __call__(self, texts: Sequence[str] | str, top: int = 5) -> list[list[Candidates]]:
         """Return, for each text and each [MASK] in it, the likeliest tokens with their probabilities."""
-        return fill_mask(self.network, self.tokenizer, [texts] if isinstance(texts, str) else texts, top)
+        asked = [texts] if isinstance(texts, str) else list(_several(texts))
+        if (other := next((text for text in asked if not isinstance(text, str)), asked)) is not asked:
+            raise no_text(other)
+        return fill_mask(self.network, self.tokenizer, asked, top)
 
 
 class Model:
@@ -50,7 +54,7 @@ class Model:
 
         A row that asks nothing (an empty text) gets {"unanswered": why}.
         """
-        return list(self.stream([asked] if isinstance(asked, str | dict) else asked))
+        return list(self.stream([asked] if isinstance(asked, str | dict) else _several(asked)))
 
     def stream(self, items: Iterable[Any], at_a_time: int = AT_A_TIME) -> Iterator[Answer]:
         """Yield the answer to each item in turn; only `at_a_time` of them are held at once, however many come."""
@@ -76,6 +80,12 @@ class Model:
         return answers
 
 
+def _several(asked: Any) -> Any:
+    if not isinstance(asked, Iterable) or isinstance(asked, bytes):
+        raise no_text(asked)
+    return asked
+
+
 def _first(items: Iterator[Any], most: int) -> Iterator[Any]:
     """Yield the next items: `most`, or as many as are held at once where they are long."""
     characters = 0
@@ -94,6 +104,10 @@ def load(folder: Path | str, kind: Kind | None = None, device: str = "auto") -> 
     `sentence-transformers`, an encoder without heads, and with `kind="sentence_embeddings"` any encoder is a `Model`
     that answers with vectors.
     """
+    if not isinstance(folder, str | Path):
+        raise UserError(f"{str(folder)[:60]!r} is not a path. Give that of a model folder, as text.")
+    if kind is not None and kind not in WAYS_OUT:
+        raise unknown("kind of model", str(kind), WAYS_OUT)
     place = model_folder(Path(folder).expanduser())
     opened = open_main(place, pick_device(device), None if kind == "task" else kind)
     goal = opened.subject.goal

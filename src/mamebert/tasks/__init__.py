@@ -19,10 +19,10 @@ from mamebert.config import Choice
 from mamebert.corpus.readers import Row
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.errors import unknown
+from mamebert.errors import UserError, unknown
 from mamebert.evaluation.baselines import Answered
 from mamebert.evaluation.measures import Measure
-from mamebert.tasks._cells import is_missing, label_cell, text_cell
+from mamebert.tasks._cells import given, is_missing, label_cell, text_cell
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -198,10 +198,19 @@ class Task(Choice):
         return {}
 
     def row_of(self, item: Any) -> Row:
-        """Return a row from what a caller gives: a row, a bare text, or texts in the order of the columns."""
+        """Return a row from what a caller gives: a row, a bare text, or texts in the order of the columns.
+
+        Columns not given are empty; what is none of these, and more texts than columns, is a UserError.
+        """
         if isinstance(item, dict):
             return item
-        return dict(zip(self.columns(), [item] if isinstance(item, str) else item, strict=False))
+        columns, values = self.columns(), given(item)
+        if len(values) > len(columns):
+            raise UserError(
+                f"There are {len(values)} texts in one item, and the task reads {', '.join(columns)}. "
+                "Give one for each of these."
+            )
+        return dict(zip(columns, [*values, *[None] * (len(columns) - len(values))], strict=True))
 
     def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
         """Return what right answers cannot be given, for training rows had none like them, and in how many examples.

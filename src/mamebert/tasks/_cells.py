@@ -100,6 +100,25 @@ def items_of(value: Any) -> Sequence[Any] | None:
     return value if isinstance(value, Sequence) and not isinstance(value, bytes) else None
 
 
+def given(item: Any) -> list[Any]:
+    """Return what a caller asks in place of a row as a list: a text alone, nothing as None, the items of a list.
+
+    Anything else is a UserError.
+    """
+    if isinstance(item, str):
+        return [item]
+    if is_missing(item):
+        return [None]
+    if not isinstance(item, list | tuple):
+        raise no_text(item)
+    return [each if isinstance(each, str) or not is_missing(each) else None for each in item]
+
+
+def no_text(item: Any) -> UserError:
+    """Return the error for what was asked and is no text."""
+    return UserError(f"{str(item)[:MAX_SHOWN]!r} is not a text. Give texts, lists of texts, or rows as dictionaries.")
+
+
 def _shown(value: Any) -> str:
     kind = {"dict": "the object", "bytes": "the bytes"}.get(type(value).__name__, f"the {type(value).__name__}")
     told = " ".join(repr(value).split())

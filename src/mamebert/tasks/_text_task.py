@@ -7,9 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from mamebert.corpus.readers import Row
-from mamebert.errors import UserError
 from mamebert.tasks import Task, text_of
-from mamebert.tasks._cells import is_missing
+from mamebert.tasks._cells import given, is_missing, no_text
 from mamebert.tasks._features import FIRST, Example, Features, Unusable
 from mamebert.tokenizer.beginnings import Beginning, encode_beginnings
 from mamebert.tokenizer.encoding import Tokenizer
@@ -51,22 +50,10 @@ class TextTask(Task):
         return all(len(example.inputs) > 1 for example in examples)
 
     def row_of(self, item: Any) -> Row:
-        """Return a row from a row, a bare text, or texts in the order of the columns; columns not given are empty.
-
-        Anything else, and more texts than there are columns, is a UserError.
-        """
-        if isinstance(item, dict):
-            return item
-        columns = self.columns()
-        texts = [item] if isinstance(item, str) or item is None else item
-        if not isinstance(texts, list | tuple) or not all(isinstance(text, str | None) for text in texts):
-            raise UserError(f"{str(item)[:60]!r} is not a text. Give texts, lists of texts, or rows as dictionaries.")
-        if len(texts) > len(columns):
-            raise UserError(
-                f"There are {len(texts)} texts in one item, and the task reads {', '.join(columns)}. "
-                "Give one for each of these."
-            )
-        return dict(zip(columns, [*texts, *[None] * (len(columns) - len(texts))], strict=True))
+        """Return a row as for any task; an item that is no text is a UserError in place of one."""
+        if not isinstance(item, dict) and not all(isinstance(text, str | None) for text in given(item)):
+            raise no_text(item)
+        return super().row_of(item)
 
     def sequences(self, tokenizer: Tokenizer, inputs: Sequence[Texts]) -> list[Features]:
         """Return each input as one sequence cut to `max_length`, of which [CLS] is read."""

@@ -6,7 +6,7 @@ from typing import Any
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError, unknown
 from mamebert.tasks import Task, text_of, value_of
-from mamebert.tasks._cells import as_label, is_missing, items_of, text_cell
+from mamebert.tasks._cells import as_label, given, is_missing, items_of, text_cell
 from mamebert.tasks._features import Unusable
 from mamebert.tasks._words import Sentence, words_found, words_given
 from mamebert.tokenizer.encoding import Tokenizer
@@ -31,7 +31,8 @@ class WordTask(Task):
         """Return a row from what a caller gives: a row, a bare text, or the words of one sentence."""
         if isinstance(item, dict):
             return item
-        return {self.text_column: item} if isinstance(item, str) else {self.words_column: list(item)}
+        values = given(item)
+        return {self.words_column: values} if isinstance(item, list | tuple) else {self.text_column: values[0]}
 
     def inputs(self, row: Row) -> Asked:
         """Return the words; the text where there are none."""
