@@ -180,7 +180,9 @@ def test_values_are_json_where_they_are_no_toml(pair, value):
     assert parse_pair(pair) == {"a": value}
 
 
-@pytest.mark.parametrize("text", ["{kind=files}", '{"kind": files}', "{" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["{kind=files}", '{"kind": files}', "{" * 100_000, '[{"kind": "q8bert"}', "[ {kind=q8bert}]"]
+)
 def test_a_table_that_cannot_be_read_is_told_as_such(text):
     with pytest.raises(UserError, match=r"cannot be read as a table.*Write it as TOML, a='.*or as JSON, a="):
         parse_pair(f"a={text}")

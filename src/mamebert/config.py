@@ -300,7 +300,7 @@ def _names_in(key: str) -> list[str]:
 
 
 def _value(key: str, text: str) -> Any:
-    """Read a value; what begins as a table and is none is a UserError, for no text begins so."""
+    """Read a value; what begins as a table, or a list of them, and is none is a UserError: no text begins so."""
     try:
         return as_written(tomllib.loads(f"value = {text}")["value"], text)
     except (ValueError, RecursionError) as error:  # ValueError also at a number of more digits than Python reads
@@ -310,7 +310,7 @@ def _value(key: str, text: str) -> Any:
             return json.loads(text)
         except (ValueError, RecursionError):
             pass
-    if text.lstrip().startswith("{"):
+    if text.lstrip().startswith("{") or re.match(r"\s*\[\s*\{", text):
         raise UserError(
             f"{key}={text[:60]} cannot be read as a table: {because}. Write it as TOML, {key}='{{kind = \"x\"}}', "
             f'or as JSON, {key}=\'{{"kind": "x"}}\'.'

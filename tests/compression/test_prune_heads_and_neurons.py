@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from mamebert.checkpoints.model_folder import read_config
 from mamebert.compression._importance import Importance
-from mamebert.compression._opening import open_subject
+from mamebert.compression._opening import open_form, open_subject
 from mamebert.compression._shapes import densified
 from mamebert.compression.prune_heads_and_neurons import PruneHeadsAndNeurons
 from mamebert.config import build
@@ -35,17 +35,43 @@ def test_the_dense_form_gives_the_same_outputs(classifier, rows_bench, across):
     assert_close(outputs(dense, batch), outputs(smaller, batch), atol=1e-5, rtol=1e-5)
 
 
-def test_what_is_saved_opens_again_compact_and_plain(classifier, rows_bench, tmp_path):
-    method = PruneHeadsAndNeurons(heads=0.5, neurons=0.5, recover=False)
+@pytest.mark.parametrize("across", ["layer", "network"])
+def test_what_is_saved_opens_again_compact_as_a_graph_and_plain(classifier, rows_bench, tmp_path, across):
+    pytest.importorskip("onnxruntime")
+    method = PruneHeadsAndNeurons(heads=0.5, neurons=0.5, across=across, recover=False)
     smaller = method.compress(classifier, rows_bench)
     forms = method.save(smaller, tmp_path / "model")
     batch = rows_bench.batches(1)[0]
-    assert [form.name for form in forms] == ["compact", "plain"]
+    assert [(form.name, form.place) for form in forms] == [
+        ("compact", "."),
+        ("onnx", "onnx/model.onnx"),
+        ("plain", "dense"),
+    ]
     for form in forms:
-        opened = open_subject(tmp_path / "model" / form.place)
-        assert_close(outputs(opened, batch), outputs(smaller, batch), atol=1e-5, rtol=1e-5)
+        network = open_form(tmp_path / "model", form).subject.network.eval()
+        assert_close(network(batch), outputs(smaller, batch), atol=1e-5, rtol=1e-5)
     compact = open_subject(tmp_path / "model")
     assert compact.bert.config.heads_by_layer == smaller.bert.config.heads_by_layer
+
+
+def test_without_onnx_it_is_told_that_no_graph_is_written(classifier, rows_bench, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("mamebert.compression._forms.find_spec", lambda name: None)
+    method = PruneHeadsAndNeurons(heads=0.5, neurons=0.5, recover=False)
+    forms = method.save(method.compress(classifier, rows_bench), tmp_path / "model")
+    assert [form.name for form in forms] == ["compact", "plain"]
+    assert "pip install 'mamebert[onnx]'" in capsys.readouterr().err
+
+
+def test_a_pruned_encoder_has_a_graph_that_guesses_the_same_words(encoder, text_bench, tmp_path):
+    pytest.importorskip("onnxruntime")
+    method = PruneHeadsAndNeurons(heads=0.5, neurons=0.5, recover=False)
+    smaller = method.compress(encoder, text_bench)
+    graph = method.save(smaller, tmp_path / "model")[1]
+    opened = open_form(tmp_path / "model", graph).subject
+    assert graph.name == "onnx"
+    assert opened.goal.objective.kind == "masked_lm"
+    opened.goal = smaller.goal
+    assert text_bench.score(opened) == pytest.approx(text_bench.score(smaller), abs=1e-5)
 
 
 def test_narrower_blocks_alone_are_a_plain_bert(classifier, rows_bench, tmp_path):

@@ -1,6 +1,7 @@
 """Fewer tokens."""
 
 import json
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -138,12 +139,34 @@ def test_a_classifier_answers_its_training_rows_as_before_with_fewer_bytes(class
 
 def test_a_pretrained_encoder_with_fewer_tokens_is_judged_by_the_same_text(encoder, text_bench):
     before = text_bench.score(encoder)
-    fewer = PruneVocabulary(min_count=300).compress(encoder, text_bench)
+    fewer = PruneVocabulary(min_count=300).compress(encoder, deepcopy(text_bench))
     assert fewer.bert.vocab_size < encoder.bert.vocab_size
     assert fewer.notes["share_of_training_tokens_kept"] < 1
     assert text_bench.score(fewer) != before
     all_of_it = PruneVocabulary().compress(encoder, text_bench)
     assert text_bench.score(all_of_it) >= before - 1e-5  # fewer wrong answers to choose from
+
+
+def test_its_teacher_loses_the_same_tokens(classifier, rows_bench):
+    fewer = PruneVocabulary(keep_characters=False, min_count=50).compress(classifier, rows_bench)
+    assert rows_bench.teacher.bert.vocab_size == fewer.bert.vocab_size < classifier.bert.vocab_size
+    assert rows_bench.teacher.tokenizer.tokens == fewer.tokenizer.tokens
+    assert not any(parameter.requires_grad for parameter in rows_bench.teacher.network.parameters())
+    assert not rows_bench.teacher.network.training
+    ours, theirs = (each.bert.embeddings.word_embeddings.weight for each in (fewer, rows_bench.teacher))
+    assert torch.equal(ours, theirs)
+
+
+def test_tokens_of_a_text_are_counted_by_name(encoder, text_bench):
+    whole = text_bench.token_counts()
+    text_bench.shown_to = PruneVocabulary(min_count=50).compress(encoder, text_bench)
+    old, new = encoder.tokenizer, text_bench.shown_to.tokenizer
+    fewer = text_bench.token_counts()
+    assert len(fewer) == len(new.tokens) < len(old.tokens)
+    assert fewer.sum() == whole.sum()
+    for number, token in enumerate(new.tokens):
+        if number != new.unk_id:
+            assert fewer[number] == whole[old.tokens.index(token)]
 
 
 def test_only_kinds_that_can_lose_tokens_are_taken(classifier, rows_bench, tmp_path):

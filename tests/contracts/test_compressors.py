@@ -44,10 +44,11 @@ TOYS: dict[str, dict[str, Any]] = {
 }
 
 # Forms that round otherwise than the network they are made of: activations by the batch, or not at all.
-# Or sums in another order, so that now and then a number between two steps goes to the other one (see test_q8bert).
+# Or float32 added up in another order: of the 70,000 bytes of a text now and then one lies between two and goes to the
+# other (test_q8bert shows that nothing else differs). One text in five has one; the most seen is 0.0045.
 TOLERANCES = {
     ("dynamic_int8", "onnx_int8"): 0.1,
-    ("q8bert", "onnx_int8"): 0.02,
+    ("q8bert", "onnx_int8"): 0.01,
     ("q8bert", "plain"): 0.1,
     ("qbert", "plain"): 0.1,
 }

@@ -137,6 +137,19 @@ def test_the_card_of_a_smaller_model_has_code_for_every_form(smaller):
         compile(block, "card", "exec")
 
 
+def test_the_card_explains_differences_of_forms_where_it_shows_them_alone(make, tmp_path):
+    graph = make["form"]("onnx_int8", "onnx/model_quantized.onnx", 1_600_000, 2.0, 0.79, "onnxruntime")
+    plain = make["form"]("plain", "dense", 23_200_000, 8.0, 0.80, "transformers BertModel, with float32 activations")
+    graph["largest_difference"], plain["largest_difference"] = None, 2.56
+    for forms, shown in ([graph, plain], True), ([graph], False):
+        folder = make["write_run"](tmp_path / str(shown), **make["compression"](["q8bert"], forms=forms))
+        _, body = parts(model_card(Run.open(folder), folder / "model", "compress"))
+        assert ("| Largest difference |" in body) == shown
+        assert ("The largest difference is between" in body) == shown
+        assert ("The plain form (dense) computes otherwise than the first one" in body) == shown
+        assert ("its outputs differ by up to 2.56" in body) == shown
+
+
 def test_the_card_inside_a_form_s_folder_is_about_that_form(smaller):
     front, body = parts(model_card(Run.open(smaller), smaller / "model" / "dense", "compress"))
     assert front["library_name"] == "transformers"

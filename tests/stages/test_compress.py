@@ -197,3 +197,13 @@ def test_an_encoder_with_fewer_tokens_is_judged_and_can_learn_on(encoders, world
     run = run_with(settings)
     assert run.results["models"][0]["parameters"] < run.results["teacher"]["parameters"]
     assert run.results["models"][0]["scores"]["heldout_mlm_loss"]["mean"] > 0
+
+
+def test_whoever_is_taught_after_the_vocabulary_was_pruned_has_a_teacher_with_the_same_tokens(settings, unproved):
+    training = {"steps": 2, "batch_tokens": 256, "precision": "float32"}
+    pruned = {"kind": "prune_vocabulary", "keep_characters": False, "min_known": 0}
+    chain = [pruned, {"kind": "distil", "layers": 1, "training": training}, {**pruned, "min_count": 5}]
+    run = run_with(settings, method=chain, seeds=[1])
+    first, _, second = run.results["models"][0]["seeds"][0]["notes"]
+    assert first["tokens_after"] == second["tokens_before"] > second["tokens_after"]
+    assert package.load(run.folder)("The old boat meets the rope.")[0]["label"] in run.results["labels"]

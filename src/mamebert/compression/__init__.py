@@ -127,7 +127,10 @@ class Bench(ABC):
 
     seed: int
     teacher: Subject
-    """The model as it was before anything was done to it; in evaluation mode, never to be changed."""
+    """The model as it was before anything was done to it; in evaluation mode, never to be changed.
+
+    What takes tokens away puts one in its place that has lost the same: whoever is taught after it reads what it reads.
+    """
     scratch: Path
     """A folder for what a method wants to find again if it is killed and started anew."""
     device: torch.device

@@ -86,7 +86,8 @@ def goal_in(folder: ModelFolder) -> Goal:
     """Return what a network is for, as `save_altered` tells it in config.json."""
     about = folder.about
     if "task" not in about:
-        objective: Objective = build(Objective, about.get("objective") or {})  # type: ignore[type-abstract]
+        asked = about.get("objective") or {"kind": "masked_lm", "max_length": folder.shape.max_position_embeddings}
+        objective: Objective = build(Objective, asked)  # type: ignore[type-abstract]
         require_room("objective", objective.max_length, str(folder.path), folder.shape.max_position_embeddings)
         return MaskedWords(objective)
     task, learnt, reading = task_in(folder)

@@ -37,10 +37,10 @@ class PruneVocabulary(Compressor):
     that others will use: 600 short reviews kept too few, and 7 points of accuracy were lost."""
 
     def check(self, subject: Subject, bench: Bench) -> None:
-        """Refuse a tokenizer that cannot lose tokens, or is no longer the data's, and data that know too few."""
+        """Refuse a tokenizer that cannot lose tokens, or is no longer the teacher's, and data that know too few."""
         require_known_kind(subject.folder)
         if subject.bert.vocab_size != bench.teacher.bert.vocab_size:
-            raise UserError("The vocabulary is already another than the data's. Prune it once, after all else.")
+            raise UserError("The vocabulary is already another than its teacher's. Prune it before that.")
         known = _share_of(bench.heldout_token_counts(), self._kept(subject, bench))
         if known < self.min_known:
             raise UserError(
@@ -54,6 +54,7 @@ class PruneVocabulary(Compressor):
         write_tokenizer(subject.folder, kept, folder)
         assert Tokenizer.open(folder).tokens == [old.tokens[number] for number in kept]
         smaller = with_tokenizer(subject, kept, folder)
+        bench.teacher = with_tokenizer(bench.teacher, kept, folder)
         smaller.notes |= {
             "tokens_before": subject.bert.vocab_size,
             "tokens_after": len(kept),

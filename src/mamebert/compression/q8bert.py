@@ -81,7 +81,12 @@ class Q8Bert(Compressor):
         return subject
 
     def save(self, subject: Subject, folder: Path) -> list[Form]:
-        """Write a graph for integer kernels, the integers themselves, and the same weights for plain transformers."""
+        """Write a graph for integer kernels, the integers themselves, and the same weights for plain transformers.
+
+        What was learnt is the graph. A range is symmetric (the paper) and must hold the largest output of a GELU, none
+        of which is below -0.17: small ones round to 0, weights learn to live with it, and outputs without that rounding
+        differ.
+        """
         how = {
             "modules": [name for name, _ in quantised(subject.network)],
             "weight_bits": self.weight_bits,

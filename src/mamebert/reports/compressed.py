@@ -10,6 +10,13 @@ from mamebert.reports.records import dig, first_number, listed
 from mamebert.reports.standing import LIKELY
 from mamebert.runs import Run
 
+WHAT_DIFFERS = (
+    "The largest difference is between the outputs of a form and of the first one, on the test rows; for a first form "
+    "that is plain, between plain transformers and our network. Forms that round otherwise are not meant to agree."
+)
+FAR = 0.01
+"""A difference of outputs that is no float32 rounding."""
+
 Role = Literal["teacher", "smaller", "other"]
 
 

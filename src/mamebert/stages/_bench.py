@@ -161,7 +161,8 @@ class RowsBench(LearningBench):
         """Return how often each token occurs in the training rows, and in the text of `shards`."""
         counts = self._counts("train")
         if self.shards:
-            counts = counts + torch.from_numpy(token_counts(TokenShards.open(self.shards)))
+            in_text = counts_for(self.shown_to.tokenizer, TokenShards.open(self.shards))
+            counts[: len(in_text)] += in_text
         return counts
 
     def heldout_token_counts(self) -> Tensor:
@@ -228,11 +229,11 @@ class TextBench(LearningBench):
 
     def token_counts(self) -> Tensor:
         """Return how often each token occurs in the text."""
-        return torch.from_numpy(token_counts(self.shards))
+        return counts_for(self.shown_to.tokenizer, self.shards)
 
     def heldout_token_counts(self) -> Tensor:
         """Return how often each token occurs in the held-out text."""
-        return torch.from_numpy(token_counts(TokenShards.open(self.shards.folder, "heldout", check=False)))
+        return counts_for(self.shown_to.tokenizer, TokenShards.open(self.shards.folder, "heldout", check=False))
 
     def _held_out(self, subject: Subject) -> Iterator[PretrainingBatch]:
         shards = TokenShards.open(self.shards.folder, "heldout")
@@ -256,9 +257,7 @@ class _InFewerTokens:
     """Batches in the vocabulary that pruning has left: tokens that are no longer there become the unknown one."""
 
     def __init__(self, batches: EpochOfBatches, old: Tokenizer, new: Tokenizer) -> None:
-        number = {token: i for i, token in enumerate(new.tokens)}
-        self.batches = batches
-        self.new_ids = torch.tensor([number.get(token, new.unk_id) for token in old.tokens])
+        self.batches, self.new_ids = batches, _new_ids(old, new)
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -267,3 +266,16 @@ class _InFewerTokens:
         batch = self.batches[number]
         packed = replace(batch.packed, ids=self.new_ids[batch.packed.ids])
         return replace(batch, packed=packed, targets=self.new_ids[batch.targets])
+
+
+def counts_for(tokenizer: Tokenizer, shards: TokenShards) -> Tensor:
+    """Return int64 [tokens of the tokenizer]: how often each occurs in shards, whose vocabulary may have more."""
+    new_ids = _new_ids(Tokenizer.open(shards.tokenizer_folder), tokenizer)
+    counts = torch.from_numpy(token_counts(shards))
+    return torch.zeros(len(tokenizer.tokens), dtype=torch.int64).index_add_(0, new_ids, counts)
+
+
+def _new_ids(old: Tokenizer, new: Tokenizer) -> Tensor:
+    """Return for each old id that of the same token, or of the unknown one."""
+    number = {token: i for i, token in enumerate(new.tokens)}
+    return torch.tensor([number.get(token, new.unk_id) for token in old.tokens])

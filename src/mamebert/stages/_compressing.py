@@ -84,7 +84,7 @@ class Compressing:
             return
         started, folder = monotonic(), self._place(seed)
         torch.manual_seed(derive_seed(seed, "compress"))
-        subject, notes, valid = deepcopy(self.teacher), [], 0.0
+        subject, teacher, notes, valid = deepcopy(self.teacher), self.teacher, [], 0.0
         subject.network.requires_grad_(True)
         for number, method in enumerate(self.config.method):
             say(f"{self.config.title} seed {seed}: {method.kind}")
@@ -92,11 +92,12 @@ class Compressing:
             scratch.mkdir(parents=True, exist_ok=True)
             bench = self.judge.bench(derive_seed(seed, "method", number), scratch)
             bench.title = f"{self.config.title} seed {seed}"
-            bench.shown_to = subject
+            bench.teacher, bench.shown_to = teacher, subject
             method.check(subject, bench)
             subject.notes = {}
             subject = method.compress(subject, bench)
             subject.network.eval()
+            teacher = bench.teacher
             notes.append(subject.notes)
             valid = bench.score(subject)
         shutil.rmtree(folder, ignore_errors=True)
@@ -165,9 +166,9 @@ class Compressing:
             if not number:
                 self.after = judged
                 self.judge.keep_answers(judged, self.run.folder / "answers" / f"{file_name(self.config.title)}.jsonl")
-            difference = differences.get(str(folder / form.place)) if form.name == "plain" else None
-            if number and difference is None:
-                difference = _apart(judged, self.after)
+            difference = _apart(judged, self.after) if number else None
+            if difference is None and form.name == "plain":
+                difference = differences.get(str(folder / form.place))
             told.append({**_form(folder, form), "scores": judged.scores, "largest_difference": difference})
         return told
 

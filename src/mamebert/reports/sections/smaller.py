@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mamebert.reports.arena import Arena, arenas
 from mamebert.reports.blocks import Block, Cell, Fold, Section, Table, cells, drop_empty_columns
-from mamebert.reports.compressed import Entrant, FormMeasured
+from mamebert.reports.compressed import WHAT_DIFFERS, Entrant, FormMeasured
 from mamebert.reports.measure_names import measure_name, value_of
 from mamebert.reports.methods_table import methods_table
 from mamebert.reports.numbers import GLUE, amount, count, is_number, megabytes, percent, three_digits
@@ -167,11 +167,7 @@ def _programs(arena: Arena) -> list[Block]:
         for each, form in owners
     ]
     header = ["Model", "Form", "Where in its folder", "Opens with", "Largest difference"]
-    note = (
-        "The largest difference between an output of this form and of our network, on the same texts. Integers round: "
-        "theirs is not meant to be 0."
-    )
     known = any(form.number("largest_difference") is not None for _, form in owners)
     title = f"What opens them, {arena.title}"
-    table = Table(title, *drop_empty_columns(header, rows), notes=[note] if known else [], num_text_columns=4)
+    table = Table(title, *drop_empty_columns(header, rows), notes=[WHAT_DIFFERS] if known else [], num_text_columns=4)
     return [table if len(rows) <= FEW else Fold(title, [table])] if rows else []
