@@ -148,6 +148,7 @@ def test_a_pretrained_encoder_with_fewer_tokens_is_judged_by_the_same_text(encod
 
 
 def test_its_teacher_loses_the_same_tokens(classifier, rows_bench):
+    rows_bench.teacher.network.requires_grad_(False).eval()
     fewer = PruneVocabulary(keep_characters=False, min_count=50).compress(classifier, rows_bench)
     assert rows_bench.teacher.bert.vocab_size == fewer.bert.vocab_size < classifier.bert.vocab_size
     assert rows_bench.teacher.tokenizer.tokens == fewer.tokenizer.tokens

@@ -49,8 +49,8 @@ def compress_limits(run: Run) -> list[str]:
     if "onnx_int8" in names:
         limits.append("Integers round, and differently with the processor: its outputs can differ in the last digits.")
     limits += [
-        f"The plain form ({form.place}) computes otherwise than the first one, whose scores are told: its outputs differ "
-        f"by up to {three_digits(gap)}. Its own score stands in the table of forms."
+        f"The plain form ({form.place}) computes otherwise than the first one, whose scores are told: its outputs "
+        f"differ by up to {three_digits(gap)}. Its own score stands in the table of forms."
         for form in (it.result.forms[1:] if it.result else [])
         if form.name == "plain" and (gap := form.number("largest_difference") or 0.0) > FAR
     ]
