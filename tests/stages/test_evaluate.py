@@ -41,7 +41,18 @@ def test_rows_that_a_model_has_learnt_from_are_told(settings, capsys):
     run = evaluated(settings)
     assert run.results["rows"] == {"test": 120}
     assert all(model["seen_test_text"] for model in run.results["models"])
-    assert "N has learnt from rows of the same files" in capsys.readouterr().err
+    assert "N has learnt from 72 of 120 test rows: of these its scores tell nothing." in capsys.readouterr().err
+
+
+def test_rows_are_known_again_in_another_file_and_new_ones_are_new(settings, world, tmp_path, capsys):
+    rows = [json.loads(line) for line in (world / "rows.jsonl").read_text().splitlines()]
+    again = [{"text": row["text"].upper() + " !", "label": row["label"]} for row in rows]
+    fresh = [{"text": f"Nobody wrote sentence {n} before today.", "label": rows[0]["label"]} for n in range(9)]
+    for name, some, seen in (("again", again, True), ("fresh", fresh, False)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+        run = evaluated(settings, source=str(tmp_path / f"{name}.jsonl"), output=str(tmp_path / f"scores-{name}"))
+        assert [model["seen_test_text"] for model in run.results["models"]] == [seen, seen]
+        assert ("has learnt from 72 of 120 test rows" in capsys.readouterr().err) == seen
 
 
 def test_settings_of_the_fine_tuning_serve_too_and_other_columns_can_be_named(settings, finetuning, tmp_path, capsys):

@@ -11,10 +11,11 @@ from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 from mamebert.evaluation.measures import Measure
 from mamebert.progress import say
-from mamebert.runs import Run, sources_behind
+from mamebert.runs import Run
 from mamebert.serving.load import Model, load
 from mamebert.stages._comparing import comparisons, scores_of, write_answers
 from mamebert.stages._labelled import answers_file, drawn, parted, read_sources
+from mamebert.stages._leaks import SEEN, SeenTexts, repeated, rows_behind
 from mamebert.tasks import Answer, Task
 from mamebert.tasks._features import Example
 from mamebert.tasks._network import answers_of, raw_outputs
@@ -35,6 +36,7 @@ class Evaluating:
         self.task = next(iter(self.tasks.values()))
         self.parts, self.unusable = read_tests(config, self.task)
         self.measured: dict[str, Measure] = {}
+        self.seen_texts = SeenTexts(self.task, self.parts["test"])
 
     def tell_rows(self) -> None:
         """Write down how many rows every part has, and what could not be used."""
@@ -104,12 +106,13 @@ class Evaluating:
 
     def _has_seen_these_rows(self, name: str) -> bool:
         """Tell whether the test rows were learnt from, in the pretraining or the fine-tuning of a model."""
-        reader = self.config.test or self.config.source
-        ours = {source.sha256 for source in reader.fingerprint()} if reader else set()
-        learnt = learnt_from(self.config.models[name], self.config)
-        if ours & learnt:
-            say(f"{name} has learnt from rows of the same files: its scores tell nothing of new rows.")
-        return bool(ours & learnt)
+        place, test = model_folder(self.config.models[name]), self.parts["test"]
+        rows = repeated(test, list(rows_behind(place, self.tasks[name]))).rows
+        if rows:
+            share = f"{rows:,} of {len(test):,} test rows"
+            say(f"{name} has learnt from {share}: of these its scores tell nothing.")
+        in_text = self.seen_texts.has_seen(place, self.config.test or self.config.source)
+        return in_text or rows >= SEEN * len(test) > 0
 
 
 def open_model(path: Path, config: "EvaluateConfig") -> Model:
@@ -159,23 +162,3 @@ def read_tests(config: "EvaluateConfig", task: Task) -> tuple[dict[str, list[Exa
     return {name: drawn(rows, 0 if config.source and name == "test" else most, seed) for name, rows in found.items()}, (
         unusable
     )
-
-
-def learnt_from(path: Path, config: "EvaluateConfig") -> set[str]:
-    """Return the SHA-256 of the files whose rows or texts a model has learnt from, as far as its run tells."""
-    place = model_folder(path)
-    folder = next((each for each in (place, *place.parents) if (each / "run.json").is_file()), None)
-    if folder is None:
-        return set()
-    run = Run.open(folder)
-    behind = {source["sha256"] for entry in run.inputs.values() for source in sources_behind(Path(entry["path"]))}
-    ours = config.model_dump(mode="json")
-    same_split = config.part == "test" and all(run.settings.get(name) == ours[name] for name in ("split", "max_rows"))
-    for name in ("train", "valid", *(() if same_split else ("source",))):
-        if told := run.settings.get(name):
-            try:
-                reader = build(Reader, told)  # type: ignore[type-abstract]  # `kind` makes it concrete
-                behind |= {source.sha256 for source in reader.fingerprint()}
-            except UserError:  # the files have gone elsewhere
-                continue
-    return behind

@@ -15,13 +15,13 @@ from mamebert.json_files import read_own
 from mamebert.names import file_name
 from mamebert.progress import say
 from mamebert.reports.model_card import model_card
-from mamebert.runs import Run, sources_behind
+from mamebert.runs import Run
 from mamebert.stages._candidates import Candidate, candidates, refuse_what_would_fail_later, start, twin
 from mamebert.stages._comparing import comparisons, scores_of, write_answers
 from mamebert.stages._fitting import Fitted, Fitting, answer
 from mamebert.stages._hidden_states import HiddenStates
 from mamebert.stages._labelled import PARTS, read_labelled
-from mamebert.stages._leaks import SEEN, SeenTexts, repeated, shifted
+from mamebert.stages._leaks import SeenTexts, repeated, shifted
 from mamebert.stages._rows_shown import RowsShown
 from mamebert.stages._search import best_of, search, told, trial_file, with_settings
 from mamebert.tasks import Answer, Peer
@@ -243,15 +243,7 @@ class Finetuning:
                 say(f"{name}: labels are shared out otherwise than in training: {label!r} {now:.1%}, not {before:.1%}.")
 
     def _has_seen_these_texts(self, path: Path) -> bool:
-        """Tell whether the text behind a model holds the test rows, or where that is gone, the file they come from."""
-        rows, test = self.seen_texts.behind(path), self.labelled.parts.test
-        if rows is not None:
-            if rows:
-                say(f"{rows:,} of {len(test):,} test rows stand in the text behind {path}.")
-            return rows >= SEEN * len(test) and rows > 0
-        behind = {source["sha256"] for source in sources_behind(path)}
-        reader = self.config.test or self.config.source
-        return bool(reader and behind & {source.sha256 for source in reader.fingerprint()})
+        return self.seen_texts.has_seen(path, self.config.test or self.config.source)
 
     def _add_baseline(self, found: Peer, seen: bool = False) -> None:
         scores = scores_of(self.task.measures(self.labelled.parts.test, found.answers))

@@ -1,7 +1,8 @@
 """Labelled rows as examples of a task: where they come from, how they are parted, and what could not be used."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -183,6 +184,14 @@ def read_examples(task: Task, reader: Reader) -> tuple[list[Example], dict[str, 
         say(f"Rows left out: {_listed(reasons)}; {len(examples)} are used.")
     spellings.tell()
     return examples, dict(reasons)
+
+
+def usable(task: Task, reader: Reader) -> Iterator[Example]:
+    """Yield the rows a task can use, and say nothing of the others."""
+    for number, row in enumerate(reader.rows()):
+        with suppress(Unusable):
+            inputs = task.inputs(row)
+            yield Example(inputs, task.gold(row, inputs), number)
 
 
 def parted(task: Task, shares: Split, examples: list[Example], keep_test: bool = True) -> Parts:

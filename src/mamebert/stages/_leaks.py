@@ -4,15 +4,21 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from math import sqrt
 from pathlib import Path
 from typing import NamedTuple
 
+from mamebert.config import build
 from mamebert.corpus.documents import document_shards, read_shard
+from mamebert.corpus.readers import Reader
 from mamebert.corpus.sentences import split_sentences
 from mamebert.errors import UserError
+from mamebert.names import file_name
+from mamebert.progress import say
 from mamebert.runs import Run
 from mamebert.stages._checking_rows import texts_in
+from mamebert.stages._labelled import RowsConfig, drawn, parted, usable
 from mamebert.tasks import Task
 from mamebert.tasks._features import Example
 from mamebert.tasks._word_task import WordTask
@@ -28,6 +34,10 @@ SEEN = 0.01
 """Share of the rows from which on an encoder is said to have seen the test texts; below it is chance."""
 SHIFT, SURE = 0.1, 3.0
 """Labels have shifted where so large a share of the rows would have to change theirs, and so many times chance."""
+
+
+LABELLED = ("finetune", "compress")
+"""The stages that learn from labelled rows."""
 
 
 class Repeated(NamedTuple):
@@ -87,6 +97,15 @@ class SeenTexts:
                 self._found[corpora] = None
         return self._found[corpora]
 
+    def has_seen(self, model: Path, test: Reader | None) -> bool:
+        """Tell whether the text behind a model holds the test rows, or where that is gone, the file they come from."""
+        rows = self.behind(model)
+        if rows is not None:
+            if rows:
+                say(f"{rows:,} of {len(self.examples):,} test rows stand in the text behind {model}.")
+            return rows >= SEEN * len(self.examples) and rows > 0
+        return bool(test and _files_behind(model) & {source.sha256 for source in test.fingerprint()})
+
     def _count(self, corpora: tuple[Path, ...]) -> int:
         language = str(Run.open(corpora[0]).settings.get("language", "en"))
         rows = [set(_sentences(_texts(example, self.task), language)) for example in self.examples]
@@ -106,14 +125,62 @@ class SeenTexts:
 
 def clean_runs_behind(path: Path) -> Iterator[Path]:
     """Yield the folders of `clean` in which the text behind a model lies, as far as the runs before it are there."""
+    yield from (run.final for run in runs_behind(path) if run.command == "clean")
+
+
+def runs_behind(path: Path) -> Iterator[Run]:
+    """Yield the run that made a folder, and those behind it as far as they are there.
+
+    Of the encoders that a fine-tuning compares, the one that the model in the folder began as.
+    """
     folder = next((each for each in (path, *path.parents) if (each / "run.json").is_file()), None)
     if folder is None:
         return
     run = Run.open(folder)
-    if run.command == "clean":
-        yield run.final
-    for entry in run.inputs.values():
-        yield from clean_runs_behind(Path(entry["path"]))
+    yield run
+    for entry in _inputs_of(run, path).values():
+        yield from runs_behind(Path(entry["path"]))
+
+
+def _files_behind(path: Path) -> set[str]:
+    """Return the SHA-256 of the unlabelled files behind a model."""
+    run = next(runs_behind(path), None)
+    if run is None:
+        return set()
+    if run.command not in LABELLED:
+        return {source["sha256"] for source in run.sources}
+    return {file for entry in _inputs_of(run, path).values() for file in _files_behind(Path(entry["path"]))}
+
+
+def _inputs_of(run: Run, path: Path) -> dict[str, dict[str, str]]:
+    inside = path.relative_to(run.final).parts
+    if run.command != "finetune" or len(inside) < 2 or inside[0] != "models":
+        return run.inputs
+    return {name: entry for name, entry in run.inputs.items() if file_name(name.removeprefix("models.")) == inside[1]}
+
+
+def rows_behind(path: Path, task: Task) -> Iterator[Example]:
+    """Yield the labelled rows that a model has learnt from or was chosen by.
+
+    Rows whose files have gone elsewhere, or changed so that they cannot be read, are left out.
+    """
+    for run in runs_behind(path):
+        told = {name: run.settings.get(name) for name in RowsConfig.model_fields}
+        if run.command in LABELLED and (told["source"] or told["train"]):
+            with suppress(UserError):
+                asked = run.settings.get("task")
+                own = build(Task, asked) if asked else task  # type: ignore[type-abstract]  # `kind` makes it concrete
+                config = build(RowsConfig, {name: value for name, value in told.items() if value is not None})
+                yield from _learnt(own, config)
+
+
+def _learnt(task: Task, config: RowsConfig) -> list[Example]:
+    most, seed = config.max_rows, config.split.seed
+    if config.source:
+        parts = parted(task, config.split, drawn(list(usable(task, config.source)), most, seed))
+        return [*parts.train, *parts.valid]
+    found = [(config.train, most), (config.valid, config.max_test_rows)]
+    return [row for reader, size in found if reader for row in drawn(list(usable(task, reader)), size, seed)]
 
 
 def _documents_of(corpora: Sequence[Path]) -> Iterator[set[str]]:
