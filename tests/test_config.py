@@ -24,6 +24,11 @@ class Outer(Config):
     """How."""
 
 
+class NeedsTraining(Config):
+    training: Inner
+    """How long."""
+
+
 class Labelled(Config):
     source: Reader
     """Rows."""
@@ -150,6 +155,18 @@ def test_a_kind_alone_and_its_settings_go_beside_each_other(tmp_path, pairs):
 def test_a_value_and_a_table_in_one_place_are_refused(pairs):
     with pytest.raises(UserError, match=r"training is given as 5 and as a table \(training.steps\)"):
         build(Outer, read_settings(pairs))
+
+
+def test_a_setting_of_another_kind_is_told_with_the_kinds_that_have_it():
+    from mamebert.tasks import Task
+
+    with pytest.raises(UserError, match=r"There is no setting called 'label_column'.*Kinds with 'label_column': class"):
+        Task.find("tagging")(label_column="upos")
+
+
+def test_a_group_that_is_missing_is_not_asked_for_as_one_value():
+    with pytest.raises(UserError, match=r"training.NAME=VALUE; --settings training"):
+        build(NeedsTraining, {})
 
 
 def test_a_path_alone_and_its_settings_are_one_source():

@@ -445,18 +445,52 @@ def _sentence(kind: type[Config], detail: ErrorDetails, settings: Mapping[str, A
     place = [str(part) for part in detail["loc"]]
     name = ".".join(place)
     if detail["type"] == "extra_forbidden":
-        return str(unknown("setting", name, _names_beside(kind, place, settings)))
+        others = _kinds_with(kind, place, settings)
+        also = f" Kinds with {place[-1]!r}: {', '.join(others)}." if others else ""
+        return f"{unknown('setting', name, _names_beside(kind, place, settings))}{also}"
     if detail["type"] == "missing":
-        return f"The setting {name!r} is missing. Give it in the settings file or as {name}=VALUE."
+        is_group = place[-1] in _groups_in(kind, place[:-1])
+        shown = f"{name}.NAME=VALUE; --settings {name} lists its names" if is_group else f"{name}=VALUE"
+        return f"The setting {name!r} is missing. Give it in the settings file or as {shown}."
     message = str(detail.get("ctx", {}).get("error") or detail["msg"])
     if detail["type"] == "value_error":
         return f"{name}: {message}" if name else message
     return f"The setting {name!r} cannot be {_plain(detail['input'])}: {message[0].lower()}{message[1:]}."
 
 
-def _names_beside(kind: type[Config], place: list[str], settings: Any) -> list[str]:
+def _groups_in(kind: type[Config], place: list[str]) -> list[str]:
+    """Return the names in a group of settings that are groups themselves."""
     current: type[Config] | None = kind
-    for part in place[:-1]:
+    for part in place:
+        field = current.model_fields.get(part) if current else None
+        current = _config_in(field.annotation) if field else None
+    fields = current.model_fields if current else {}
+    return [
+        name
+        for name, field in fields.items()
+        if (inner := _config_in(field.annotation)) and not issubclass(inner, Choice)
+    ]
+
+
+def _kinds_with(kind: type[Config], place: list[str], settings: Any) -> list[str]:
+    """Return the other kinds of a choice that have the setting which the chosen kind has not."""
+    beside = _kind_at(kind, place[:-1], settings)
+    if beside is None or not issubclass(beside, Choice):
+        return []
+    family: type[Choice] = beside.family
+    return [each for each in family.names() if place[-1] in family.find(each).model_fields]
+
+
+def _names_beside(kind: type[Config], place: list[str], settings: Any) -> list[str]:
+    current = _kind_at(kind, place[:-1], settings)
+    parent = ".".join(place[:-1])
+    return [f"{parent}.{name}" if parent else name for name in (current.model_fields if current else ())]
+
+
+def _kind_at(kind: type[Config], place: list[str], settings: Any) -> type[Config] | None:
+    """Return the class of the group of settings in a place, of the kind that is chosen there."""
+    current: type[Config] | None = kind
+    for part in place:
         if part.isdigit():  # an item of a list; a single one may stand without its list
             settings = settings[int(part)] if isinstance(settings, list | tuple) else settings
         else:
@@ -468,5 +502,4 @@ def _names_beside(kind: type[Config], place: list[str], settings: Any) -> list[s
             told = _with_bare(current.family, settings)
             chosen = told.get("kind") or current.family.kind_unsaid(told) or getattr(default, "kind", "")
             current = current.find(str(chosen))
-    parent = ".".join(place[:-1])
-    return [f"{parent}.{name}" if parent else name for name in (current.model_fields if current else ())]
+    return current

@@ -155,3 +155,8 @@ def test_the_strength_is_chosen_by_what_the_task_goes_by():
     assert (
         best_classifier("x", parts, features, models, 0.0, lambda _, found: -float("rare" in found)).chosen["C"] == 1.0
     )
+
+
+def test_the_svm_takes_every_seed_that_a_run_takes():
+    part = Part(["good day", "bad day", "good tea", "bad tea"] * 3, ["a", "b", "a", "b"] * 3)
+    assert tfidf_svm(part, part, part, analyzer="word", seed=2**40).answers == part.labels

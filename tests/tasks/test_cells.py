@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mamebert.errors import UserError
+from mamebert.tasks import value_of
 from mamebert.tasks._cells import as_label, is_missing, items_of, label_cell, list_in_text, says_yes, text_cell
 from mamebert.tasks._features import Unusable
 
@@ -91,3 +92,10 @@ def test_lists_tuples_and_arrays_have_items():
 def test_the_text_false_is_not_true():
     assert [says_yes(value) for value in (True, "True", "1", 1, "yes")] == [True] * 5
     assert [says_yes(value) for value in (False, "False", "0", 0, "no", None, math.nan, "")] == [False] * 8
+
+
+def test_a_table_without_names_is_told_apart_from_a_wrong_name():
+    with pytest.raises(UserError, match=r"look like values, not like names.*header ="):
+        value_of({"main-captions": "a", "2012": "b", "2.500": "c"}, "text")
+    with pytest.raises(UserError, match=r"Did you mean 'label'\?.*end in _column"):
+        value_of({"text": "a", "label": "b"}, "lable")

@@ -86,5 +86,5 @@ def _means(texts: Sequence[Any], vectors: npt.NDArray[np.float32]) -> npt.NDArra
 def _fit_svm(name: str, parts: Parts, features: list[Any], seed: int, started: float, judge: Judge) -> Answered:
     from sklearn.svm import LinearSVC
 
-    models = (({"C": strength}, LinearSVC(C=strength, random_state=seed)) for strength in STRENGTHS)
+    models = (({"C": strength}, LinearSVC(C=strength, random_state=seed % 2**32)) for strength in STRENGTHS)
     return best_classifier(name, parts, features, models, started, judge)

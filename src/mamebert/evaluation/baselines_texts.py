@@ -66,7 +66,8 @@ def tfidf_one_vs_rest(train: Part, valid: Part, test: Part, *, analyzer: Analyze
     best: tuple[float, dict[str, float], list[Any]] = (-1.0, {}, [])
     for strength in LABEL_STRENGTHS:
         models = [
-            _either(LinearSVC(C=strength, tol=1e-3, random_state=seed), features[0], column) for column in targets.T
+            _either(LinearSVC(C=strength, tol=1e-3, random_state=seed % 2**32), features[0], column)
+            for column in targets.T
         ]
         chances = [np.stack([_chances(model, each) for model in models], axis=1) for each in features[1:]]
         threshold = best_threshold(chances[0], gold)

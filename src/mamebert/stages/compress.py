@@ -11,6 +11,7 @@ from mamebert.objectives import Objective
 from mamebert.runs import Run
 from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.stages._labelled import RowsConfig
+from mamebert.stages._seeds import Seeds
 
 
 class CompressConfig(RowsConfig):
@@ -34,7 +35,7 @@ class CompressConfig(RowsConfig):
     """What a pretrained encoder is asked while it learns; unset, masked words, in sequences as long as it reads."""
     heldout_tokens: int = Field(default=100_000, gt=0)
     """Held-out tokens that a pretrained encoder is judged on."""
-    seeds: list[int] = Field(default=[], max_length=100)
+    seeds: Seeds = Field(default=[], max_length=100)
     """Each compresses the same model anew; empty is 1, 2 and 3 for a task and 1 for a pretrained encoder. A method
     without anything random is used once."""
     measure_seconds: float = Field(default=4.0, ge=0)

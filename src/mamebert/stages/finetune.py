@@ -12,6 +12,7 @@ from mamebert.runs import Run
 from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.stages._labelled import LabelledConfig, one_model_needs_no_name
 from mamebert.stages._search_space import Search
+from mamebert.stages._seeds import Seeds
 from mamebert.tasks import Analyzer
 from mamebert.training.groups import Learning
 from mamebert.training.settings import Training
@@ -36,10 +37,10 @@ class FinetuneConfig(LabelledConfig):
     patience: int = Field(default=5, ge=1)
     """Epochs without a better validation result after which training ends; the best epoch is what is tested."""
     search: Search = Search()
-    seeds: list[int] = Field(default=[1, 2, 3], min_length=1)
+    seeds: Seeds = Field(default=[1, 2, 3], min_length=1)
     """Each trains anew from the same encoder: another head, order and dropout. More may be put behind those of a
     finished run: only they are trained then."""
-    epoch_seeds: list[int] = Field(default=[])
+    epoch_seeds: Seeds = Field(default=[])
     """Seeds with which the models kept on the way of pretraining are fine-tuned too (the paper's Table 3)."""
     baselines: Analyzer = "char"
     """Simple peers on the same rows, which read characters (unspaced languages) or words; none asks only the one that

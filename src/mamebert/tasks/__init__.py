@@ -231,8 +231,24 @@ class Task(Choice):
 def value_of(row: Row, column: str) -> Any:
     """Return the value in a column; a UserError where the row has no such column."""
     if column not in row:
-        raise unknown("column", column, map(str, row))
+        raise no_column(column, row)
     return row[column]
+
+
+def no_column(column: str, row: Row) -> UserError:
+    """Return the error for a row without a column that a task reads."""
+    if any(_is_value(str(name)) for name in row):
+        return UserError(
+            f"There is no column called {column!r}, and {list(map(str, row))[:6]} look like values, not like names. "
+            'Give the names of the columns in order: header = ["text", "label"], say, beside the path.'
+        )
+    told = unknown("column", column, map(str, row))
+    return UserError(f"{told} The settings of the task that end in _column or _columns name what it reads.")
+
+
+def _is_value(name: str) -> bool:
+    """Tell whether what stands where the name of a column should is a number or a sentence."""
+    return len(name.split()) > 5 or name.replace(".", "", 1).strip().isdigit()
 
 
 def gold_of(row: Row, column: str, what: str = "label") -> Any:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mamebert.corpus.readers import Row
-from mamebert.errors import UserError, unknown
-from mamebert.tasks import Task, text_of, value_of
+from mamebert.errors import UserError
+from mamebert.tasks import Task, no_column, text_of, value_of
 from mamebert.tasks._cells import as_label, given, is_missing, items_of, text_cell
 from mamebert.tasks._features import Unusable
 from mamebert.tasks._words import Sentence, words_found, words_given
@@ -53,7 +53,7 @@ class WordTask(Task):
     def by_word(self, row: Row, column: str, inputs: Asked) -> tuple[str, ...]:
         """Return a column that has a value for each word; another number of values is a UserError."""
         if isinstance(inputs, str):
-            raise unknown("column", self.words_column, map(str, row))
+            raise no_column(self.words_column, row)
         values = tuple(map(as_label, listed(row, column)))
         if not all(values):
             raise Unusable(f"an empty item among the {column}")
