@@ -190,7 +190,9 @@ def test_no_mutant_crashes_or_answers_otherwise_in_silence(kinds, tmp_path, caps
         found = outcome(ask, copy, right[kind])
         return found if found in ("same", "refused") else f"{found} [{kind} {name}]"
 
-    asked = list(mutants(kinds, int(os.environ.get("MUTANTS", NUM_MUTANTS)), seed=1))
+    asked = list(
+        mutants(kinds, int(os.environ.get("MUTANTS", NUM_MUTANTS)), seed=int(os.environ.get("MUTANTS_SEED", "1")))
+    )
     found = run_all([lambda each=each: job(*each) for each in asked], tmp_path)
     with capsys.disabled():
         print(summary(found))
