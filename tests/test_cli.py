@@ -278,7 +278,7 @@ def test_predict_says_in_a_sentence_what_it_cannot_do(mamebert, classifiers, enc
     assert "There is nothing to predict" in mamebert("predict", model).mistake
     assert "Both texts and a file are given" in mamebert("predict", model, "a", "--file", tmp_path / "a.txt").mistake
     assert "Give the output of finetune" in mamebert("predict", encoders("N"), "a").mistake
-    (tmp_path / "old.txt").write_bytes("豆".encode("cp932"))
+    (tmp_path / "old.txt").write_bytes("豆を煮る。".encode("cp932"))
     told = mamebert("predict", model, "--file", tmp_path / "old.txt").mistake
     assert 'encoding = "cp932"' in told
     code, out, _ = mamebert("predict", model, "--file", tmp_path / "old.txt", "--reader", "encoding=cp932")

@@ -67,6 +67,8 @@ def other_encodings(first: bytes, place: int) -> str:
 def _guesses(first: bytes) -> list[tuple[str, str]]:
     found = []
     for order, name in enumerate(_CANDIDATES):
+        if name.startswith("utf-16") and b"\0" not in first:  # a line end has one there
+            continue
         try:
             text = codecs.getincrementaldecoder(name)().decode(first)
         except UnicodeDecodeError:
@@ -75,15 +77,18 @@ def _guesses(first: bytes) -> list[tuple[str, str]]:
         likely = _likelihood(text, beyond)
         if likely > 0.5:
             shown = "".join(beyond or text.split())[:_NUM_SHOWN]
-            found.append((-round(likely, 1), order, name, shown))
-    return [(name, shown) for _, _, name, shown in sorted(found)[:_NUM_OFFERED]]
+            no_hiragana = not any(
+                "\u3041" <= character <= "\u3096" for character in beyond
+            )  # which chance hardly makes
+            found.append((-round(likely, 1), no_hiragana, order, name, shown))
+    return [(name, shown) for *_, name, shown in sorted(found)[:_NUM_OFFERED]]
 
 
 def _likelihood(text: str, beyond: list[str]) -> float:
     """Return the share of letters of one script among the characters beyond ASCII; text with controls is none."""
     if any(unicodedata.category(character) in ("Cc", "Cn", "Co") and character not in "\t\n\r\f" for character in text):
         return 0.0
-    letters = beyond or list(text)
+    letters = [each for each in beyond if not unicodedata.category(each).startswith("P")] or list(text)
     scripts = Counter(_script(character) for character in letters)
     return max((n for script, n in scripts.items() if script), default=0) / max(len(letters), 1)
 
