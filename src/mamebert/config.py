@@ -207,6 +207,8 @@ class RunPath(type(Path())):  # type: ignore[misc]  # Path() picks the class of 
 
 def build(kind: type[C], settings: Mapping[str, Any]) -> C:
     """Check `settings` and return the object; what is wrong comes back as one UserError."""
+    if not isinstance(settings, Mapping):  # as a file may have it
+        raise UserError(f"Settings are expected, and {_plain(settings)[:60]} is none. Give names and values.")
     try:
         return kind.model_validate(dict(settings))
     except ValidationError as error:

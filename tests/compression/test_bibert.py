@@ -41,6 +41,29 @@ def test_what_is_saved_is_one_bit_a_weight_and_opens_with_the_same_outputs(class
     assert (config["model_type"], config["architectures"]) == ("mamebert", [])
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"altered_by": "q8bert", "how": {}},
+        {"altered_by": "qbert", "how": {"bits": {"nothing": 4}}},
+        {"altered_by": "distil"},
+        {"altered_by": "../_bits"},
+        {"shape": [1]},
+        {"family": "../bert"},
+        {"task": "classification"},
+        {"reading": 3},
+    ],
+)
+def test_a_config_that_says_something_else_is_one_sentence(classifier, rows_bench, quick, tmp_path, changes):
+    method(quick).save(method(quick).compress(classifier, rows_bench), tmp_path / "model")
+    (tmp_path / "model" / "SHA256SUMS").unlink()
+    file = tmp_path / "model" / "config.json"
+    config = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**config, "mamebert": {**config["mamebert"], **changes}}), encoding="utf-8")
+    with pytest.raises(UserError, match=r"anew|cannot be|Choose from"):
+        open_subject(tmp_path / "model")
+
+
 def test_learning_brings_the_binary_network_nearer_to_the_teacher(classifier, rows_bench, quick):
     batch = rows_bench.batches(1, 256)[0]
     wanted = outputs(rows_bench.teacher, batch).log_softmax(-1)

@@ -67,3 +67,8 @@ def test_a_graph_that_is_not_there_or_damaged_is_told(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(UserError, match="cannot be loaded"):
         Session(tmp_path / "model.onnx")
+
+
+def test_a_graph_that_cannot_be_computed_is_told(product):
+    with pytest.raises(UserError, match=r"product\.onnx cannot answer .* Get the folder anew"):
+        Session(product)(torch.zeros(5, 7, dtype=torch.uint8))

@@ -188,3 +188,22 @@ def test_what_cannot_be_used_while_encoding_in_python_is_a_sentence_and_nothing_
     with pytest.raises(UserError, match="tokenizer"):
         Tokenizer.open(folder).encode("The garden")
     assert capfd.readouterr().out == ""
+
+
+def test_other_tokens_around_a_text_than_are_named_are_refused(folder):
+    change(folder, CONFIG, sep_token="[MASK]")
+    assert "around a text" in refused(folder)
+
+
+def test_added_tokens_of_endless_length_are_refused(folder):
+    added = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
+    change(folder, added_tokens=[*added, {**added[0], "id": 90, "content": "a" * 1_000_000}])
+    assert "added tokens have" in refused(folder)
+
+
+@pytest.mark.parametrize(("lines", "width"), [(1_000_010, 2), (40, 1_000_000)])
+def test_a_vocabulary_that_would_take_gigabytes_is_refused(folder, lines, width):
+    (folder / "tokenizer.json").unlink()
+    (folder / CONFIG).write_text(json.dumps({"tokenizer_class": "BertTokenizer"}))
+    (folder / "vocab.txt").write_text(("a" * width + "\n") * lines)
+    assert "are the most" in refused(folder)

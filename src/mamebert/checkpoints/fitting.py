@@ -1,6 +1,6 @@
 """Whether the sizes in config.json are those of the stored weights: asked before anything of these sizes is built."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
@@ -27,9 +27,7 @@ def require_fitting(shape: EncoderConfig, vocab_size: int, tensors: Mapping[str,
     _require_sizes(_sizes(shape, vocab_size), largest, where)
     _require_blocks(shape, len(tensors), where)
     shapes = encoder_shapes(shape, vocab_size)
-    for name in tensors:
-        if _is_left_over(name, shapes):
-            raise UserError(f"{where} stores {name}, and its config.json asks for no such part. Get the folder anew.")
+    _require_no_more(tensors, shapes, where)
     for name, wanted in shapes.items():
         if name.startswith(OPTIONAL):
             continue
@@ -39,12 +37,15 @@ def require_fitting(shape: EncoderConfig, vocab_size: int, tensors: Mapping[str,
             raise unlike(name, tuple(tensors[name].shape), wanted, where)
 
 
-def require_possible(shape: EncoderConfig, vocab_size: int, num_tensors: int, stored_bytes: int, where: Path) -> None:
-    """Raise a UserError where so many tensors and bytes, however packed, cannot be an encoder of this shape."""
+def require_possible(
+    shape: EncoderConfig, vocab_size: int, names: Collection[str], stored_bytes: int, where: Path
+) -> None:
+    """Raise a UserError where tensors of these names and bytes, however packed, cannot be an encoder of this shape."""
     most = _MOST_PER_BYTE * stored_bytes
-    _require_blocks(shape, num_tensors, where)
+    _require_blocks(shape, len(names), where)
     _require_sizes(_sizes(shape, vocab_size), most, where)
     shapes = encoder_shapes(shape, vocab_size)
+    _require_no_more(names, shapes, where)
     needed = sum(torch.Size(each).numel() for name, each in shapes.items() if not name.startswith(OPTIONAL))
     if needed > most:
         raise UserError(
@@ -90,6 +91,12 @@ def _require_blocks(shape: EncoderConfig, num_tensors: int, where: Path) -> None
             f"{where} has a config.json with {blocks:,} blocks in layers of their own, and only {num_tensors:,} "
             "weights are stored. Get the folder anew."
         )
+
+
+def _require_no_more(names: Iterable[str], shapes: Mapping[str, tuple[int, ...]], where: Path) -> None:
+    for name in names:
+        if _is_left_over(name, shapes):
+            raise UserError(f"{where} stores {name}, and its config.json asks for no such part. Get the folder anew.")
 
 
 def _is_left_over(name: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:

@@ -53,8 +53,7 @@ class ModelFolder:
         config = read_config(place)
         about = config.get("mamebert") or {}
         if about.get("altered_by") and "shape" in about:
-            layout: Layout = Layout.find(str(about.get("family")))()
-            shape = build(layout.shape_class, about["shape"])
+            layout, shape = _altered_shape(about, place)
         else:
             layout, shape = layout_of(config, str(place)), encoder_config(config, str(place))
         head = place / HEAD_FILE
@@ -117,7 +116,7 @@ class ModelFolder:
         if not self.stored:
             return
         if self.is_altered:
-            require_possible(self.shape, self.vocab_size, len(self.stored), num_bytes(self.stored.values()), self.path)
+            require_possible(self.shape, self.vocab_size, self.stored, num_bytes(self.stored.values()), self.path)
             return
         require_fitting(self.shape, self.vocab_size, self._ours(), self.path)
 
@@ -195,6 +194,14 @@ def _vocab_size(config: dict[str, Any], shape: EncoderConfig, where: Path) -> in
             f"at {size - 1}. {GET_ANEW}"
         )
     return size
+
+
+def _altered_shape(about: dict[str, Any], where: Path) -> tuple[Layout, EncoderConfig]:
+    try:
+        layout: Layout = Layout.find(str(about.get("family")))()
+        return layout, build(layout.shape_class, about["shape"])
+    except UserError as error:
+        raise UserError(f"{where} has a config.json that cannot be: {error}") from error
 
 
 def _no_weights(folder: Path) -> UserError:

@@ -57,8 +57,8 @@ def sentence_folder(root: Path) -> SentenceFolder:
     num_dense = names.count("Dense")
     if names not in (usual := ["Transformer", "Pooling", *["Dense"] * num_dense], [*usual, "Normalize"]):
         raise UserError(
-            f"{root / MODULES} lists {', '.join(names) or 'nothing'}, and what is known is Transformer, Pooling, any "
-            "number of Dense and perhaps Normalize, in this order. Give another model."
+            f"{root / MODULES} lists {', '.join(names[:9]) or 'nothing'}, and what is known is Transformer, "
+            "Pooling, any number of Dense and perhaps Normalize, in this order. Give another model."
         )
     return SentenceFolder(root, modules[0].place, modules[1:])
 

@@ -232,5 +232,6 @@ class Compressor(Choice):
     def open(cls, folder: Path) -> Subject:
         """Open a compact folder that `save` of this method wrote, where `tasks` alone cannot (altered arithmetic)."""
         raise UserError(
-            f"{folder} says that {cls.kind} altered its arithmetic, which that method never does. Get the folder anew."
+            f"{folder} says that {cls.__name__} altered its arithmetic, which that method never does. "
+            "Get the folder anew."
         )

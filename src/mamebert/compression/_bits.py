@@ -17,7 +17,10 @@ def pack_bits(codes: Tensor, bits: int) -> Tensor:
 
 
 def unpack_bits(packed: Tensor, bits: int, shape: torch.Size) -> Tensor:
-    """Return uint8 [*shape]: the numbers that `pack_bits` packed."""
+    """Return uint8 [*shape]: the numbers that `pack_bits` packed; a ValueError where these are not as many."""
+    is_packed = packed.dtype == torch.uint8 and packed.dim() == 1 and 1 <= bits <= 8
+    if not is_packed or len(packed) != packed_size(shape.numel(), bits):
+        raise ValueError(f"{list(packed.shape)} {packed.dtype} are not {shape.numel():,} numbers of {bits} bits")
     digits = np.unpackbits(packed.cpu().numpy(), count=shape.numel() * bits).reshape(-1, bits)
     full = np.pad(digits, ((0, 0), (8 - bits, 0)))
     return torch.from_numpy(np.packbits(full, axis=1)).reshape(shape)

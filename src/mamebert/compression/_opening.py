@@ -10,11 +10,13 @@ import torch
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import ModelFolder, model_folder, read_config, tokenizer_for
 from mamebert.checkpoints.sentence_modules import root_of
+from mamebert.checkpoints.weights import GET_ANEW
 from mamebert.compression import Compressor, Form, Subject
 from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.compression._running import GRAPH, open_graph
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
+from mamebert.errors import UserError
 from mamebert.objectives import Objective
 from mamebert.tasks._network import open_network
 from mamebert.tokenizer.encoding import Tokenizer
@@ -52,7 +54,7 @@ def open_subject(path: Path, objective: Objective | None = None, purpose: Purpos
     place = model_folder(path)
     about = read_config(place).get("mamebert") or {}
     if about.get("altered_by"):
-        return Compressor.find(about["altered_by"]).open(place)  # type: ignore[no-any-return]
+        return _open_altered(place, about["altered_by"])
     folder = ModelFolder.open(place)
     kind = None if "task" in about else _kind_of(folder, purpose)
     if kind != WORDS:
@@ -61,6 +63,18 @@ def open_subject(path: Path, objective: Objective | None = None, purpose: Purpos
     asked = objective or Objective.find("masked_lm")(max_length=folder.shape.max_position_embeddings)
     encoder = load_pretraining(place)
     return Subject(encoder, MaskedWords(asked, encoder.cls.predictions.tied), place)
+
+
+def _open_altered(place: Path, kind: str) -> Subject:
+    """Let the method open a folder that it wrote; whatever else than it writes is found there is a UserError."""
+    try:
+        subject: Subject = Compressor.find(kind).open(place)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise UserError(f"{place} holds something else than {kind} writes ({reason}). {GET_ANEW}") from error
+    return subject
 
 
 def _kind_of(folder: ModelFolder, purpose: Purpose | None) -> str | None:

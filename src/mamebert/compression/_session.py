@@ -35,7 +35,7 @@ class Session:
         try:
             self.session = _load(str(path), threads or torch.get_num_threads(), settings)
         except Exception as error:  # of classes that onnxruntime does not name
-            raise UserError(f"{path} cannot be loaded ({str(error)[:200]}). Get the folder anew.") from error
+            raise UserError(f"{path} cannot be loaded ({_short(error)}). Get the folder anew.") from error
         self.names = [each.name for each in self.session.get_inputs()]
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
@@ -44,9 +44,7 @@ class Session:
         try:
             found = self.session.run(None, given)
         except Exception as error:  # an id beyond a table, say
-            raise UserError(
-                f"{self.path} cannot answer ({' '.join(str(error).split())[:200]}). Get the folder anew."
-            ) from error
+            raise UserError(f"{self.path} cannot answer ({_short(error)}). Get the folder anew.") from error
         return [torch.from_numpy(np.asarray(each)) for each in found]
 
 
@@ -60,6 +58,10 @@ def products_overflow() -> bool:
     largest = {"a": np.full((1, 4), 255, np.uint8), "b": np.full((4, 1), 127, np.int8)}
     (found,) = _load(_A_PRODUCT, 1).run(None, largest)
     return int(found.item()) != 4 * 255 * 127
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _load(graph: str | bytes, threads: int, settings: list[tuple[str, str]] | None = None) -> Any:

@@ -21,6 +21,7 @@ MOST_ADDED = 64
 """The longest text that a rule may put somewhere, in characters: the longest in use has 18."""
 MOST_BYTE_LEVELS = 4  # each doubles what is not ASCII; normaliser, pre-tokenizer and decoder have one
 MOST_CHARACTERS_PER_WORD = 1_000  # the time to cut a word grows with the cube of its length
+MOST_IN_ADDED = 500_000  # the automaton that finds added tokens takes microseconds and a kilobyte for each character
 NUM_HOLES = 1_000
 
 Part = dict[str, Any]
@@ -63,6 +64,8 @@ def _check_model(model: Part, added: list[Part]) -> None:
     require_few_holes(ids)
     if not all(isinstance(token["content"], str) and token["content"] for token in added):
         raise ValueError("an added token is empty")
+    if (added_length := sum(len(token["content"]) for token in added)) > MOST_IN_ADDED:
+        raise ValueError(f"its added tokens have {added_length:,} characters, where {MOST_IN_ADDED:,} are the most")
     if model.get("type") in ("WordPiece", "WordLevel") and model.get("unk_token") not in tokens:
         raise ValueError(f"its vocabulary lacks the token for unknown words ({model.get('unk_token')!r})")
     if (model.get("max_input_chars_per_word") or 0) > MOST_CHARACTERS_PER_WORD:

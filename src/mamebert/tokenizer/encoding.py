@@ -21,7 +21,7 @@ from mamebert.tokenizer.cutting import (
     split_words,
 )
 from mamebert.tokenizer.description import expressions
-from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, read_about, read_vocabulary
+from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, WAY_OUT, read_about, read_vocabulary
 from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, tokens_of
 from mamebert.tokenizer.guarded import complaints_told, open_rust
 from mamebert.tokenizer.japanese import MecabWords
@@ -112,7 +112,22 @@ class Tokenizer:
         def decode(ids: Sequence[int]) -> str:
             return rust.decode(list(ids), skip_special_tokens=False)
 
-        return cls(by_id(rust.get_vocab(with_added_tokens=True)), config, encoder, decode)
+        made = cls(by_id(rust.get_vocab(with_added_tokens=True)), config, encoder, decode)
+        made._require_around(rust.encode("").ids, folder)
+        return made
+
+    def _require_around(self, ids: list[int], folder: Path) -> None:
+        """Raise a UserError where plain `transformers` would put something else around a text than we do.
+
+        A tokenizer.json that says nothing of it puts nothing there, and the class named beside it decides.
+        """
+        if ids not in ([], [self.cls_id, self.sep_id]):
+            found = [self.tokens[number] if number < self.vocab_size else number for number in ids[:5]]
+            wanted = [self.tokens[self.cls_id], self.tokens[self.sep_id]]
+            raise UserError(
+                f"{folder / 'tokenizer.json'} puts {found} around a text, and tokenizer_config.json names {wanted}. "
+                f"{WAY_OUT}"
+            )
 
     def encode(self, text: str, special: Special = "text") -> Pieces:
         """Return the pieces of one text, without [CLS] and [SEP]."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from mamebert.disk import temporary_folder
 from mamebert.errors import UserError
-from mamebert.tokenizer.files import TOKENIZER_FILES, read_about
+from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, WAY_OUT, read_about
 from mamebert.tokenizer.guarded import complaints_told, silence
 
 # Those of encoders like BERT; other classes look for more than a vocabulary.
@@ -24,6 +24,8 @@ _KNOWN = (
 _SAVE = "Open it where you trust it, and give the folder that its save_pretrained writes, with a tokenizer.json."
 # Endings of settings that name files and other places; vocabularies are found by the names of their files.
 _PLACES = ("_file", "_files", "_path", "_dir", "_map", "_or_path", "_object", "_inputs", "_template", "_code", "_only")
+_MOST_BYTES, _MOST_LINES = 2**25, 1_000_000
+"""The largest in use are of half a million tokens."""
 _CLASS_AND_FAMILY = ("tokenizer_class", "model_type")
 _DICTIONARIES = {"ipadic": "ipadic", "unidic_lite": "unidic-lite", "unidic": "unidic"}
 
@@ -35,6 +37,8 @@ def open_slowly(folder: Path) -> Any:
     if settings.get("tokenizer_class") == "BertJapaneseTokenizer":
         _require_japanese(settings, folder)
     with temporary_folder() as copy, complaints_told(f"{folder} cannot be opened as a tokenizer"), silence():
+        for name in VOCABULARIES:
+            _require_length(folder / name)
         for name in TOKENIZER_FILES:
             if (folder / name).is_file() and name not in ("tokenizer.json", "tokenizer_config.json"):
                 shutil.copyfile(folder / name, copy / name)
@@ -45,6 +49,20 @@ def open_slowly(folder: Path) -> Any:
         from transformers import AutoTokenizer
 
         return AutoTokenizer.from_pretrained(copy, local_files_only=True, trust_remote_code=False)
+
+
+def _require_length(path: Path) -> None:
+    """Refuse a vocabulary that takes minutes to open and gigabytes to hold."""
+    if not path.is_file():
+        return
+    size, lines = path.stat().st_size, 0
+    if size <= _MOST_BYTES:
+        lines = path.read_bytes().count(b"\n")
+    if size > _MOST_BYTES or lines > _MOST_LINES:
+        raise UserError(
+            f"{path} has {size:,} bytes{f' in {lines:,} lines' if lines else ''}, and {_MOST_BYTES:,} in "
+            f"{_MOST_LINES:,} are the most. {WAY_OUT}"
+        )
 
 
 def _refuse_unknown_class(name: Any, settings: dict[str, Any], folder: Path) -> None:
