@@ -282,7 +282,7 @@ def test_predict_says_in_a_sentence_what_it_cannot_do(mamebert, classifiers, enc
     told = mamebert("predict", model, "--file", tmp_path / "old.txt").mistake
     assert 'encoding = "cp932"' in told
     code, out, _ = mamebert("predict", model, "--file", tmp_path / "old.txt", "--reader", "encoding=cp932")
-    assert (code, json.loads(out)["text"]) == (0, "豆")
+    assert (code, json.loads(out)["text"]) == (0, "豆を煮る。")
     told = mamebert("predict", model, "--file", tmp_path / "old.txt", "--out", tmp_path / "old.txt").mistake
     assert "is the file that is read" in told
 
