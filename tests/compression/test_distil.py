@@ -1,5 +1,7 @@
 """Hinton's distillation."""
 
+import json
+
 import pytest
 import torch
 
@@ -93,11 +95,13 @@ def test_more_layers_than_the_teacher_has_are_refused(classifier, rows_bench):
 
 
 def test_another_vocabulary_is_refused(encoder, text_bench, small_folder):
-    vocab = small_folder / "vocab.txt"
-    tokens = vocab.read_text(encoding="utf-8").splitlines()
-    vocab.write_text("".join(f"{t}\n" for t in [*tokens[:-2], tokens[-1], tokens[-2]]), encoding="utf-8")
-    for name in ("tokenizer.json",):
-        (small_folder / name).unlink(missing_ok=True)
+    rules, listed = small_folder / "tokenizer.json", small_folder / "vocab.txt"
+    *first, last, least = listed.read_text(encoding="utf-8").splitlines()
+    about = json.loads(rules.read_text(encoding="utf-8"))
+    about["model"]["vocab"] = {token: number for number, token in enumerate([*first, least, last])}
+    rules.write_text(json.dumps(about), encoding="utf-8")
+    listed.write_text("".join(f"{t}\n" for t in [*first, least, last]), encoding="utf-8")
+    (small_folder / "SHA256SUMS").unlink()
 
     with pytest.raises(UserError, match="different vocabularies"):
         Distil(student=small_folder).check(encoder, text_bench)

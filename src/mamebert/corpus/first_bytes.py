@@ -32,6 +32,8 @@ _NOT_TEXT = {
 }
 _CONTROLS = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32))
 _CANDIDATES = ("utf-16-le", "utf-16-be", "cp949", "gb18030", "cp932", "euc_jp", "big5", "cp1251", "koi8_r", "cp1252")
+_COMMON = {"cp949": "iso2022_kr", "gb18030": "gb2312"}
+"""What nearly all text in an encoding is made of: its other codes stand for characters that hardly anybody writes."""
 _NUM_OFFERED, _NUM_SHOWN = 3, 10
 
 
@@ -80,8 +82,14 @@ def _guesses(first: bytes) -> list[tuple[str, str]]:
             no_hiragana = not any(
                 "\u3041" <= character <= "\u3096" for character in beyond
             )  # which chance hardly makes
-            found.append((-round(likely, 1), no_hiragana, order, name, shown))
+            found.append((_is_odd(name, beyond), -round(likely, 1), no_hiragana, order, name, shown))
     return [(name, shown) for *_, name, shown in sorted(found)[:_NUM_OFFERED]]
+
+
+def _is_odd(name: str, beyond: list[str]) -> bool:
+    if name not in _COMMON:
+        return False
+    return len("".join(beyond).encode(_COMMON[name], "ignore").decode(_COMMON[name])) < 0.5 * len(beyond)
 
 
 def _likelihood(text: str, beyond: list[str]) -> float:

@@ -81,6 +81,23 @@ def test_other_encodings_are_read_and_unknown_ones_refused(tmp_path):
         build(Files, {"path": "a.txt", "encoding": "utf-88"})
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp932", "豆"),
+        ("cp932", "豆を煮る"),
+        ("cp949", "콩을 삶는다. 오래된 정원"),
+        ("gb18030", "我们煮豆子。老花园里下雨了"),
+        ("big5", "我們煮豆子。老花園裡下雨了"),
+        ("cp1251", "Старый сад и дождь"),
+    ],
+)
+def test_the_encoding_named_as_an_example_is_the_one_that_texts_are_in(tmp_path, encoding, text):
+    (tmp_path / "a.txt").write_bytes(text.encode(encoding))
+    with pytest.raises(UserError, match=f'encoding = "{encoding}"'):
+        texts(tmp_path / "a.txt")
+
+
 def test_a_file_without_empty_lines_or_line_ends_comes_in_parts(tmp_path):
     (tmp_path / "a.txt").write_text("bean " * (MAX_DOCUMENT_CHARACTERS // 2))
     parts = texts(tmp_path / "a.txt")
