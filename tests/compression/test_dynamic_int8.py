@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.evaluation.latency import seconds_of
+from mamebert.evaluation.memory import forget_peak_memory, peak_memory
 from mamebert.objectives import Objective
 from mamebert.serving.load import load
 from mamebert.tasks import Task
@@ -195,3 +197,23 @@ def test_numbers_of_a_graph_that_lie_outside_its_folder_are_not_read(saved, plac
     (folder / GRAPH).write_bytes(graph.SerializeToString())
     with pytest.raises(UserError, match=r"model_quantized\.onnx cannot be loaded .* Get the folder anew"):
         open_form(folder, forms[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits what a process may take")
+def test_a_graph_that_makes_endless_numbers_is_refused_before_they_take_memory(saved):
+    import onnx
+
+    folder, forms = saved
+    (folder / "SHA256SUMS").unlink()
+    graph = onnx.load(folder / GRAPH)
+    size = onnx.numpy_helper.from_array(np.array([1_000_000_000], np.int64), "endless_size")
+    graph.graph.initializer.append(size)
+    graph.graph.node.append(onnx.helper.make_node("ConstantOfShape", ["endless_size"], ["endless"]))
+    graph.graph.node.append(onnx.helper.make_node("ReduceSum", ["endless"], ["endless_sum"], keepdims=0))
+    graph.graph.output.append(onnx.helper.make_tensor_value_info("endless_sum", onnx.TensorProto.FLOAT, []))
+    (folder / GRAPH).write_bytes(graph.SerializeToString())
+    forget_peak_memory(torch.device("cpu"))
+    before = peak_memory(torch.device("cpu"))
+    with pytest.raises(UserError, match=r"model_quantized\.onnx"):
+        open_form(folder, forms[0])
+    assert peak_memory(torch.device("cpu")) - before < 1e9

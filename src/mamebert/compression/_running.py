@@ -13,16 +13,18 @@ from mamebert.compression import Goal, Subject
 from mamebert.compression._altered_folder import goal_in
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._graphs import HEAD, INPUTS, WORDS, has_plain_head
-from mamebert.compression._session import Session
+from mamebert.compression._session import Session, products_overflow
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.padded import Padded
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+from mamebert.evaluation.memory import at_most
 from mamebert.tasks._features import TaskBatch
 
 GRAPH = "onnx/model_quantized.onnx"
 """Where a graph of bytes lies within its folder; programs that run such graphs look for it there (transformers.js)."""
 CPU = torch.device("cpu")
+_ROOM, _ROOM_OF_A_THREAD = 400_000_000, 150_000_000  # a thread of glibc reserves 128 MiB that it hardly ever fills
 
 
 class GraphEncoder:
@@ -131,6 +133,20 @@ def open_graph(folder: Path, graph: Path, threads: int = 0) -> Subject:
     """
     opened = ModelFolder.open(folder)
     goal = goal_in(opened)
+    products_overflow()  # imports ONNX Runtime, whose libraries are no part of what a graph may take
+    # A graph is a program: a few bytes of it may make arrays of any size, some as soon as it is loaded.
+    with at_most(_room(graph, threads)):
+        network = _network(graph, opened, goal, threads)
+    return Subject(network, goal, folder)
+
+
+def _room(graph: Path, threads: int) -> int:
+    """Return the bytes of addresses that loading a graph may take: its weights some times over, and its threads'."""
+    size = sum(each.stat().st_size for each in graph.parent.glob(f"{graph.stem}*"))
+    return _ROOM + 6 * size + _ROOM_OF_A_THREAD * (threads or torch.get_num_threads())
+
+
+def _network(graph: Path, opened: ModelFolder, goal: Goal, threads: int) -> Any:
     by_sequence = isinstance(goal, TaskGoal) and has_plain_head(goal) and goal.task.reads == "first"
     bert = GraphEncoder(Session(graph, threads), opened.shape, opened.vocab_size, not by_sequence)
     _require_table(bert)
@@ -140,7 +156,7 @@ def open_graph(folder: Path, graph: Path, threads: int = 0) -> Subject:
     else:
         network = WordsNetwork(bert, Session(graph.with_name(graph.stem + WORDS), threads))
         _require_words(network)
-    return Subject(network, goal, folder)
+    return network
 
 
 def inputs_of(padded: Padded, names: Sequence[str]) -> list[Tensor]:

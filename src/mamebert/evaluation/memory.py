@@ -3,11 +3,14 @@
 import os
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_STATM = Path("/proc/self/statm")
 _LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -30,6 +33,27 @@ def peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     return _from_status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _MAXRSS_UNIT
+
+
+@contextmanager
+def at_most(num_bytes: int) -> Iterator[None]:
+    """Let this process take only so many more bytes of addresses within, where the system can limit them (Linux).
+
+    What asks for more gets the error of its library, or a MemoryError; nothing is taken.
+    """
+    try:
+        in_use = int(_STATM.read_text(encoding="ascii").split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        yield
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = in_use + num_bytes
+    bounds = [wanted, *(each for each in (soft, hard) if each != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_AS, (min(bounds), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def memory_of(device: torch.device) -> int:
