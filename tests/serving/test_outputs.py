@@ -109,6 +109,14 @@ def test_a_name_that_is_too_long_is_told(tmp_path):
         fill(tmp_path / ("n" * 250))
 
 
+def test_a_link_that_leads_to_itself_is_told_and_stays(tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    with pytest.raises(UserError, match="leads to itself"), opened(loop):
+        pass
+    assert loop.is_symlink()
+
+
 def test_standard_output_by_another_name_is_standard_output(model, texts, tmp_path):
     with (tmp_path / "all").open("w+", encoding="utf-8") as file:
         file.write("before\n")

@@ -45,7 +45,10 @@ def _refuse_no_place(out: Path) -> Path | None:
         if out.exists():
             stdout = sys.__stdout__
             return None if stdout is not None and stdout is sys.stdout and _is(out, stdout) else out
-        folder = Path(os.path.realpath(out)).parent
+        end = Path(os.path.realpath(out))
+        if end.is_symlink():
+            raise UserError(f"{out} cannot be a file: it is a link that leads to itself. Give another name with --out.")
+        folder = end.parent
         if not folder.is_dir():
             raise UserError(f"{out} cannot be a file: there is no folder {folder}. Give another name with --out.")
         return out
