@@ -93,7 +93,7 @@ def test_a_command_tells_its_exit_code_and_what_it_said():
 
 def test_a_library_that_cannot_be_loaded_is_done_without(folder, tmp_path):
     fake = tmp_path / "compiler"
-    fake.write_text('#!/bin/sh\nfor last; do :; done\nprintf "no library" > "$last"\n')
+    fake.write_text('#!/bin/sh\n[ "$1" = --version ] && exit\nfor last; do :; done\nprintf "no library" > "$last"\n')
     fake.chmod(0o700)
     code = "from mamebert.kernels import status; s = status(); print(s.path, '|', s.reason)"
     environment = {**os.environ, "CXX": str(fake), "XDG_CACHE_HOME": str(tmp_path), "MAMEBERT_KERNELS": "auto"}
