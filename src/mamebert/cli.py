@@ -146,6 +146,7 @@ def run(
 
 def _prospect(found: "Prospect", width: int) -> str:
     words = {"finished": "is finished", "begun": "goes on where it stopped", "new": "will run"}
+    words["again"] = f"will be done again: {found.why_again}"
     told = f"{found.stage.name:{width}}  {words[found.state]}"
     if found.refusals:
         told = f"{found.stage.name:{width}}  would be refused: {' '.join(map(str, found.refusals))}"

@@ -24,9 +24,9 @@ from typing import Any
 from mamebert.config import build, is_file, merge, read_file, read_settings, with_environment
 from mamebert.errors import UserError, unknown
 from mamebert.names import check_names, file_name, path_of
-from mamebert.runs import StageConfig
+from mamebert.runs import StageConfig, State
 from mamebert.stages import find, of
-from mamebert.stages._ahead import Ahead, State, refuse, tried
+from mamebert.stages._ahead import Ahead, refuse, tried
 
 RESERVED = ("output", "seed", "variants")
 
@@ -56,6 +56,8 @@ class Prospect:
     config: StageConfig
     state: State = "new"
     refusals: list[UserError] = field(default_factory=list)
+    why_again: str = ""
+    """What was made anew, or will be, of what a finished stage has read, so that it is done again."""
     outlook: str = ""
     """What it will take, in a few words; "" where that is not known cheaply."""
 
@@ -66,6 +68,8 @@ def look_ahead(planned: Iterable[PlannedStage]) -> Iterator[Prospect]:
     for stage in planned:
         found = Prospect(stage, stage.config())
         found.refusals = list(tried(lambda f=found: setattr(f, "state", ahead.state(f.config))))
+        if found.state == "again":
+            found.why_again = ahead.run_of(found.config).why_again()
         if found.state != "finished":
             check, outlook = of(stage.command, "check"), of(stage.command, "outlook")
             seen = {str(each): each for each in (*found.refusals, *(check(found.config, ahead) if check else ()))}

@@ -58,6 +58,10 @@ _KINDS: dict[str, tuple[str, _Check]] = {
     "settings": ("object", _is_table),
     "inputs": ("object of paths and ids", lambda found: _is_table(found) and all(map(_is_input, found.values()))),
     "sources": ("list of texts and hashes", lambda found: isinstance(found, list) and all(map(_is_source, found))),
+    "replaces": (
+        "list of ids",
+        lambda found: isinstance(found, list) and all(map(_is_text, found)),
+    ),
     "seconds": (
         "number of seconds",
         lambda found: isinstance(found, int | float) and not isinstance(found, bool) and 0 <= found < 1e12,

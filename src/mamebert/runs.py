@@ -29,6 +29,7 @@ from mamebert.locks import Held, NoLocks, lock
 from mamebert.names import new_folder
 from mamebert.progress import say
 from mamebert.ranks import num_processes
+from mamebert.renewing import begin_anew, replaced_at
 from mamebert.run_record import read_record
 
 # These say where and how fast, not what: another value gives the same artefact.
@@ -43,6 +44,9 @@ NOT_PART_OF_THE_RESULT = {
     "tensorboard",
 }
 REPORTED_PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "gensim", "numpy", "scikit-learn")
+
+State = Literal["finished", "begun", "again", "new"]
+"""How far a run is; "again" is one that is done anew in its place, for what it reads was made anew."""
 
 # Folders this process works on, by their lock file's place on disk.
 _OUR_LOCKS: dict[tuple[int, int], IO[str]] = {}
@@ -98,6 +102,9 @@ class Run:
     """Numbers the stage ends with; written to run.json."""
     grows_by: tuple[str, ...] = ()
     """Names of the lists by which it may differ from a run that it goes on from."""
+    replaces: list[str] = field(default_factory=list)
+    """Ids of the finished runs whose place it takes, or has taken: with fewer seeds, say, or from earlier inputs."""
+    _replaced_at: "Callable[[Path], list[str]]" = field(default=replaced_at, repr=False)
     _started: float = field(default_factory=monotonic, repr=False)
     _own_sources: list[dict[str, str]] = field(default_factory=list, repr=False)
 
@@ -123,6 +130,8 @@ class Run:
                     shutil.rmtree(run.folder, ignore_errors=True)
                 return cls.open(run.final)
             run._started = monotonic()
+            if why := run.why_again():
+                say(f"{run.command} is done again in {run.final}: {why}. What is there stays until the new is whole.")
             run._go_on()
             run._mend_metrics()
             run._write_record()
@@ -135,10 +144,11 @@ class Run:
         sources: list[Source] | None = None,
         identity_of: "Callable[[Path], str] | None" = None,
         sources_of: "Callable[[Path], list[dict[str, str]]] | None" = None,
+        replaced_of: "Callable[[Path], list[str]] | None" = None,
     ) -> Self:
         """Return the run that `config` asks for, with its id, and nothing on disk.
 
-        `identity_of` and `sources_of` tell of inputs that are not made yet.
+        `identity_of`, `sources_of` and `replaced_of` tell of inputs that are not made yet.
         """
         identity_of, sources_of = identity_of or identity, sources_of or sources_behind
         inputs = {
@@ -155,11 +165,12 @@ class Run:
             sources=_union(own, *(sources_of(Path(i["path"])) for i in inputs.values())),
             grows_by=config.grows_by,
         )
-        run._own_sources = own
+        run._own_sources, run._replaced_at = own, replaced_of or replaced_at
         run.id = run._id_with({})
+        run.replaces = run._taken_over()
         return run
 
-    def state(self) -> Literal["finished", "begun", "new"]:
+    def state(self) -> State:
         """Return how far this run is on disk; a folder that holds another one is a UserError."""
         self.refuse_what_is_no_place()
         with disk_errors(self.final):
@@ -167,7 +178,17 @@ class Run:
                 return "finished"
             for folder in (self.final, self.folder):
                 self._refuse_another_run_in(folder)
+            if self.why_again():
+                return "again"
         return "begun" if (self.final / "run.json").is_file() or _has_work(self.folder) else "new"
+
+    def why_again(self) -> str:
+        """Return what is another since this run was made or begun; "" where there is nothing to do again."""
+        begun, finished = read_record(self.folder), read_record(self.final)
+        if self._is_ours(begun) and _has_work(self.folder):
+            return ""
+        names = self._made_anew(begun) or self._made_anew(finished)
+        return ", ".join(f"{name} is new ({self.inputs[name]['path']})" for name in names)
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -239,7 +260,7 @@ class Run:
         if os.name == "nt":  # where a folder with an open file in it cannot be renamed
             self._unlock()
         with disk_errors(self.final):
-            (put_in_place_of if self.grows_by else put_in_place)(self.folder, self.final)
+            (put_in_place_of if self.replaces else put_in_place)(self.folder, self.final)
         if os.name != "nt":
             self._unlock()
         self.finished = True
@@ -258,17 +279,18 @@ class Run:
         if path.is_file() and not path.read_bytes().endswith(b"\n"):
             self.keep_metrics(self.metrics())
 
-    def _id_with(self, changes: Mapping[str, Any]) -> str:
-        """Return the id that the run has, or has with some settings changed."""
+    def _id_with(self, changes: Mapping[str, Any], inputs: Mapping[str, str] | None = None) -> str:
+        """Return the id that the run has, or has with some settings changed and with these ids of inputs."""
         settings = walk({**self.settings, **changes})
         paths = set(self.inputs)
+        inputs = {name: value["id"] for name, value in self.inputs.items()} if inputs is None else inputs
         return _hash(
             {
                 "command": self.command,
                 "settings": {
                     n: v for n, v in settings if n.split(".")[-1] not in NOT_PART_OF_THE_RESULT and n not in paths
                 },
-                "inputs": {name: value["id"] for name, value in self.inputs.items()},
+                "inputs": dict(inputs),
                 "sources": self._own_sources,
             }
         )
@@ -289,14 +311,45 @@ class Run:
 
     def _is_alike(self, record: Mapping[str, Any]) -> bool:
         """Tell whether a record is of a run that differs in the lists it may grow by, if at all."""
-        return bool(record["id"] == self._id_with(lists_of(record["settings"], self.grows_by)))
+        inputs = {name: found["id"] for name, found in self.inputs.items() if name in record["inputs"]}
+        return bool(record["id"] == self._id_with(lists_of(record["settings"], self.grows_by), inputs))
+
+    def _made_anew(self, record: Mapping[str, Any] | None) -> list[str]:
+        """Return the inputs that were made anew since a record of this run; none where it is of another run."""
+        if record is None:
+            return []
+        lists = lists_of(record["settings"], self.grows_by)
+        before = {name: found["id"] for name, found in record["inputs"].items()}
+        new = [name for name in self.inputs if name not in before]
+        if (
+            not before.keys() <= self.inputs.keys()
+            or not all(name.rpartition(".")[0] in self.grows_by for name in new)
+            or not goes_on_from(lists, lists_of(self.settings, self.grows_by))
+            or record["id"] != self._id_with(lists, before)
+        ):
+            return []
+        changed = [name for name, id_ in before.items() if id_ != self.inputs[name]["id"]]
+        was_there = {name: self._replaced_at(Path(self.inputs[name]["path"])) for name in changed}
+        return changed if all(before[name] in was_there[name] for name in changed) else []
+
+    def _taken_over(self) -> list[str]:
+        """Return the ids of the runs whose place this one takes, of those that have left it before among them."""
+        earlier = []
+        for folder, may_count in ((self.folder, False), (self.final, True)):
+            record = read_record(folder)
+            if record is not None and (self._is_ours(record) or self._made_anew(record)):
+                own = [record["id"]] if may_count and record["id"] != self.id else []
+                earlier += [*record.get("replaces", []), *own]
+        return list(dict.fromkeys(earlier))
 
     def _go_on(self) -> None:
         """Take over what lies in the folder, or else a copy of the finished run that this one goes on from."""
         begun, finished = read_record(self.folder), read_record(self.final)
-        if finished is not None and not self._is_ours(begun):
+        if not self._is_ours(begun) and self._is_ours(finished):
             begin_with_copy(self.final, self.folder)
             begun = finished
+        elif not self._is_ours(begun) and (self._made_anew(begun) or self._made_anew(finished)):
+            begin_anew(self.final, self.folder)
         if begun is not None and self._is_ours(begun):
             self.seconds = float(begun.get("seconds", 0.0))
 
@@ -310,6 +363,7 @@ class Run:
             "inputs": self.inputs,
             "sources": self.sources,
             "results": self.results,
+            **({"replaces": self.replaces} if self.replaces else {}),
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": _versions(),
             "machine": _machine(),
@@ -342,7 +396,7 @@ class Run:
         record = read_record(folder)
         if record is None:
             return
-        if self._is_ours(record) or (folder != self.final and not _has_work(folder)):
+        if self._is_ours(record) or self._made_anew(record) or (folder != self.final and not _has_work(folder)):
             return
         if self._is_alike(record):
             told = " ".join(f"{n}={v}" for n, v in lists_of(record["settings"], self.grows_by).items() if v)

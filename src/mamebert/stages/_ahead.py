@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from mamebert.config import RunPath, walk
 from mamebert.errors import Refusals, UserError
-from mamebert.runs import Run, StageConfig, identity, sources_behind
+from mamebert.renewing import replaced_at, within
+from mamebert.runs import Run, StageConfig, State, identity, sources_behind
 
 Found = Iterator[UserError]
 """What would be refused, each as the error that it would be."""
-State = Literal["finished", "begun", "new"]
 
 
 class Ahead:
@@ -53,7 +54,9 @@ class Ahead:
         place = config.output.absolute()
         if place not in self._runs:
             config = config.settled()
-            self._runs[place] = Run.asked(config, config.fingerprint(), self._identity, self._sources)
+            self._runs[place] = Run.asked(
+                config, config.fingerprint(), self._identity, self._sources, self._replaced
+            )
         return self._runs[place]
 
     def state(self, config: StageConfig) -> State:
@@ -77,6 +80,10 @@ class Ahead:
     def _sources(self, path: Path) -> list[dict[str, str]]:
         maker = self.maker(path)
         return sources_behind(path) if maker is None else self.run_of(maker).sources
+
+    def _replaced(self, path: Path) -> list[str]:
+        maker = self.maker(path)
+        return replaced_at(path) if maker is None else within(self.run_of(maker).replaces, self.inside(path))
 
 
 def tried(look: Callable[..., object], *given: Any, **more: Any) -> Found:
@@ -112,5 +119,7 @@ def check_and_compare(config: StageConfig, check: Callable[[Any, Ahead], Found] 
 def check_first(config: StageConfig, check: Callable[[Any, Ahead], Found]) -> None:
     """Refuse before anything is read or made what a stage would be refused for later; not where it is finished."""
     is_there = (config.output / "run.json").is_file()
-    if not is_there or (config.grows_by and Ahead().state(config) != "finished"):
+    # What reads no run is there for good; whether it is the same run is asked as it starts.
+    may_be_behind = config.grows_by or any(isinstance(each, RunPath) for _, each in walk(config))
+    if not is_there or (may_be_behind and Ahead().state(config) != "finished"):
         refuse(check(config, Ahead()))

@@ -15,8 +15,10 @@ class ReportConfig(StageConfig):
     """Settings of `mamebert report`."""
 
     command: ClassVar[str] = "report"
+    grows_by: ClassVar[tuple[str, ...]] = ("runs",)
     runs: list[RunPath] = Field(min_length=1)
-    """Run folders of earlier stages, in the order the story is told."""
+    """Run folders of earlier stages, in the order the story is told. More may be put behind those of a finished report:
+    its page is written anew then."""
     title: str = ""
     """Heading of the page; by default the names of the models."""
     command_line: str = ""
