@@ -2,6 +2,7 @@ import os
 from typing import ClassVar
 
 import pytest
+from pydantic import Field
 
 from mamebert import growing, renewing
 from mamebert.config import RunPath
@@ -14,7 +15,7 @@ from mamebert.stages._ahead import Ahead
 class Sow(StageConfig):
     command: ClassVar[str] = "sow"
     grows_by: ClassVar[tuple[str, ...]] = ("seeds",)
-    seeds: list[int] = [1]
+    seeds: list[int] = Field(default=[1])
     """Numbers."""
 
 

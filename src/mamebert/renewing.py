@@ -1,4 +1,4 @@
-"""Runs that are done again in their place: the settings are as they were, and something that they read was made anew."""
+"""Runs that are done again in their place: the settings are as they were, and something they read was made anew."""
 
 import os
 from collections.abc import Iterable

@@ -54,9 +54,7 @@ class Ahead:
         place = config.output.absolute()
         if place not in self._runs:
             config = config.settled()
-            self._runs[place] = Run.asked(
-                config, config.fingerprint(), self._identity, self._sources, self._replaced
-            )
+            self._runs[place] = Run.asked(config, config.fingerprint(), self._identity, self._sources, self._replaced)
         return self._runs[place]
 
     def state(self, config: StageConfig) -> State:
