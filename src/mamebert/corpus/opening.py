@@ -13,7 +13,13 @@ from typing import Any, BinaryIO, Literal, TextIO, cast
 
 import pyarrow as pa
 
-from mamebert.corpus.first_bytes import NUM_BYTES, encoding_by_mark, other_encodings, refuse_what_is_no_text
+from mamebert.corpus.first_bytes import (
+    NUM_BYTES,
+    encoding_by_mark,
+    other_encodings,
+    refuse_another_encoding,
+    refuse_what_is_no_text,
+)
 from mamebert.errors import UserError
 
 Errors = Literal["strict", "replace"]
@@ -47,6 +53,7 @@ def open_text(
             first = _first_bytes(path)
             written = encoding_by_mark(first, encoding)
             refuse_what_is_no_text(first, path, written)
+            refuse_another_encoding(first, path, written, errors)
             stored = stack.enter_context(path.open("rb"))
             raw = stack.enter_context(_unpack(stored, packing(path)))
             text = stack.enter_context(TextIOWrapper(raw, written, errors, newline))
@@ -91,7 +98,8 @@ def _undecodable(path: Path, encoding: str, error: UnicodeDecodeError) -> UserEr
     place = _first_bad_byte(path, encoding)
     inside = " of the unpacked text" if packing(path) else ""
     bad = " ".join(f"{byte:02x}" for byte in error.object[error.start : error.start + 4])
-    others = other_encodings(_first_bytes(path), place)
+    first = _first_bytes(path)
+    others = other_encodings(first, place) if place < len(first) else other_encodings(_bytes_from(path, place), 0)
     way_out = f"It could be {others}: give the one that reads right" if others else "Give the encoding it is in"
     return UserError(
         f"{path} is not {encoding}: bytes {bad} at offset {place}{inside} cannot be decoded. "
@@ -103,6 +111,16 @@ def _first_bytes(path: Path) -> bytes:
     if not path.is_file():  # a pipe cannot be read twice
         return b""
     with path.open("rb") as stored, _unpack(stored, packing(path)) as raw:
+        return raw.read(NUM_BYTES)
+
+
+def _bytes_from(path: Path, place: int) -> bytes:
+    if not path.is_file():
+        return b""
+    with path.open("rb") as stored, _unpack(stored, packing(path)) as raw:
+        left = place
+        while left and (block := raw.read(min(left, 1 << 20))):
+            left -= len(block)
         return raw.read(NUM_BYTES)
 
 
