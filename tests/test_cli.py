@@ -312,3 +312,13 @@ def test_stages_and_their_settings_are_importable_from_the_package(world):
     assert TokenShards.open(world / "tokens").num_documents > 0
     with pytest.raises(AttributeError, match="no attribute 'pretrian'"):
         _ = library.pretrian
+
+
+def test_predict_takes_a_kind_that_overrules_what_ending_and_model_tell(mamebert, classifiers, tmp_path):
+    model = classifiers / "models" / "N"
+    (tmp_path / "a.dat").write_text('{"text": "The old boat."}\n')
+    assert mamebert("predict", model, "--file", tmp_path / "a.dat").out.count("\n") == 1
+    (tmp_path / "b.jsonl").write_text("The\nboat\n")
+    told = mamebert("predict", model, "--file", tmp_path / "b.jsonl", "--kind", "conll", "--reader", "columns=words")
+    assert "the model reads text" in told.mistake
+    assert "Did you mean 'conll'" in mamebert("predict", model, "--file", tmp_path / "a.dat", "--kind", "conl").mistake

@@ -176,10 +176,19 @@ def predict_verb(
             help="A .txt (a text per line), .jsonl, .csv, .tsv, .parquet or .conllu file; - is standard input."
         ),
     ] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="What the file is: files, conll, conllu, squad ... Else its ending tells, or how the training rows "
+            "were read."
+        ),
+    ] = None,
     reader: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="KEY=VALUE", help="How the file is read, as source in a settings file: kind=squad, encoding=cp932."
+            metavar="KEY=VALUE",
+            help="How the file is read, as source in a settings file: format=csv, separator=tab, encoding=cp932, "
+            "columns.text=sentence.",
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; else answers go to standard output.")] = None,
@@ -187,7 +196,7 @@ def predict_verb(
     """Print an answer for each text or row, as JSON lines."""
     from mamebert.serving.load import load
     from mamebert.serving.predict import predict
-    from mamebert.serving.rows import reader_settings, rows_of
+    from mamebert.serving.rows import reader_settings
 
     if bool(texts) == (file is not None):
         fact = "There is nothing to predict" if not texts else "Both texts and a file are given"
@@ -196,7 +205,8 @@ def predict_verb(
     if file and out and (file.absolute() == out.absolute() or (out.is_file() and file.exists() and out.samefile(file))):
         raise UserError(f"{out} is the file that is read. Give another name with --out.")
     answer = load(_path(model), "task")
-    items = texts or rows_of(file or Path(), reader_settings(reader or []), answer.task.columns())
+    settings = reader_settings([*([f"kind={kind}"] if kind else []), *(reader or [])])
+    items = texts or answer.rows(file or Path(), **settings)
     predict(answer, items, out, show_progress=bool(file))
 
 

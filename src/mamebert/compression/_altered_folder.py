@@ -22,6 +22,7 @@ from mamebert.compression._forms import DENSE, opens_with
 from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.compression._shapes import densified
 from mamebert.config import build
+from mamebert.corpus.readers._kept import Kept
 from mamebert.disk import disk_errors, save_tensors, write_text
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
@@ -91,7 +92,7 @@ def goal_in(folder: ModelFolder) -> Goal:
         require_room("objective", objective.max_length, str(folder.path), folder.shape.max_position_embeddings)
         return MaskedWords(objective)
     task, learnt, reading = task_in(folder)
-    return TaskGoal(task, learnt, reading)
+    return TaskGoal(task, learnt, reading, Kept.read(about.get("reader"), folder.path))
 
 
 @torch.no_grad()

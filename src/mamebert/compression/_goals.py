@@ -1,7 +1,7 @@
 """What a network on the bench is for: a task with a head of its own, or masked words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.compression import Goal
+from mamebert.corpus.readers._kept import Kept
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
@@ -28,6 +29,8 @@ class TaskGoal(Goal):
     task: Task
     learnt: Learnt
     reading: Reading
+    kept: Kept = field(default_factory=Kept)
+    """How the training rows were read."""
 
     def loss(self, network: TaskNetwork, batch: TaskBatch) -> Losses:
         """Return the task's own loss."""
@@ -63,7 +66,7 @@ class TaskGoal(Goal):
 
     def save(self, network: TaskNetwork, tokenizer_folder: Path, folder: Path) -> None:
         """Write a folder that `open_network` opens."""
-        save_network(network, self.task, self.learnt, self.reading, tokenizer_folder, folder)
+        save_network(network, self.task, self.learnt, self.reading, tokenizer_folder, folder, self.kept)
 
     def _judge(self, found: Any, batch: TaskBatch) -> Losses:
         return self.task.loss(found, batch, max(1, sum(map(self.task.num_asked, batch.features))))

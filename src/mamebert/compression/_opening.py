@@ -15,6 +15,7 @@ from mamebert.compression import Compressor, Form, Subject
 from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.compression._running import GRAPH, open_graph
 from mamebert.config import build
+from mamebert.corpus.readers._kept import Kept
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
@@ -59,7 +60,8 @@ def open_subject(path: Path, objective: Objective | None = None, purpose: Purpos
     kind = None if "task" in about else _kind_of(folder, purpose)
     if kind != WORDS:
         task, learnt, network = open_network(place, kind)
-        return Subject(network, TaskGoal(task, learnt, build(Reading, about.get("reading", {}))), place)
+        kept = Kept.read(about.get("reader"), place)
+        return Subject(network, TaskGoal(task, learnt, build(Reading, about.get("reading", {})), kept), place)
     asked = objective or Objective.find("masked_lm")(max_length=folder.shape.max_position_embeddings)
     encoder = load_pretraining(place)
     return Subject(encoder, MaskedWords(asked, encoder.cls.predictions.tied), place)

@@ -118,13 +118,14 @@ def refuse_another_encoding(first: bytes, path: Path, encoding: str, errors: str
         )
 
 
-def other_encodings(first: bytes, place: int) -> str:
-    """Return in which encodings bytes could be that are not UTF-8 from `place` on, and how they would read.
+def other_encodings(first: bytes, place: int, encoding: str = "utf-8") -> str:
+    """Return in which encodings bytes could be that are not `encoding` from `place` on, and how they would read.
 
-    The likeliest comes first. Empty where there is none, or where what comes before is no plain ASCII: then the file
-    is damaged, not encoded.
+    The likeliest comes first. Empty where there is none, or where what comes before is UTF-8 and no plain ASCII: then
+    the file is damaged, not encoded. Other encodings say less: some bytes of anything are text in them.
     """
-    if place >= len(first) or not first[:place].isascii():
+    is_utf8 = codecs.lookup(encoding).name.removesuffix("-sig") == "utf-8"
+    if place >= len(first) or (is_utf8 and not first[:place].isascii()):
         return ""
     return _listed(_guesses(first))
 

@@ -50,7 +50,7 @@ def open_text(
     """
     with _damage_told(path), ExitStack() as stack:
         try:
-            first = _first_bytes(path)
+            first = first_bytes(path)
             written = encoding_by_mark(first, encoding)
             refuse_what_is_no_text(first, path, written)
             refuse_another_encoding(first, path, written, errors)
@@ -98,8 +98,10 @@ def _undecodable(path: Path, encoding: str, error: UnicodeDecodeError) -> UserEr
     place = _first_bad_byte(path, encoding)
     inside = " of the unpacked text" if packing(path) else ""
     bad = " ".join(f"{byte:02x}" for byte in error.object[error.start : error.start + 4])
-    first = _first_bytes(path)
-    others = other_encodings(first, place) if place < len(first) else other_encodings(_bytes_from(path, place), 0)
+    first = first_bytes(path)
+    others = (
+        other_encodings(first, place, encoding) if place < len(first) else other_encodings(_bytes_from(path, place), 0)
+    )
     way_out = f"It could be {others}: give the one that reads right" if others else "Give the encoding it is in"
     return UserError(
         f"{path} is not {encoding}: bytes {bad} at offset {place}{inside} cannot be decoded. "
@@ -107,7 +109,8 @@ def _undecodable(path: Path, encoding: str, error: UnicodeDecodeError) -> UserEr
     )
 
 
-def _first_bytes(path: Path) -> bytes:
+def first_bytes(path: Path) -> bytes:
+    """Return the first bytes of a file, unpacked; none of a pipe or a device."""
     if not path.is_file():  # a pipe cannot be read twice
         return b""
     with path.open("rb") as stored, _unpack(stored, packing(path)) as raw:

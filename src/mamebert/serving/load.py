@@ -8,8 +8,10 @@ from typing import Any, Literal
 from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.compression._goals import TaskGoal
 from mamebert.compression._opening import VECTORS, WORDS, Opened, open_main
+from mamebert.corpus.readers import Row
 from mamebert.errors import UserError, unknown
 from mamebert.probes.fill_mask import Candidates, fill_mask
+from mamebert.serving.rows import rows_of
 from mamebert.tasks import Answer
 from mamebert.tasks._cells import no_text
 from mamebert.tasks._features import Example, Unusable
@@ -44,6 +46,8 @@ class Model:
         goal = opened.subject.goal
         assert isinstance(goal, TaskGoal)
         self.task, self.learnt = goal.task, goal.learnt
+        self.kept = goal.kept
+        """How the training rows were read."""
         self.network = opened.subject.network
         self.tokenizer = opened.tokenizer
         self.num_cut = 0
@@ -56,11 +60,38 @@ class Model:
         """
         return list(self.stream([asked] if isinstance(asked, str | dict) else _several(asked)))
 
+    def rows(self, path: Path | str, /, **settings: Any) -> Iterator[Row | str]:
+        """Yield the rows of a file, or the texts of a `.txt` file, to be asked.
+
+        `settings` are those of a reader, as `source` has them (`encoding="cp932"`). What they and the file's ending
+        leave open is as it was with the training rows. A first row without what the task reads is a UserError.
+        """
+        for number, item in enumerate(rows_of(Path(path), settings, self.task.columns(), self.kept)):
+            if number == 0 and isinstance(item, dict):
+                self._require_columns(item, Path(path))
+            yield item
+
     def stream(self, items: Iterable[Any], at_a_time: int = AT_A_TIME) -> Iterator[Answer]:
         """Yield the answer to each item in turn; only `at_a_time` of them are held at once, however many come."""
         waiting = iter(items)
         while some := list(_first(waiting, at_a_time)):
             yield from self._answers(some)
+
+    def _require_columns(self, row: Row, path: Path) -> None:
+        try:
+            self.task.inputs(row)
+        except Unusable:
+            return
+        except UserError as error:
+            lacking = [name for name in self.task.columns() if name not in row]
+            if not lacking:
+                raise
+            there, first = ", ".join(repr(str(name)[:40]) for name in row), lacking[0]
+            raise UserError(
+                f"{path} has the columns {there}, and the model reads {', '.join(lacking)}. Name what holds it with "
+                f"--reader columns.{first}=NAME, the columns of a table whose first line is a row with --reader "
+                f"'header=[\"{first}\"]', or how the file is written with --kind or --reader format=csv."
+            ) from error
 
     def _answers(self, items: Sequence[Any]) -> list[Answer]:
         answers: list[Answer] = [{}] * len(items)

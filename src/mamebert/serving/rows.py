@@ -9,22 +9,33 @@ from typing import Any, BinaryIO
 from mamebert.config import build, merge, parse_pair, with_environment
 from mamebert.corpus.opening import content_suffix, open_text
 from mamebert.corpus.readers import Reader, Row, kind_of
+from mamebert.corpus.readers._kept import Kept
 from mamebert.corpus.separators import SEPARATORS
 from mamebert.corpus.text_lines import bounded_lines
 from mamebert.errors import UserError
+from mamebert.progress import say
 
 STDIN = Path("-")
 MAX_LINE_BYTES = 16_000_000
 
 
-def rows_of(path: Path, settings: Mapping[str, Any], columns: Sequence[str] = ()) -> Iterator[Row | str]:
+def rows_of(
+    path: Path,
+    settings: Mapping[str, Any],
+    columns: Sequence[str] = (),
+    kept: Kept = Kept(),  # noqa: B008  # frozen
+) -> Iterator[Row | str]:
     """Yield a row, or a text for each line of a `.txt` file or of standard input ("-").
 
-    `settings` are those of a reader, as `source` has them in a settings file: `kind`, `encoding`, `columns` ...
+    `settings` are those of a reader, as `source` has them in a settings file: `kind`, `encoding`, `columns` ... Where
+    they and the file's ending leave open how it is read, it is read as the training rows were, which `kept` tells.
     A first line that is no text but names `columns` of the task is a UserError: it heads a table.
     """
     if path == STDIN:
         return _without_header(_of_stdin(settings), "standard input", columns)
+    settings, told = kept.completed(path, settings, columns)
+    for sentence in told:
+        say(sentence)
     kind = settings.get("kind") or kind_of(path)
     asks_for_rows = "kind" in settings or "format" in settings
     if content_suffix(path) == ".txt" and not asks_for_rows:

@@ -8,11 +8,12 @@ from rich.table import Table as Drawn
 
 from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.config import build
+from mamebert.corpus.readers._kept import Kept
 from mamebert.errors import UserError
 from mamebert.reports.blocks import Table, cells
 from mamebert.reports.numbers import count, percent
 from mamebert.stages._checking_rows import balance, between, duplicates_inside, first_rows, histogram, lengths_of
-from mamebert.stages._evaluating import same_task
+from mamebert.stages._evaluating import read_as_kept, same_task
 from mamebert.stages._labelled import PARTS, LabelledConfig, RowsConfig, drawn, read_labelled, read_sources
 from mamebert.stages._leaks import shifted
 from mamebert.tasks import Task
@@ -29,7 +30,8 @@ WIDTH = 120  # of a page where there is no terminal
 
 def check_rows(config: "EvaluateConfig") -> None:
     """Print everything; rows that cannot be read at all are a UserError."""
-    task, tokenizer, learnt = _task_and_tokenizer(config)
+    task, tokenizer, learnt, kept = _task_and_tokenizer(config)
+    config = read_as_kept(config, kept, task.columns(), print)
     parts, unusable = _parts(config, task)
     _print(_counts(parts))
     _print(*(_reasons(name, reasons) for name, reasons in unusable.items() if reasons))
@@ -53,8 +55,10 @@ def check_rows(config: "EvaluateConfig") -> None:
     print("\n".join(first_rows(parts[name], features.get(name), tokenizer, name)))
 
 
-def _task_and_tokenizer(config: "EvaluateConfig") -> tuple[Task, Tokenizer | None, Learnt | None]:
+def _task_and_tokenizer(config: "EvaluateConfig") -> tuple[Task, Tokenizer | None, Learnt | None, Kept]:
     """Return the task, a fine-tuned model's own where one is named, and the tokenizer of the first folder.
+
+    Also what that model learnt besides weights, and how its training rows were read.
 
     That may also be the output of `mamebert vocab`.
     """
@@ -68,13 +72,14 @@ def _task_and_tokenizer(config: "EvaluateConfig") -> tuple[Task, Tokenizer | Non
             tokenizer = opened.tokenizer()
             if "task" in opened.about:
                 task, learnt, _ = open_network(opened.path)
-                return same_task(config, {folder.name: task})[folder.name], tokenizer, learnt
+                kept = Kept.read(opened.about.get("reader"), opened.path)
+                return same_task(config, {folder.name: task})[folder.name], tokenizer, learnt, kept
     else:
         tokenizer = None
         told = "No model is given" if folder is None else f"There is nothing in {folder} yet"
         print(f"{told}, so there is no tokenizer: lengths are in characters, and nothing is known of truncation.\n")
     kind: type[Task] = Task.find(config.task.get("kind", "classification"))
-    return build(kind, config.task), tokenizer, None
+    return build(kind, config.task), tokenizer, None, Kept()
 
 
 def _parts(config: RowsConfig, task: Task) -> tuple[dict[str, list[Example]], dict[str, dict[str, int]]]:

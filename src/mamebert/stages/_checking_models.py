@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mamebert.corpus.readers import Reader
+from mamebert.corpus.readers._kept import Kept
 from mamebert.corpus.token_shards import read_manifest
 from mamebert.errors import UserError
 from mamebert.runs import StageConfig
-from mamebert.stages._ahead import Ahead, Found, tried
+from mamebert.stages._ahead import Ahead, Found, refuse, tried
 from mamebert.stages._looking import MODELS, look_at_encoder, look_at_rows, shape_of
 from mamebert.stages._search import check_search
 from mamebert.tasks import Task
@@ -38,21 +39,25 @@ def check_finetuning(config: "FinetuneConfig", ahead: Ahead) -> Found:
 
 def check_evaluation(config: "EvaluateConfig", ahead: Ahead) -> Found:
     """Yield what would be refused of an evaluation."""
-    from mamebert.stages._evaluating import readers_of, same_task
+    from mamebert.stages._evaluating import first_kept, read_as_kept, readers_of, same_task
 
     yield from tried(pick_device, config.device)
     yield from tried(readers_of, config)
     if not config.models:
         yield UserError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
-    tasks: dict[str, Task] = {}
+    found: dict[str, tuple[Task, Kept]] = {}
     for name, path in config.models.items():
         wrong = list(ahead.made_by(path, TRAINED, lambda each: None))
-        yield from wrong or tried(lambda n=name, p=path: tasks.update({n: _task_of(p, config, ahead)}))
-    if config.models.keys() == tasks.keys() and tasks:
+        yield from wrong or tried(lambda n=name, p=path: found.update({n: _task_of(p, config, ahead)}))
+    if config.models.keys() == found.keys() and found:
+        tasks = {name: task for name, (task, _) in found.items()}
         wrong = list(tried(same_task, config, tasks))
         yield from wrong
         if not wrong:
-            yield from _check_rows(next(iter(same_task(config, tasks).values())), config.tested().values())
+            task, kept = next(iter(same_task(config, tasks).values())), first_kept(kept for _, kept in found.values())
+            yield from tried(
+                lambda: _look_at_all(task, read_as_kept(config, kept, task.columns(), str).tested().values())
+            )
             return
     yield from _check_files(config.tested().values())
 
@@ -85,19 +90,24 @@ def _has_room(task: Task, name: str, path: Path, ahead: Ahead) -> None:
         require_room("task", task.max_length, name, shape.max_position_embeddings)
 
 
-def _task_of(path: Path, config: "EvaluateConfig", ahead: Ahead) -> Task:
-    """Return what a model does, or will do when it is made."""
+def _look_at_all(task: Task, readers: Iterable[Reader]) -> None:
+    refuse(_check_rows(task, readers))
+
+
+def _task_of(path: Path, config: "EvaluateConfig", ahead: Ahead) -> tuple[Task, Kept]:
+    """Return what a model does, or will do when it is made, and how its training rows were or will be read."""
     from mamebert.stages._evaluating import open_model
 
     maker: StageConfig | None = ahead.maker(path)
     if maker is None:
-        return open_model(path, config).task
+        model = open_model(path, config)
+        return model.task, model.kept
     if maker.command == "compress":
         return _task_of(maker.model, config, ahead)  # type: ignore[attr-defined]
     if maker.command == "pretrain":
         raise UserError(f"{path} will hold a pretrained encoder, which answers no task. Fine-tune it first.")
     task: Task = maker.task  # type: ignore[attr-defined]
-    return task
+    return task, Kept.of(maker.source or maker.train)  # type: ignore[attr-defined]
 
 
 def _is_for_methods(config: "CompressConfig", ahead: Ahead) -> None:

@@ -1,20 +1,23 @@
 """An evaluation at work: one set of labelled rows, several fine-tuned models."""
 
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mamebert.checkpoints.model_folder import model_folder
 from mamebert.compression._opening import VECTORS
 from mamebert.config import build
 from mamebert.corpus.readers import Reader
+from mamebert.corpus.readers._from_files import FromFiles
+from mamebert.corpus.readers._kept import Kept
 from mamebert.errors import UserError
 from mamebert.evaluation.measures import Measure
 from mamebert.progress import say
 from mamebert.runs import Run
 from mamebert.serving.load import Model, load
 from mamebert.stages._comparing import comparisons, scores_of, write_answers
-from mamebert.stages._labelled import answers_file, drawn, parted, read_sources
+from mamebert.stages._labelled import PARTS, RowsConfig, answers_file, drawn, parted, read_sources
 from mamebert.stages._leaks import SEEN, SeenTexts, repeated, rows_behind
 from mamebert.tasks import Answer, Task
 from mamebert.tasks._features import Example
@@ -23,17 +26,21 @@ from mamebert.tasks._network import answers_of, raw_outputs
 if TYPE_CHECKING:
     from mamebert.stages.evaluate import EvaluateConfig
 
+C = TypeVar("C", bound=RowsConfig)
+
 
 class Evaluating:
     """Rows, models and results of one evaluation."""
 
     def __init__(self, config: "EvaluateConfig", run: Run) -> None:
-        self.config, self.run = config, run
+        self.run = run
         if not config.models:
             raise UserError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
         self.models = {name: open_model(path, config) for name, path in config.models.items()}
         self.tasks = same_task(config, {name: model.task for name, model in self.models.items()})
         self.task = next(iter(self.tasks.values()))
+        kept = first_kept(model.kept for model in self.models.values())
+        self.config = config = read_as_kept(config, kept, self.task.columns(), say)
         self.parts, self.unusable = read_tests(config, self.task)
         self.measured: dict[str, Measure] = {}
         self.seen_texts = SeenTexts(self.task, self.parts["test"])
@@ -140,6 +147,32 @@ def same_task(config: "EvaluateConfig", tasks: dict[str, Task]) -> dict[str, Tas
 def changed(task: Task, changes: dict[str, Any]) -> Task:
     """Return a task with some of its settings changed."""
     return build(type(task), {**task.model_dump(), **changes})
+
+
+def first_kept(found: Iterable[Kept]) -> Kept:
+    """Return how the training rows of the first model were read that has kept it."""
+    return next((each for each in found if each.settings), Kept())
+
+
+def read_as_kept(config: C, kept: Kept, columns: Sequence[str], tell: Callable[[str], object]) -> C:
+    """Return the settings with the readers of files completed by how the training rows of a model were read.
+
+    What the settings say of a reader holds. The settings of the run stay what was said: the model is an input of it.
+    """
+
+    def completed(reader: Reader | None) -> Reader | None:
+        if not isinstance(reader, FromFiles):
+            return reader
+        # `files` is also the kind of a path that tells none.
+        unsaid = {"path", "kind"} if reader.kind == "files" else {"path"}
+        given = {name: value for name, value in reader.model_dump(exclude_unset=True).items() if name not in unsaid}
+        settings, told = kept.completed(Path(reader.path[0]).expanduser(), given, columns)
+        for sentence in told:
+            tell(sentence)
+        return build(Reader, {"kind": reader.kind, **settings, "path": reader.path})  # type: ignore[type-abstract]
+
+    found = {name: completed(getattr(config, name)) for name in ("source", *PARTS)}
+    return config.model_copy(update={**found, "tests": {name: completed(each) for name, each in config.tests.items()}})
 
 
 def readers_of(config: "EvaluateConfig") -> dict[str, Reader]:

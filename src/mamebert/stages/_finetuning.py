@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mamebert.checkpoints.verify import verify
+from mamebert.corpus.readers._kept import Kept
 from mamebert.disk import disk_errors, put_in_place, remove, write_text
 from mamebert.disk import partial as beside
 from mamebert.evaluation.spread import mean_and_spread
@@ -40,6 +41,7 @@ class Finetuning:
     def __init__(self, config: "FinetuneConfig", run: Run) -> None:
         self.config, self.run, self.task = config, run, config.task
         self.labelled = read_labelled(config)
+        self.kept = Kept.of(config.source or config.train)
         self.learnt = self.task.learn(self.labelled.parts.train)
         refuse_what_would_fail_later(config, self.learnt)
         self.seen_texts = SeenTexts(self.task, self.labelled.parts.test)
@@ -203,7 +205,8 @@ class Finetuning:
         measure, value = next(iter(result["scores"].items()))
         say(f"{model.title} seed {seed}: test {measure} {value:.4f}, best epoch {fitted.best_epoch}")
         if model.epoch is None:
-            save_network(network, model.task, fitted.learnt, config.reading, model.path, self._place(model, seed))
+            place = self._place(model, seed)
+            save_network(network, model.task, fitted.learnt, config.reading, model.path, place, self.kept)
         write_text(self._answers(model, seed), json.dumps(result))
         return result
 

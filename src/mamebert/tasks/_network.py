@@ -14,6 +14,7 @@ from mamebert.checkpoints.model_folder import ModelFolder, read_config
 from mamebert.checkpoints.save import save_task
 from mamebert.checkpoints.weights import GET_ANEW
 from mamebert.config import build
+from mamebert.corpus.readers._kept import Kept
 from mamebert.encoder.model import Encoder, initialise
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.readings import Reader, Reading
@@ -83,9 +84,21 @@ def start_network(
     return network
 
 
-def save_network(network: TaskNetwork, task: Task, learnt: Learnt, reading: Reading, start: Path, folder: Path) -> None:
-    """Write a folder that `open_network` and, as far as it has a class for it, plain transformers open."""
+def save_network(
+    network: TaskNetwork,
+    task: Task,
+    learnt: Learnt,
+    reading: Reading,
+    start: Path,
+    folder: Path,
+    kept: Kept = Kept(),  # noqa: B008  # frozen
+) -> None:
+    """Write a folder that `open_network` and, as far as it has a class for it, plain transformers open.
+
+    `kept` is how the training rows were read.
+    """
     about = {"task": task.model_dump(), "reading": reading.model_dump(), "learnt": vars(learnt)}
+    about |= {"reader": kept.as_json()} if kept.settings else {}
     plain = task.architecture if reading.is_last else ""
     stored = [*network.named_parameters(), *network.named_buffers()]
     named: dict[str, Tensor] = {name.removeprefix("head."): tensor for name, tensor in stored}

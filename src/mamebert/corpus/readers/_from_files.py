@@ -89,15 +89,15 @@ class FromFiles(Reader):
 
     def fingerprint(self) -> list[Source]:
         """Return one source per file, or one for all where they are many."""
-        self._require_files()
-        each = [Source(path.name, hash_file(path)) for path in self.files()]
+        self._require_files(known=False)  # a model may tell how to read what its name does not
+        each = [Source(path.name, hash_file(path)) for path in self.files(known=False)]
         if len(each) <= MAX_NAMED_FILES:
             return each
         together = sha256("".join(source.sha256 for source in each).encode()).hexdigest()
         return [Source(f"{len(each)} files, {each[0].name} ... {each[-1].name}", together)]
 
-    def _require_files(self) -> None:
-        for path in self.files():
+    def _require_files(self, known: bool = True) -> None:
+        for path in self.files(known):
             if not path.is_file():
                 raise UserError(
                     f"{path} is a device or a pipe, which cannot be read twice. Write what it gives to a file, "
@@ -112,9 +112,12 @@ class FromFiles(Reader):
         """Return an estimate from what real text took: compressed text grows a little, plain text shrinks."""
         return int(sum(path.stat().st_size * (1.5 if packing(path) else 0.3) for path in self.files()))
 
-    def files(self) -> list[Path]:
-        """Return the files that will be read, in order; a UserError when there are none."""
-        found = [file for each in self.path for file in self._expand(each)]
+    def files(self, known: bool = True) -> list[Path]:
+        """Return the files that will be read, in order; a UserError when there are none.
+
+        With `known`, one that was named and is not of this kind is one too.
+        """
+        found = [file for each in self.path for file in self._expand(each, known)]
         return list(dict.fromkeys(found))
 
     def passed_over(self) -> Counter[str]:
@@ -129,23 +132,23 @@ class FromFiles(Reader):
         """Return whether a file found in a folder is of a kind we read."""
         return content_suffix(path) in self.suffixes
 
-    def _expand(self, text: str) -> list[Path]:
+    def _expand(self, text: str, known: bool) -> list[Path]:
         path = Path(text).expanduser()
         if path.is_dir():
             return self._below(path)
         if path.exists():
-            return self._checked([path])
+            return self._checked([path], known)
         if any(mark in text for mark in "*?["):
             found = self._checked(
-                [each for name in sorted(glob(str(path), recursive=True)) if (each := Path(name)).is_file()]
+                [each for name in sorted(glob(str(path), recursive=True)) if (each := Path(name)).is_file()], known
             )
             if found:
                 return found
             raise UserError(f"No file matches {text}. Check the pattern and the folder it starts from ({Path.cwd()}).")
         raise UserError(f"There is no file or folder {text}. Check the path; it is read from {Path.cwd()}.")
 
-    def _checked(self, files: list[Path]) -> list[Path]:
-        for each in files:
+    def _checked(self, files: list[Path], known: bool) -> list[Path]:
+        for each in files if known else ():
             self.check(each)
         return files
 
