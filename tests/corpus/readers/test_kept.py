@@ -166,3 +166,13 @@ def test_a_reader_that_cannot_be_is_refused(told, tmp_path):
 def test_no_path_of_a_config_is_ever_read(tmp_path):
     told = {"settings": {"kind": "files", "format": "csv", "path": "/etc/hostname", "where": {"a": 1}}, "endings": []}
     assert Kept.read(told, Path("model")).settings == {"kind": "files", "format": "csv"}
+
+
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "undefined", "nothing"])
+def test_what_is_no_encoding_of_text_is_refused(encoding):
+    with pytest.raises(UserError, match=f"There is no encoding called '{encoding}'"):
+        build(Reader, {"path": "a.csv", "encoding": encoding})
+
+
+def test_a_kept_reader_without_a_kind_is_one_of_files(tmp_path):
+    assert Kept.read({"settings": {"format": "csv"}, "endings": []}, tmp_path).settings["kind"] == "files"

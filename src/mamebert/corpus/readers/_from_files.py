@@ -1,6 +1,5 @@
 """What all readers of files share: which files, how their characters are written, and what names them."""
 
-import codecs
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -55,8 +54,8 @@ class FromFiles(Reader):
     @classmethod
     def _encoding_is_known(cls, value: str) -> str:
         try:
-            codecs.lookup(value)
-        except LookupError as error:
+            "".encode(value)  # which codecs of bytes, such as hex, refuse
+        except (LookupError, UnicodeError) as error:
             raise ValueError(
                 f"There is no encoding called {value!r}. Choose one such as utf-8, utf-16, cp932, euc_jp, latin-1."
             ) from error

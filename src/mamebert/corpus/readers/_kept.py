@@ -57,6 +57,7 @@ class Kept:
                 raise UserError(f"{where} has a config.json that cannot be: {error}") from error
             if not isinstance(found, FromFiles):
                 raise UserError(f"{where} has a config.json with a reader that reads no files. Get the folder anew.")
+            settings["kind"] = found.kind
         return cls(settings, tuple(endings))
 
     def as_json(self) -> dict[str, Any]:
