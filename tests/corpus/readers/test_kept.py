@@ -107,7 +107,7 @@ def test_plain_ascii_is_not_read_as_utf_16(tmp_path):
 def test_another_encoding_is_refused_and_never_guessed(tmp_path, settings):
     kept = Kept({"kind": "files", "format": "csv", **settings}, (".csv",))
     path = written(tmp_path / "b.csv", "text\n" + "안녕하세요 반갑습니다\n" * 3, "cp949")
-    with pytest.raises(UserError, match=r"b\.csv is not .*cannot be decoded.* cp949") as error:
+    with pytest.raises(UserError, match=r"b\.csv is not .* cp949") as error:
         read(kept, path)
     assert "\n" not in str(error.value)
     assert read(kept, path, encoding="cp949")[0][0]["text"].startswith("안녕")

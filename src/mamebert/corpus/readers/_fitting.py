@@ -25,23 +25,22 @@ TABLES: dict[str, dict[str, Any]] = {"csv": CSV, "tsv": TSV}
 def fit_encoding(path: Path, kept: dict[str, Any], given: Mapping[str, Any]) -> list[str]:
     """Drop an encoding where the first bytes are UTF-8 or have the mark of a Unicode form; return what to tell.
 
-    Text in another encoding is hardly ever valid UTF-8. Other encodings are not told from each other: a file that
-    cannot be decoded is refused where it is read. So is one whose undecodable bytes are text in another encoding,
-    though those of the training files were replaced.
+    Text in another encoding is hardly ever valid UTF-8. Other encodings are not told from each other: what cannot be
+    decoded, or reads better in another one, is refused where it is read, and nothing that may be text is replaced.
     """
     encoding = {**kept, **given}.get("encoding", "utf-8")
     first = first_bytes(path) if {"encoding", "errors"} & kept.keys() and kept.get("format") != "parquet" else b""
     if not first:
         return []
-    bad = _first_bad(first, "utf-8")
     marked = first.startswith(codecs.BOM_UTF8) or encoding_by_mark(first, "utf-8") != "utf-8-sig"
     is_wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))
-    is_utf8 = bad is None and b"\0" not in first and (is_wide or not first.isascii())
-    if "encoding" in kept and (marked or is_utf8):
+    is_escaped = b"\x1b" in first  # ISO-2022 is ASCII with escapes
+    is_utf8 = _first_bad(first, "utf-8") is None and b"\0" not in first and (is_wide or not first.isascii())
+    if "encoding" in kept and (marked or (is_utf8 and not is_escaped)):
         del kept["encoding"]
         return [f"{path} is in UTF-8 or has the mark of another Unicode form, and is not read as {encoding}."]
     place = _first_bad(first, encoding)
-    if kept.get("errors") == "replace" and place is not None and other_encodings(first, place, encoding):
+    if kept.get("errors") == "replace" and place is not None and not marked and other_encodings(first, place, encoding):
         del kept["errors"]
     return []
 
