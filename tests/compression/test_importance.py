@@ -113,3 +113,7 @@ def test_a_share_that_leaves_nothing_or_takes_nothing_is_refused():
         num_kept(4, 0.9, "heads")
     with pytest.raises(UserError, match=r"none of them\. Remove at least 0\.25"):
         num_kept(4, 0.1, "heads")
+    with pytest.raises(UserError, match=r"one of the heads here, and it has to stay\. Set"):
+        num_kept(1, 0.25, "heads")
+    with pytest.raises(UserError, match=r"Remove at least 0\.01"):
+        num_kept(300, 0.001, "neurons")

@@ -54,6 +54,8 @@ TOLERANCES = {
 }
 # What is measured differs from time to time, and so does what is cut by it.
 MEASURES = {"ziplm"}
+# Methods of which settings tell the layers that stay, and the work which heads or neurons.
+SIZED_AT_WORK = {"early_bird", "ziplm"}
 
 kinds = pytest.mark.parametrize("kind", Compressor.names())
 
@@ -117,8 +119,11 @@ def test_settings_that_exclude_others_survive_saving_too(given):
 
 @kinds
 def test_what_is_saved_answers_as_what_was_in_memory(kind, at_work, tmp_path):
-    _, bench = at_work
+    subject, bench = at_work
+    told = method(kind).shape_after(subject.bert.config, bench.teacher.bert.config)
     small = compressed(kind, at_work)
+    assert told.num_hidden_layers == small.bert.config.num_hidden_layers
+    assert kind in SIZED_AT_WORK or told == small.bert.config
     forms = method(kind).save(small, tmp_path / "model")
     assert json.loads(json.dumps(small.notes)) == small.notes
     assert small.notes, "a method says what it decided"

@@ -203,6 +203,13 @@ def assert_same(found, expected):
 
 
 @kinds
+def test_the_row_on_a_model_card_is_one_that_it_reads(kind):
+    task = Task.find(kind)(**TOYS[kind].settings)
+    assert task.inputs(task.example())
+    assert set(task.example()) == set(task.columns())
+
+
+@kinds
 def test_it_explains_itself_and_its_settings(kind):
     found = Task.find(kind)
     assert inspect.getdoc(found)

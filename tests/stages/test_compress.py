@@ -10,7 +10,7 @@ from mamebert.config import build
 from mamebert.disk import partial
 from mamebert.runs import Run
 from mamebert.stages import _compressing
-from mamebert.stages.compress import CompressConfig, compress
+from mamebert.stages.compress import CompressConfig, check, compress
 
 DROP = {"kind": "drop_layers", "drop": 1, "training": {"epochs": 2, "batch_tokens": 256, "precision": "float32"}}
 
@@ -124,16 +124,41 @@ def test_methods_follow_each_other(settings, unproved):
         ({"method": "[]"}, "No method is given"),
         ({"name": "n" * 200}, "at most 120"),
         ({"method": '[{kind = "dynamic_int8"}, {kind = "drop_layers"}]'}, "at the end"),
+        ({"method": '[{kind = "drop_layers", drop = 1}, {kind = "distil", layers = 2}]'}, "distil, method 2 of the"),
+        ({"method": '[{"kind": "distil"}, {"kind": "qbert", "groups": 4, "layer_bits": [2, 4]}]'}, "the model has 1"),
+        ({"method": '{kind = "prune_heads_and_neurons", heads = 0.9}'}, "nothing would be left"),
+        ({"method": '{kind = "dynabert", width = 0.25, widths = [0.25]}'}, "attention heads evenly"),
+        ({"method": '{kind = "distil", student = "nowhere"}'}, "There is no folder nowhere"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_sentence(mamebert, settings, words, changes, told):
-    given = settings if "method" in changes else words
-    assert (
-        told
-        in mamebert(
-            "compress", {k: v for k, v in given.items() if k != "method"}, *(f"{k}={v}" for k, v in changes.items())
-        ).mistake
-    )
+def test_what_cannot_be_is_told_in_a_sentence_before_anything_is_begun(
+    mamebert, settings, words, changes, told, tmp_path
+):
+    given = {k: v for k, v in (settings if "method" in changes else words).items() if k != "method"}
+    assert told in mamebert("compress", given, *(f"{k}={v}" for k, v in changes.items())).mistake
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_chain_is_looked_at_before_the_model_is_there(tmp_path):
+    """The stages of a recipe: an encoder of two layers, a teacher, a smaller one, and a smaller one of that."""
+    from mamebert.stages._ahead import Ahead
+    from mamebert.stages._looking import shape_of
+    from mamebert.stages.finetune import FinetuneConfig
+    from mamebert.stages.pretrain import PretrainConfig
+
+    encoder = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ahead, rows = Ahead(), {name: str(tmp_path / "rows.jsonl") for name in ("train", "test")}
+    shards, training = str(tmp_path / "tokens"), {"steps": 1}
+    for kind, name, given in (
+        (PretrainConfig, "encoder", {"shards": shards, "encoder": encoder, "training": training}),
+        (FinetuneConfig, "teacher", {"model": str(tmp_path / "encoder"), **rows}),
+        (CompressConfig, "small", {"model": str(tmp_path / "teacher"), "method": DROP, **rows}),
+    ):
+        ahead.add(build(kind, {"output": str(tmp_path / name), **given}))
+    assert shape_of(tmp_path / "small", ahead).num_hidden_layers == 1
+    smaller = {"model": str(tmp_path / "small"), "output": str(tmp_path / "smaller"), "method": DROP, **rows}
+    said = [str(each) for each in check(build(CompressConfig, smaller), ahead)]
+    assert "The model has 1 layers and 1 are to go. Drop fewer." in said
 
 
 def test_a_folder_from_elsewhere_needs_rows(mamebert, words, classifiers, tmp_path):

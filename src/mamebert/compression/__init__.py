@@ -215,8 +215,18 @@ class Compressor(Choice):
     def require(self) -> None:
         """Raise UserError where a program is missing that the method needs; before any model is opened."""
 
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig | None:
+        """Return the shape that the method gives a model of this one, as far as it is known before the work is done.
+
+        Nothing but settings and shapes is looked at, so that a whole chain is refused before its first method begins: a
+        UserError says which layers, heads or widths are not there. What only the work decides (which heads go where) is
+        left whole; None is a shape that nobody can know yet.
+        """
+        return shape
+
     def check(self, subject: Subject, bench: Bench) -> None:
         """Raise UserError, before anything is done, where the method cannot be used on this model with this bench."""
+        self.shape_after(subject.bert.config, bench.teacher.bert.config)
 
     @abstractmethod
     def compress(self, subject: Subject, bench: Bench) -> Subject:

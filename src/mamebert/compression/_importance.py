@@ -1,6 +1,7 @@
 """What each head and each feed-forward neuron is worth."""
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
@@ -82,6 +83,8 @@ def evened(scores: Sequence[Tensor]) -> list[Tensor]:
 def num_kept(number: int, remove_rate: float, what: str) -> int:
     """Return how many of `number` parts stay; a share that leaves nothing, or takes nothing, is a UserError."""
     kept = round(number * (1 - remove_rate))
+    if number == 1 and remove_rate:
+        raise UserError(f"There is one of the {what} here, and it has to stay. Set the share of {what} that goes to 0.")
     if number and not kept:
         raise UserError(
             f"Without a share of {remove_rate:g} of its {number} {what} nothing would be left. "
@@ -90,7 +93,7 @@ def num_kept(number: int, remove_rate: float, what: str) -> int:
     if number and remove_rate and kept == number:
         raise UserError(
             f"A share of {remove_rate:g} of {number} {what} is none of them. "
-            f"Remove at least {1 / number:.2f} of the {what}, or 0."
+            f"Remove at least {ceil(100 / number) / 100:.2f} of the {what}, or 0."
         )
     return kept
 

@@ -14,17 +14,7 @@ BY_LAYER = ("layer_heads", "layer_widths")
 
 def keep_layers(subject: Subject, numbers: Sequence[int]) -> Subject:
     """Return a subject with only these layers, counted from 0 and in this order; everything else is copied."""
-    old, config = subject.network, subject.bert.config
-    sizes = {name: [given[n] for n in numbers] for name in BY_LAYER if (given := getattr(config, name))}
-    shape = EncoderConfig.model_validate(
-        {
-            **config.model_dump(),
-            "pooler_act": config.pooler_act,
-            "num_hidden_layers": len(numbers),
-            **_sharing(config, len(numbers)),
-            **sizes,
-        }
-    )
+    old, shape = subject.network, shape_of_layers(subject.bert.config, numbers)
     network = subject.goal.network(shape, subject.bert.vocab_size)
     stored = old.state_dict()
     with torch.no_grad():
@@ -33,6 +23,20 @@ def keep_layers(subject: Subject, numbers: Sequence[int]) -> Subject:
     network.to(old.bert.device)
     network.bert.compute_dtype = old.bert.compute_dtype
     return replace(subject, network=network)
+
+
+def shape_of_layers(config: EncoderConfig, numbers: Sequence[int]) -> EncoderConfig:
+    """Return the shape with only these layers, counted from 0 and in this order."""
+    sizes = {name: [given[n] for n in numbers] for name in BY_LAYER if (given := getattr(config, name))}
+    return EncoderConfig.model_validate(
+        {
+            **config.model_dump(),
+            "pooler_act": config.pooler_act,
+            "num_hidden_layers": len(numbers),
+            **_sharing(config, len(numbers)),
+            **sizes,
+        }
+    )
 
 
 def _sharing(config: EncoderConfig, num_layers: int) -> dict[str, object]:

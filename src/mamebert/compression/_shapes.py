@@ -51,7 +51,7 @@ def cut(
     made = dict(tensors)
     for name, axis in _axes(tensors):
         made[name] = tensors[name].index_select(axis.number, rows[axis.of][axis.layer].to(tensors[name].device))
-    return _named(config, [len(kept) for kept in heads], [len(kept) for kept in neurons]), made
+    return sized(config, [len(kept) for kept in heads], [len(kept) for kept in neurons]), made
 
 
 def densify(config: EncoderConfig, tensors: Mapping[str, Tensor]) -> tuple[EncoderConfig, dict[str, Tensor]]:
@@ -73,7 +73,7 @@ def densify(config: EncoderConfig, tensors: Mapping[str, Tensor]) -> tuple[Encod
         last = tensors[name].dim() - 1 == axis.number
         made[name] = pad(tensors[name], (0, missing) if last else (0, 0, 0, missing))
     layers = config.num_hidden_layers
-    return _named(config, [config.hidden_size // size] * layers, [widest] * layers), made
+    return sized(config, [config.hidden_size // size] * layers, [widest] * layers), made
 
 
 def require_layers_of_their_own(config: EncoderConfig) -> None:
@@ -127,7 +127,7 @@ def _axes(names: Mapping[str, Tensor]) -> Iterator[tuple[str, _Axis]]:
             yield name, _Axis(layer, "neurons", 1)
 
 
-def _named(config: EncoderConfig, heads: list[int], neurons: list[int]) -> EncoderConfig:
+def sized(config: EncoderConfig, heads: list[int], neurons: list[int]) -> EncoderConfig:
     """Return the configuration of layers with so many heads and neurons, in the plainest words there are."""
     size = config.head_width
     full = config.hidden_size // size

@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from mamebert.checkpoints.model_folder import ModelFolder, model_folder
+from mamebert.checkpoints.layouts import encoder_config
+from mamebert.checkpoints.model_folder import ModelFolder, model_folder, read_config
 from mamebert.checkpoints.start import start_pretraining
 from mamebert.compression import Subject
 from mamebert.compression._goals import TaskGoal
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.tasks._network import start_network
 
@@ -28,24 +30,29 @@ def choose_layers(choice: LayerChoice, num_layers: int, number: int) -> list[int
     return [int(i * (num_layers - 1) / max(1, number - 1) + 0.5) for i in range(number)]
 
 
-def layers_to_keep(subject: Subject, teacher: Subject, choice: LayerChoice, number: int) -> list[int]:
-    """Return which layers of a subject the student takes; `number` is that of `depth_of_student`."""
-    there = subject.bert.config.num_hidden_layers
+def layers_to_keep(shape: EncoderConfig, teacher: EncoderConfig, choice: LayerChoice, number: int) -> list[int]:
+    """Return which layers of a model of this shape the student takes; `number` is that of `depth_of_student`."""
+    there = shape.num_hidden_layers
     if isinstance(choice, list):
         _require_layers(choice, there)
-    return choose_layers(choice, there, depth_of_student(subject, teacher, number))
+    return choose_layers(choice, there, depth_of_student(shape, teacher, number))
 
 
-def depth_of_student(subject: Subject, teacher: Subject, number: int) -> int:
-    """Return how many of a subject's layers the student has; more than there are is a UserError.
+def depth_of_student(shape: EncoderConfig, teacher: EncoderConfig, number: int) -> int:
+    """Return how many layers of a model of this shape the student has; more than there are is a UserError.
 
-    With `number` 0 that is half of them, or all where a method before has made the subject smaller than the teacher.
+    With `number` 0 that is half of them, or all where a method before has made the model smaller than the teacher.
     """
-    there = subject.bert.config.num_hidden_layers
+    there = shape.num_hidden_layers
     if number > there:
         raise UserError(f"The student is to keep {number} layers and the model has {there}. Keep fewer.")
-    is_smaller = subject.bert.config != teacher.bert.config
+    is_smaller = shape != teacher
     return number or (there if is_smaller else max(1, there // 2))
+
+
+def shape_in(folder: Path) -> EncoderConfig | None:
+    """Return the shape of the encoder in a folder; None where it is still to be made."""
+    return encoder_config(read_config(folder), str(folder)) if folder.exists() else None
 
 
 def require_same_vocabulary(folder: Path, teacher: Subject) -> None:

@@ -14,6 +14,7 @@ from mamebert.compression._binary_cost import times_fewer_operations
 from mamebert.compression._bits import pack_bits, packed_size, times_smaller, unpack_bits
 from mamebert.compression._direction_matching import Matched, same_directions
 from mamebert.compression._distiller import Distiller, Term, right_answers, soft_targets
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.training.settings import Training
 
@@ -37,9 +38,9 @@ class BiBert(Compressor):
     training: Training = Training(epochs=6, batch_tokens=1024, peak_lr=5e-4, clip_norm=2.5)
     """How the binary network learns."""
 
-    def check(self, subject: Subject, bench: Bench) -> None:
-        """Refuse what has no sign to tell, and a teacher that cannot be compared with layer by layer."""
-        ours, theirs = subject.bert.config, bench.teacher.bert.config
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the shape, which stays; ReLU, and layers unlike the teacher's, are a UserError."""
+        ours, theirs = shape, teacher
         if ours.hidden_act == "relu":
             raise UserError(
                 "ReLU gives nothing below 0, so that its sign tells nothing. Choose a model with GELU, or qbert."
@@ -55,6 +56,11 @@ class BiBert(Compressor):
                 "The model has another width or other heads than the teacher, so that their directions cannot be "
                 "compared. Use bibert on a model of the teacher's shape."
             )
+        return shape
+
+    def check(self, subject: Subject, bench: Bench) -> None:
+        """Refuse another shape or another vocabulary than the teacher's."""
+        super().check(subject, bench)
         if subject.bert.vocab_size != bench.teacher.bert.vocab_size:
             raise UserError(
                 f"The teacher has {bench.teacher.bert.vocab_size} tokens and the model {subject.bert.vocab_size}. "

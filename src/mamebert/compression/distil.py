@@ -7,16 +7,18 @@ from pydantic import Field, model_validator
 from mamebert.checkpoints.model_folder import model_folder
 from mamebert.compression import Bench, Compressor, Paper, Subject
 from mamebert.compression._distiller import Distiller, right_answers, soft_targets
-from mamebert.compression._layers import keep_layers
+from mamebert.compression._layers import keep_layers, shape_of_layers
 from mamebert.compression._students import (
     LayerChoice,
     layers_to_keep,
     open_student,
     require_same_inputs,
     require_same_vocabulary,
+    shape_in,
     with_note,
 )
 from mamebert.config import RunPath
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.training.settings import Training
 
 
@@ -52,21 +54,29 @@ class Distil(Compressor):
             )
         return self
 
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig | None:
+        """Return the student's shape; layers that are not there are a UserError."""
+        if self.student:
+            return shape_in(self.student)
+        return shape_of_layers(shape, layers_to_keep(shape, teacher, self.layer_choice, self.layers))
+
     def check(self, subject: Subject, bench: Bench) -> None:
         """Refuse another vocabulary than the teacher's, and layers that are not there."""
+        super().check(subject, bench)
         require_same_inputs(subject, bench.teacher)
         if self.student:
             require_same_vocabulary(model_folder(self.student), bench.teacher)
-        else:
-            layers_to_keep(subject, bench.teacher, self.layer_choice, self.layers)
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the student."""
         if self.student:
             student = with_note(open_student(self.student, bench.teacher), **subject.notes, student=str(self.student))
         else:
-            kept = layers_to_keep(subject, bench.teacher, self.layer_choice, self.layers)
+            kept = self._kept(subject, bench)
             student = with_note(keep_layers(subject, kept), layers_kept=kept)
         terms = [soft_targets(self.alpha, self.temperature), right_answers(1 - self.alpha)]
         bench.learn(student, self.training, loss=Distiller(bench.teacher, student, terms).loss)
         return student
+
+    def _kept(self, subject: Subject, bench: Bench) -> list[int]:
+        return layers_to_keep(subject.bert.config, bench.teacher.bert.config, self.layer_choice, self.layers)

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from mamebert.compression import Bench, Compressor, Loss, Paper, Subject
 from mamebert.compression._distiller import Distiller, Pass, Term, right_answers, same_direction, soft_targets
 from mamebert.compression._goals import MaskedWords
-from mamebert.compression._layers import keep_layers
+from mamebert.compression._layers import keep_layers, shape_of_layers
 from mamebert.compression._rare_words import RareWordMasks
 from mamebert.compression._students import LayerChoice, layers_to_keep, require_same_inputs, with_note
 from mamebert.compression._terms import soft_cross_entropy
@@ -57,15 +57,20 @@ class Distilbert(Compressor):
     training: Training = Training(epochs=3, batch_tokens=2048, peak_lr=5e-4, warmup_rate=0.05, clip_norm=5.0)
     """How the student learns."""
 
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the student's shape; layers that are not there, or no BERT's, are a UserError."""
+        kept = layers_to_keep(shape, teacher, self.layer_choice, self.layers)
+        return shape_without_segments(shape_of_layers(shape, kept))
+
     def check(self, subject: Subject, bench: Bench) -> None:
         """Refuse another vocabulary than the teacher's, and layers that are not there."""
+        super().check(subject, bench)
         require_same_inputs(subject, bench.teacher)
-        layers_to_keep(subject, bench.teacher, self.layer_choice, self.layers)
-        shape_without_segments(subject.bert.config)
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the student."""
-        kept = layers_to_keep(subject, bench.teacher, self.layer_choice, self.layers)
+        shapes = subject.bert.config, bench.teacher.bert.config
+        kept = layers_to_keep(*shapes, self.layer_choice, self.layers)
         student = with_note(without_segments(keep_layers(subject, kept)), layers_kept=kept)
         every = self.soft_tokens == "every" and isinstance(student.goal, MaskedWords)
         soft = (

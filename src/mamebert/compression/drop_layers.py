@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from torch.nn.functional import cosine_similarity
 
 from mamebert.compression import Bench, Compressor, Paper, Subject
-from mamebert.compression._layers import keep_layers
+from mamebert.compression._layers import keep_layers, shape_of_layers
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.training.settings import Training
 
@@ -43,13 +44,18 @@ class DropLayers(Compressor):
             raise ValueError("threshold belongs to strategy = 'contribution'. Leave it out, or choose that.")
         return self
 
-    def check(self, subject: Subject, bench: Bench) -> None:
-        """Refuse to drop every layer."""
-        layers = subject.bert.config.num_hidden_layers
-        if self._number(layers) >= layers:
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the shape without the layers; to drop every one, or more than a strategy can, is a UserError."""
+        layers = shape.num_hidden_layers
+        number = self._number(layers)
+        if number >= layers:
             raise UserError(f"The model has {layers} layers and {self.drop} are to go. Drop fewer.")
-        if not self._number(layers) and self.strategy != "contribution":
+        if self.strategy == "contribution":
+            return shape  # how many go is measured
+        if not number:
             raise UserError(f"A third of {layers} layers is none. Say how many go, as drop=1.")
+        gone = dropped(self.strategy, layers, number)
+        return shape_of_layers(shape, [n for n in range(layers) if n not in gone])
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the model without those layers."""

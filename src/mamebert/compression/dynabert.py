@@ -13,8 +13,10 @@ from mamebert.compression import Bench, Compressor, Paper, Subject
 from mamebert.compression._distiller import Pass, soft_targets
 from mamebert.compression._elastic import Elastic, Size, extract, first_at, layers_at, states_to_match
 from mamebert.compression._importance import importance, ranked
-from mamebert.compression._shapes import keep, require_layers_of_their_own
+from mamebert.compression._layers import shape_of_layers
+from mamebert.compression._shapes import keep, require_layers_of_their_own, sized
 from mamebert.compression._terms import hidden_mse
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.training.loop import Losses
 from mamebert.training.settings import Training
@@ -60,14 +62,19 @@ class Dynabert(Compressor):
                 raise ValueError(f"The {name} {wanted:g} is not among {name}s {all_of_them}. Put it in, or choose one.")
         return self
 
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the shape that comes out; widths or depths that leave no head or layer are a UserError."""
+        require_layers_of_their_own(shape)
+        for width in self.widths:
+            first_at(width, shape)
+        for depth in self.depths:
+            layers_at(depth, shape.num_hidden_layers)
+        shallow = shape_of_layers(shape, layers_at(self.depth, shape.num_hidden_layers))
+        return sized(shallow, *(list(map(len, each)) for each in first_at(self.width, shallow)))
+
     def check(self, subject: Subject, bench: Bench) -> None:
         """Refuse widths that do not part the heads, depths that leave no layer, and layers that cannot be cut."""
-        config = subject.bert.config
-        require_layers_of_their_own(config)
-        for width in self.widths:
-            first_at(width, config)
-        for depth in self.depths:
-            layers_at(depth, config.num_hidden_layers)
+        super().check(subject, bench)
         reader = getattr(subject.network, "reader", None)
         if reader and not reader.last_alone and self.depths != [1.0]:
             raise UserError(

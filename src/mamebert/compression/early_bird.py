@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from mamebert.compression import Bench, Compressor, Paper, Subject
 from mamebert.compression._importance import best_of_all, best_of_each, num_kept
-from mamebert.compression._shapes import keep, require_layers_of_their_own
+from mamebert.compression._shapes import keep, require_layers_of_their_own, sized
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.padded import Gates
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.training.loop import Losses
 from mamebert.training.settings import Training
 
@@ -50,12 +51,15 @@ class EarlyBird(Compressor):
     training: Training = Training(epochs=2, batch_tokens=2048, peak_lr=4e-4)
     """How what is left learns; as in the paper at twice the rate of the search."""
 
-    def check(self, subject: Subject, bench: Bench) -> None:
-        """Refuse shares that leave nothing, or take nothing, and layers that cannot be cut."""
-        require_layers_of_their_own(subject.bert.config)
-        for number in subject.bert.config.heads_by_layer:
-            num_kept(number, self.heads, "heads")
-        num_kept(sum(subject.bert.config.widths_by_layer), self.neurons, "neurons")
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the shape with fewer heads; shares that leave nothing, or take nothing, are a UserError.
+
+        Neurons go where their factors are small.
+        """
+        require_layers_of_their_own(shape)
+        kept = [num_kept(number, self.heads, "heads") for number in shape.heads_by_layer]
+        num_kept(sum(shape.widths_by_layer), self.neurons, "neurons")
+        return sized(shape, kept, list(shape.widths_by_layer))
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the model with the parts on the ticket, trained."""

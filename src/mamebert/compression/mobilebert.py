@@ -67,9 +67,9 @@ class Mobilebert(Compressor):
     training: Training = Training(epochs=3, batch_tokens=2048, peak_lr=5e-4)
     """How the student learns to answer, after all layers are taught."""
 
-    def check(self, subject: Subject, bench: Bench) -> None:
-        """Refuse teachers whose layers a student's cannot be compared with, and sizes that cannot be."""
-        teacher = subject.bert.config
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the student's shape; one that no layer can be compared in with the model's is a UserError."""
+        teacher = shape  # the model as it comes, and not as it was before the chain
         if self.hidden_size and self.hidden_size != teacher.hidden_size:
             raise UserError(
                 f"The student's body is to be {self.hidden_size} wide and its teacher's is {teacher.hidden_size}, so "
@@ -81,7 +81,7 @@ class Mobilebert(Compressor):
                 "The layers of the teacher have different numbers of heads, and those of a MobileBERT have one. "
                 "Give a teacher whose heads were not pruned."
             )
-        self._shape(teacher)
+        return self._shape(teacher)
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the student."""

@@ -15,8 +15,9 @@ from mamebert.compression._importance import (
     importance,
     num_kept,
 )
-from mamebert.compression._shapes import keep, require_layers_of_their_own
+from mamebert.compression._shapes import keep, require_layers_of_their_own, sized
 from mamebert.compression._students import require_same_inputs
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.training.settings import Training
 
 Kept = tuple[list[list[int]], list[list[int]]]
@@ -60,18 +61,25 @@ class PruneHeadsAndNeurons(Compressor):
             raise ValueError("Nothing is to be removed. Give a share of heads or of neurons.")
         return self
 
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the narrower shape; shares that leave nothing, or take nothing, are a UserError.
+
+        What goes from the whole network goes where it is measured.
+        """
+        require_layers_of_their_own(shape)
+        heads, neurons = shape.heads_by_layer, shape.widths_by_layer
+        if self.across == "network":
+            num_kept(sum(heads), self.heads, "heads")
+            num_kept(sum(neurons), self.neurons, "neurons")
+            return shape
+        kept_heads = [num_kept(size, self.heads, "heads") for size in heads]
+        return sized(shape, kept_heads, [num_kept(size, self.neurons, "neurons") for size in neurons])
+
     def check(self, subject: Subject, bench: Bench) -> None:
         """Refuse shares that leave nothing, or take nothing, and layers that cannot be cut."""
-        config = subject.bert.config
-        require_layers_of_their_own(config)
+        super().check(subject, bench)
         if self.recover and self.alpha:
             require_same_inputs(subject, bench.teacher)
-        for sizes, share, what in (
-            (config.heads_by_layer, self.heads, "heads"),
-            (config.widths_by_layer, self.neurons, "neurons"),
-        ):
-            for size in [sum(sizes)] if self.across == "network" else sizes:
-                num_kept(size, share, what)
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the model without them."""

@@ -29,6 +29,7 @@ from mamebert.compression._groupwise import (
     settle_groups,
 )
 from mamebert.compression._hessian import layer_eigenvalues, sensitivity
+from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.training.settings import Training
@@ -72,15 +73,17 @@ class QBert(Compressor):
     training: Training = Training(epochs=3, batch_tokens=4096, peak_lr=2e-4)
     """How the rounded network learns."""
 
-    def check(self, subject: Subject, bench: Bench) -> None:
-        """Refuse groups that do not divide, and bits for another number of layers."""
-        require_groups(subject.bert, self.groups)
-        layers = subject.bert.config.num_hidden_layers
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the shape, which stays; groups that do not divide, and bits for other layers, are a UserError."""
+        with torch.device("meta"):
+            require_groups(Encoder(shape, vocab_size=1 + shape.pad_token_id), self.groups)
+        layers = shape.num_hidden_layers
         if self.layer_bits and len(self.layer_bits) != layers:
             raise UserError(
                 f"layer_bits tells the bits of {len(self.layer_bits)} layers, and the model has {layers}. "
                 "Give one number for each, or leave it out."
             )
+        return shape
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the model with its weights on grids of few values."""

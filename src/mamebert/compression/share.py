@@ -57,9 +57,9 @@ class Share(Compressor):
             raise ValueError("Nothing is shared and the table stays as it is. Choose a mode, or an embedding_size.")
         return self
 
-    def check(self, subject: Subject, bench: Bench) -> None:
-        """Refuse groups that do not divide, a table that would grow, and layers of different sizes."""
-        self._shape(subject.bert.config)
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the shape that shares; uneven groups, a table that would grow, and unlike layers are a UserError."""
+        return self._shape(shape)
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the model with shared weights, trained again."""

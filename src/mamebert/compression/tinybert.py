@@ -4,19 +4,19 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from mamebert.checkpoints.layouts import encoder_config
-from mamebert.checkpoints.model_folder import model_folder, read_config
+from mamebert.checkpoints.model_folder import model_folder
 from mamebert.compression import Bench, Compressor, Paper, Subject
 from mamebert.compression._augmentation import Augmentation
 from mamebert.compression._distiller import Distiller, right_answers, soft_targets
 from mamebert.compression._goals import TaskGoal
-from mamebert.compression._layers import keep_layers
+from mamebert.compression._layers import keep_layers, shape_of_layers
 from mamebert.compression._layerwise import layer_map, projection, require_comparable, same_attention, same_hidden
 from mamebert.compression._students import (
     depth_of_student,
     open_student,
     require_same_inputs,
     require_same_vocabulary,
+    shape_in,
     with_note,
 )
 from mamebert.config import RunPath, build
@@ -63,12 +63,19 @@ class Tinybert(Compressor):
             raise ValueError("intermediate_size goes with hidden_size. Give both, or none.")
         return self
 
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig | None:
+        """Return the student's shape; one that cannot be compared with its teacher's is a UserError."""
+        student = self._shape(shape, teacher)
+        if student is not None:
+            require_comparable(student, teacher)
+        return student
+
     def check(self, subject: Subject, bench: Bench) -> None:
         """Refuse a student that cannot be compared with its teacher, and augmentation of what are no texts."""
+        super().check(subject, bench)
         require_same_inputs(subject, bench.teacher)
         if self.start:
             require_same_vocabulary(model_folder(self.start), bench.teacher)
-        require_comparable(self._shape(subject, bench.teacher), bench.teacher.bert.config)
         if self.augmentation:
             self.augmentation.check(bench)
 
@@ -92,22 +99,29 @@ class Tinybert(Compressor):
         bench.learn(student, self.prediction, Distiller(teacher, student, [answers]).loss)
         return student
 
-    def _shape(self, subject: Subject, teacher: Subject) -> EncoderConfig:
-        """Return the student's shape; one that cannot be is a UserError."""
+    def _shape(self, model: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig | None:
+        """Return the student's shape; one that cannot be is a UserError, one that is still to be made None."""
         if self.start:
-            return encoder_config(read_config(self.start), str(self.start))
-        config, depth = subject.bert.config, depth_of_student(subject, teacher, self.num_hidden_layers)
-        shape = {**config.model_dump(), "num_hidden_layers": depth}
-        if self.hidden_size:
-            widths = {"hidden_size": self.hidden_size, "intermediate_size": self.intermediate_size}
-            shape = {**shape, **widths, "head_size": 0, "layer_widths": [], "shared": "none", "num_hidden_groups": 1}
-        return build(EncoderConfig, shape)
+            return shape_in(self.start)
+        depth = depth_of_student(model, teacher, self.num_hidden_layers)
+        shallow = shape_of_layers(model, _spread(depth, model.num_hidden_layers))
+        if not self.hidden_size:
+            return shallow
+        widths = {"hidden_size": self.hidden_size, "intermediate_size": self.intermediate_size}
+        own = {"head_size": 0, "layer_widths": [], "shared": "none", "num_hidden_groups": 1}
+        return build(EncoderConfig, {**shallow.model_dump(), **widths, **own})
 
     def _student(self, subject: Subject, teacher: Subject) -> Subject:
         if self.start:
             return with_note(open_student(self.start, teacher), **subject.notes, start=str(self.start))
-        there, shape = subject.bert.config.num_hidden_layers, self._shape(subject, teacher)
+        there, shape = subject.bert.config.num_hidden_layers, self._shape(subject.bert.config, teacher.bert.config)
+        assert shape is not None  # `check` has opened what there is to start from
         if not self.hidden_size:
-            return keep_layers(subject, [n - 1 for n in layer_map(shape.num_hidden_layers, there)[1:]])
+            return keep_layers(subject, _spread(shape.num_hidden_layers, there))
         network = subject.goal.network(shape, subject.bert.vocab_size).to(subject.bert.device)
         return Subject(network, subject.goal, subject.folder, dict(subject.notes))
+
+
+def _spread(number: int, there: int) -> list[int]:
+    """Return which layers, counted from 0, a student of so many begins with: those that it learns from."""
+    return [layer - 1 for layer in layer_map(number, there)[1:]]

@@ -13,7 +13,9 @@ from mamebert.compression import Bench, Compressor, Paper, Subject
 from mamebert.compression._distiller import Distiller, Pass, Term, right_answers, soft_targets
 from mamebert.compression._halves import sizes
 from mamebert.compression._latency_table import Stopwatch, one_by_one
+from mamebert.compression._shapes import require_layers_of_their_own
 from mamebert.compression._speedup import Cut, Race, Search, cut_until
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.progress import say
 from mamebert.training.loop import derive_seed
@@ -74,16 +76,14 @@ class ZipLM(Compressor):
             raise ValueError("Every weight of the loss is 0. Give one of them more, or set mode=one_shot.")
         return self
 
+    def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig:
+        """Return the shape, which is cut by what is measured; layers that share weights are a UserError."""
+        require_layers_of_their_own(shape)
+        return shape
+
     def check(self, subject: Subject, bench: Bench) -> None:
         """Refuse layers that share weights, missing data, and what even a model without layers would not meet."""
-        config = subject.bert.config
-        if config.shared != "none":
-            raise UserError(
-                f"The layers of this model share weights (shared = {config.shared!r}), so that none can lose heads or "
-                "neurons of its own. Give a model whose layers have weights of their own."
-            )
-        if config.bottleneck:
-            raise UserError("Layers with bottlenecks (MobileBERT) are not cut here. Give a plain BERT.")
+        super().check(subject, bench)
         if subject.bert.altered:
             raise UserError("Another method has changed the arithmetic of this model. Put ziplm before it.")
         race = self._race(subject, bench)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mamebert.reports.compressed import Compression, FormMeasured
 from mamebert.reports.records import dig, listed
@@ -28,7 +29,7 @@ def uses(run: Run, folder: Path) -> list[Use]:
     """
     it = Compression(run)
     forms = _forms_in(it, folder)
-    return [_use(form, _path(form, folder), it) for form in forms]
+    return list(dict.fromkeys(_use(form, _path(form, folder), folder, it) for form in forms))
 
 
 def _forms_in(it: Compression, folder: Path) -> list[FormMeasured]:
@@ -46,26 +47,39 @@ def _path(form: FormMeasured, folder: Path) -> str:
     return folder.name if form.place == "." or _is_of(form, folder) else f"{folder.name}/{form.place}"
 
 
-def _use(form: FormMeasured, path: str, it: Compression) -> Use:
+def _use(form: FormMeasured, path: str, folder: Path, it: Compression) -> Use:
     if form.name == "plain":
         return _use_vectors(path) if SENTENCES in form.opens_with else _use_plain(form, path)
-    # A graph ends with the vectors of tokens; those of texts are made of them outside.
-    if form.name in ("onnx", "onnx_int8") and dig(it.results, "task") != VECTORS:
+    if form.name in ("onnx", "onnx_int8") and dig(it.results, "task") != VECTORS and not _has_more(folder / form.place):
         return _use_graph(form, path)
     path = path.removesuffix(form.place).rstrip("/") or "."
     return _use_ours(path, it)
 
 
+def _has_more(graph: Path) -> bool:
+    """Tell whether a graph ends with vectors of tokens, of which what lies beside it makes answers."""
+    return any(graph.parent.glob(f"{graph.stem}_*"))
+
+
 def _use_plain(form: FormMeasured, path: str) -> Use:
     told = form.opens_with.removeprefix(PLAIN).partition(",")
     name = told[0] if form.opens_with.startswith(PLAIN) else "AutoModel"
-    code = f"""\
+    return Use(f"Plain transformers{told[1]}{told[2]}:", plain_code(name, path))
+
+
+def plain_code(name: str, path: str) -> str:
+    """Return the code that asks a class of plain transformers; one for choices reads all of a question at once."""
+    asked = """print(model(**tokenizer("…", return_tensors="pt")))"""
+    if "MultipleChoice" in name:
+        asked = """\
+inputs = tokenizer(["…", "…"], ["…", "…"], padding=True, return_tensors="pt")  # a question, twice, and two choices
+print(model(**{key: value[None] for key, value in inputs.items()}))"""
+    return f"""\
 from transformers import AutoTokenizer, {name}
 
-tokenizer = AutoTokenizer.from_pretrained("{path}")
+tokenizer = AutoTokenizer.from_pretrained("{path}")  # the path of this folder
 model = {name}.from_pretrained("{path}")
-print(model(**tokenizer("…", return_tensors="pt")))"""
-    return Use(f"Plain transformers{told[1]}{told[2]}:", code)
+{asked}"""
 
 
 def _use_vectors(path: str) -> Use:
@@ -97,7 +111,11 @@ print(graph.run(None, {{each.name: inputs[each.name] for each in graph.get_input
 
 
 def _use_ours(path: str, it: Compression) -> Use:
-    columns = listed(it.results, "columns") or ["text"]
-    is_task = dig(it.results, "task") != "masked_lm"
-    row = json.dumps([dict.fromkeys(columns, "…")], ensure_ascii=False) if is_task else '"… [MASK] …"'
+    row = example_rows(it.results) if dig(it.results, "task") != "masked_lm" else '"… [MASK] …"'
     return Use("With mamebert:", f'import mamebert\n\nmodel = mamebert.load("{path}")\nprint(model({row}))')
+
+
+def example_rows(results: dict[str, Any]) -> str:
+    """Return a list of one row, as Python, that a model of a run can be asked."""
+    row = dig(results, "example") or dict.fromkeys(listed(results, "columns") or ["text"], "…")
+    return json.dumps([row], ensure_ascii=False)

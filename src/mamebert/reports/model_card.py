@@ -15,7 +15,7 @@ from mamebert.reports.card_sections import card_sections
 from mamebert.reports.compress_card import compress_limits, what_it_is
 from mamebert.reports.compressed import Compression
 from mamebert.reports.encoders import Pretrained, model_name
-from mamebert.reports.form_uses import SENTENCES, Use, uses
+from mamebert.reports.form_uses import SENTENCES, Use, example_rows, plain_code, uses
 from mamebert.reports.labelled import Task
 from mamebert.reports.measure_names import lower_first
 from mamebert.reports.numbers import amount, is_number, percent
@@ -71,7 +71,8 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
         auto_class=auto_class,
         pipeline=pipeline,
         folder=model_folder.name,
-        row=json.dumps([dict.fromkeys(listed(run.results, "columns") or ["text"], "…")], ensure_ascii=False),
+        row=example_rows(run.results),
+        plain=plain_code(auto_class, model_folder.name),
         mask=tokenizer.get("mask_token") if isinstance(tokenizer.get("mask_token"), str) else "[MASK]",
         needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")) or "mecab" in json.dumps(tokenizer).lower(),
         sections=card_sections(run, behind, config, kind),

@@ -4,13 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
+from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.corpus.readers import Reader
 from mamebert.corpus.readers._kept import Kept
 from mamebert.corpus.token_shards import read_manifest
 from mamebert.errors import UserError
 from mamebert.runs import StageConfig
 from mamebert.stages._ahead import Ahead, Found, refuse, tried
-from mamebert.stages._looking import MODELS, look_at_encoder, look_at_rows, shape_of
+from mamebert.stages._looking import MODELS, compressed_shape, look_at_encoder, look_at_rows, shape_of
 from mamebert.stages._search import check_search
 from mamebert.tasks import Task
 from mamebert.tasks._network import require_room
@@ -69,8 +72,12 @@ def check_compression(config: "CompressConfig", ahead: Ahead) -> Found:
         yield from tried(method.require)
     if config.shards is not None:
         yield from ahead.made_by(config.shards, ["tokenize"], read_manifest)
-    wrong = list(ahead.made_by(config.model, MODELS, look_at_encoder))
+    for path in paths_in(config.method):
+        yield from ahead.made_by(path, (*MODELS, "vectors"), lambda each: None)
+    wrong = list(tried(_can_be_smaller, config.model, ahead))
+    wrong = wrong or list(ahead.made_by(config.model, MODELS, look_at_encoder))
     yield from wrong or tried(_is_for_methods, config, ahead)
+    yield from wrong or tried(compressed_shape, config, ahead)
     yield from _check_files(config.readers().values())
 
 
@@ -123,6 +130,32 @@ def _is_for_methods(config: "CompressConfig", ahead: Ahead) -> None:
     elif not config.readers() and maker is None:
         for reader in rows_of(config.model).values():
             reader.first_rows(1)
+
+
+def _can_be_smaller(path: Path, ahead: Ahead) -> None:
+    """Refuse what a method has made after which nothing comes."""
+    maker = ahead.maker(path)
+    kind = ""
+    if maker is not None and maker.command == "compress" and ahead.inside(path) in ("", "model"):
+        last = maker.method[-1]  # type: ignore[attr-defined]
+        kind = last.kind if last.is_last else ""
+    elif maker is None and path.exists():
+        about = read_config(model_folder(path)).get("mamebert")
+        kind = about.get("altered_by", "") if isinstance(about, dict) else ""
+    if kind:
+        raise UserError(
+            f"{path} is what {kind} makes, whose numbers are no weights that another method could work on. "
+            f"Give the model that it was made from, and put {kind} last in method."
+        )
+
+
+def paths_in(value: object) -> list[Path]:
+    """Return the folders that settings name, wherever they stand."""
+    if isinstance(value, BaseModel):
+        return [path for name in type(value).model_fields for path in paths_in(getattr(value, name))]
+    if isinstance(value, list):
+        return [path for each in value for path in paths_in(each)]
+    return [value] if isinstance(value, Path) else []
 
 
 def _is_task(config: "CompressConfig", maker: StageConfig | None, ahead: Ahead) -> bool:

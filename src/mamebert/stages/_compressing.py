@@ -183,7 +183,8 @@ class Compressing:
             "seeds": [{key: each[key] for key in SEED_KEYS} for each in found],
             "best_seed": best["seed"],
             "parameters": best["parameters"],
-            "kept": spreads[measure_name].mean / before if before and self.is_task else None,
+            # of a correlation below 0 there is no share to keep
+            "kept": spreads[measure_name].mean / before if before > 0 and self.is_task else None,
             "forms": forms,
         }
 

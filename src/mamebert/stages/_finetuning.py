@@ -60,6 +60,7 @@ class Finetuning:
             "task": self.task.kind,
             "labels": list(self.learnt.labels),
             "columns": self.task.columns(),
+            "example": self.task.example(),
             "split": {name: self.task.describe(everything[name]) for name in PARTS},
             "rows": {name: len(part) for name, part in everything.items()},
             "unusable_rows": {name: reasons for name, reasons in self.labelled.unusable.items() if reasons},

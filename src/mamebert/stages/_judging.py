@@ -95,6 +95,7 @@ class RowsJudge(Judge):
             "task": self.task.kind,
             "labels": list(goal.learnt.labels),
             "columns": self.task.columns(),
+            "example": self.task.example(),
             "rows": {name: len(part) for name, part in zip(PARTS, self.parts, strict=True)},
             "split": {name: self.task.describe(part) for name, part in zip(PARTS, self.parts, strict=True)},
         }

@@ -2,6 +2,7 @@
 
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -18,6 +19,9 @@ from mamebert.tasks import Task
 from mamebert.tasks._features import Unusable
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device
+
+if TYPE_CHECKING:
+    from mamebert.compression import Compressor
 
 MODELS = ("pretrain", "finetune", "compress")
 """Commands that make model folders."""
@@ -51,7 +55,7 @@ def shape_of(path: Path, ahead: Ahead) -> EncoderConfig | None:
         return planned_shape(maker, ahead)
     if maker.command == "finetune":
         return shape_of(next(iter(maker.models.values())), ahead) if len(maker.models) == 1 else None  # type: ignore[attr-defined]
-    return None  # smaller in a way that only the compression decides
+    return compressed_shape(maker, ahead)
 
 
 def planned_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:
@@ -64,6 +68,23 @@ def planned_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:
         settled: EncoderConfig = config.settled().encoder  # type: ignore[attr-defined]
         return settled
     return shape_of(start, ahead)
+
+
+def compressed_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:
+    """Return the shape that a compression leaves, as far as its settings tell; one that cannot be is a UserError."""
+    teacher = shape = shape_of(config.model, ahead)  # type: ignore[attr-defined]
+    number: int
+    method: Compressor
+    for number, method in enumerate(config.method):  # type: ignore[attr-defined]
+        if teacher is None or shape is None:
+            return None
+        try:
+            shape = method.shape_after(shape, teacher)
+        except UserError as error:
+            raise UserError(
+                f"{method.kind}, method {number + 1} of the chain: {error}" if number else str(error)
+            ) from error
+    return shape
 
 
 def num_tokens_known(shards: Path, ahead: Ahead) -> int | None:

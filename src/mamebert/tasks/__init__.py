@@ -86,6 +86,10 @@ class Task(Choice):
     def columns(self) -> list[str]:
         """Return the columns that hold what is asked; a bare text given to a model stands for the first."""
 
+    def example(self) -> dict[str, Any]:
+        """Return a row that asks something, as a model card shows it."""
+        return dict.fromkeys(self.columns(), "…")
+
     @abstractmethod
     def inputs(self, row: Row) -> Any:
         """Return what a row asks; `Unusable` where it asks nothing (empty text)."""

@@ -27,6 +27,10 @@ class WordTask(Task):
         """Return the column of the words."""
         return [self.words_column]
 
+    def example(self) -> dict[str, Any]:
+        """Return a row of two words."""
+        return {self.words_column: ["…", "…"]}
+
     def row_of(self, item: Any) -> Row:
         """Return a row from what a caller gives: a row, a bare text, or the words of one sentence."""
         if isinstance(item, dict):

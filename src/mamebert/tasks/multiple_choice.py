@@ -70,6 +70,11 @@ class MultipleChoice(Task):
         """Return the columns of stem and choices."""
         return [*self.stem_columns, *self.lead_columns, *self.choice_columns]
 
+    def example(self) -> dict[str, Any]:
+        """Return a row with two choices, or with one in each column of them."""
+        only = {self.choice_columns[0]: ["…", "…"]} if len(self.choice_columns) == 1 else {}
+        return {**super().example(), **only}
+
     def inputs(self, row: Row) -> Asked:
         """Return stem and choices."""
         asked = Asked(text_of(row, self.stem_columns), text_of(row, self.lead_columns), self._choices(row))
