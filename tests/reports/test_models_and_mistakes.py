@@ -77,3 +77,21 @@ def test_the_page_shows_what_is_taken_for_what_and_the_surest_mistakes(make, tmp
     assert "2 of 9 rows are answered wrongly" in told
     assert told.index("| 71 | 0.970 |") < told.index("| 70 | 0.600 |")
     assert "Wrong answers" in to_html(page)
+
+
+def test_wrong_answers_come_with_their_texts_and_plain_row_numbers(make, tmp_path):
+    labels = make["finetuning"]()["results"]["labels"][:2]
+    asked = {"asked": "one <b>two</b>\n" + "three " * 40 + "\u202e"}
+    wrong = [{"row": 12345, "label": labels[1], "gold": labels[0], "probability": 0.6, **asked}]
+    _, page = page_of(make, tmp_path, wrong)
+    assert "| 12345 | 0.600 |" in to_markdown(page)
+    assert "one &lt;b&gt;two&lt;/b&gt; three" in to_html(page)
+    assert "three three …" in to_html(page).replace("thre …", "three …")
+    assert "<b>two" not in to_html(page)
+
+
+def test_commands_within_a_sentence_are_code_and_show_no_backticks(make, tmp_path):
+    _, page = page_of(make, tmp_path, [])
+    assert "<code>mamebert evaluate</code>" in to_html(page)
+    assert "`mamebert evaluate`" not in to_html(page)
+    assert "with `mamebert evaluate`," in to_markdown(page)

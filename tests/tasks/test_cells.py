@@ -8,7 +8,16 @@ import pytest
 
 from mamebert.errors import UserError
 from mamebert.tasks import value_of
-from mamebert.tasks._cells import as_label, is_missing, items_of, label_cell, list_in_text, says_yes, text_cell
+from mamebert.tasks._cells import (
+    as_label,
+    is_missing,
+    items_of,
+    label_cell,
+    list_in_text,
+    says_something,
+    says_yes,
+    text_cell,
+)
 from mamebert.tasks._features import Unusable
 
 NOTHING = [None, "", math.nan, np.float32("nan"), np.float64("nan"), Decimal("nan"), pd.NA, pd.NaT]
@@ -99,3 +108,30 @@ def test_a_table_without_names_is_told_apart_from_a_wrong_name():
         value_of({"main-captions": "a", "2012": "b", "2.500": "c"}, "text")
     with pytest.raises(UserError, match=r"Did you mean 'label'\?.*end in _column"):
         value_of({"text": "a", "label": "b"}, "lable")
+
+
+@pytest.mark.parametrize("text", ["\ufeffwater", "water\u200b", " water\u00a0", "wat\u00ader"])
+def test_invisible_marks_make_no_other_label(text):
+    assert as_label(text) == "water"
+    assert as_label("big \u3000 water") == as_label("big\u00a0water") == "big water"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[0 1 1]", [0, 1, 1]),
+        ("{'a', 'b'}", ["a", "b"]),
+        ("('a',)", ["a"]),
+        ("(see below)", None),
+        ("{a}", None),
+        ("[PAD] 1", None),
+    ],
+)
+def test_sets_tuples_and_arrays_are_lists_too(text, found):
+    assert list_in_text(text) == found
+
+
+@pytest.mark.parametrize("text", ["\u200b", " \ufeff ", "\u200d\ufe0f", "\u3000", "\u00ad"])
+def test_a_text_of_invisible_marks_says_nothing(text):
+    assert not says_something(text)
+    assert says_something(text + "ก")

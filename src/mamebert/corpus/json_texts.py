@@ -28,9 +28,12 @@ def objects_by_line(path: Path, encoding: str, errors: Errors, hear: Hear) -> It
             try:
                 row = tidy(json.loads(line))
             except (ValueError, RecursionError) as error:
-                raise UserError(
-                    f"{path}, line {number}, is not JSON ({error}). A file holds one object per line."
-                ) from error
+                way_out = (
+                    'It begins like one array: set format = "json" for it.'
+                    if number == 1 and line.lstrip("\ufeff" + WHITESPACE).startswith("[")
+                    else "A file holds one object per line."
+                )
+                raise UserError(f"{path}, line {number}, is not JSON ({error}). {way_out}") from error
             if not isinstance(row, dict):
                 raise UserError(
                     f'{path}, line {number}, holds no JSON object. Write one object per line: {{"text": ...}}.'
@@ -51,7 +54,11 @@ def objects_of_array(path: Path, encoding: str, errors: Errors) -> Iterator[Row]
         except (ValueError, RecursionError) as error:
             raise _not_json(path, text, place, str(error).partition(":")[0]) from error
         if not isinstance(row, dict):
-            raise _not_json(path, text, place, "an item of the array is no object")
+            line = text.count("\n", 0, place) + 1
+            raise UserError(
+                f"{path}, line {line}: an item of the array is no object. "
+                'Write objects, so that every value has a name: [{"text": ...}, ...].'
+            )
         yield row
         place = _past_space(text, end)
         if text.startswith(",", place):

@@ -43,6 +43,7 @@ def read_table(
             for fields in records:
                 if not fields:
                     continue
+                _fit(fields, names)
                 if len(fields) < len(names) or (len(fields) > len(names) and extra_columns == "refuse"):
                     raise UserError(_misfit(path, records.line_num, len(fields), len(names)))
                 cut += len(fields) > len(names)
@@ -56,9 +57,22 @@ def read_table(
             say(f"{path}: {cut:,} lines have more than {len(names)} columns; the others were dropped.")
 
 
+def _fit(fields: list[str], names: Sequence[str]) -> None:
+    """Take away blank fields behind the last name, and add those that only columns without a name would have."""
+    while len(fields) > len(names) and not fields[-1].strip():
+        fields.pop()
+    while len(fields) < len(names) and names[len(fields)] == unnamed(len(fields) + 1):
+        fields.append("")
+
+
+def unnamed(place: int) -> str:
+    """Return what a column without a name is called."""
+    return f"column {place}"
+
+
 def _names(first: list[str], path: Path) -> list[str]:
     # Spreadsheets leave columns without a name, and pandas the first one: they are called by their places.
-    names = [tidy(name).strip() or f"column {place}" for place, name in enumerate(first, start=1)]
+    names = [tidy(name).strip() or unnamed(place) for place, name in enumerate(first, start=1)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UserError(

@@ -42,6 +42,8 @@ class Outcome:
     """Whether it is a shape that was not pretrained."""
     knows_answers: bool = False
     """Whether it read the right answers: a bound, and no peer."""
+    has_own_name: bool = False
+    """Whether the settings call it otherwise than by its shape or its side."""
     tests: dict[str, Scores] = field(default_factory=dict)
     """On more test parts, by their names."""
 
@@ -58,7 +60,7 @@ class Outcome:
     @property
     def short(self) -> str:
         """Return the name for a sentence."""
-        return self.pretrained.short if self.pretrained else self.name
+        return self.pretrained.short if self.pretrained and not self.has_own_name else self.name
 
     @classmethod
     def of(cls, record: Mapping[str, Any], measure: str, pretrained: Pretrained | None = None) -> "Outcome | None":
@@ -67,7 +69,9 @@ class Outcome:
         if measure not in scores:
             return None
         name, random = str(record.get("name", "model")), bool(record.get("random_weights"))
-        shown = pretrained.name if pretrained else name.removesuffix("-random") if random else name
+        own = name.removesuffix("-random") if random else name
+        is_own = pretrained is not None and own not in ("model", pretrained.side, pretrained.shape, pretrained.name)
+        shown = pretrained.name if pretrained and not is_own else own
         return cls(
             name=f"{shown}, random weights" if random else shown,
             measure=measure,
@@ -80,6 +84,7 @@ class Outcome:
             record=name,
             random_weights=random,
             knows_answers=bool(record.get("knows_answers")),
+            has_own_name=is_own,
             tests={str(test): _scores(found, len(seeds)) for test, found in dig(record, "tests", {}).items()},
         )
 

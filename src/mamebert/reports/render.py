@@ -43,8 +43,25 @@ def _templates(autoescape: bool) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(language=language, field=markdown_field, line=markdown_line, fence=fence)
+    found.filters.update(
+        language=language,
+        field=markdown_field,
+        line=markdown_line,
+        paragraph=markdown_paragraph,
+        fence=fence,
+        typed=typed,
+    )
     return found
+
+
+def typed(text: str) -> Any:
+    """Return a text for HTML in which what stands between backticks is shown as code."""
+    from markupsafe import Markup, escape
+
+    parts = re.split(r"`([^`]+)`", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part) for i, part in enumerate(parts)
+    )
 
 
 def plain_spaces(text: str) -> str:
@@ -64,8 +81,20 @@ def markdown_field(text: str) -> str:
 
 def markdown_line(text: str) -> str:
     """Return a text that may also begin a line: no heading, list or quotation comes of it."""
-    text = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", markdown_field(text))
+    return markdown_line_start(markdown_field(text))
+
+
+def markdown_line_start(text: str) -> str:
+    """Return a line of Markdown of which no heading, list or quotation comes."""
+    text = re.sub(r"^(\d+)([.)])(?=\s|$)", r"\1\\\2", text)
     return re.sub(r"^([#>+=-])", r"\\\1", text)
+
+
+def markdown_paragraph(text: str) -> str:
+    """Return a text as `markdown_line` does, in which what stands between backticks stays code."""
+    parts = re.split(r"(`[^`]+`)", " ".join(text.split()))
+    shown = [part if i % 2 else markdown_field(f"x{part}x")[1:-1] for i, part in enumerate(parts)]  # keeps its blanks
+    return markdown_line_start("".join(shown))
 
 
 def fence(text: str) -> str:

@@ -2,14 +2,18 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
 
 from mamebert.disk import write_text
 from mamebert.evaluation.measures import Measure, compare_measures
+from mamebert.stages._checking_rows import texts_in
 from mamebert.tasks import Answer
 from mamebert.tasks._features import Example
+
+MOST_ASKED = 200
+"""Characters."""
 
 
 def scores_of(measures: Iterable[Measure]) -> dict[str, float]:
@@ -26,10 +30,18 @@ def comparisons(measured: Mapping[str, Measure], seed: int) -> Iterator[dict[str
 
 
 def write_answers(path: Path, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
-    """Write a line of JSON for each answer, with the row's number in its source and the right answer."""
+    """Write a line of JSON for each answer: the row's number in its source, the right answer, and what was asked.
+
+    Of what was asked only the beginning, so that a reader knows the row.
+    """
     lines = [
-        json.dumps({"row": example.row, **found, "gold": example.gold}, ensure_ascii=False)
+        json.dumps({"row": example.row, **found, "gold": example.gold, "asked": _asked(example)}, ensure_ascii=False)
         for example, found in zip(examples, answers, strict=True)
     ]
     path.parent.mkdir(exist_ok=True)
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _asked(example: Example) -> str:
+    told = " / ".join(islice((text[:MOST_ASKED] for text in texts_in(example.inputs)), MOST_ASKED))
+    return " ".join(told.split())[:MOST_ASKED]

@@ -17,10 +17,12 @@ from mamebert.names import check_names, file_name
 from mamebert.progress import say
 from mamebert.runs import Source, StageConfig
 from mamebert.stages._spellings import Spellings
-from mamebert.tasks import Parts, Task
+from mamebert.tasks import NoColumn, Parts, Task
 from mamebert.tasks._features import Example, Unusable
 
 PARTS = ("train", "valid", "test")
+MAX_ROWS_LACKING = 1000
+"""A column that so many rows do not have is looked for no longer."""
 
 
 class Split(Config):
@@ -171,25 +173,35 @@ def read_sources(task: Task, readers: dict[str, Reader]) -> tuple[dict[str, list
 def read_examples(task: Task, reader: Reader) -> tuple[list[Example], dict[str, int]]:
     """Return the rows a task can use, and why others were left out and how many; it is also told."""
     examples, reasons, spellings = [], Counter[str](), Spellings(task)
+    lacking: dict[str, UserError] = {}
+    met: set[str] = set()
     for number, row in enumerate(reader.rows()):
+        met |= row.keys()
         try:
             inputs = task.inputs(row)
             examples.append(Example(inputs, task.gold(row, inputs), number))
             spellings.hear(row)
         except Unusable as why:
             reasons[str(why)] += 1
+        except NoColumn as error:  # writers of JSON leave out what a row does not have
+            reasons[f"no column {error.column!r}"] += 1
+            lacking.setdefault(error.column, UserError(f"Row {number}: {error}" if number else str(error)))
+            if error.column not in met and number >= MAX_ROWS_LACKING:
+                break
         except UserError as error:
             raise UserError(f"Row {number}: {error}" if number else str(error)) from error
+    if mistaken := next((error for column, error in lacking.items() if column not in met), None):
+        raise mistaken
     if reasons:
         say(f"Rows left out: {_listed(reasons)}; {len(examples)} are used.")
-    spellings.tell()
+    spellings.tell(task.describe(examples))
     return examples, dict(reasons)
 
 
 def usable(task: Task, reader: Reader) -> Iterator[Example]:
     """Yield the rows a task can use, and say nothing of the others."""
     for number, row in enumerate(reader.rows()):
-        with suppress(Unusable):
+        with suppress(Unusable, NoColumn):
             inputs = task.inputs(row)
             yield Example(inputs, task.gold(row, inputs), number)
 

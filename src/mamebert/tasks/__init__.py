@@ -239,15 +239,24 @@ def value_of(row: Row, column: str) -> Any:
     return row[column]
 
 
-def no_column(column: str, row: Row) -> UserError:
+class NoColumn(UserError):
+    """A row without a column that a task reads; a mistake unless other rows have it."""
+
+    def __init__(self, message: str, column: str) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def no_column(column: str, row: Row) -> NoColumn:
     """Return the error for a row without a column that a task reads."""
     if any(_is_value(str(name)) for name in row):
-        return UserError(
+        return NoColumn(
             f"There is no column called {column!r}, and {list(map(str, row))[:6]} look like values, not like names. "
-            'Give the names of the columns in order: header = ["text", "label"], say, beside the path.'
+            'Give the names of the columns in order: header = ["text", "label"], say, beside the path.',
+            column,
         )
     told = unknown("column", column, map(str, row))
-    return UserError(f"{told} The settings of the task that end in _column or _columns name what it reads.")
+    return NoColumn(f"{told} The settings of the task that end in _column or _columns name what it reads.", column)
 
 
 def _is_value(name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mamebert.corpus.cleaning import CONTROL
 from mamebert.errors import UserError
 from mamebert.tasks._features import Unusable
 
@@ -22,6 +23,12 @@ FRACTIONS = (float, np.floating, Decimal)
 MAX_SHOWN = 60
 # pandas and NumPy print lists so; brackets around anything else may be part of a text.
 ITEM = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?|[Tt]rue|[Ff]alse)"""
+WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.0+")
+JOINERS = " \t\r\n\u00a0\u3000\u200c\u200d\ufe0e\ufe0f"
+_QUOTED = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_NUMBER = r"-?[0-9]+\.?[0-9]*"
+SEVERAL = re.compile(rf"[{{(]\s*{_QUOTED}\s*(?:,\s*{_QUOTED}\s*)*,?\s*[)}}]")
+ARRAY = re.compile(rf"\[\s*{_NUMBER}(?:\s+{_NUMBER})+\s*\]")
 LIST = re.compile(rf"\[\s*(?:{ITEM}\s*(?:,\s*{ITEM}\s*)*,?\s*)?\]")
 
 
@@ -62,14 +69,26 @@ def label_cell(value: Any, column: str, what: str = "label") -> str:
 
 
 def as_label(value: Any) -> str:
-    """Return a label's one spelling: without blanks around it, letters and their accents joined (NFC), 1.0 as 1.
+    """Return a label's one spelling: single blanks, no invisible marks, accents joined (NFC), 1.0 as 1.
 
-    "1 " and "1" look the same to everyone but a computer, and so do é in one and in two characters. Whole numbers
-    become 1.0 in tables in which another cell of the column is empty.
+    "1 " and "1" look the same to everyone but a computer, and so do é in one and in two characters, and a byte order
+    mark is not seen at all. Whole numbers become 1.0 in tables in which another cell of the column is empty.
     """
     if isinstance(value, FRACTIONS) and isfinite(value) and value % 1 == 0:
         value = int(value)
-    return unicodedata.normalize("NFC", str(value).strip())
+    text = " ".join(CONTROL.sub("", str(value)).split())
+    return unicodedata.normalize("NFC", text)
+
+
+def looks_like(label: str) -> str:
+    """Return what labels share that are different only by case, by the width of letters, or as 1.0 is from 1."""
+    text = unicodedata.normalize("NFKC", label).casefold()
+    return text.partition(".")[0] if WHOLE.fullmatch(text) else text
+
+
+def says_something(text: str) -> bool:
+    """Tell whether a text has a character to be seen; blanks, joiners and other invisible marks are none."""
+    return bool(text.strip()) and bool(CONTROL.sub("", text).strip(JOINERS).strip())
 
 
 def says_yes(value: Any) -> bool:
@@ -80,8 +99,13 @@ def says_yes(value: Any) -> bool:
 
 
 def list_in_text(text: str) -> list[Any] | None:
-    """Return the list that a text spells as JSON or Python do, ["a", "b"] or ['a', 'b']; None where it spells none."""
+    """Return the list that a text spells as JSON or Python do, ["a", "b"] or ['a', 'b']; None where it spells none.
+
+    Sets and tuples of quoted items, {'a', 'b'}, are lists too, and so are arrays as NumPy prints them: [0 1 1].
+    """
     stripped = text.strip()
+    if SEVERAL.fullmatch(stripped) or ARRAY.fullmatch(stripped):
+        return [ast.literal_eval(item) for item in re.findall(ITEM, stripped[1:-1])]
     if not (stripped.startswith("[") and stripped.endswith("]")):
         return None
     try:

@@ -67,7 +67,7 @@ class LabelTask(TextTask):
 
     def labelled(self, found: Sequence[Features], examples: Sequence[Example], learnt: Learnt) -> list[Features]:
         """Return features whose target is the number of the label; one never seen in training is not learnt from."""
-        number = {label: i for i, label in enumerate(learnt.labels)}
+        number = {as_label(label): i for i, label in enumerate(learnt.labels)}
         weights = self._weights(learnt)
         return [
             replace(each, target=np.array([number.get(example.gold, UNTOLD)]), weight=weights.get(example.gold, 1.0))
@@ -92,7 +92,7 @@ class LabelTask(TextTask):
 
     def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
         """Return accuracy, macro F1, Matthews' correlation and the F1 of `positive_label`: `measure` first."""
-        return self._measured([e.gold for e in examples], [a["label"] for a in answers])
+        return self._measured([e.gold for e in examples], [as_label(a["label"]) for a in answers])
 
     def judge(self, gold: Sequence[str], found: Sequence[str]) -> float:
         """Return what training goes by."""
@@ -123,7 +123,7 @@ class LabelTask(TextTask):
 
     def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
         """Return how many examples have a label that no output stands for."""
-        known = set(learnt.labels)
+        known = set(map(as_label, learnt.labels))  # those of a folder from elsewhere may be spelt otherwise
         count = sum(example.gold not in known for example in examples)
         return {"a label that no training row has": count} if count else {}
 

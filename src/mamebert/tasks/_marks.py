@@ -1,12 +1,13 @@
 """Things marked in a text: tags with B-, I- and O for its words, or ranges of its characters, and one as the other."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
-from mamebert.tasks._cells import items_of
+from mamebert.tasks._cells import as_label, is_missing, items_of
 from mamebert.tasks._words import Span
 
 Entity = tuple[int, int, str]
@@ -72,7 +73,12 @@ def _entity(given: Any, column: str, text: str) -> Entity:
             f"The range {start} to {end} ({kind!r}) is no part of the text {text[:30]!r} with its {len(text)} "
             "characters. Count characters from 0, the end being the one behind the last, and name the type."
         )
-    if name is not None and name != text[start:end]:
+    if splits_a_character(text, start) or splits_a_character(text, end):
+        raise UserError(
+            f"The range {start} to {end} of the text {text[:30]!r} begins or ends within a character: the text has "
+            "accents or Hangul in parts (NFD). Count its characters as they are, or bring text and ranges to NFC."
+        )
+    if name is not None and _whole(name) != _whole(text[start:end]):
         raise UserError(
             f"The range {start} to {end} of the text {text[:30]!r} holds {text[start:end]!r} and not {name!r}. "
             "Count characters (not bytes) from 0, the end being the one behind the last."
@@ -80,10 +86,26 @@ def _entity(given: Any, column: str, text: str) -> Entity:
     return start, end, kind
 
 
+def splits_a_character(text: str, place: int) -> bool:
+    """Tell whether a place lies between parts of one character, such as a letter and its accent (NFD)."""
+    if not 0 < place < len(text) or text[place].isascii():
+        return False
+    before, behind = text[max(0, place - 3) : place], text[place : place + 3]
+    return _whole(before) + _whole(behind) != _whole(before + behind)
+
+
+def _whole(text: Any) -> str:
+    return unicodedata.normalize("NFC", str(text))
+
+
 def _parts(given: Any) -> tuple[int, int, str, str | None]:
     if not isinstance(given, dict):
         start, end, kind = given
-        return int(start), int(end), str(kind), None
+        return int(start), int(end), _type(kind), None
     start, end = given["span"] if "span" in given else (given["start"], given["end"])
     kind = given["type"] if "type" in given else given["label"]
-    return int(start), int(end), str(kind), given.get("name", given.get("text"))
+    return int(start), int(end), _type(kind), given.get("name", given.get("text"))
+
+
+def _type(kind: Any) -> str:
+    return "" if is_missing(kind) else as_label(kind)

@@ -1,5 +1,6 @@
 """Questions about passages, and what rows tell of their answers."""
 
+import unicodedata
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -26,14 +27,17 @@ def right_answers(told: Any, context: str) -> list[dict[str, Any]]:
     UserError. Answers that do not stand where they should, or are empty, are left out; none left is `Unusable`.
     """
     each = _pairs(told)
-    found = [
-        {"text": text, "start": start, "end": start + len(text)}
-        for text, start in each
-        if text.strip() and start >= 0 and context.startswith(text, start)
-    ]
+    standing = [(_as_in(context, text, start), start) for text, start in each]
+    found = [{"text": text, "start": start, "end": start + len(text)} for text, start in standing if text.strip()]
     if each and not found:
         raise Unusable("an answer that does not stand in the passage where answer_start says")
     return found
+
+
+def _as_in(context: str, text: str, start: int) -> str:
+    """Return an answer as it stands at its start, in whichever Unicode form; "" where it does not stand there."""
+    forms = (text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))
+    return next((each for each in forms if start >= 0 and context.startswith(each, start)), "")
 
 
 def unit_of(contexts: Sequence[str]) -> Unit:

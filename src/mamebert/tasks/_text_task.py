@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mamebert.corpus.readers import Row
 from mamebert.tasks import Task, text_of
-from mamebert.tasks._cells import given, is_missing, no_text
+from mamebert.tasks._cells import given, is_missing, no_text, says_something
 from mamebert.tasks._features import FIRST, Example, Features, Unusable
 from mamebert.tokenizer.beginnings import Beginning, encode_beginnings
 from mamebert.tokenizer.encoding import Tokenizer
@@ -41,7 +41,7 @@ class TextTask(Task):
         ):
             sides.append(self.second_columns)
         texts = tuple(text_of(row, names) for names in sides)
-        if not all(text.strip() for text in texts):
+        if not all(map(says_something, texts)):
             raise Unusable("no text" if len(texts) == 1 else "one of the two texts empty")
         return texts
 

@@ -6,7 +6,7 @@ from typing import Any
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
 from mamebert.tasks import Task, no_column, text_of, value_of
-from mamebert.tasks._cells import as_label, given, is_missing, items_of, text_cell
+from mamebert.tasks._cells import as_label, given, is_missing, items_of, says_something, text_cell
 from mamebert.tasks._features import Unusable
 from mamebert.tasks._words import Sentence, words_found, words_given
 from mamebert.tokenizer.encoding import Tokenizer
@@ -43,14 +43,14 @@ class WordTask(Task):
         if self.words_column not in row and self.text_column in row:
             return self.text_in(row)
         words = listed(row, self.words_column)
-        if not words:
+        if not any(map(says_something, words)):
             raise Unusable("no words")
         return words
 
     def text_in(self, row: Row) -> str:
         """Return the text of a row."""
         text = text_of(row, [self.text_column])
-        if not text.strip():
+        if not says_something(text):
             raise Unusable("no text")
         return text
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from typing import Any, ClassVar
@@ -21,6 +21,7 @@ from mamebert.evaluation.baselines_classes import most_frequent
 from mamebert.evaluation.baselines_texts import tfidf_one_vs_rest
 from mamebert.evaluation.label_sets import best_threshold, macro_f1, micro_f1
 from mamebert.evaluation.measures import Measure
+from mamebert.progress import say
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, gold_of
 from mamebert.tasks._cells import as_label, is_missing, items_of, label_cell
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
@@ -72,6 +73,8 @@ class MultiLabel(TextTask):
                 f"Every training row has the same labels ({', '.join(labels[:5])}), so there is nothing to tell apart. "
                 "Give other rows; where the column holds 0 or 1 for each label, name the labels in task.label_names."
             )
+        if not self.label_separator and (told := joined_labels(labels)):
+            say(told)
         return Learnt(tuple(labels))
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
@@ -151,6 +154,11 @@ class MultiLabel(TextTask):
         return {**super().plain_settings(learnt), "problem_type": PROBLEM}
 
     def _parted(self, value: Any) -> list[str]:
+        if isinstance(value, Mapping):
+            raise UserError(
+                f"The column {self.label_column!r} holds the object {str(dict(value))[:60]}. "
+                'Write the names of the labels that are right as a list: ["a", "b"].'
+            )
         if not isinstance(value, str):
             return [label_cell(value, self.label_column)]
         if value.strip().startswith(("['", '["')):
@@ -182,3 +190,17 @@ def refuse_vector(items: Sequence[Any], column: str) -> None:
             f"The column {column!r} holds {str(list(items))[:60]}, which looks like 0 or 1 for each label. "
             'Name the labels in their order: task.label_names = ["first", "second", ...].'
         )
+
+
+def joined_labels(labels: Sequence[str]) -> str:
+    """Return a sentence where labels look like several, joined: their parts are labels too, or parts of several."""
+    for separator in (",", ";", "|", "/"):
+        joined = {label: [part.strip() for part in label.split(separator)] for label in labels if separator in label}
+        counts = Counter(part for parts in joined.values() for part in parts)
+        likely = [label for label, parts in joined.items() if any(p in labels or counts[p] > 1 for p in parts)]
+        if likely and 2 * len(likely) >= len(joined):
+            return (
+                f"{len(likely):,} labels look like several, joined by {separator!r}, such as {likely[0][:60]!r}. "
+                f'Each is taken as one; set task.label_separator = "{separator}" if they are several.'
+            )
+    return ""

@@ -1,6 +1,7 @@
 """A stem and several endings or answers in, the number of the right one out (Devlin et al., 2019, section 4.4)."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +24,7 @@ from mamebert.evaluation.baselines_pairs import tfidf_cosine
 from mamebert.evaluation.classes import accuracy
 from mamebert.evaluation.measures import Measure
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, gold_of, text_of, value_of
-from mamebert.tasks._cells import as_label, is_missing, items_of, text_cell
+from mamebert.tasks._cells import as_label, is_missing, items_of, says_something, text_cell
 from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tasks._heads import LinearHead
 from mamebert.tasks._text_task import one_sequence
@@ -31,7 +32,7 @@ from mamebert.tokenizer.beginnings import Beginning
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
-LETTER, NUMBER = re.compile("[A-Za-z]"), re.compile(r"-?[0-9]{1,9}(?:\.0*)?")
+LETTER, NUMBER = re.compile(r"\(?([A-Za-z])[).:]?"), re.compile(r"-?[0-9]{1,9}(?:\.0*)?")
 UNLIKELY = 1e-3
 """A chance so small that another explanation is likelier."""
 
@@ -62,7 +63,7 @@ class MultipleChoice(Task):
     label_column: str = "label"
     """The column that tells the right choice."""
     label: Literal["number", "text"] = "number"
-    """Whether that is the number of the choice, or its letter (A, B ...), or its text."""
+    """Whether that is the number of the choice, or its letter (A, B ...) or the name of its column, or its text."""
     first_number: int | None = None
     """Number of the first choice; unset 0, and numbers that look as if they were counted from 1 are refused."""
 
@@ -78,9 +79,9 @@ class MultipleChoice(Task):
     def inputs(self, row: Row) -> Asked:
         """Return stem and choices."""
         asked = Asked(text_of(row, self.stem_columns), text_of(row, self.lead_columns), self._choices(row))
-        if not asked.stem.strip():
+        if not says_something(asked.stem):
             raise Unusable("no text to choose by")
-        if len(asked.choices) < 2 or not all(choice.strip() for choice in asked.choices):
+        if len(asked.choices) < 2 or not all(map(says_something, asked.choices)):
             raise Unusable("fewer than two choices, or an empty one")
         return asked
 
@@ -179,9 +180,11 @@ class MultipleChoice(Task):
         if self.label == "text":
             wanted, known = as_label(value), [as_label(choice) for choice in choices]
             return known.index(wanted) if known.count(wanted) == 1 else -1
-        told = as_label(value)
-        if LETTER.fullmatch(told):
-            number = ord(told.upper()) - ord("A")
+        told = unicodedata.normalize("NFKC", as_label(value))  # Ａ and ① are A and 1
+        if len(self.choice_columns) > 1 and told in self.choice_columns:
+            return self.choice_columns.index(told)
+        if letter := LETTER.fullmatch(told):
+            number = ord(letter[1].upper()) - ord("A")
             return number if number < len(choices) else -1
         if not NUMBER.fullmatch(told):
             raise UserError(

@@ -20,7 +20,7 @@ from mamebert.evaluation.answers import Unit, answer_f1, answer_f1_of_rows, best
 from mamebert.evaluation.measures import Measure, ratio
 from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of, value_of
 from mamebert.tasks._answer_baselines import likest_sentence, no_answer
-from mamebert.tasks._cells import says_yes
+from mamebert.tasks._cells import says_something, says_yes
 from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch, Unusable
 from mamebert.tasks._questions import Asked, right_answers, unit_of
 from mamebert.tasks._spans import Span, best_spans, likeliest_ends, null_score
@@ -77,7 +77,7 @@ class SpanQa(Task):
         """Return question and passage."""
         asked = Asked(text_of(row, [self.question_column]), text_of(row, [self.context_column]))
         for name, text in zip(("question", "passage"), asked, strict=True):
-            if not text.strip():
+            if not says_something(text):
                 raise Unusable(f"no {name}")
         return asked
 

@@ -1,5 +1,6 @@
 """A tag for each word, or things marked in a text (Devlin et al., 2019, section 5.3): parts of speech, names, terms."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -29,6 +30,8 @@ from mamebert.tasks._word_windows import in_windows
 from mamebert.tasks._words import Sentence, pieces_found
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
+
+LIKE_A_MARK = re.compile(r"(?i)o|out|outside|[bieslum][-_/:].+|.+[-_/:][bieslum]")
 
 
 class Tagging(WordTask):
@@ -84,6 +87,11 @@ class Tagging(WordTask):
             raise UserError(
                 f"The tag {wrong!r} marks no entity, so there is no entity_f1. Leave task.measure at auto, or write "
                 "tags as O, B-TYPE and I-TYPE."
+            )
+        if self.measure == "auto" and not mark_entities(found) and all(map(LIKE_A_MARK.fullmatch, found)):
+            say(
+                f"The tags ({', '.join(sorted(found)[:4])} ...) look like marks of entities in another spelling, and "
+                "are measured word by word. Write them as O, B-TYPE and I-TYPE (also E- and S-) to measure entities."
             )
         return Learnt(tuple(sorted(found, key=lambda tag: (tag != OUTSIDE, tag))))
 

@@ -12,6 +12,7 @@ from mamebert.reports.numbers import count
 from mamebert.reports.story import Story
 
 MOST_LABELS, MOST_ROWS, MOST_TASKS = 12, 10, 3
+MOST_CHARACTERS = 120
 
 
 def tell(story: Story) -> list[Section]:
@@ -35,11 +36,21 @@ def _of(task: Task) -> list[Block]:
     )
     surest = sorted(wrong, key=lambda each: -float(each.get("probability", 0)))[:MOST_ROWS]
     rows = [
-        cells(each["gold"], each["label"], count(each["row"]), f"{each.get('probability', 0):.3f}") for each in surest
+        cells(each["gold"], each["label"], _asked(each), str(each["row"]), f"{each.get('probability', 0):.3f}")
+        for each in surest
     ]
     title = f"{count(len(wrong))} of {count(len(answers))} rows are answered wrongly; those {best.short} is surest of"
-    header = ["Right", "Answered", "Row (from 0)", "Probability"]
-    return [*blocks, Table(title, header, rows, num_text_columns=2)]
+    header = ["Right", "Answered", "Text", "Row (from 0)", "Probability"]
+    if not any(each.get("asked") for each in surest):  # answers of an earlier version
+        header, rows = [*header[:2], *header[3:]], [[*row[:2], *row[3:]] for row in rows]
+    return [*blocks, Table(title, header, rows, num_text_columns=len(header) - 2)]
+
+
+def _asked(answer: dict[str, Any]) -> str:
+    """Return the beginning of what was asked, on one line and with nothing that cannot be seen."""
+    told = " ".join(str(answer.get("asked", "")).split())
+    seen = "".join(character if character.isprintable() else "�" for character in told[: MOST_CHARACTERS + 1])
+    return seen if len(seen) <= MOST_CHARACTERS else f"{seen[:MOST_CHARACTERS]} …"
 
 
 def _confusion(title: str, labels: list[str], pairs: Counter[tuple[str, str]]) -> Table:
