@@ -156,7 +156,7 @@ class MultiLabel(TextTask):
     def _parted(self, value: Any) -> list[str]:
         if isinstance(value, Mapping):
             raise UserError(
-                f"The column {self.label_column!r} holds the object {str(dict(value))[:60]}, no single label and no list. "
+                f"The column {self.label_column!r} holds the object {str(dict(value))[:60]}: no single label, no list. "
                 'Write the names of the labels that are right as a list: ["a", "b"].'
             )
         if not isinstance(value, str):
