@@ -6,23 +6,19 @@ import pytest
 import torch
 from torch import nn
 
-from mamebert.compression import _fake_quantisation
+from mamebert.compression import _rounding
+from mamebert.compression._activation_range import ActivationRange
 from mamebert.compression._binary import BinaryRows, Settled
 from mamebert.compression._fake_quantisation import (
-    ActivationRange,
-    PerTensor,
     QuantisedEmbedding,
     QuantisedLinear,
-    fake_quantise,
-    largest_integer,
     plain_modules,
     quantise_modules,
     settle,
-    step_for,
-    to_integers,
 )
 from mamebert.compression._groupwise import Groupwise
 from mamebert.compression._integers import IntegerLinear
+from mamebert.compression._rounding import PerTensor
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.parts import Linear
@@ -40,60 +36,11 @@ def dense_of(inputs=24, outputs=8, **ranges) -> QuantisedLinear:
     return made.eval()
 
 
-def test_eight_bits_go_from_minus_127_to_127():
-    assert largest_integer(8) == 127
-    values = torch.tensor([-3.0, -1.0, 0.0, 0.5, 1.0, 9.0])
-    assert to_integers(values, step_for(torch.tensor(1.0), 8), 8).tolist() == [-127, -127, 0, 64, 127, 127]
-
-
-@pytest.mark.parametrize("bits", [2, 4, 8])
-def test_rounding_twice_is_rounding_once(bits):
-    weight = torch.randn(30, 40)
-    once = PerTensor(bits)(weight)
-    torch.testing.assert_close(PerTensor(bits)(once), once, rtol=1e-6, atol=0)
-
-
-@pytest.mark.parametrize("bits", [2, 4, 8])
-def test_no_number_in_the_range_moves_more_than_half_a_step(bits):
-    values, limit = torch.rand(1000) * 4 - 2, torch.tensor(2.0)
-    moved = (fake_quantise(values, limit, bits) - values).abs()
-    assert float(moved.max()) <= float(step_for(limit, bits)) / 2 * (1 + 1e-5)
-
-
-def test_thirty_two_bits_change_nothing():
-    weight = torch.randn(30, 40)
-    torch.testing.assert_close(PerTensor(32)(weight), weight, rtol=1e-6, atol=1e-7)
-
-
-def test_all_zeros_stay_zeros():
-    assert not PerTensor(8)(torch.zeros(4, 4)).any()
-
-
-def test_gradients_pass_as_if_nothing_were_rounded():
-    values = torch.tensor([-5.0, 0.3, 0.9], requires_grad=True)
-    (fake_quantise(values, torch.tensor(1.0), 4) * torch.tensor([1.0, 2.0, 3.0])).sum().backward()
-    assert values.grad.tolist() == [1, 2, 3]
-
-
-def test_the_first_batch_begins_a_range_and_the_others_move_it_slowly():
-    followed = ActivationRange(8, decay=0.9)
-    followed.observe(torch.tensor([-4.0, 1.0]))
-    assert followed.limit == 4
-    followed.observe(torch.tensor([14.0]))
-    assert float(followed.limit) == pytest.approx(5.0)
-
-
 def test_a_range_stays_as_it_is_when_nothing_is_learnt():
     dense = dense_of()
-    before = dense.inputs.limit.clone()
+    before = dense.inputs.low.clone(), dense.inputs.high.clone()
     dense(torch.full((3, 24), 100.0))
-    assert dense.inputs.limit == before
-
-
-def test_a_dynamic_range_is_that_of_the_tensor_at_hand():
-    values = torch.tensor([0.1, -0.2])
-    found = ActivationRange(8, mode="dynamic")(values)
-    torch.testing.assert_close(found, fake_quantise(values, torch.tensor(0.2), 8))
+    assert (dense.inputs.low, dense.inputs.high) == before
 
 
 def test_the_first_batches_can_be_computed_with_floats():
@@ -231,6 +178,6 @@ def test_rows_are_looked_up_first_and_rounded_as_the_whole_table_would_be(roundi
 
 def test_looking_rows_up_rounds_no_more_than_them(monkeypatch):
     sizes = []
-    monkeypatch.setattr(_fake_quantisation, "to_integers", lambda *given: sizes.append(given[0].numel()) or given[0])
+    monkeypatch.setattr(_rounding, "to_integers", lambda *given: sizes.append(given[0].numel()) or given[0])
     QuantisedEmbedding(nn.Embedding(1000, 4), PerTensor(8))(torch.tensor([5, 6]))
     assert sizes == [8]

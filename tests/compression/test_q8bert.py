@@ -9,8 +9,7 @@ from safetensors.torch import load_file
 
 pytest.importorskip("onnxruntime")
 
-from mamebert.compression._fake_quantisation import ActivationRange, step_for
-from mamebert.compression._integers import ZERO
+from mamebert.compression._activation_range import ActivationRange
 from mamebert.compression._opening import open_form, open_subject
 from mamebert.compression._running import inputs_of
 from mamebert.compression._session import Session
@@ -75,7 +74,7 @@ def test_graph_and_simulation_part_where_a_number_lies_between_two_bytes(finishe
     seen = []
     for module in network.modules():
         if isinstance(module, ActivationRange):
-            module.register_forward_pre_hook(lambda at, given: seen.append((given[0], step_for(at.limit, at.bits))))
+            module.register_forward_pre_hook(lambda at, given: seen.append((given[0], at.grid())))
     for number in range(len(features)):
         seen.clear()
         batch = pack(features, [number])
@@ -83,9 +82,9 @@ def test_graph_and_simulation_part_where_a_number_lies_between_two_bytes(finishe
             simulated = network(batch).numpy()
         answer, *of_graph = graph(*inputs_of(Padded.of(batch.packed), graph.names))
         assert len(of_graph) == len(seen) >= 4 * 6
-        for (values, step), bytes_there in zip(seen, of_graph, strict=True):
-            places = (values / step).clamp(-127, 127).flatten()
-            apart = bytes_there.flatten().int() - ZERO - places.round().int()
+        for (values, grid), bytes_there in zip(seen, of_graph, strict=True):
+            places = (values / grid.step).clamp(*grid.bounds()).flatten()
+            apart = bytes_there.flatten().int() - grid.zero_point.int() - places.round().int()
             if apart.any():
                 assert apart.abs().max() == 1
                 assert ((places - places.floor() - 0.5).abs()[apart != 0] < TIE).all()
@@ -127,6 +126,42 @@ def test_the_integers_restore_the_same_network(finished):
     opened = open_subject(folder)
     np.testing.assert_allclose(answers(opened, bench), answers(subject, bench), atol=1e-5)
     assert bench.score(opened) == bench.score(subject)
+
+
+def test_what_leaves_a_gelu_has_nearly_all_bytes_for_what_is_above_zero(finished):
+    for layer in finished[0].network.bert.encoder.layer:
+        kept = layer.output.dense.inputs
+        assert -0.18 < float(kept.low) < 0
+        assert kept.grid().zero_point < 255 * 0.18 / (float(kept.high) + 0.17) + 1
+
+
+def test_folders_of_before_have_symmetric_ranges_and_answer_as_they_did(classifier, rows_bench, as_before, tmp_path):
+    training = Training(steps=3, batch_tokens=256, peak_lr=1e-3, precision="float32")
+    subject = Q8Bert(training=training, activation_range="symmetric").compress(classifier, rows_bench)
+    forms = Q8Bert(activation_range="symmetric").save(subject, tmp_path / "model")
+    expected = answers(subject, rows_bench)
+    as_before(tmp_path / "model")
+    opened = open_subject(tmp_path / "model")
+    np.testing.assert_allclose(answers(opened, rows_bench), expected, atol=1e-5)
+    graph = open_form(tmp_path / "model", forms[0]).subject
+    assert np.abs(answers(graph, rows_bench) - expected).max() < TOLERANCE
+    ranges = [module for module in opened.network.modules() if isinstance(module, ActivationRange)]
+    assert {kept.scheme for kept in ranges} == {"symmetric"}
+    assert all(kept.low == -kept.high for kept in ranges)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 7])
+def test_fewer_bits_than_a_byte_has_are_those_of_the_graph_too(classifier, rows_bench, tmp_path, bits):
+    training = Training(steps=2, batch_tokens=256, peak_lr=1e-3, precision="float32")
+    subject = Q8Bert(training=training, activation_bits=bits).compress(classifier, rows_bench)
+    save_integer_graph(subject, tmp_path / "graph.onnx")
+    features = rows_bench.part(subject, "test").features
+    batch = pack(features, [0])
+    graph = Session(tmp_path / "graph.onnx")
+    with torch.no_grad():
+        expected = subject.network.eval()(batch).numpy()
+    found, *_ = graph(*inputs_of(Padded.of(batch.packed), graph.names))
+    np.testing.assert_allclose(found.numpy(), expected, atol=TOLERANCE)
 
 
 def test_weights_lie_there_as_int8_and_biases_as_int32(finished):
@@ -172,7 +207,9 @@ def test_an_encoder_keeps_its_words(encoder, text_bench, quick, tmp_path):
     assert text_bench.score(open_subject(tmp_path / "model")) == pytest.approx(text_bench.score(subject), abs=1e-4)
 
 
-@pytest.mark.parametrize("settings", [{"weight_bits": 1}, {"activation_bits": 9}, {"range_decay": 1.0}])
+@pytest.mark.parametrize(
+    "settings", [{"weight_bits": 1}, {"activation_bits": 9}, {"range_decay": 1.0}, {"activation_range": "x"}]
+)
 def test_settings_out_of_bounds_are_refused(settings):
     with pytest.raises(UserError, match=next(iter(settings))):
         Q8Bert(**settings)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mamebert.compression import Compressor
+from mamebert.compression._activation_range import ActivationRange
 from mamebert.compression._opening import open_subject
 from mamebert.compression.qbert import bits_by_sensitivity, owners_of_layers
 from mamebert.config import build
@@ -49,6 +50,23 @@ def test_what_is_saved_opens_with_the_same_outputs_to_the_last_bit(kind, request
     assert sorted(smaller.notes["bits_of_layers"]) == [2, 2, 4, 4]
     assert len(smaller.notes["sensitivity"]) == 4
     assert vars(opened.goal) == vars(smaller.goal)
+
+
+def test_folders_of_before_have_symmetric_ranges(classifier, rows_bench, quick, as_before, tmp_path):
+    settings = method(quick, bits=[8], activation_bits=4)
+    smaller = settings.compress(classifier, rows_bench)
+    settings.save(smaller, tmp_path / "model")
+    batch = rows_bench.batches(1, 256)[0]
+    before = outputs(smaller, batch)
+    as_before(tmp_path / "model")
+    for module in smaller.network.modules():
+        if isinstance(module, ActivationRange):
+            assert (module.scheme, module.largest) == ("asymmetric", 15)
+            module.scheme, module.largest = "symmetric", 14
+            module.low.copy_(-module.high)
+    found = outputs(open_subject(tmp_path / "model"), batch)
+    assert torch.equal(found, outputs(smaller, batch))
+    assert not torch.equal(found, before)
 
 
 def test_bytes_on_disk_are_as_few_as_the_bits_say(classifier, rows_bench, quick, tmp_path):

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
-from mamebert.compression._fake_quantisation import QuantisedEmbedding, Rounding, mark_altered, straight_through
+from mamebert.compression._fake_quantisation import QuantisedEmbedding, mark_altered
+from mamebert.compression._rounding import Rounding, straight_through
 from mamebert.encoder.attention import SelfAttention
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.padded import Seen

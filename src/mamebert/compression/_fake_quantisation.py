@@ -1,138 +1,20 @@
-"""Arithmetic of few bits, simulated: numbers are rounded to a grid and stay floats.
+"""Layers of few bits, simulated: weights, and what goes into them, are rounded to grids and stay floats.
 
-Symmetric linear quantisation (Zafrir et al., 2019, Q8BERT): with M = 2^(bits-1) - 1 and a range t, the scale is
-s = M / t, the integer is q = clip(round(x s), -M, M), and what is computed with is q / s. Here, as in ONNX, the step
-1 / s is kept, so that both round alike. Gradients pass through the rounding unchanged (straight-through; Bengio et
-al., 2013). A simulation is for learning and slower than floats; what runs on integers is made of it by `_integers`.
+Gradients pass through the rounding unchanged (straight-through; Bengio et al., 2013). A simulation is for learning and
+slower than floats; what runs on integers is made of it by `_integers`.
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, cast, runtime_checkable
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import embedding, linear
 
+from mamebert.compression._activation_range import ActivationRange, Scheme
+from mamebert.compression._rounding import PerTensor, Rounding, RoundsRows, straight_through, to_integers
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.parts import Linear
-
-SMALLEST_RANGE = 1e-12
-"""Keeps the step of an all-zero tensor above 0; its numbers are 0 at any step."""
-
-Rounding = Callable[[Tensor], Tensor]
-"""From a weight to the same shape, rounded to the numbers that its few bits can say.
-
-One that is a `RoundsRows` can do so for rows that have been looked up, which spares an embedding the whole table.
-"""
-
-
-@runtime_checkable
-class RoundsRows(Protocol):
-    """Rounds rows of a table as it would round the table."""
-
-    def __call__(self, weight: Tensor, /) -> Tensor:
-        """Return the whole weight, rounded."""
-
-    def rows(self, table: Tensor, ids: Tensor, found: Tensor) -> Tensor:
-        """Return `found`, which are the rows [..., columns] of these ids, rounded as the whole table would be."""
-
-
-def largest_integer(bits: int) -> int:
-    """Return M, such as 127 for 8 bits: the grid goes from -M to M."""
-    return (1 << (bits - 1)) - 1
-
-
-def step_for(limit: Tensor, bits: int) -> Tensor:
-    """Return limit / M, what one integer stands for; `limit` is the largest magnitude that is told apart."""
-    return limit.detach().clamp_min(SMALLEST_RANGE) / largest_integer(bits)
-
-
-def to_integers(values: Tensor, step: Tensor, bits: int) -> Tensor:
-    """Return clip(round(values / step), -M, M), whole numbers in the type of `values`."""
-    bound = largest_integer(bits)
-    return (values.detach() / step).round_().clamp_(-bound, bound)
-
-
-def fake_quantise(values: Tensor, limit: Tensor, bits: int) -> Tensor:
-    """Return `values` rounded to the grid of `bits` in [-limit, limit]; the gradient is that of the identity.
-
-    `limit` is a scalar, or broadcasts to `values` (a range for each row or group).
-    """
-    step = step_for(limit, bits)
-    return straight_through(values, to_integers(values, step, bits).mul_(step))
-
-
-def straight_through(values: Tensor, rounded: Tensor) -> Tensor:
-    """Return `rounded`, with the gradient going to `values` as if they had not been rounded."""
-    found: Tensor = _StraightThrough.apply(values, rounded)  # type: ignore[no-untyped-call]
-    return found
-
-
-class _StraightThrough(torch.autograd.Function):
-    # values + (rounded - values).detach() would be off the grid by a rounding error.
-    @staticmethod
-    def forward(ctx: Any, values: Tensor, rounded: Tensor) -> Tensor:
-        return rounded
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return gradients[0], None
-
-
-@dataclass(frozen=True)
-class PerTensor:
-    """One range for a whole matrix: its largest magnitude."""
-
-    bits: int
-
-    def step(self, weight: Tensor) -> Tensor:
-        """Return what one integer stands for, []."""
-        return step_for(largest_magnitude(weight), self.bits)
-
-    def __call__(self, weight: Tensor) -> Tensor:
-        """Return the weight on its grid."""
-        return fake_quantise(weight, largest_magnitude(weight), self.bits)
-
-    def rows(self, table: Tensor, ids: Tensor, found: Tensor) -> Tensor:
-        """Return rows of a table on the table's grid."""
-        return fake_quantise(found, largest_magnitude(table), self.bits)
-
-
-def largest_magnitude(values: Tensor) -> Tensor:
-    """Return max |x|, [], without a copy of `values`."""
-    low, high = values.detach().aminmax()
-    return torch.maximum(-low, high)
-
-
-class ActivationRange(nn.Module):
-    """Rounds what flows through, by a range that is followed while learning and stays as it is afterwards.
-
-    The range is a moving average of the largest magnitude of each batch, which the first batch begins ("ema"), or the
-    largest magnitude of the tensor at hand ("dynamic"). Before it has seen anything, "ema" does as "dynamic".
-    """
-
-    limit: Tensor
-    num_batches: Tensor
-
-    def __init__(self, bits: int = 8, decay: float = 0.9999, mode: Literal["ema", "dynamic"] = "ema") -> None:
-        super().__init__()
-        self.bits, self.decay, self.mode = bits, decay, mode
-        self.register_buffer("limit", torch.zeros(()))
-        self.register_buffer("num_batches", torch.zeros((), dtype=torch.int64))
-
-    def observe(self, values: Tensor) -> None:
-        """Let the range follow a batch."""
-        found = largest_magnitude(values).float()
-        self.limit.copy_(torch.where(self.num_batches == 0, found, torch.lerp(found, self.limit, self.decay)))
-        self.num_batches += 1
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Return the same shape, on the grid."""
-        limit = self.limit
-        if self.mode == "dynamic" or not self.num_batches:
-            limit = largest_magnitude(values)
-        return fake_quantise(values, limit, self.bits)
 
 
 class QuantisedLinear(Linear):
@@ -186,11 +68,11 @@ class QuantisedLinear(Linear):
     def sum_step(self) -> Tensor | None:
         """Return the step [] of sums of weights times inputs; None where there are several, or none that stays."""
         inputs = self.inputs
-        if inputs is None or inputs.mode == "dynamic" or not inputs.num_batches:
+        if inputs is None or not inputs.stays():
             return None
         if not isinstance(self.round_weight, PerTensor):
             return None
-        return self.round_weight.step(self.weight) * step_for(inputs.limit, inputs.bits)
+        return self.round_weight.step(self.weight) * inputs.grid().step
 
 
 class QuantisedEmbedding(nn.Embedding):
@@ -249,13 +131,15 @@ def quantise_modules(
     mode: Literal["ema", "dynamic"] = "ema",
     requantised: tuple[str, ...] = ("query", "key", "value"),
     start_step: int = 0,
+    scheme: Scheme = "asymmetric",
 ) -> list[str]:
     """Put quantising modules where linear layers and embeddings of ours stand; return the names of those modules.
 
     They hold the same parameters. `weight_bits` is the same for all, or gives the rounding by a module's name within
     `root` (None leaves that module as it is). `activation_bits` 0 leaves inputs as they are. Outputs of layers whose
-    last name is among `requantised` are rounded too: those of query, key and value go into products again. The first
-    `start_step` batches of learning are computed with floats, and ranges are already followed.
+    last name is among `requantised` are rounded too: those of query, key and value go into products again. `scheme` is
+    that of all their ranges. The first `start_step` batches of learning are computed with floats, and ranges are
+    already followed.
     """
 
     def rounding(name: str) -> Rounding | None:
@@ -272,9 +156,9 @@ def quantise_modules(
         if isinstance(module, nn.Embedding):
             new = QuantisedEmbedding(module, round_weight, start_step)
         else:
-            inputs = ActivationRange(activation_bits, decay, mode) if activation_bits else None
+            inputs = ActivationRange(activation_bits, decay, mode, scheme) if activation_bits else None
             again = activation_bits and names[0].rpartition(".")[2] in requantised
-            outputs = ActivationRange(activation_bits, decay, mode) if again else None
+            outputs = ActivationRange(activation_bits, decay, mode, scheme) if again else None
             new = QuantisedLinear(module, round_weight, inputs, outputs, start_step)
         put(root, names, new.to(module.weight.device).train(module.training))
         swapped.append(names[0])

@@ -13,11 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from mamebert.compression._bits import packed_size
-from mamebert.compression._fake_quantisation import (
-    QuantisedEmbedding,
-    QuantisedLinear,
-    straight_through,
-)
+from mamebert.compression._fake_quantisation import QuantisedEmbedding, QuantisedLinear
+from mamebert.compression._rounding import straight_through
 from mamebert.errors import UserError
 
 

@@ -2,28 +2,21 @@
 
 In torch the arithmetic is exact and slow, and there to compare with. In an ONNX graph each product stands between
 QuantizeLinear and DequantizeLinear, which ONNX Runtime turns into its kernels for bytes. Weights are signed bytes and
-what flows through is unsigned, with 128 for 0: of this pair processors with VNNI make four products in one instruction,
-and `Session` keeps others from adding pairs of them up in 16 bits, which overflow.
+what flows through is unsigned, with a zero point: of this pair processors with VNNI make four products in one
+instruction, and `Session` keeps others from adding pairs of them up in 16 bits, which overflow.
 """
 
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from mamebert.compression._fake_quantisation import (
-    ActivationRange,
-    PerTensor,
-    QuantisedEmbedding,
-    QuantisedLinear,
-    places_of,
-    put,
-    step_for,
-    to_integers,
-)
+from mamebert.compression._activation_range import ActivationRange
+from mamebert.compression._fake_quantisation import QuantisedEmbedding, QuantisedLinear, places_of, put
+from mamebert.compression._rounding import PerTensor, to_integers
 
-ZERO = 128
-"""What stands for 0 in what flows through."""
+BYTE = 255
+"""The largest integer of what flows through."""
 
 
 class IntegerLinear(nn.Module):
@@ -46,9 +39,10 @@ class IntegerLinear(nn.Module):
         """Return the layer that computes what `dense` simulates."""
         step = dense.sum_step()
         assert step is not None, "the layer has no range for its input yet, or several for its weight"
+        assert dense.inputs is not None
         assert isinstance(dense.round_weight, PerTensor)
         outputs = IntegerRange(dense.outputs) if dense.outputs is not None else None
-        made = cls(IntegerRange(cast(ActivationRange, dense.inputs)), outputs)
+        made = cls(IntegerRange(dense.inputs), outputs)
         made.in_features, made.out_features = dense.in_features, dense.out_features
         weight_step = dense.round_weight.step(dense.weight)
         made.register_buffer("weight", as_bytes(dense.weight.T, weight_step, dense.round_weight.bits))
@@ -61,28 +55,36 @@ class IntegerLinear(nn.Module):
     def forward(self, hidden: Tensor) -> Tensor:
         """Return [..., out_features] in float32."""
         weights = self.weight, self.weight_step, self.bias, self.sum_step
-        found: Tensor = _Product.apply(*self.inputs.bounded(hidden), *weights)  # type: ignore[no-untyped-call]
-        return found if self.outputs is None else cast(Tensor, self.outputs(found))
+        inputs = self.inputs
+        given = inputs.bounded(hidden), inputs.step, inputs.zero_point
+        found: Tensor = _Product.apply(*given, *weights)  # type: ignore[no-untyped-call]
+        if self.outputs is None:
+            return found
+        again: Tensor = self.outputs(found)
+        return again
 
 
 class IntegerRange(nn.Module):
     """Rounds what flows through to a fixed grid."""
 
     step: Tensor
+    zero_point: Tensor
 
     def __init__(self, followed: ActivationRange) -> None:
         super().__init__()
-        self.bits = followed.bits
-        self.limit = float(followed.limit)
-        self.register_buffer("step", step_for(followed.limit, followed.bits).clone())
+        grid = followed.grid()
+        self.fills_byte = grid.largest == BYTE
+        self.bounds = [float(bound * grid.step) for bound in grid.bounds()]
+        self.register_buffer("step", grid.step.clone())
+        self.register_buffer("zero_point", grid.zero_point.to(torch.uint8))
 
-    def bounded(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the values, none beyond the range (a byte has one number more below 0 than above), and the step."""
-        return values.clamp(-self.limit, self.limit), self.step
+    def bounded(self, values: Tensor) -> Tensor:
+        """Return the values, none beyond the range; a range that fills the byte bounds them by itself."""
+        return values if self.fills_byte else values.clamp(*self.bounds)
 
     def forward(self, values: Tensor) -> Tensor:
         """Return the same shape."""
-        found: Tensor = _Rounded.apply(*self.bounded(values))  # type: ignore[no-untyped-call]
+        found: Tensor = _Rounded.apply(self.bounded(values), self.step, self.zero_point)  # type: ignore[no-untyped-call]
         return found
 
 
@@ -126,26 +128,35 @@ def as_bytes(values: Tensor, step: Tensor, bits: int) -> Tensor:
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, step: Tensor, weight: Tensor, weight_step: Tensor, bias: Tensor, sum_step: Tensor
+        ctx: Any,
+        hidden: Tensor,
+        step: Tensor,
+        zero: Tensor,
+        weight: Tensor,
+        weight_step: Tensor,
+        bias: Tensor,
+        sum_step: Tensor,
     ) -> Tensor:
-        sums = (hidden / step).round().int() @ weight.int()
+        sums = _whole(hidden, step, zero).int() @ weight.int()
         return (sums + bias).float() * sum_step
 
     @staticmethod
-    def symbolic(g: Any, hidden: Any, step: Any, weight: Any, weight_step: Any, bias: Any, sum_step: Any) -> Any:
+    def symbolic(
+        g: Any, hidden: Any, step: Any, zero: Any, weight: Any, weight_step: Any, bias: Any, sum_step: Any
+    ) -> Any:
         table = g.op("DequantizeLinear", weight, weight_step)
-        product = g.op("MatMul", _through_bytes(g, hidden, step), table)
+        product = g.op("MatMul", _through_bytes(g, hidden, step, zero), table)
         return g.op("Add", product, g.op("DequantizeLinear", bias, sum_step))
 
 
 class _Rounded(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, values: Tensor, step: Tensor) -> Tensor:
-        return (values / step).round() * step
+    def forward(ctx: Any, values: Tensor, step: Tensor, zero: Tensor) -> Tensor:
+        return _whole(values, step, zero) * step
 
     @staticmethod
-    def symbolic(g: Any, values: Any, step: Any) -> Any:
-        return _through_bytes(g, values, step)
+    def symbolic(g: Any, values: Any, step: Any, zero: Any) -> Any:
+        return _through_bytes(g, values, step, zero)
 
 
 class _Row(torch.autograd.Function):
@@ -158,9 +169,10 @@ class _Row(torch.autograd.Function):
         return g.op("DequantizeLinear", g.op("Gather", table, ids, axis_i=0), step)
 
 
-def _through_bytes(g: Any, values: Any, step: Any) -> Any:
-    return g.op("DequantizeLinear", g.op("QuantizeLinear", values, step, _zero(g)), step, _zero(g))
+def _whole(values: Tensor, step: Tensor, zero: Tensor) -> Tensor:
+    """Return the bytes of QuantizeLinear less the zero point, in float32."""
+    return (values / step).round().clamp(-zero.float(), BYTE - zero.float())
 
 
-def _zero(g: Any) -> Any:
-    return g.op("Constant", value_t=torch.tensor(ZERO, dtype=torch.uint8))
+def _through_bytes(g: Any, values: Any, step: Any, zero: Any) -> Any:
+    return g.op("DequantizeLinear", g.op("QuantizeLinear", values, step, zero), step, zero)

@@ -9,20 +9,20 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mamebert.compression import Bench, Compressor, Form, Paper, Subject
+from mamebert.compression._activation_range import Scheme, ranges_of_before, scheme_in
 from mamebert.compression._altered_folder import fill_altered, open_altered, save_altered, save_plain
 from mamebert.compression._distiller import Distiller, right_answers, soft_targets
 from mamebert.compression._fake_quantisation import (
-    PerTensor,
     QuantisedEmbedding,
     QuantisedLinear,
     plain_modules,
     quantise_modules,
     settle,
-    to_integers,
 )
 from mamebert.compression._graphs import WORDS, export_graph, has_plain_head
 from mamebert.compression._integers import integer_modules
 from mamebert.compression._onnx_programs import require_onnx
+from mamebert.compression._rounding import PerTensor, to_integers
 from mamebert.compression._running import GRAPH
 from mamebert.compression.dynamic_int8 import quantise_graph, refuse_sentence_pairs
 from mamebert.training.settings import Training
@@ -41,6 +41,9 @@ class Q8Bert(Compressor):
     """Bits of weights, one range for each matrix. A byte is stored for each all the same; qbert packs fewer bits."""
     activation_bits: int = Field(default=8, ge=2, le=8)
     """Bits of what goes into matrices."""
+    activation_range: Scheme = "asymmetric"
+    """From the smallest to the largest activation; or, as in the paper, as far below 0 as above it, which spends half
+    of the integers on what a GELU never gives."""
     range_decay: float = Field(default=0.9999, ge=0, lt=1)
     """Memory of the ranges of activations, from batch to batch; the first batch begins them."""
     requantise_output: Literal["attention", "none"] = "attention"
@@ -66,7 +69,8 @@ class Q8Bert(Compressor):
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the model with every number on its grid; torch simulates the arithmetic."""
         again = self.requantise_output == "attention"
-        _quantise(subject, self.weight_bits, self.activation_bits, again, self.range_decay, self.start_step)
+        scheme, decay = self.activation_range, self.range_decay
+        _quantise(subject, self.weight_bits, self.activation_bits, again, scheme, decay, self.start_step)
         distiller = Distiller(
             bench.teacher, subject, [right_answers(1.0), soft_targets(self.soft_targets, self.temperature)]
         )
@@ -76,6 +80,7 @@ class Q8Bert(Compressor):
         subject.notes |= {
             "weight_bits": self.weight_bits,
             "activation_bits": self.activation_bits,
+            "activation_range": self.activation_range,
             "float32": "LayerNorm, softmax, GELU, products of attention",
         }
         return subject
@@ -83,14 +88,14 @@ class Q8Bert(Compressor):
     def save(self, subject: Subject, folder: Path) -> list[Form]:
         """Write a graph for integer kernels, the integers themselves, and the same weights for plain transformers.
 
-        What was learnt is the graph. A range is symmetric (the paper) and must hold the largest output of a GELU, none
-        of which is below -0.17: small ones round to 0, weights learn to live with it, and outputs without that rounding
-        differ.
+        What was learnt is the graph. A range must hold the largest output of a GELU, so that small ones round to a few
+        numbers; weights learn to live with it, and outputs without that rounding differ somewhat.
         """
         how = {
             "modules": [name for name, _ in quantised(subject.network)],
             "weight_bits": self.weight_bits,
             "activation_bits": self.activation_bits,
+            "activation_range": self.activation_range,
             "requantised": self.requantise_output == "attention",
         }
         save_altered(subject, folder, self.kind, how, integers_of(subject.network))
@@ -108,8 +113,9 @@ class Q8Bert(Compressor):
         """Open the integers as a network that simulates them, and can go on learning."""
         shell = open_altered(folder)
         how, tensors = shell.how, shell.tensors
-        _quantise(shell.subject, how["weight_bits"], how["activation_bits"], how["requantised"], names=how["modules"])
-        unpacked = {
+        bits = how["weight_bits"], how["activation_bits"]
+        _quantise(shell.subject, *bits, how["requantised"], scheme_in(how), names=how["modules"])
+        unpacked = ranges_of_before(tensors) | {
             name.removesuffix(INTEGERS): whole.float() * tensors[name.removesuffix(INTEGERS) + STEP]
             for name, whole in tensors.items()
             if name.endswith(INTEGERS)
@@ -162,6 +168,7 @@ def _quantise(
     weight_bits: int,
     activation_bits: int,
     again: bool,
+    scheme: Scheme,
     decay: float = 0.9999,
     start_step: int = 0,
     names: list[str] | None = None,
@@ -174,7 +181,7 @@ def _quantise(
         return PerTensor(weight_bits) if wanted else None
 
     requantised = ("query", "key", "value") if again else ()
-    quantise_modules(subject.network, rounding, activation_bits, decay, "ema", requantised, start_step)
+    quantise_modules(subject.network, rounding, activation_bits, decay, "ema", requantised, start_step, scheme)
 
 
 def _restore_unused(network: nn.Module) -> None:

@@ -11,15 +11,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mamebert.compression import Bench, Compressor, Form, Paper, Subject
+from mamebert.compression._activation_range import Scheme, ranges_of_before, scheme_in
 from mamebert.compression._altered_folder import fill_altered, open_altered, reads_pooler, save_altered, save_plain
 from mamebert.compression._bits import pack_bits, times_smaller, unpack_bits
 from mamebert.compression._distiller import Distiller, right_answers, soft_targets
-from mamebert.compression._fake_quantisation import (
-    QuantisedLinear,
-    Rounding,
-    plain_modules,
-    quantise_modules,
-)
+from mamebert.compression._fake_quantisation import QuantisedLinear, plain_modules, quantise_modules
 from mamebert.compression._groupwise import (
     Grid,
     Groupwise,
@@ -29,6 +25,7 @@ from mamebert.compression._groupwise import (
     settle_groups,
 )
 from mamebert.compression._hessian import layer_eigenvalues, sensitivity
+from mamebert.compression._rounding import Rounding
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
@@ -109,7 +106,7 @@ class QBert(Compressor):
             place, bits[name] = f"bert.{name}.weight", grid.bits
             packed[f"{place}.codes"] = pack_bits(grid.codes(module.weight.detach().cpu()), grid.bits)
             packed |= {f"{place}.lows": grid.lows, f"{place}.steps": grid.steps}
-        how = {"bits": bits, "activation_bits": _activation_bits(subject.bert)}
+        how = {"bits": bits, **_activations(subject.bert)}
         save_altered(subject, folder, self.kind, how, packed)
         remark = ", with float32 activations" if how["activation_bits"] else ""
         plain = save_plain(subject, with_float_activations(subject.network), folder, remark)
@@ -125,9 +122,12 @@ class QBert(Compressor):
             for name, bits in shell.how["bits"].items()
         }
         quantise_modules(
-            encoder, lambda name: OnGrid(grids[name]) if name in grids else None, shell.how["activation_bits"]
+            encoder,
+            lambda name: OnGrid(grids[name]) if name in grids else None,
+            shell.how["activation_bits"],
+            scheme=scheme_in(shell.how),
         )
-        unpacked = {}
+        unpacked = ranges_of_before(shell.tensors)
         for name, grid in grids.items():
             place = f"bert.{name}.weight"
             shape = encoder.get_parameter(f"{name}.weight").shape
@@ -198,8 +198,8 @@ def float_activations_differ_by(subject: Subject, batch: Any) -> float:
     return float((ours - theirs).abs().max())
 
 
-def _activation_bits(encoder: nn.Module) -> int:
-    found = {
-        m.inputs.bits for _, m in rounded_modules(encoder) if isinstance(m, QuantisedLinear) and m.inputs is not None
-    }
-    return max(found, default=0)
+def _activations(encoder: nn.Module) -> dict[str, int | Scheme]:
+    ranges = [m.inputs for _, m in rounded_modules(encoder) if isinstance(m, QuantisedLinear) and m.inputs is not None]
+    if not ranges:
+        return {"activation_bits": 0}
+    return {"activation_bits": ranges[0].bits, "activation_range": ranges[0].scheme}
