@@ -76,7 +76,13 @@ def planned_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:
 
 def compressed_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:
     """Return the shape that a compression leaves, as far as its settings tell; one that cannot be is a UserError."""
-    teacher = shape = shape_of(config.model, ahead)  # type: ignore[attr-defined]
+    model: Path = config.model  # type: ignore[attr-defined]
+    try:
+        teacher = shape = shape_of(model, ahead)
+    except UserError:
+        if ahead.maker(model) is None:
+            raise
+        return None  # the stage that would make it says why it would not
     number: int
     method: Compressor
     for number, method in enumerate(config.method):  # type: ignore[attr-defined]
