@@ -22,7 +22,7 @@ NO_OUTPUTS = [".", "/", "", " ", "..", "x/..", "FILE", "FILE/x", "FILE/x/y", "n"
 
 
 @pytest.mark.parametrize(
-    "output", [*NO_OUTPUTS, "/".join(["n" * 200] * 30), "link-to-itself", "~nobody-of-this-name/x"]
+    "output", [*NO_OUTPUTS, "/".join(["n" * 200] * 30), "link-to-itself", "~nobody-of-this-name/x", "s3://x/y"]
 )
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_outputs_that_cannot_be_are_told_before_anything_is_done(clean, tmp_path, output, more):
@@ -98,3 +98,34 @@ def test_a_record_that_is_none_is_never_a_traceback(clean, tmp_path, record):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "run.json").write_text(record, encoding="utf-8", errors="surrogateescape")
     assert clean("out").mistake
+
+
+def test_an_output_is_not_made_in_the_folder_that_is_read(mamebert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("the red boat .\n\nnew bread .\n")
+    for more in ([], ["--dry-run"]):
+        told = mamebert("clean", "sources=texts/../texts", "output=texts/out", *more).mistake
+        assert "would lie in texts/../texts, all of which is read" in told
+    assert os.listdir(tmp_path / "texts") == ["a.txt"]
+    assert mamebert("clean", "sources=texts/*.txt", "output=texts/out").code == 0  # the way out is one
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="nothing is forbidden to root")
+def test_a_folder_that_may_not_be_written_to_is_told_before_the_work(clean, tmp_path):
+    (tmp_path / "locked").mkdir(mode=0o555)
+    for more in ([], ["--dry-run"]):
+        assert "cannot be written to" in clean("locked/deep/out", *more).mistake
+
+
+def test_a_read_only_disk_is_told_before_the_work(clean, tmp_path):
+    place = tmp_path / "read-only"
+    place.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", place], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("only root can mount")
+    try:
+        assert f"{place} cannot be written to" in clean(place / "deep" / "out", "--dry-run").mistake
+    finally:
+        subprocess.run(["umount", "-l", place], check=True)

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,92 @@ def test_a_variant_reaches_those_that_are_like_one_that_is_like_what_it_changes(
         "out/short/c",
         "out/d",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "sentence"),
+    [
+        ("variants = 3\n[clean]\n", [], "variants = 3 names no variants"),
+        ("[clean]\n[variants]\nwide = 3\n", ["variant=wide"], "variants.wide = 3 is no variant"),
+        ("[clean]\n[variants.wide]\nclean = 3\n", [], "variants.wide.clean = 3 is no setting of a stage"),
+        ("[clean]\n", ["variant=[1]"], "no variant in this recipe called"),
+        ("[clean]\n", ["clean=3"], "clean = 3 is no setting of a stage"),
+        ("clean = 3\n", [], "clean = 3 is not a stage"),
+    ],
+)
+def test_a_value_where_a_table_is_meant_is_told(tmp_path, text, words, sentence):
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=sentence):
+        plan([str(path), *words])
+
+
+def test_a_variant_may_be_called_by_a_number(tmp_path):
+    path = tmp_path / "r.toml"
+    path.write_text('[clean]\nsources = "x"\n[variants.2.clean]\nmax_documents = 3\n')
+    assert stages(str(path), "variant=2")["clean"].config().max_documents == 3
+
+
+PLACES = """
+output = "{output}"
+[clean]
+sources = "{world}/text.txt"
+[vocab]
+corpus = "@clean"
+vocabulary = {{ size = 80, min_frequency = 1 }}
+[tokenize]
+corpus = "@clean"
+tokenizer = "@vocab"
+[pretrain]
+shards = "@tokenize"
+encoder = {{ hidden_size = 32, num_hidden_layers = 2, num_attention_heads = 2, max_position_embeddings = 64 }}
+objective.max_length = 32
+training.steps = 3
+[rows]
+command = "finetune"
+models = {{ A = "@pretrain", "B" = "@pretrain/model" }}
+source = "{world}/rows.jsonl"
+task.max_length = 32
+[small]
+command = "compress"
+model = "@rows/models/A"
+method = {{ kind = "drop_layers", drop = 1 }}
+[report]
+runs = ["@rows", "@small"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "stage", "sentence"),
+    [
+        ("", "", ""),
+        ("rows.models.A=@pretrain/kept/step-000000002", "", ""),
+        ("rows.models.A=@pretrain/modle", "rows", "is nothing that pretrain will make"),
+        ("rows.models.A=@pretrain/../nowhere", "rows", "There is no folder"),
+        ("vocab.corpus=@clean/documents", "vocab", "Give its output"),
+        ("pretrain.shards=@tokenize/tokenizer", "pretrain", "Give its output"),
+        ("tokenize.tokenizer=@vocab/tokenizer", "", ""),
+        ("small.model=@rows/models/C", "small", "Choose from: .*/rows/models/A, .*/rows/models/B"),
+        ("small.model=@rows", "small", "will hold several models. Name one: .*/rows/models/A, "),
+        ("report.runs=@rows/models/A", "report", "Give its output"),
+        ("vocab.output=@clean", "vocab", "Give each stage a folder of its own"),
+        ("vocab.output=@clean/inside", "vocab", "Give each stage a folder of its own"),
+        ("small.method.drop=2", "small", "has 2 layers and 2 are to go"),
+        ("small.method={kind='dynabert', widths=[1.0, 0.3], width=0.3}", "small", "does not part 2 attention heads"),
+        ("small.method={kind='distil', layers=3}", "small", "keep 3 layers and the model has 2"),
+        ("small.method={kind='qbert', layer_bits=[2,2,4]}", "small", "2"),
+    ],
+)
+def test_what_later_stages_ask_of_earlier_ones_is_known_before_the_first(world, tmp_path, change, stage, sentence):
+    path = tmp_path / "r.toml"
+    path.write_text(PLACES.format(output=tmp_path / "out", world=world))
+    told = {
+        each.stage.name: str(each.refusals[0])
+        for each in look_ahead(plan([str(path), *filter(None, [change])]))
+        if each.refusals
+    }
+    if stage:
+        assert re.search(sentence, told[stage]), told
+    else:
+        assert told == {}
+    assert not (tmp_path / "out").exists()

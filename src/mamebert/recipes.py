@@ -96,10 +96,11 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
     recipe = read_file(Path(files[0]))
     changes = read_settings(word for word in words if word not in files)
     variant = changes.pop("variant", None)
-    chosen = _variant(recipe, variant)
     tables = {name: table for name, table in recipe.items() if name not in RESERVED}
     if not tables:
         raise UserError(f"{files[0]} has no stages. Write a table for each, such as [clean].")
+    _refuse_what_is_no_table(recipe, tables, changes)
+    chosen = _variant(recipe, variant)
     _refuse_names_of_no_folder(tables, recipe.get("variants", {}))
     for name in (*chosen, *changes):
         if name not in tables and name not in RESERVED:
@@ -109,9 +110,7 @@ def plan(words: Iterable[str]) -> list[PlannedStage]:
 
     stages: dict[str, PlannedStage] = {}
     touched: set[str] = set()
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            raise UserError(f"{name} = {table!r} is not a stage. Stages are tables, as in [{name}].")
+    for name in tables:
         own = _with_likes(name, tables, chosen, changes)
         needs: list[str] = []
         folders = {n: Path(s.settings["output"]) for n, s in stages.items()}
@@ -134,6 +133,23 @@ def _folder(value: Any) -> Path:
         raise UserError(f"output: {error}") from error
 
 
+def _refuse_what_is_no_table(recipe: dict[str, Any], tables: dict[str, Any], changes: dict[str, Any]) -> None:
+    """Raise a UserError where a value stands in place of a stage's settings, or of those that a variant changes."""
+    if not isinstance(variants := recipe.get("variants", {}), dict):
+        raise UserError(f"variants = {variants!r} names no variants. Write a table for each, as in [variants.large].")
+    for name, variant in variants.items():
+        if not isinstance(variant, dict):
+            raise UserError(f"variants.{name} = {variant!r} is no variant. Write tables: [variants.{name}.STAGE].")
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise UserError(f"{name} = {table!r} is not a stage. Stages are tables, as in [{name}].")
+    of_variants = ((f"variants.{name}.", variant) for name, variant in variants.items())
+    for place, group in (("", changes), *of_variants):
+        for name, table in group.items():
+            if name not in ("output", "seed") and not isinstance(table, dict):
+                raise UserError(f"{place}{name} = {table!r} is no setting of a stage. Write {place}{name}.KEY = VALUE.")
+
+
 def _refuse_names_of_no_folder(tables: Iterable[str], variants: Iterable[str]) -> None:
     """Raise a UserError unless every table and variant can be the folder it stands for."""
     for name in (*tables, *variants):
@@ -145,11 +161,13 @@ def _refuse_names_of_no_folder(tables: Iterable[str], variants: Iterable[str]) -
         raise UserError(str(error)) from error
 
 
-def _variant(recipe: dict[str, Any], name: str | None) -> dict[str, Any]:
+def _variant(recipe: dict[str, Any], name: Any) -> dict[str, Any]:
     variants = recipe.get("variants", {})
-    if name is not None and name not in variants:
-        raise unknown("variant in this recipe", name, variants or ["(it has none)"])
-    return dict(variants[name]) if name is not None else {}
+    if name is None:
+        return {}
+    if str(name) not in variants:
+        raise unknown("variant in this recipe", str(name), variants or ["(it has none)"])
+    return dict(variants[str(name)])
 
 
 def _lineage(name: str, tables: dict[str, Any]) -> list[str]:

@@ -73,6 +73,10 @@ class StageConfig(Config):
         """Return the outside text that the stage reads itself; as a rule none."""
         return []
 
+    def places(self) -> list[str]:
+        """Return the places in the output that may be given to other stages, as patterns; "" is the output itself."""
+        return [""]
+
     def settled(self) -> Self:
         """Return the settings with what other folders decide filled in; as a rule as they are."""
         return self
@@ -115,6 +119,7 @@ class Run:
         `sources` is the outside text this stage reads itself; what its inputs have read is added, so
         that a run always knows every text behind it. A folder that holds another run is a UserError.
         """
+        refuse_reading_itself(config)
         run = cls.asked(config, sources)
         if run.state() == "finished":
             return cls.open(run.final)
@@ -376,6 +381,9 @@ class Run:
             for place in (self.final, *self.final.parents):
                 if place.exists() and not place.is_dir():
                     raise UserError(f"{place} is a file, and the output is a folder. Choose another output.")
+            there = next(place for place in (self.final, *self.final.absolute().parents) if place.exists())
+            if not (self.final / "run.json").is_file() and not os.access(there, os.W_OK | os.X_OK):
+                raise UserError(f"{self.final} cannot be made: {there} cannot be written to. Choose another output.")
             if self.final.exists() and read_record(self.final) is None and any(self.final.iterdir()):
                 raise UserError(
                     f"{self.final} exists and is no run folder. Choose another output, so that nothing in it is lost."
@@ -434,6 +442,21 @@ class Run:
 
     def _unlock(self) -> None:
         _OUR_LOCKS.pop(self._lock_id).close()
+
+
+def refuse_reading_itself(config: StageConfig) -> None:
+    """Raise a UserError where a folder of sources is read as a whole and the output would be in it."""
+    out = Path(os.path.realpath(config.output))
+    for name, value in walk(config):
+        parts = name.split(".")
+        if "path" not in parts or not isinstance(value, str | Path) or isinstance(value, RunPath):
+            continue
+        place = Path(os.path.realpath(Path(value).expanduser()))
+        if place in out.parents and place.is_dir():
+            raise UserError(
+                f"The output {config.output} would lie in {value}, all of which is read. "
+                f"Choose an output elsewhere, or name the files: {Path(value) / '*.txt'}."
+            )
 
 
 def drop_empty(output: Path) -> None:

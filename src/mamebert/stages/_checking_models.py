@@ -33,7 +33,7 @@ def check_finetuning(config: "FinetuneConfig", ahead: Ahead) -> Found:
     yield from tried(pick_device, config.training.device)
     yield from tried(lambda: list(check_search(config)))
     for name, path in config.models.items():
-        wrong = list(ahead.made_by(path, MODELS, look_at_encoder))
+        wrong = list(ahead.made_by(path, MODELS, look_at_encoder, inside=True))
         yield from wrong or tried(_has_room, config.task, name, path, ahead)
     if config.vectors is not None:
         yield from ahead.made_by(config.vectors, ["vectors"], VectorTable.open)
@@ -50,7 +50,7 @@ def check_evaluation(config: "EvaluateConfig", ahead: Ahead) -> Found:
         yield UserError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
     found: dict[str, tuple[Task, Kept]] = {}
     for name, path in config.models.items():
-        wrong = list(ahead.made_by(path, TRAINED, lambda each: None))
+        wrong = list(ahead.made_by(path, TRAINED, lambda each: None, inside=True))
         yield from wrong or tried(lambda n=name, p=path: found.update({n: _task_of(p, config, ahead)}))
     if config.models.keys() == found.keys() and found:
         tasks = {name: task for name, (task, _) in found.items()}
@@ -73,9 +73,9 @@ def check_compression(config: "CompressConfig", ahead: Ahead) -> Found:
     if config.shards is not None:
         yield from ahead.made_by(config.shards, ["tokenize"], read_manifest)
     for path in paths_in(config.method):
-        yield from ahead.made_by(path, (*MODELS, "vectors"), lambda each: None)
+        yield from ahead.made_by(path, (*MODELS, "vectors"), lambda each: None, inside=True)
     wrong = list(tried(_can_be_smaller, config.model, ahead))
-    wrong = wrong or list(ahead.made_by(config.model, MODELS, look_at_encoder))
+    wrong = wrong or list(ahead.made_by(config.model, MODELS, look_at_encoder, inside=True))
     yield from wrong or tried(_is_for_methods, config, ahead)
     yield from wrong or tried(compressed_shape, config, ahead)
     yield from _check_files(config.readers().values())

@@ -87,7 +87,7 @@ def _check_inputs(config: "PretrainConfig", ahead: Ahead) -> Found:
         if shards is not None:
             yield from ahead.made_by(shards, ["tokenize"], read_manifest)
     if config.start is not None:
-        yield from ahead.made_by(config.start, MODELS, look_at_encoder)
+        yield from ahead.made_by(config.start, MODELS, look_at_encoder, inside=True)
     if config.embeddings.vectors is not None:
         yield from ahead.made_by(config.embeddings.vectors, ["vectors"], VectorTable.open)
 

@@ -13,6 +13,7 @@ from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.evaluation.memory import memory_of
+from mamebert.names import file_name
 from mamebert.runs import StageConfig
 from mamebert.stages._ahead import Ahead
 from mamebert.tasks import NoColumn, Task
@@ -58,7 +59,9 @@ def shape_of(path: Path, ahead: Ahead) -> EncoderConfig | None:
     if maker.command == "pretrain":
         return planned_shape(maker, ahead)
     if maker.command == "finetune":
-        return shape_of(next(iter(maker.models.values())), ahead) if len(maker.models) == 1 else None  # type: ignore[attr-defined]
+        models: dict[str, Path] = maker.models  # type: ignore[attr-defined]
+        named = [m for n, m in models.items() if ahead.inside(path) in (f"models/{file_name(n)}", "")]
+        return shape_of(named[0], ahead) if len(named) == 1 else None
     return compressed_shape(maker, ahead)
 
 

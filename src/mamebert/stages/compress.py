@@ -67,6 +67,10 @@ class CompressConfig(RowsConfig):
         """What the result is called."""
         return self.name or "+".join(method.kind for method in self.method)
 
+    def places(self) -> list[str]:
+        """Return the output and the folder in it that transformers opens."""
+        return ["", "model"]
+
 
 def compress(config: CompressConfig) -> Run:
     """Make a model smaller, with every seed; leave the best in all its forms, proved, measured and compared."""

@@ -1,5 +1,6 @@
 """`mamebert finetune`: encoders and labelled rows in, task models and a verdict out."""
 
+from glob import escape
 from itertools import permutations
 from typing import Any, ClassVar, Self
 
@@ -7,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from mamebert.config import RunPath
 from mamebert.encoder.readings import Reading
-from mamebert.names import check_names
+from mamebert.names import check_names, file_name
 from mamebert.runs import Run
 from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.stages._labelled import LabelledConfig, one_model_needs_no_name
@@ -76,6 +77,11 @@ class FinetuneConfig(LabelledConfig):
             if self.epoch_seeds and other.casefold().startswith(f"{name}-epoch-".casefold()):
                 raise ValueError(f"{other!r} may be the name of a model on the way to {name!r}. Give it another name.")
         return self
+
+    def places(self) -> list[str]:
+        """Return the output and the folder of each model."""
+        names = [*self.models, *(f"{name}-random" for name in self.models if self.random_weights)]
+        return ["", *(f"models/{escape(file_name(name))}" for name in names)]
 
 
 def finetune(config: FinetuneConfig) -> Run:

@@ -120,6 +120,10 @@ class PretrainConfig(StageConfig):
             return 2_000 if self.start else 0  # some seconds for a small encoder
         return self.pseudo_perplexity_tokens
 
+    def places(self) -> list[str]:
+        """Return the output, the folder in it that transformers opens, and those kept on the way."""
+        return ["", "model", "kept/*"]
+
 
 def pretrain(config: PretrainConfig) -> Run:
     """Train an encoder, from scratch or from a `start`; leave a folder that `transformers` opens."""

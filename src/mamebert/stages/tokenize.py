@@ -48,6 +48,10 @@ class TokenizeConfig(StageConfig):
     processes: int = Field(default=0, ge=0)
     """Processes that encode shards; 0 means one for each core. The shards do not depend on it."""
 
+    def places(self) -> list[str]:
+        """Return the output and the folder in it that transformers opens."""
+        return ["", "tokenizer"]
+
 
 def tokenize(config: TokenizeConfig) -> Run:
     """Encode every document; leave shards of ids with sentence ends and word starts, and the tokenizer."""
@@ -83,7 +87,7 @@ def check(config: TokenizeConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: no documents, or no tokenizer that can be opened."""
     yield from ahead.made_by(config.corpus, ["clean"], document_shards)
     makers = ["vocab", "tokenize", "pretrain", "finetune", "compress"]
-    yield from ahead.made_by(config.tokenizer, makers, lambda path: _opened(_tokenizer_folder(path)))
+    yield from ahead.made_by(config.tokenizer, makers, lambda path: _opened(_tokenizer_folder(path)), inside=True)
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,10 @@ class VocabConfig(StageConfig):
     processes: int = Field(default=0, ge=0)
     """Processes that count words; 0 means one for each core. The vocabulary does not depend on it."""
 
+    def places(self) -> list[str]:
+        """Return the output and the folder in it that transformers opens."""
+        return ["", "tokenizer"]
+
 
 def vocab(config: VocabConfig) -> Run:
     """Learn a vocabulary; leave a `tokenizer` folder that `transformers.AutoTokenizer` opens."""
