@@ -85,6 +85,12 @@ def test_values_are_toml_or_else_text(pair, value):
         ({"training": {"steps": 0}}, "greater than 0"),
         ({"mode": "quick"}, "'fast' or 'slow'"),
         ({"corpus": ["a"]}, "path of a folder"),
+        ({"corpus": {"2": "a"}}, "stands in quotes"),
+        ({"steps": 3}, "Did you mean 'training.steps'?"),
+        ({"TRAINING": {"steps": 3}}, "Did you mean 'training'?"),
+        ({"mode": "fst"}, "Did you mean 'fast'?"),
+        ({"training": {"steps": "many"}}, "a whole number is expected. "),
+        ({"training": 3}, "names and values are expected. Write training.NAME=VALUE."),
     ],
 )
 def test_mistakes_come_back_as_one_sentence(settings, sentence):
@@ -229,3 +235,9 @@ def test_texts_that_no_file_can_hold_are_refused(text):
     for settings in ({"corpus": text}, {"corpus": Path(text)}, {"objective": {"kind": text}}):
         with pytest.raises(UserError, match="Leave it out"):
             build(Outer, settings)
+
+
+@pytest.mark.parametrize("word", ["=3", ".=3", "a..b=3", 'models.""=x', " =3"])
+def test_a_pair_without_a_name_is_told(word):
+    with pytest.raises(UserError, match="does not name a setting"):
+        parse_pair(word)

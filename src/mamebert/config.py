@@ -5,6 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -26,6 +27,14 @@ else:
     ModelMetaclass = type(BaseModel)
 
 C = TypeVar("C", bound="Config")
+_EXPECTED = {
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float", "int_parsing_size"), "a whole number is expected"),
+    **dict.fromkeys(("float_parsing", "float_type"), "a number is expected"),
+    "finite_number": "a finite number is expected",
+    **dict.fromkeys(("bool_parsing", "bool_type"), "true or false is expected"),
+    **dict.fromkeys(("string_type", "string_sub_type"), "a text is expected"),
+    "path_type": "a path is expected",
+}
 MOST_LINES = 4  # of a group that is listed among others
 BARE = ""  # in a table of settings: the value that stood in its place before, `task=tagging` before `task.measure=...`
 # NUL, and halves of characters: bytes of a command line that are not UTF-8 come as these. Files may have such names.
@@ -75,9 +84,9 @@ class Config(BaseModel, metaclass=_Explaining):
             field = cls.model_fields.get(name)
             inner = _config_in(field.annotation) if field else None
             if isinstance(given, Mapping) and BARE in given and not (inner and issubclass(inner, Choice)):
+                other = f"{name}.{_other_than_bare(given)}".rstrip(".")
                 raise ValueError(
-                    f"{name} is given as {_plain(given[BARE])[:60]} and as a table ({name}.{_other_than_bare(given)}). "
-                    "Give one of them."
+                    f"{name} is given as {_plain(given[BARE])[:60]} and as a table ({other}). Give one of them."
                 )
         return values
 
@@ -198,10 +207,13 @@ class RunPath(type(Path())):  # type: ignore[misc]  # Path() picks the class of 
 
     @classmethod
     def _check(cls, value: Any) -> "RunPath":
-        if not isinstance(value, str | Path):
-            raise ValueError("Expected the path of a folder.")
-        if not str(value).strip():
-            raise ValueError("Expected the path of a folder.")
+        if isinstance(value, Mapping):
+            raise ValueError(
+                "The path of a folder is expected, and this is a table. "
+                'A name with a dot in it stands in quotes: models."v1.2"=FOLDER.'
+            )
+        if not isinstance(value, str | Path) or not str(value).strip():
+            raise ValueError("The path of a folder is expected. Give the output of a stage, or a model folder.")
         return cls(path_of(value))
 
 
@@ -279,7 +291,10 @@ def parse_pair(word: str) -> dict[str, Any]:
     """Turn `training.steps=300` into {"training": {"steps": 300}}; the value is read as TOML, as JSON, or as text."""
     key, _, text = word.partition("=")
     value = _value(key, text)
-    for name in reversed(_names_in(key)):
+    names = _names_in(key)
+    if not all(name.strip() for name in names):
+        raise UserError(f"{word[:60]} does not name a setting. Write NAME=VALUE, such as training.steps=300.")
+    for name in reversed(names):
         value = {name: value}
     return value  # type: ignore[no-any-return]
 
@@ -447,6 +462,8 @@ def _sentence(kind: type[Config], detail: ErrorDetails, settings: Mapping[str, A
     place = [str(part) for part in detail["loc"]]
     name = ".".join(place)
     if detail["type"] == "extra_forbidden":
+        if deeper := _deeper(kind, place, settings):
+            return f"There is no setting called {name!r}. Did you mean {' or '.join(map(repr, deeper))}?"
         others = _kinds_with(kind, place, settings)
         also = f" Kinds with {place[-1]!r}: {', '.join(others)}." if others else ""
         return f"{unknown('setting', name, _names_beside(kind, place, settings))}{also}"
@@ -454,10 +471,39 @@ def _sentence(kind: type[Config], detail: ErrorDetails, settings: Mapping[str, A
         is_group = place[-1] in _groups_in(kind, place[:-1])
         shown = f"{name}.NAME=VALUE; --settings {name} lists its names" if is_group else f"{name}=VALUE"
         return f"The setting {name!r} is missing. Give it in the settings file or as {shown}."
-    message = str(detail.get("ctx", {}).get("error") or detail["msg"])
     if detail["type"] == "value_error":
+        message = str(detail.get("ctx", {}).get("error") or detail["msg"])
         return f"{name}: {message}" if name else message
-    return f"The setting {name!r} cannot be {_plain(detail['input'])}: {message[0].lower()}{message[1:]}."
+    return f"The setting {name!r} cannot be {_plain(detail['input'])[:200]}: {_expected(kind, detail, place)}"
+
+
+def _expected(kind: type[Config], detail: ErrorDetails, place: list[str]) -> str:
+    """Return what is expected instead, and the way to it; pydantic's words are for who knows pydantic."""
+    name, about, error = ".".join(place), detail.get("ctx", {}), detail["type"]
+    if error == "literal_error":
+        names = [each.strip("'") for each in re.split(r", | or ", str(about["expected"]))]
+        near = get_close_matches(str(detail["input"]), names, n=1, cutoff=0.5)
+        return f"it should be {about['expected']}. " + (f"Did you mean {near[0]!r}?" if near else "Choose one of them.")
+    if error in ("dict_type", "model_type", "model_attributes_type", "mapping_type"):
+        return f"names and values are expected. Write {name}.NAME=VALUE."
+    if error == "list_type":
+        return f"a list is expected. Write {name}=[...]."
+    if error == "too_short":
+        return f"at least {about['min_length']} must be given. Write {name}=[...]."
+    told = _EXPECTED.get(error) or re.sub(r"^[Ii]nput ", "it ", detail["msg"])
+    command = getattr(kind, "command", "")
+    way_out = f"`mamebert {command} --settings {place[0]}` tells what it can be." if command else "Give another value."
+    return f"{told}. {way_out}"
+
+
+def _deeper(kind: type[Config], place: list[str], settings: Any) -> list[str]:
+    """Return the settings of the groups beside one that is not there, if they are called as it is."""
+    found = []
+    for name in _names_beside(kind, place, settings):
+        group = _kind_at(kind, name.split("."), settings)
+        if group and group is not kind and place[-1] in group.model_fields:
+            found.append(f"{name}.{place[-1]}")
+    return found
 
 
 def _groups_in(kind: type[Config], place: list[str]) -> list[str]:

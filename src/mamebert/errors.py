@@ -31,7 +31,10 @@ def not_finite() -> UserError:
 def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a `name` that is not among the `known` ones, with the nearest offered."""
     names = sorted(known)
-    near = get_close_matches(str(name), names, n=1, cutoff=0.5)
+    small = {each.casefold(): each for each in names}
+    near = get_close_matches(str(name), names, n=1, cutoff=0.5) or [
+        small[each] for each in get_close_matches(str(name).casefold(), small, n=1, cutoff=0.5)
+    ]
     choice = f"Choose from: {', '.join(names)}." if names else "There is none at all."
     way_out = f"Did you mean {near[0]!r}?" if near else choice
     return UserError(f"There is no {what} called {name!r}. {way_out}")
