@@ -116,3 +116,13 @@ def test_a_total_that_was_an_estimate_is_never_passed(capsys):
     with Meter("training", 96, "steps") as meter:
         meter.advance(97)
     assert "97/97 steps" in capsys.readouterr().err
+
+
+def test_a_title_is_no_markup_and_gives_no_orders_to_a_terminal(monkeypatch):
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Meter("finetune [/x] [red]\x1b]0;title\a", 10, "rows") as meter:
+        meter.advance(3, note="[/b]")
+    assert "finetune [/x] [red]\\x1b]0;title\\x07" in terminal.getvalue()
+    assert "[/b]" in terminal.getvalue()

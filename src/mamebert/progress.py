@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from mamebert.ranks import leads
+from mamebert.streams import printable
 
 T = TypeVar("T")
 
@@ -27,7 +28,7 @@ class Meter:
     """
 
     def __init__(self, title: str, total: float | None, unit: str, done: float = 0) -> None:
-        self.title, self.total, self.unit = title, total, unit
+        self.title, self.total, self.unit = printable(title), total, unit
         self.done = done
         self._note = ""
         self._last_line = monotonic()
@@ -38,9 +39,9 @@ class Meter:
         """Start the clock."""
         if sys.stderr.isatty() and leads():
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                TextColumn("{task.fields[text]}"),
+                TextColumn("{task.fields[text]}", markup=False),
             )
             self._bar = Progress(*columns, console=Console(stderr=True))
             self._task = self._bar.add_task(self.title, total=self.total, completed=int(self.done), text="")
@@ -111,7 +112,7 @@ def progress(items: Iterable[T], title: str, unit: str, total: int | None = None
 def say(text: str) -> None:
     """Print one line for the person who waits (stderr)."""
     if leads():  # of several processes, the first one speaks
-        print(text, file=sys.stderr, flush=True)
+        print(printable(text), file=sys.stderr, flush=True)
 
 
 def _short(number: float) -> str:
