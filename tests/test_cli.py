@@ -285,6 +285,30 @@ def test_predict_says_in_a_sentence_what_it_cannot_do(mamebert, classifiers, enc
     assert (code, json.loads(out)["text"]) == (0, "豆を煮る。")
     told = mamebert("predict", model, "--file", tmp_path / "old.txt", "--out", tmp_path / "old.txt").mistake
     assert "is the file that is read" in told
+    weights = model / "model.safetensors"
+    before = weights.read_bytes()
+    for out in (weights, model / "new.jsonl", model / "onnx" / ".." / "new.jsonl"):
+        told = mamebert("predict", classifiers / "models" / "N", "--file", world_lines(tmp_path), "--out", out).mistake
+        assert "lies in the folder of the model" in told
+    assert weights.read_bytes() == before
+    assert not (model / "new.jsonl").exists()
+    assert "There is no folder nowhere" in mamebert("predict", "nowhere", "a").mistake
+
+
+def world_lines(folder):
+    (folder / "lines.txt").write_text("The boat meets the rope.\n")
+    return folder / "lines.txt"
+
+
+def test_predict_reads_the_environment_and_writes_to_standard_output_at_a_dash(
+    mamebert, classifiers, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MODELS", str(classifiers / "models"))
+    said = mamebert("predict", "${MODELS}/N", "--file", world_lines(tmp_path), "--out", "-")
+    assert (said.code, json.loads(said.out)["text"]) == (0, "The boat meets the rope.")
+    assert [each.name for each in tmp_path.iterdir()] == ["lines.txt"]
+    assert "environment variable NOWHERE" in mamebert("predict", "${NOWHERE}", "a").mistake
 
 
 def test_japanese_and_irish_stay_readable(mamebert, classifiers):

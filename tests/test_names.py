@@ -29,6 +29,9 @@ HOSTILE = [
     " a",
     "x.partial",
     "x.TMP",
+    "COM¹",
+    "con .txt",
+    "conin$",
 ]
 
 
@@ -60,6 +63,8 @@ def test_no_two_names_have_one_file(names):
     [
         (["A", "a"], "for the same"),
         (["caf\u00e9", "cafe\u0301"], "for the same"),
+        (["\u0130", "i\u0307"], "for the same"),
+        (["\u0390", "\u1fd3"], "for the same"),
         ([""], "empty"),
         ([" "], "empty"),
         (["n" * 300], "takes 300 bytes"),

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -191,20 +192,24 @@ def predict_verb(
             "columns.text=sentence.",
         ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write; else answers go to standard output.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write; else, or with -, it is standard output.")] = None,
 ) -> None:
     """Print an answer for each text or row, as JSON lines."""
+    from mamebert.checkpoints.model_folder import model_folder
     from mamebert.serving.load import load
     from mamebert.serving.predict import predict
-    from mamebert.serving.rows import reader_settings
+    from mamebert.serving.rows import STDIN, reader_settings
 
     if bool(texts) == (file is not None):
         fact = "There is nothing to predict" if not texts else "Both texts and a file are given"
         raise UserError(f"{fact}. Give texts, or a file with --file.")
-    file, out = (_path(each) if each else None for each in (file, out))
+    model, file, out = _path(model), *(_path(each) if each else None for each in (file, out))
+    out = None if out == STDIN else out  # a file called so is ./-
     if file and out and (file.absolute() == out.absolute() or (out.is_file() and file.exists() and out.samefile(file))):
         raise UserError(f"{out} is the file that is read. Give another name with --out.")
-    answer = load(_path(model), "task")
+    if out and Path(os.path.realpath(model_folder(model))) in Path(os.path.realpath(out)).parents:
+        raise UserError(f"{out} lies in the folder of the model that answers. Give another name with --out.")
+    answer = load(model, "task")
     settings = reader_settings([*([f"kind={kind}"] if kind else []), *(reader or [])])
     items = texts or answer.rows(file or Path(), **settings)
     predict(answer, items, out, show_progress=bool(file))
@@ -221,7 +226,7 @@ def doctor_verb() -> None:
 
 def _path(given: Path) -> Path:
     try:
-        return path_of(given)
+        return path_of(with_environment(str(given)))
     except ValueError as error:
         raise UserError(str(error)) from error
 
@@ -249,7 +254,8 @@ def _print_end(done: Run) -> None:
 def _tell_models(folder: Path) -> None:
     for config in sorted([*folder.glob("model/config.json"), *folder.glob("models/*/config.json")]):
         verb = "fill-mask {} 'A [MASK] .'" if Run.open(folder).command == "pretrain" else "predict {} --file FILE"
-        say(f"The model is {config.parent} (Hugging Face format). Use it: mamebert {verb.format(config.parent)}")
+        usable = verb.format(quote(str(config.parent)))
+        say(f"The model is {config.parent} (Hugging Face format). Use it: mamebert {usable}")
 
 
 def _tell_end(how: object) -> None:

@@ -14,7 +14,8 @@ _BEHIND_A_NAME = len(".partial")
 
 _SEPARATORS = set('/\\:*?"<>|%')
 # No file of Windows can be called so, whatever its ending; .partial and .tmp are what unfinished files of ours are.
-_NOT_AT_THE_START = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?$|[. ]", re.IGNORECASE)
+_NOT_AT_THE_START = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\..*)?$|[. ]", re.IGNORECASE)
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # a folder called "s3:" is never meant
 _NOT_AT_THE_END = re.compile(r"[. ]$|\.(?=(partial|tmp)$)", re.IGNORECASE)
 
 
@@ -41,7 +42,8 @@ def check_names(what: str, names: Iterable[str]) -> None:
                 f"The {what} name {name[:40]!r}... takes {length} bytes as the name of a file. "
                 f"Give it one of at most {LONGEST}."
             )
-        alike = normalize("NFC", name).casefold()
+        # Letters whose small forms are composed otherwise (İ, ΐ) need the order that Unicode gives (D145).
+        alike = normalize("NFD", normalize("NFD", name).casefold())
         if alike in seen:
             raise ValueError(
                 f"Some disks take the {what} names {seen[alike]!r} and {name!r} for the same. Give one another name."
@@ -53,6 +55,8 @@ def path_of(text: str | Path) -> Path:
     """Return the path that a text stands for, with ~ as the home folder; a ValueError where there can be none."""
     if "\0" in str(text):
         raise ValueError(f"The path {str(text)!r} has a character in it that no path can have. Leave it out.")
+    if _ADDRESS.match(str(text)):
+        raise ValueError(f"{str(text)[:60]} is an address, and a path on this machine is meant. Give one.")
     if any(len(os.fsencode(part)) > _LONGEST_OF_DISKS for part in Path(text).parts):
         raise ValueError(
             f"The path {str(text)[:40]!r}... has a part of more than {_LONGEST_OF_DISKS} bytes. Give a shorter one."

@@ -1,5 +1,6 @@
 """The one place that opens a model folder: its files are checked against each other before anything is built."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -141,6 +142,8 @@ def model_folder(path: Path) -> Path:
         raise UserError(
             f"{path} holds several models. Name one: {', '.join(str(path / 'models' / n) for n in inside)}."
         )
+    if not os.path.lexists(path):
+        raise UserError(f"There is no folder {path}. Check the path, or run the stage that makes it.")
     raise UserError(
         f"{path} is not a model folder (no {CONFIG}). "
         "Give a Hugging Face folder, or the output of pretrain or finetune."
