@@ -1,4 +1,4 @@
-from mamebert.streams import printable
+from mamebert.errors import printable
 
 
 def test_a_message_holds_no_orders_to_the_terminal_and_no_word_without_end():

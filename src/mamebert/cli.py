@@ -13,13 +13,13 @@ import typer
 
 from mamebert import stages
 from mamebert.config import build, described, read_settings, with_environment
-from mamebert.errors import UserError
+from mamebert.errors import UserError, printable
 from mamebert.names import path_of
 from mamebert.progress import say
 from mamebert.ranks import leads, num_processes
 from mamebert.runs import Run
 from mamebert.stages._ahead import check_and_compare
-from mamebert.streams import all_written, make_ready, printable
+from mamebert.streams import all_written, make_ready
 from mamebert.training.interruption import Stopped, stop_when_told
 
 if TYPE_CHECKING:

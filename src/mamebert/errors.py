@@ -1,7 +1,12 @@
 """What a user can get wrong, said in one sentence with the way out."""
 
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from unicodedata import category
+
+_LONGEST_WORD, _WORD_SHOWN = 1000, 200
+"""In characters; paths that people have are shorter than the first."""
 
 
 class UserError(Exception):
@@ -38,3 +43,9 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     choice = f"Choose from: {', '.join(names)}." if names else "There is none at all."
     way_out = f"Did you mean {near[0]!r}?" if near else choice
     return UserError(f"There is no {what} called {name!r}. {way_out}")
+
+
+def printable(told: str) -> str:
+    """Return a message without what a file can put into it: a word of a million letters, orders to the terminal."""
+    short = re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda found: f"{found[0][:_WORD_SHOWN]}...", told)
+    return "".join(repr(sign)[1:-1] if sign != "\n" and category(sign)[0] == "C" else sign for sign in short)

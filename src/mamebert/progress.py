@@ -10,8 +10,8 @@ from typing import Self, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from mamebert.errors import printable
 from mamebert.ranks import leads
-from mamebert.streams import printable
 
 T = TypeVar("T")
 

@@ -3,18 +3,14 @@
 import codecs
 import errno
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from unicodedata import category
 
 from mamebert.errors import UserError
 
 CLOSED_PIPE = 141
 """128 and the number of SIGPIPE: what a shell says of a program whose reader has gone."""
-_LONGEST_WORD, _WORD_SHOWN = 1000, 200
-"""In characters; paths that people have are shorter than the first."""
 
 
 def make_ready() -> None:
@@ -41,12 +37,6 @@ def all_written() -> Iterator[None]:
         raise
     finally:
         _flush()
-
-
-def printable(told: str) -> str:
-    """Return a message without what a file can put into it: a word of a million letters, orders to the terminal."""
-    short = re.sub(rf"\S{{{_LONGEST_WORD},}}", lambda found: f"{found[0][:_WORD_SHOWN]}...", told)
-    return "".join(repr(sign)[1:-1] if sign != "\n" and category(sign)[0] == "C" else sign for sign in short)
 
 
 def _flush() -> None:
