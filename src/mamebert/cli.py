@@ -204,7 +204,7 @@ def predict_verb(
         fact = "There is nothing to predict" if not texts else "Both texts and a file are given"
         raise UserError(f"{fact}. Give texts, or a file with --file.")
     model, file, out = _path(model), *(_path(each) if each else None for each in (file, out))
-    out = None if out == STDIN else out  # a file called so is ./-
+    out = None if out == STDIN else out  # a file called so is named with its folder
     if file and out and (file.absolute() == out.absolute() or (out.is_file() and file.exists() and out.samefile(file))):
         raise UserError(f"{out} is the file that is read. Give another name with --out.")
     if out and Path(os.path.realpath(model_folder(model))) in Path(os.path.realpath(out)).parents:
