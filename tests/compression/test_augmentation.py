@@ -154,7 +154,7 @@ def test_what_has_no_texts_to_change_is_refused(text_bench, rows_bench, masked_l
 
 
 def test_missing_folders_are_told_before_any_work(rows_bench, masked_lm, tmp_path):
-    with pytest.raises(UserError, match="is not a model folder"):
+    with pytest.raises(UserError, match="There is no folder"):
         Augmentation(masked_lm=tmp_path / "nothing").check(rows_bench)
     with pytest.raises(UserError, match="holds no vectors"):
         Augmentation(masked_lm=masked_lm, vectors=tmp_path).check(rows_bench)

@@ -51,7 +51,7 @@ def test_every_form_is_measured_in_turn_and_what_does_not_open_says_why(classifi
     assert found["tokenizing_ms"] > 0
     assert found["threads"] == 1
     assert missing.keys() == {"not_measured"}
-    assert "not a model folder" in missing["not_measured"]
+    assert "There is no folder" in missing["not_measured"]
 
 
 def test_texts_are_sorted_by_length_and_all_answered(classifier):
