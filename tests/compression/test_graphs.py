@@ -9,16 +9,21 @@ import torch
 pytest.importorskip("onnxruntime")
 
 from mamebert.compression import Subject
-from mamebert.compression._goals import TaskGoal
+from mamebert.compression._goals import MaskedWords, TaskGoal
+from mamebert.compression._graph_sizes import OPERATORS, require_known
 from mamebert.compression._graphs import export_graph
 from mamebert.compression._onnx_programs import require_onnx
 from mamebert.compression._running import GraphEncoder, GraphNetwork, WordsNetwork, _head, inputs_of
 from mamebert.compression._session import Session
+from mamebert.compression.dynamic_int8 import quantise_graph
+from mamebert.encoder.bottleneck_settings import Bottleneck
+from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.padded import Padded
 from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+from mamebert.objectives import Objective
 from mamebert.tasks import Task
 from mamebert.tasks._features import Features, Learnt
 from mamebert.tasks._network import raw_outputs
@@ -136,3 +141,46 @@ def test_a_missing_program_is_told_with_the_way_to_get_it():
 def test_inputs_that_a_graph_lacks_are_not_given():
     padded = Padded.of(Packed.of([np.array([2, 7, 3])]))
     assert len(inputs_of(padded, ["input_ids", "attention_mask"])) == 2
+
+
+SMALL = EncoderConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=16)
+
+
+def pretrained(shape):
+    objective = Objective.find("masked_lm")(max_length=16)
+    return Subject(PretrainingNetwork(shape, VOCABULARY), MaskedWords(objective), None)
+
+
+OF_INTEGERS = {"Clip", "QuantizeLinear"}
+"""What q8bert alone writes; test_q8bert.py looks for it."""
+
+
+def variants():
+    for kind in Task.names():
+        yield subject_for(kind, shape=SMALL)
+    yield subject_for("tagging", Reading(layers=[0, -1], join="weighted_sum", lstm_size=8), shape=SMALL)
+    yield subject_for("span_qa", Reading(layers=[0, -1], join="concat"), shape=SMALL)
+    for change in (
+        {"hidden_act": "relu"},
+        {"hidden_act": "gelu_new"},
+        {"type_vocab_size": 1},
+        {"shared": "all", "embedding_size": 4, "num_hidden_layers": 2},
+        {"layer_heads": [0], "layer_widths": [0], "head_size": 4},
+        {"bottleneck": Bottleneck(intra_bottleneck_size=4, num_feedforward_networks=2), "embedding_size": 4},
+    ):
+        yield subject_for("classification", shape=EncoderConfig(**{**SMALL.model_dump(), **change}))
+
+
+def test_every_task_and_shape_is_written_with_the_operators_that_are_known_and_no_other_is_known(tmp_path):
+    seen = set()
+    for number, subject in enumerate([*variants(), pretrained(SMALL)]):
+        for path in export_graph(subject, tmp_path / "model.onnx"):
+            seen |= operators(path) if path.suffix == ".onnx" else set()
+        if number == 0:
+            quantise_graph(tmp_path / "model.onnx", tmp_path / "bytes.onnx")
+            seen |= operators(tmp_path / "bytes.onnx")
+    assert seen == OPERATORS - OF_INTEGERS
+
+
+def operators(path):
+    return {node.operator for node in require_known(path).nodes}

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 pytest.importorskip("onnxruntime")
 
 from mamebert.compression._activation_range import ActivationRange
+from mamebert.compression._graph_sizes import OPERATORS, require_known
 from mamebert.compression._opening import open_form, open_subject
 from mamebert.compression._running import inputs_of
 from mamebert.compression._session import Session
@@ -119,6 +120,11 @@ def test_the_graph_holds_bytes_and_multiplies_them(finished, tmp_path):
     onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     nodes = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
     assert nodes.count("MatMulIntegerToFloat") >= 4 * 6
+
+
+def test_the_graph_is_of_operators_that_are_known(finished):
+    known = {node.operator for node in require_known(finished[2] / finished[3][0].place).nodes}
+    assert {"Clip", "QuantizeLinear", "DequantizeLinear"} <= known <= OPERATORS
 
 
 def test_the_integers_restore_the_same_network(finished):

@@ -1,6 +1,7 @@
 """Graphs that answer: ONNX Runtime where a network would stand."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from mamebert.checkpoints.weights import damaged, load, read_header
 from mamebert.compression import Goal, Subject
 from mamebert.compression._altered_folder import goal_in
 from mamebert.compression._goals import TaskGoal
+from mamebert.compression._graph_file import GraphFile
+from mamebert.compression._graph_sizes import Impossible, require_small
 from mamebert.compression._graphs import HEAD, INPUTS, WORDS, has_plain_head
 from mamebert.compression._session import Session, products_overflow
 from mamebert.encoder.packing import Packed
@@ -24,6 +27,11 @@ from mamebert.tasks._features import TaskBatch
 GRAPH = "onnx/model_quantized.onnx"
 """Where a graph of bytes lies within its folder; programs that run such graphs look for it there (transformers.js)."""
 CPU = torch.device("cpu")
+_PER_TOKEN = 128
+"""Numbers that a layer may make of a token for each column of the widest matrix, and for each head and other token.
+
+Those of ours make up to 16.
+"""
 _ROOM, _ROOM_OF_A_THREAD = 400_000_000, 150_000_000  # a thread of glibc reserves 128 MiB that it hardly ever fills
 
 
@@ -134,7 +142,7 @@ def open_graph(folder: Path, graph: Path, threads: int = 0) -> Subject:
     opened = ModelFolder.open(folder)
     goal = goal_in(opened)
     products_overflow()  # imports ONNX Runtime, whose libraries are no part of what a graph may take
-    # A graph is a program: a few bytes of it may make arrays of any size, some as soon as it is loaded.
+    # A graph is a program, whose sizes are reckoned from its file; where the system can, it is held to them besides.
     with at_most(_room(graph, threads)):
         network = _network(graph, opened, goal, threads)
     return Subject(network, goal, folder)
@@ -148,15 +156,42 @@ def _room(graph: Path, threads: int) -> int:
 
 def _network(graph: Path, opened: ModelFolder, goal: Goal, threads: int) -> Any:
     by_sequence = isinstance(goal, TaskGoal) and has_plain_head(goal) and goal.task.reads == "first"
-    bert = GraphEncoder(Session(graph, threads), opened.shape, opened.vocab_size, not by_sequence)
+    session = Session(graph, threads, partial(_require_small, graph, opened.shape, INPUTS))
+    bert = GraphEncoder(session, opened.shape, opened.vocab_size, not by_sequence)
     _require_table(bert)
     if isinstance(goal, TaskGoal):
         network: Any = GraphNetwork(bert, goal, None if has_plain_head(goal) else _head(goal, bert, graph))
         _require_outputs(bert, goal)
     else:
-        network = WordsNetwork(bert, Session(graph.with_name(graph.stem + WORDS), threads))
-        _require_words(network)
+        words = graph.with_name(graph.stem + WORDS)
+        hidden = _require_hidden(bert)
+        network = WordsNetwork(bert, Session(words, threads, partial(_require_small, words, opened.shape, ("hidden",))))
+        _require_words(network, hidden)
     return network
+
+
+def _require_small(path: Path, shape: EncoderConfig, inputs: Sequence[str], graph: GraphFile) -> None:
+    """Raise a UserError for a graph that makes more numbers than a network of its matrices does.
+
+    It is asked for the smallest batch and for one of the longest sequences; what it makes grows alike in between.
+    """
+    # What config.json says of a folder without weights is compared with nothing: the file's own sizes bound it.
+    widest = max((each.shape[-1] for each in graph.weights.values() if len(each.shape) > 1), default=1)
+    layers, heads = min(shape.num_hidden_layers, len(graph.weights)), min(shape.num_attention_heads, widest)
+
+    def look(batch: int, length: int) -> None:
+        size = (batch, length) if inputs == INPUTS else (batch * length, shape.hidden_size)
+        most = _PER_TOKEN * (layers + 1) * batch * length * (widest + heads * length)
+        require_small(path, graph, dict.fromkeys(inputs, size), most)
+
+    look(1, 2)
+    length = shape.max_position_embeddings
+    while length > 2:
+        try:
+            look(2, length)
+            return
+        except Impossible:  # the graph reads less than config.json says, which is told when so long a text is asked
+            length //= 2
 
 
 def inputs_of(padded: Padded, names: Sequence[str]) -> list[Tensor]:
@@ -192,13 +227,18 @@ def _require_outputs(bert: GraphEncoder, goal: TaskGoal) -> None:
         raise _unlike(bert.session, f"it gives {list(rows.shape[1:])} numbers where {wanted} are read")
 
 
-def _require_words(network: WordsNetwork) -> None:
+def _require_hidden(bert: GraphEncoder) -> Tensor:
+    """Return hidden states; a graph that gives something else is a UserError."""
+    found = _shown(bert, 0)
+    if len(found) != 1 or found[0].shape[1:] != (bert.config.hidden_size,):
+        raise _unlike(bert.session, "it does not give hidden states")
+    return found[0]
+
+
+def _require_words(network: WordsNetwork, hidden: Tensor) -> None:
     """Raise a UserError unless there is a score for every token of the table."""
-    found = _shown(network.bert, 0)
-    if len(found) != 1 or found[0].shape[1:] != (network.bert.config.hidden_size,):
-        raise _unlike(network.bert.session, "it does not give hidden states")
     words = network.cls.words
-    if len(words.names) != 1 or [each.shape[1:] for each in words(found[0])] != [(network.bert.vocab_size,)]:
+    if len(words.names) != 1 or [each.shape[1:] for each in words(hidden)] != [(network.bert.vocab_size,)]:
         raise _unlike(words, "it does not give a score for each token")
 
 

@@ -1,5 +1,6 @@
 """A graph, loaded into ONNX Runtime."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mamebert.compression._graph_file import GraphFile
+from mamebert.compression._graph_sizes import require_known
 from mamebert.compression._onnx_programs import onnx_program
 from mamebert.errors import UserError
 
@@ -26,11 +29,17 @@ _A_PRODUCT = bytes.fromhex(
 class Session:
     """A graph that answers."""
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
-        """Load a graph; `threads` are those of one product, 0 takes as many as torch."""
+    def __init__(self, path: Path, threads: int = 0, check: Callable[[GraphFile], None] | None = None) -> None:
+        """Load a graph; `threads` are those of one product, 0 takes as many as torch.
+
+        One with anything in it that we do not write is a UserError, and `check` may refuse more, before it is loaded.
+        """
         if not path.is_file():
             raise UserError(f"{path} is not there. Get the folder anew, with all files whose names begin alike.")
         self.path = path
+        graph = require_known(path)
+        if check:
+            check(graph)
         settings = [WITHOUT_OVERFLOW] if products_overflow() else []
         try:
             self.session = _load(str(path), threads or torch.get_num_threads(), settings)
