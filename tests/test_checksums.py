@@ -44,6 +44,30 @@ def test_files_that_are_not_named_are_not_looked_at(folder):
     verify(folder, ["inside/b.txt"])
 
 
+def test_a_file_that_came_later_and_would_be_used_is_told_with_the_way_out(folder):
+    (folder / "notes.md").write_text("mine")
+    verify(folder, ["a.txt", "c.txt"], used=["*/*.onnx"])
+    for name in ("c.txt", "inside/graph.onnx"):
+        (folder / name).write_text("root")
+        told = rf"{name} was not there .* would be used\. Delete it; if .* on purpose, delete .*SHA256SUMS"
+        with pytest.raises(UserError, match=told):
+            verify(folder, ["a.txt", "c.txt"], used=["*/*.onnx"])
+        (folder / name).unlink()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["onnx/model_quantized.onnx", "model.safetensors.index.json", "head.safetensors", "modules.json",
+     "added_tokens.json", "1_Pooling/config.json"],
+)  # fmt: skip
+def test_nothing_that_answers_can_be_put_into_a_sealed_model(encoders, tmp_path, name):
+    model = shutil.copytree(encoders("N") / "model", tmp_path / "model")
+    (model / name).parent.mkdir(exist_ok=True)
+    (model / name).write_text("{}" if name != "modules.json" else "[]")
+    with pytest.raises(UserError, match=r"was not there when|lists nothing"):
+        ModelFolder.open(model)
+
+
 def test_a_card_may_be_written_afterwards_and_a_folder_inside_may_be_sealed_by_itself(folder):
     (folder / "README.md").write_text("A card")
     seal(folder / "inside")

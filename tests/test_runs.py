@@ -171,10 +171,32 @@ def test_a_torn_last_line_does_not_swallow_the_next(tmp_path):
 def test_a_record_of_another_version_is_told(tmp_path):
     run = finished(tmp_path / "bread")
     record = json.loads((run.final / "run.json").read_text())
-    del record["results"]
+    del record["results"], record["sha256"]
     (run.final / "run.json").write_text(json.dumps({**record, "versions": {"mamebert": "0.0.7"}}))
     with pytest.raises(UserError, match=r"made by mamebert 0\.0\.7.*run the stage again"):
         Run.open(tmp_path / "bread")
+
+
+def test_a_number_changed_in_a_record_is_told_by_whoever_reads_it(tmp_path):
+    run = Run.start(Bake(output=tmp_path / "bread"))
+    run.results["crumbs"] = 3
+    file = run.finish().final / "run.json"
+    file.write_text(file.read_text().replace('"crumbs": 3', '"crumbs": 4'))
+    told = r'run\.json was changed since it was written\. .* on purpose, delete the line "sha256" in it\.'
+    for read in (Run.open, identity, sources_behind, lambda folder: Run.start(Bake(output=folder))):
+        with pytest.raises(UserError, match=told):
+            read(tmp_path / "bread")
+    # Allowed, and so are records from before there were hashes.
+    file.write_text("\n".join(line for line in file.read_text().splitlines() if '"sha256"' not in line))
+    assert Run.open(tmp_path / "bread").results == {"crumbs": 4}
+
+
+def test_the_layout_of_a_record_is_no_part_of_what_it_says(tmp_path):
+    run = Run.start(Bake(output=tmp_path / "bread"))
+    run.results |= {"é": float("nan"), "pair": (1, 2), "by size": {3: 0.1}, "odd": "\udcff"}
+    file = run.finish().final / "run.json"
+    file.write_text(json.dumps(dict(reversed(json.loads(file.read_text()).items()))))
+    assert Run.open(tmp_path / "bread").results["by size"] == {"3": 0.1}
 
 
 def test_a_damaged_record_is_told(tmp_path):

@@ -5,7 +5,7 @@ elsewhere have none and are opened as they are.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from mamebert.disk import hash_file, write_text
@@ -28,14 +28,30 @@ def seal(folder: Path, names: Iterable[str] | None = None) -> None:
     write_text(folder / SUMS, "".join(f"{hash_file(folder / name)}  {name}\n" for name in found))
 
 
-def verify(folder: Path, names: Iterable[str] | None = None) -> None:
-    """Raise a UserError where a file of a sealed folder, any or one of those named, is not what was written."""
+def verify(folder: Path, names: Iterable[str] | None = None, used: Iterable[str] = ()) -> None:
+    """Raise a UserError where a file of a sealed folder, any or one of those named, is not what was written.
+
+    So it is for a file that has come since and would be used: one of those named, or found by a pattern of `used`.
+    """
     if not (folder / SUMS).exists():
         return
+    sums = dict(_sums(folder))
     wanted = None if names is None else set(names)
-    for name, sha256 in _sums(folder):
+    for name, sha256 in sums.items():
         if wanted is None or name in wanted:
             _require_same(folder, name, sha256)
+    found = (path for pattern in used for path in sorted(folder.glob(pattern)))
+    for path in (*(folder / name for name in wanted or ()), *found):
+        _require_known(folder, path, sums)
+
+
+def _require_known(folder: Path, path: Path, sums: Mapping[str, str]) -> None:
+    is_sealed_by_itself = path.parent != folder and (path.parent / SUMS).exists()
+    if path.is_file() and path.relative_to(folder).as_posix() not in sums and not is_sealed_by_itself:
+        raise UserError(
+            f"{path} was not there when the folder was written, and would be used. Delete it; if it was added on "
+            f"purpose, delete {folder / SUMS}."
+        )
 
 
 def _require_same(folder: Path, name: str, sha256: str) -> None:

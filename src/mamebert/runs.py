@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
 from pathlib import Path
 from time import monotonic
 from typing import IO, Annotated, Any, ClassVar, Literal, Self
@@ -24,13 +25,12 @@ from mamebert.config import Config, RunPath, walk
 from mamebert.disk import disk_errors, hash_file, partial, put_in_place, write_text
 from mamebert.errors import UserError
 from mamebert.growing import begin_with_copy, goes_on_from, lists_of, put_in_place_of
-from mamebert.json_files import parse
 from mamebert.locks import Held, NoLocks, lock
 from mamebert.names import new_folder
 from mamebert.progress import say
 from mamebert.ranks import num_processes
 from mamebert.renewing import begin_anew, replaced_at
-from mamebert.run_record import read_record
+from mamebert.run_record import read_lines, read_record, sealed
 
 # These say where and how fast, not what: another value gives the same artefact.
 NOT_PART_OF_THE_RESULT = {
@@ -239,18 +239,8 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the lines of metrics.jsonl up to the first torn one (a kill or a power cut while writing)."""
-        path = self.folder / "metrics.jsonl"
-        lines = path.read_bytes().split(b"\n") if path.is_file() else []
-        whole = []
-        for line in lines[:-1]:
-            try:
-                found = parse(line, finite=False, whole=False)
-            except ValueError:
-                break
-            if not isinstance(found, dict):
-                break
-            whole.append(found)
-        return whole
+        whole = takewhile(lambda line: line is not None, read_lines(self.folder / "metrics.jsonl"))
+        return [line for line in whole if line is not None]
 
     def keep_metrics(self, lines: list[dict[str, Any]]) -> None:
         """Replace metrics.jsonl: a resumed stage drops what came after the point it resumes from."""
@@ -373,7 +363,7 @@ class Run:
             "versions": _versions(),
             "machine": _machine(),
         }
-        write_text(self.folder / "run.json", json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+        write_text(self.folder / "run.json", json.dumps(sealed(record), ensure_ascii=False, indent=1) + "\n")
 
     def refuse_what_is_no_place(self) -> None:
         """Raise a UserError where no run folder can be made, or where it would replace what is none."""

@@ -292,3 +292,10 @@ def test_a_graph_with_what_is_never_written_here_is_refused_before_it_is_loaded(
     with pytest.raises(UserError, match=f"cannot be loaded .*{told}") as refusal:
         open_form(folder, forms[0])
     assert str(refusal.value).count("\n") == 0
+
+
+def test_a_graph_that_lies_beside_weights_and_was_made_elsewhere_is_not_asked(saved, classifiers, tmp_path):
+    plain = shutil.copytree(classifiers / "models" / "N", tmp_path / "plain", ignore=shutil.ignore_patterns("SHA*"))
+    (plain / "onnx").mkdir()
+    (plain / GRAPH).write_bytes(b"no graph")
+    assert load(plain)("The old boat.")

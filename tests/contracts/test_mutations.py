@@ -62,8 +62,7 @@ def ask_record(folder):
     from mamebert.runs import Run, identity
 
     identity(folder)
-    Run.open(folder)
-    return "a record"  # of which a number may have become another: nothing is computed from it
+    return vars(Run.open(folder)) | {"final": "", "_started": 0}
 
 
 @pytest.fixture(scope="module")

@@ -162,3 +162,16 @@ def test_no_half_written_shard_is_left_under_a_final_name(tmp_path):
         "manifest.json",
         "train-00000.arrow",
     ]
+
+
+def test_damaged_held_out_text_is_told_to_whoever_opens_the_text_to_train_on(tmp_path):
+    write_token_shard(shard_path(tmp_path, "train", 0), [[([5], [True])]], 300)
+    write_token_shard(shard_path(tmp_path, "heldout", 0), [[([6], [True])]], 300)
+    write_manifest(tmp_path, 300)
+    assert TokenShards.open(tmp_path).num_tokens == 1
+    write_token_shard(shard_path(tmp_path, "heldout", 0), [[([7], [True])]], 300)
+    with pytest.raises(UserError, match=r"heldout-00000\.arrow is not what was written"):
+        TokenShards.open(tmp_path)
+    shard_path(tmp_path, "heldout", 0).unlink()
+    with pytest.raises(UserError, match=r"heldout-00000\.arrow is missing"):
+        TokenShards.open(tmp_path)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from copy import deepcopy
 
 import pytest
@@ -76,3 +77,30 @@ def test_lines_and_records_of_any_json_are_no_traceback(runs, tmp_path, text):
     (runs["N"] / "run.json").write_text(text)
     with pytest.raises(UserError, match=r"damaged|is not a run folder"):
         report(ReportConfig(output=tmp_path / "other", runs=[runs["N"]]))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (lambda lines: [*lines[:3], lines[3][:20], *lines[4:]], r"metrics\.jsonl is damaged \(line 4 cannot be read"),
+        (lambda lines: [*lines[:3], "{}x", "[1]", *lines[5:]], r"damaged \(line 4 and 1 more cannot"),
+        (lambda lines: [lines[0].replace('"seconds": ', '"seconds": "x", "b": '), *lines[1:]], r"\(line 1 cannot be"),
+    ],
+)
+def test_damaged_metrics_are_told_with_their_line_and_the_page_is_made_of_the_rest(runs, tmp_path, capsys, spoil, told):
+    file = runs["N"] / "metrics.jsonl"
+    file.write_text("\n".join([*spoil(file.read_text().splitlines()), ""]))
+    page = report(ReportConfig(output=tmp_path / "page", runs=[runs["N"]]))
+    said = [line for line in capsys.readouterr().err.splitlines() if "metrics.jsonl" in line]
+    assert len(said) == 1
+    assert re.search(told, said[0])
+    assert "Held-out MLM loss" in (page.folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_torn_last_line_of_a_finished_run_is_told_and_whole_metrics_are_not(runs, tmp_path, capsys):
+    report(ReportConfig(output=tmp_path / "page", runs=[runs["N"]]))
+    assert "damaged" not in capsys.readouterr().err
+    file = runs["N"] / "metrics.jsonl"
+    file.write_text(file.read_text()[:-9])
+    report(ReportConfig(output=tmp_path / "other", runs=[runs["N"]]))
+    assert "is damaged (line " in capsys.readouterr().err

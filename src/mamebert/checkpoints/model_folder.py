@@ -10,16 +10,22 @@ from torch import Tensor
 
 from mamebert.checkpoints.fitting import require_fitting, require_possible
 from mamebert.checkpoints.layouts import Layout, encoder_config, layout_of
-from mamebert.checkpoints.sentence_modules import encoder_inside
-from mamebert.checkpoints.weights import GET_ANEW, HEAD_FILE, Stored, find_weights, load, num_bytes, read_header
+from mamebert.checkpoints.sentence_modules import MODULES, OLD_SETTINGS, encoder_inside
+from mamebert.checkpoints.weights import GET_ANEW, HEAD_FILE, INDEX, Stored, find_weights, load, num_bytes, read_header
 from mamebert.checksums import verify
 from mamebert.config import build
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.json_files import read_object
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.files import TOKENIZER_FILES
 
 CONFIG = "config.json"
+USED = (
+    "*.safetensors", INDEX, CONFIG, MODULES, *OLD_SETTINGS, "config_sentence_transformers.json", *TOKENIZER_FILES,
+    "*/config.json", "*/model.safetensors", "onnx/*.onnx", "onnx/*.safetensors",
+)  # fmt: skip
+"""What in a model folder has a part in its answers: none of it may come later, where the folder is sealed."""
 _MOST_CONFIG = 16 * 2**20
 """Bytes of a config.json: one with the names of 100,000 labels, twice, takes 10 MB."""
 
@@ -50,7 +56,7 @@ class ModelFolder:
         without weights opens (a graph, for one); sizes cannot be compared then.
         """
         place = model_folder(path)
-        verify(place)
+        verify(place, used=USED)
         config = read_config(place)
         about = config.get("mamebert") or {}
         if about.get("altered_by") and "shape" in about:

@@ -10,7 +10,7 @@ import torch
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import ModelFolder, model_folder, read_config, tokenizer_for
 from mamebert.checkpoints.sentence_modules import root_of
-from mamebert.checkpoints.weights import GET_ANEW
+from mamebert.checkpoints.weights import GET_ANEW, INDEX, WEIGHTS
 from mamebert.compression import Compressor, Form, Subject
 from mamebert.compression._goals import MaskedWords, TaskGoal
 from mamebert.compression._running import GRAPH, open_graph
@@ -94,8 +94,13 @@ def _kind_of(folder: ModelFolder, purpose: Purpose | None) -> str | None:
 
 
 def open_main(folder: Path, device: torch.device | str = "cpu", purpose: Purpose | None = None) -> Opened:
-    """Open what answers fastest in a folder: a graph of bytes where there is one that can be run, else the network."""
-    has_graph = (folder / GRAPH).is_file() and find_spec("onnxruntime") is not None
+    """Open what answers fastest in a folder: a graph of bytes where there is one that can be run, else the network.
+
+    A graph that lies beside the weights of an ordinary network was made elsewhere, and the weights answer.
+    """
+    is_ours = bool((read_config(folder).get("mamebert") or {}).get("altered_by"))
+    has_weights = any((folder / name).exists() for name in (WEIGHTS, INDEX))
+    has_graph = (folder / GRAPH).is_file() and find_spec("onnxruntime") is not None and (is_ours or not has_weights)
     return open_form(folder, Form("onnx_int8", GRAPH, "") if has_graph else Form("plain", ".", ""), device, purpose)
 
 

@@ -64,6 +64,7 @@ class DynamicInt8(Compressor):
                     quantise_graph(path, place, self.per_channel)
                 else:
                     write_bytes(place, path.read_bytes())
+        seal(folder)
         return [Form("onnx_int8", GRAPH, "onnxruntime")]
 
     @classmethod
@@ -89,7 +90,7 @@ def quantise_graph(source: Path, place: Path, per_channel: bool = True) -> None:
 
 
 def save_without_weights(subject: Subject, folder: Path, kind: str) -> None:
-    """Write all of the model's folder but model.safetensors; config.json says which method opens it."""
+    """Write all of the model's folder but its graphs; config.json says which method opens it. It is not sealed yet."""
     subject.goal.save(subject.network, subject.folder, folder)
     for path in folder.glob("*.safetensors"):
         path.unlink()
@@ -98,7 +99,6 @@ def save_without_weights(subject: Subject, folder: Path, kind: str) -> None:
     if isinstance(subject.goal, MaskedWords):
         about["objective"] = subject.goal.objective.model_dump()
     write_text(folder / "config.json", json.dumps({**config, "mamebert": about}, ensure_ascii=False, indent=2) + "\n")
-    seal(folder)
 
 
 def refuse_sentence_pairs(subject: Subject) -> None:

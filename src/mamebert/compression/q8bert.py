@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from mamebert.checksums import seal
 from mamebert.compression import Bench, Compressor, Form, Paper, Subject
 from mamebert.compression._activation_range import Scheme, ranges_of_before, scheme_in
 from mamebert.compression._altered_folder import fill_altered, open_altered, save_altered, save_plain
@@ -100,6 +101,7 @@ class Q8Bert(Compressor):
         }
         save_altered(subject, folder, self.kind, how, integers_of(subject.network))
         save_integer_graph(subject, folder / GRAPH)
+        seal(folder)
         plain = deepcopy(subject.network)
         plain_modules(plain)
         return [

@@ -62,12 +62,14 @@ class TokenShards:
         """Map the shards of `part`; only sentence and document starts are read into memory.
 
         A missing or altered shard is a UserError. With `check` the SHA-256 of every shard is compared (about a
-        second per GB, once), without it only its size.
+        second per GB, once), without it only its size. Whoever opens the text to train on looks at the held-out text
+        too: its damage would otherwise be told after the training, or never.
         """
         folder = Path(run_folder)
         manifest = read_manifest(folder)
-        entries = [entry for entry in manifest["shards"] if entry["part"] == part]
-        paths = [_checked(folder / "tokens", entry, check) for entry in entries]
+        looked_at = [entry for entry in manifest["shards"] if part in ("train", entry["part"])]
+        checked = [(entry["part"], _checked(folder / "tokens", entry, check)) for entry in looked_at]
+        paths = [path for its_part, path in checked if its_part == part]
         shards = tuple(_map_shard(path) for path in paths)
         return cls(
             folder=folder,

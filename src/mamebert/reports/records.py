@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from mamebert.errors import UserError
+from mamebert.progress import say
 from mamebert.reports.numbers import is_number
-from mamebert.run_record import read_record
+from mamebert.run_record import read_lines, read_record
 from mamebert.runs import Run
 
 MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What comes of numbers, texts and tables that are of another kind than stages write."""
+
+
+DRAWN = ("step", "tokens", "seconds", "mlm_loss", "heldout_mlm_loss")
+"""What in a line of metrics.jsonl is a number wherever it stands, and is drawn."""
 
 
 @contextmanager
@@ -48,6 +53,28 @@ def numbers(records: Iterable[Any], key: str) -> list[float]:
 def first_number(*values: Any) -> float | None:
     """Return the first of the values that is a number."""
     return next((float(v) for v in values if is_number(v)), None)
+
+
+def metrics_of(run: Run) -> list[dict[str, Any]]:
+    """Return the lines of metrics.jsonl that can be read; of others, the first is told and how many there are.
+
+    A run that is finished ends its last line: one that is torn is damaged, where a stage that resumes leaves it out.
+    """
+    path = run.folder / "metrics.jsonl"
+    lines = list(read_lines(path))
+    wrong = [number for number, line in enumerate(lines, 1) if line is None or not _is_of_numbers(line)]
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        say(
+            f"{path} is damaged (line {wrong[0]}{more} cannot be read, or has no number where one belongs): the curves "
+            "are drawn without it. Run the stage again for whole ones."
+        )
+    return [line for line in lines if line is not None]
+
+
+def _is_of_numbers(line: Mapping[str, Any]) -> bool:
+    # NaN is a number that a stage may write.
+    return all(isinstance(line.get(name, 0.0), int | float) and not isinstance(line.get(name), bool) for name in DRAWN)
 
 
 def record_of(run: Run) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from mamebert.reports.blocks import Row, Section
 from mamebert.reports.chart import Chart, Line, Scale, smooth
 from mamebert.reports.encoders import Pretrained
 from mamebert.reports.numbers import is_number
+from mamebert.reports.records import metrics_of
 from mamebert.reports.story import Story
 
 
@@ -33,7 +34,7 @@ def tell(story: Story) -> list[Section]:
     """Return the section with the curves of every shape."""
     rows = []
     for shape, models in story.shapes.items():
-        metrics = [(model, model.run.metrics()) for model in models]
+        metrics = [(model, metrics_of(model.run)) for model in models]
         for curve in CURVES:
             charts = [_chart(shape, metrics, curve, axis) for axis in AXES]
             if drawn := [chart for chart in charts if chart]:
