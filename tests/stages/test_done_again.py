@@ -5,6 +5,7 @@ import pytest
 
 from mamebert.cli import _prospect
 from mamebert.recipes import look_ahead, plan
+from mamebert.run_record import read_record
 from mamebert.runs import Run
 from mamebert.stages.evaluate import EvaluateConfig, evaluate
 from mamebert.stages.report import ReportConfig, report
@@ -31,7 +32,7 @@ def recipe(classifiers, world, tmp_path):
     evaluated, reported = (stage.config() for stage in plan([str(tmp_path / "recipe.toml")]))
     evaluate(evaluated)
     report(reported)
-    record = json.loads((tuned / "run.json").read_text())
+    record = read_record(tuned)
     (tuned / "run.json").write_text(json.dumps({**record, "id": "grown", "replaces": [record["id"]]}))
     return tmp_path / "recipe.toml"
 
