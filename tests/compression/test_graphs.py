@@ -152,7 +152,7 @@ def pretrained(shape):
 
 
 OF_INTEGERS = {"Clip", "QuantizeLinear"}
-"""What q8bert alone writes; test_q8bert.py looks for it."""
+"""What q8bert alone writes, the first with fewer bits than a byte has."""
 
 
 def variants():
