@@ -188,3 +188,34 @@ def test_a_table_of_a_model_padded_beyond_the_tokenizer_is_no_mistake(model):
     (found,) = load(model, "fill-mask")("The old [MASK] holds the boat .", top=200)[0]
     assert len(found) == 80
     assert np.isfinite([probability for _, probability in found]).all()
+
+
+def test_weights_that_nobody_asks_for_take_no_memory(model):
+    import resource
+
+    raw = (model / WEIGHTS).read_bytes()
+    size = int.from_bytes(raw[:8], "little")
+    told, end = json.loads(raw[8 : 8 + size]), len(raw) - 8 - size
+    told["of.another"] = {"dtype": "F32", "shape": [2**32], "data_offsets": [end, end + 2**34]}
+    header(model, told)
+    with (model / WEIGHTS).open("ab") as file:
+        file.write(raw[8 + size :])
+        file.truncate(file.tell() + 2**34)  # of nothing: the disk keeps none of it
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    load_pretraining(model)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20
+
+
+def test_one_weight_under_two_names_is_refused(model):
+    weights = load_file(model / WEIGHTS)
+    name = "bert.embeddings.LayerNorm.weight"
+    save_file({**weights, name.replace("weight", "gamma"): weights[name] + 1}, model / WEIGHTS)
+    with pytest.raises(UserError, match="under another name too"):
+        ModelFolder.open(model)
+
+
+def test_a_hundred_thousand_tensors_are_refused_at_once(model):
+    told = {f"t{number}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for number in range(100_000)}
+    header(model, told)
+    with pytest.raises(UserError, match="100,000 tensors"):
+        ModelFolder.open(model)

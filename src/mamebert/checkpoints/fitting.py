@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.shapes_alone import shapes_alone
 from mamebert.errors import UserError
 
 OPTIONAL = "bert.pooler."
@@ -56,7 +57,7 @@ def require_possible(
 
 def encoder_shapes(shape: EncoderConfig, vocab_size: int) -> dict[str, tuple[int, ...]]:
     """Return the shape of each parameter of an encoder; no memory is taken for their numbers."""
-    with torch.device("meta"):
+    with shapes_alone():
         encoder = Encoder(shape, vocab_size)
     return {f"bert.{name}": tuple(parameter.shape) for name, parameter in encoder.named_parameters()}
 

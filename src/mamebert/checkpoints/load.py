@@ -1,5 +1,6 @@
 """Hugging Face folders to networks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from mamebert.checkpoints.fitting import lacking, unlike
 from mamebert.checkpoints.model_folder import ModelFolder
+from mamebert.checkpoints.weights import Tensors
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.errors import UserError
 
@@ -25,20 +27,18 @@ def load_pretraining(
     return pretraining_network(folder, folder.tensors(), may_lack)
 
 
-def pretraining_network(
-    folder: ModelFolder, tensors: dict[str, Tensor], may_lack: tuple[str, ...]
-) -> PretrainingNetwork:
+def pretraining_network(folder: ModelFolder, tensors: Tensors, may_lack: tuple[str, ...]) -> PretrainingNetwork:
     """Return the network of a folder with these of its tensors."""
     tied = bool(folder.config.get("tie_word_embeddings", True))
     if not tied and "cls.predictions.decoder.bias" in tensors:
         # Untied, this is the bias that transformers adds; the other is left over.
-        tensors["cls.predictions.bias"] = tensors["cls.predictions.decoder.bias"]
+        tensors = tensors.beside({"cls.predictions.bias": tensors["cls.predictions.decoder.bias"]})
     network = PretrainingNetwork(folder.shape, folder.vocab_size, tied)
     return fill(network, tensors, folder.path, may_lack)
 
 
 def fill(
-    network: N, tensors: dict[str, Tensor], folder: Path, may_lack: tuple[str, ...], ignore: tuple[str, ...] = ()
+    network: N, tensors: Mapping[str, Tensor], folder: Path, may_lack: tuple[str, ...], ignore: tuple[str, ...] = ()
 ) -> N:
     """Put stored tensors into a network and return it; what is missing or of another shape is a UserError.
 

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,12 +12,22 @@ from torch import Tensor
 from mamebert.checkpoints.fitting import require_fitting, require_possible
 from mamebert.checkpoints.layouts import Layout, encoder_config, layout_of
 from mamebert.checkpoints.sentence_modules import MODULES, OLD_SETTINGS, encoder_inside
-from mamebert.checkpoints.weights import GET_ANEW, HEAD_FILE, INDEX, Stored, find_weights, load, num_bytes, read_header
+from mamebert.checkpoints.weights import (
+    GET_ANEW,
+    HEAD_FILE,
+    INDEX,
+    Stored,
+    Tensors,
+    find_weights,
+    num_bytes,
+    read_header,
+)
 from mamebert.checksums import verify
 from mamebert.config import build
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.json_files import read_object
+from mamebert.tokenizer.agreement import require_rules
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.files import TOKENIZER_FILES
 
@@ -105,15 +116,17 @@ class ModelFolder:
         """Tell whether there are weights whose names, as BERT's, begin so; only names are read."""
         return any(name.startswith(begin) for name in self._ours())
 
-    def tensors(self) -> dict[str, Tensor]:
-        """Return all weights under our names, those of a head that lies beside them too, in float32.
+    def tensors(self) -> Tensors:
+        """Return all weights under our names, those of a head that lies beside them too; numbers become float32.
 
-        Those of an altered network keep the names and types they have. A folder without weights, or numbers that are
-        none, are a UserError.
+        Each is read when it is asked for. Those of an altered network keep the names and types they have. A folder
+        without weights, or numbers that are none, are a UserError.
         """
         self.require_weights()
-        tensors = load(self.stored)
-        return (tensors if self.is_altered else self.layout.ours(tensors, self.shape)) | load(self.beside)
+        names = {name: name for name in self.stored} if self.is_altered else self._names
+        # A head beside them may have names that weights are stored under and not asked for by.
+        beside = {f"{HEAD_FILE}: {name}": each for name, each in self.beside.items()}
+        return Tensors({**self.stored, **beside}, {**names, **{name: f"{HEAD_FILE}: {name}" for name in self.beside}})
 
     def tokenizer(self) -> Tokenizer:
         """Open the tokenizer; one with more tokens than the token table has rows is a UserError."""
@@ -129,8 +142,21 @@ class ModelFolder:
 
     def _ours(self) -> dict[str, Tensor]:
         """Return the stored tensors under our names, without their numbers."""
-        bare = {name: torch.empty(each.shape, device="meta") for name, each in self.stored.items()}
-        return self.layout.ours(bare, self.shape)
+        return {name: torch.empty(self.stored[each].shape, device="meta") for name, each in self._names.items()}
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        """Our name of each stored tensor, with its own; two tensors of one name are a UserError."""
+        marks = {name: torch.empty(0, device="meta") for name in self.stored}
+        own = {id(mark): name for name, mark in marks.items()}
+        ours = {name: own[id(mark)] for name, mark in self.layout.ours(marks, self.shape).items()}
+        if len(ours) < len(own):
+            twice = next(iter({*own.values()} - {*ours.values()}))
+            raise UserError(
+                f"{self.path} stores {twice} and the same weights under another name too, and one of the two would be "
+                f"left out. {GET_ANEW}"
+            )
+        return ours
 
 
 def model_folder(path: Path) -> Path:
@@ -169,8 +195,12 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def tokenizer_for(folder: Path, num_rows: int) -> Tokenizer:
-    """Open the tokenizer of a folder for a token table of so many rows; more tokens than that are a UserError."""
+    """Open the tokenizer of a folder for a token table of so many rows; more tokens than that are a UserError.
+
+    So are rules that plain `transformers` would not follow.
+    """
     tokenizer = Tokenizer.open(folder)
+    require_rules(folder, tokenizer.puts_nothing_around)
     if tokenizer.vocab_size > num_rows:
         raise UserError(
             f"The tokenizer of {folder} has {tokenizer.vocab_size} tokens and the model's table {num_rows} rows, so "

@@ -3,7 +3,7 @@
 Headers are read first and tell names, types and shapes; nothing is allocated for what config.json alone claims.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ HEAD_FILE = "head.safetensors"
 GET_ANEW = "Get the folder anew."
 _MOST_HEADER = 8 * 2**20
 """Bytes of a header: one of 1,000 layers takes 2 MB."""
+_MOST_TENSORS = 2**15
+"""Tensors of a file: a BERT of 1,000 layers has 16,000."""
 _FLOATS = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8}
 
 
@@ -64,26 +66,64 @@ def read_header(file: Path) -> dict[str, Stored]:
         require_ordinary(file)
         _require_header(file)
         with safe_open(file, framework="pt") as opened:
-            parts = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118  # not a dict
+            names = opened.keys()
+            if len(names) > _MOST_TENSORS:
+                raise ValueError(f"{len(names):,} tensors, where {_MOST_TENSORS:,} are the most")
+            parts = {name: opened.get_slice(name) for name in names}
             return {name: Stored(file, part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()}
     except (SafetensorError, OSError, ValueError) as error:
         raise damaged(file, error) from error
 
 
-def load(stored: Mapping[str, Stored]) -> dict[str, Tensor]:
-    """Return tensors by name: numbers as float32, whatever they are stored as, all others as they are.
+class Tensors(Mapping[str, Tensor]):
+    """Stored tensors by name, each read when it is asked for: numbers as float32, all others as they are.
 
-    A number that is none (NaN) or infinite is a UserError.
+    What nobody asks for, however large, takes no memory. A number that is none (NaN) or infinite is a UserError.
     """
-    found: dict[str, Tensor] = {}
-    for file in dict.fromkeys(each.file for each in stored.values()):
-        names = [name for name, each in stored.items() if each.file == file]
+
+    def __init__(self, stored: Mapping[str, Stored], names: Mapping[str, str] | None = None) -> None:
+        """`names` are those under which tensors are asked for, each with the one that it is stored under."""
+        self._stored, self._names = stored, names or {name: name for name in stored}
+        self._read: dict[str, Tensor] = {}
+        self._files: dict[Path, Any] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return a tensor; what cannot be read is a UserError."""
+        if name not in self._read:
+            self._read[name] = self._load(self._names[name])
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is such a tensor, without reading it."""
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield all names."""
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        """Return how many tensors there are."""
+        return len(self._names)
+
+    def beside(self, others: Mapping[str, Tensor]) -> "Tensors":
+        """Return these with others, which count where a name is that of both."""
+        made = Tensors(self._stored, {**self._names, **{name: name for name in others}})
+        made._read = {**self._read, **others}
+        return made
+
+    def _load(self, name: str) -> Tensor:
+        stored = self._stored[name]
         try:
-            with safe_open(file, framework="pt") as opened:
-                found |= {name: opened.get_tensor(name) for name in names}
+            if stored.file not in self._files:
+                self._files[stored.file] = safe_open(stored.file, framework="pt")
+            return _finite(self._files[stored.file].get_tensor(name), name, stored)
         except (SafetensorError, OSError) as error:
-            raise damaged(file, error) from error
-    return {name: _finite(tensor, name, stored[name]) for name, tensor in found.items()}
+            raise damaged(stored.file, error) from error
+
+
+def load(stored: Mapping[str, Stored]) -> dict[str, Tensor]:
+    """Return all of these tensors by name, read as `Tensors` reads each."""
+    return dict(Tensors(stored))
 
 
 def damaged(file: Path, why: object, way_out: str = GET_ANEW) -> UserError:

@@ -38,7 +38,7 @@ class Shell(NamedTuple):
     """A network of the right shape with plain modules and random weights."""
     how: dict[str, Any]
     """What the method wrote of itself."""
-    tensors: dict[str, Tensor]
+    tensors: Mapping[str, Tensor]
 
     def take(self, name: str) -> Tensor:
         """Return a stored tensor; a UserError where there is none."""
@@ -98,11 +98,12 @@ def goal_in(folder: ModelFolder) -> Goal:
 @torch.no_grad()
 def fill_altered(shell: Shell, unpacked: Mapping[str, Tensor]) -> Subject:
     """Put stored tensors, and those that were unpacked, into the altered network and return its subject."""
-    network, tensors = shell.subject.network, {**shell.tensors, **unpacked}
+    network, stored = shell.subject.network, shell.tensors
     for name, place in _stored(shell.subject):
-        if name not in tensors or tensors[name].shape != place.shape:
+        value = unpacked[name] if name in unpacked else stored.get(name)
+        if value is None or value.shape != place.shape:
             raise UserError(f"{shell.subject.folder} lacks {name}, or has it in another shape. Get the folder anew.")
-        place.copy_(tensors[name])
+        place.copy_(value)
     network.eval()
     return shell.subject
 

@@ -20,6 +20,7 @@ from mamebert.compression._session import Session, products_overflow
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.padded import Padded
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.shapes_alone import shapes_alone
 from mamebert.errors import UserError
 from mamebert.evaluation.memory import at_most
 from mamebert.tasks._features import TaskBatch
@@ -214,7 +215,7 @@ def _require_table(bert: GraphEncoder) -> None:
 
 def _require_outputs(bert: GraphEncoder, goal: TaskGoal) -> None:
     """Raise a UserError unless the graph gives as many numbers as the task reads."""
-    with torch.device("meta"):
+    with shapes_alone():
         whole = goal.network(bert.config, bert.vocab_size)
     if has_plain_head(goal):
         wanted = [each.shape[0] for name, each in whole.head.named_parameters() if name.endswith(_LAST)]
@@ -271,7 +272,7 @@ def _head(goal: Goal, bert: GraphEncoder, graph: Path) -> nn.Module:
         raise UserError(f"{path} is not there. Get the folder anew, with all files whose names begin alike.")
     assert isinstance(goal, TaskGoal)
     tensors = load(read_header(path))
-    with torch.device("meta"):  # the encoder's weights would take memory for nothing
+    with shapes_alone():  # the encoder's weights would take memory for nothing
         network = goal.network(bert.config, bert.vocab_size)
     del network.bert
     try:

@@ -118,8 +118,8 @@ class Q8Bert(Compressor):
         bits = how["weight_bits"], how["activation_bits"]
         _quantise(shell.subject, *bits, how["requantised"], scheme_in(how), names=how["modules"])
         unpacked = ranges_of_before(tensors) | {
-            name.removesuffix(INTEGERS): whole.float() * tensors[name.removesuffix(INTEGERS) + STEP]
-            for name, whole in tensors.items()
+            name.removesuffix(INTEGERS): tensors[name].float() * tensors[name.removesuffix(INTEGERS) + STEP]
+            for name in tensors
             if name.endswith(INTEGERS)
         }
         return fill_altered(shell, unpacked)

@@ -4,13 +4,12 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.corpus.readers import Reader
 from mamebert.corpus.token_shards import read_manifest
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.shapes_alone import shapes_alone
 from mamebert.errors import UserError
 from mamebert.evaluation.memory import memory_of
 from mamebert.names import file_name
@@ -119,7 +118,7 @@ def num_parameters(shape: EncoderConfig, vocab_size: int, tied: bool = True) -> 
     if layers > 2 and shape.shared == "none" and not shape.layer_heads and not shape.layer_widths:
         one, two = (num_parameters(shape.model_copy(update={"num_hidden_layers": n}), vocab_size, tied) for n in (1, 2))
         return one + (layers - 1) * (two - one)
-    with torch.device("meta"):
+    with shapes_alone():
         network = PretrainingNetwork(shape, vocab_size, tied)
     return sum(prod(parameter.shape) for parameter in network.parameters())
 

@@ -19,6 +19,7 @@ from mamebert.encoder.model import Encoder, initialise
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.readings import Reader, Reading
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.shapes_alone import shapes_alone
 from mamebert.errors import UserError, not_finite
 from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks._features import FIRST, Features, Learnt, TaskBatch, batches, pack
@@ -120,14 +121,14 @@ def open_network(folder: Path, kind: str | None = None) -> tuple[Task, Learnt, T
     opened = ModelFolder.open(folder)
     tensors = opened.tensors()
     task, learnt, reading = task_in(opened, opened.about or _about_foreign(opened, tensors, kind))
-    known = {**tensors, **task.stored_beside(opened.path)}
+    known = tensors.beside(task.stored_beside(opened.path))
 
     def built() -> TaskNetwork:
         network = TaskNetwork(task, opened.shape, opened.vocab_size, learnt, reading)
         pooler_is_read = any(module is network.bert.pooler for module in network.head.modules())
         return fill(network, known, opened.path, may_lack=() if pooler_is_read else ("bert.pooler.",))
 
-    with torch.device("meta"):  # sizes that only the settings of the head claim are refused before they take memory
+    with shapes_alone():  # sizes that only the settings of the head claim are refused before they take memory
         built()
     return task, learnt, built()
 
@@ -212,7 +213,7 @@ def require_room(what: str, max_length: int, name: str, room: int) -> None:
         raise UserError(f"{what}.max_length {max_length} is longer than {name} reads ({room}). Lower it to {room}.")
 
 
-def _about_foreign(folder: ModelFolder, tensors: dict[str, Tensor], kind: str | None) -> dict[str, Any]:
+def _about_foreign(folder: ModelFolder, tensors: Mapping[str, Tensor], kind: str | None) -> dict[str, Any]:
     """Return how to read a folder that was not fine-tuned here: by its class, with inputs as long as it takes."""
     architecture, config, as_bert = folder.architecture, folder.config, folder.bert_architecture
     kinds = [kind] if kind else [name for name in Task.names() if Task.find(name).understands(as_bert, config)]

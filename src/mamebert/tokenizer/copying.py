@@ -5,11 +5,10 @@ import shutil
 from pathlib import Path
 
 from mamebert.disk import disk_errors, write_text
+from mamebert.tokenizer.agreement import AS_DESCRIBED, rules_of_bert
+from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, read_about
 from mamebert.tokenizer.slow import open_slowly
-
-AS_DESCRIBED = ("PreTrainedTokenizerFast", "TokenizersBackend")
-"""Classes of `transformers` that do what `tokenizer.json` says; others take the vocabulary from it and no more."""
 
 
 def copy_tokenizer(source: Path, target: Path) -> None:
@@ -32,6 +31,19 @@ def copy_tokenizer(source: Path, target: Path) -> None:
             named = {name: value for name, value in settings.items() if name != "auto_map"}
             text = json.dumps({**named, "tokenizer_class": AS_DESCRIBED[0]}, ensure_ascii=False, indent=2)
             write_text(target / "tokenizer_config.json", text + "\n")
+        if described:
+            _put_marks_around(source, target)
+
+
+def _put_marks_around(source: Path, target: Path) -> None:
+    """Let plain `transformers` put [CLS] and [SEP] around a text as is done here, where no file says that it does."""
+    about, tokenizer = read_about(target, "tokenizer_config.json"), Tokenizer.open(source)
+    if not tokenizer.puts_nothing_around or about.get("tokenizer_class") not in AS_DESCRIBED:
+        return
+    description = read_about(source, "tokenizer.json")
+    cls, sep = ([tokenizer.tokens[number], number] for number in (tokenizer.cls_id, tokenizer.sep_id))
+    description["post_processor"] = {"type": "BertProcessing", "sep": sep, "cls": cls}
+    write_text(target / "tokenizer.json", json.dumps(description, ensure_ascii=False))
 
 
 def _does_as_described(source: Path, name: str | None) -> bool:
@@ -41,11 +53,5 @@ def _does_as_described(source: Path, name: str | None) -> bool:
     if name not in ("BertTokenizer", "BertTokenizerFast"):
         return False
     settings, description = read_about(source, "tokenizer_config.json"), read_about(source, "tokenizer.json")
-    made = {
-        "type": "BertNormalizer",
-        "clean_text": True,
-        "handle_chinese_chars": settings.get("tokenize_chinese_chars", True),
-        "strip_accents": settings.get("strip_accents"),
-        "lowercase": settings.get("do_lower_case", True),
-    }
-    return description.get("normalizer") == made and description.get("pre_tokenizer") == {"type": "BertPreTokenizer"}
+    wanted = (rules_of_bert(settings), {"type": "BertPreTokenizer"})
+    return (description.get("normalizer"), description.get("pre_tokenizer")) == wanted

@@ -70,6 +70,8 @@ def _check_model(model: Part, added: list[Part]) -> None:
         raise ValueError(f"its vocabulary lacks the token for unknown words ({model.get('unk_token')!r})")
     if (model.get("max_input_chars_per_word") or 0) > MOST_CHARACTERS_PER_WORD:
         raise ValueError(f"it reads words of more than {MOST_CHARACTERS_PER_WORD:,} characters whole")
+    if model.get("dropout"):
+        raise ValueError("it cuts words by chance (dropout), so that each answer would be another")
     for name in ("continuing_subword_prefix", "end_of_word_suffix"):
         _require_short(model.get(name) or "")
 

@@ -12,6 +12,7 @@ from tokenizers.models import WordPiece
 
 from mamebert.checksums import verify
 from mamebert.errors import UserError
+from mamebert.tokenizer.agreement import names_and_tokens
 from mamebert.tokenizer.cutting import (
     align_undropped,
     align_words,
@@ -54,6 +55,8 @@ class Tokenizer:
         self.tokens = tokens
         self.vocab_size = len(tokens)
         self._encoder, self._decode, self._lock = encoder, decode, Lock()
+        self.puts_nothing_around = False
+        """Whether `tokenizer.json` leaves it to a class of `transformers` to put [CLS] and [SEP] around a text."""
         self.unknown = Unknown()
         """What was unknown of all that was encoded so far; set it to a new one to begin again."""
         ids = {token: number for number, token in enumerate(tokens)}
@@ -112,15 +115,20 @@ class Tokenizer:
         def decode(ids: Sequence[int]) -> str:
             return rust.decode(list(ids), skip_special_tokens=False)
 
-        made = cls(by_id(rust.get_vocab(with_added_tokens=True)), config, encoder, decode)
-        made._require_around(rust.encode("").ids, folder)
+        named = names_and_tokens(folder, description, config)
+        made = cls(by_id(rust.get_vocab(with_added_tokens=True)), named, encoder, decode)
+        made._require_around(rust.encode(""), folder)
         return made
 
-    def _require_around(self, ids: list[int], folder: Path) -> None:
+    def _require_around(self, empty: Any, folder: Path) -> None:
         """Raise a UserError where plain `transformers` would put something else around a text than we do.
 
         A tokenizer.json that says nothing of it puts nothing there, and the class named beside it decides.
         """
+        ids = empty.ids
+        self.puts_nothing_around = not ids
+        if any(empty.type_ids):
+            raise UserError(f"{folder / 'tokenizer.json'} counts a text as segment 1, and it is 0 here. {WAY_OUT}")
         if ids not in ([], [self.cls_id, self.sep_id]):
             found = [self.tokens[number] if number < self.vocab_size else number for number in ids[:5]]
             wanted = [self.tokens[self.cls_id], self.tokens[self.sep_id]]
