@@ -9,9 +9,9 @@ from _clock import Round, timed
 
 from mamebert.kernels import torch_only
 from mamebert.objectives import PretrainingBatch
-from mamebert.objectives._flops import batch_flops
-from mamebert.stages._pretraining import Pretraining
-from mamebert.stages.pretrain import PretrainConfig
+from mamebert.objectives.data.flops import batch_flops
+from mamebert.stages.pretrain.pretraining import Pretraining
+from mamebert.stages.pretrain.settings import PretrainConfig
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Ours:
         batches: list[PretrainingBatch] = []
         with nullcontext() if self.native else torch_only():
             taken = timed(lambda: self._take(steps, batches), self.work.device)
-        network, asks_pairs = self.work.network, self.work.config.objective.kind == "masked_lm_nsp"
-        return replace(taken, flops=sum(batch_flops(network, batch, asks_pairs) for batch in batches))
+        network, has_sentence_pairs = self.work.network, self.work.config.objective.kind == "masked_lm_nsp"
+        return replace(taken, flops=sum(batch_flops(network, batch, has_sentence_pairs) for batch in batches))
 
     def _take(self, steps: int, batches: list[PretrainingBatch]) -> int:
         batches += (next(self._steps)[1] for _ in range(steps))

@@ -8,9 +8,9 @@ import numpy as np
 from transformers import BertTokenizer
 
 from mamebert.corpus.token_shards import TokenShards, shard_path, write_manifest, write_token_shard
-from mamebert.disk import hash_file
+from mamebert.files.disk import hash_file
 from mamebert.tokenizer.pieces import SPECIAL_TOKENS
-from mamebert.vectors.table import VectorTable, read_vocabulary
+from mamebert.word2vec.table import VectorTable, read_vocabulary
 
 SENTENCES, SENTENCES_IN_A_DOCUMENT, HELD_OUT = 20_000, 80, 10
 # Logarithms of the lengths of 60,000 sentences of Japanese Wikipedia in a vocabulary of 8,000 (mean, deviation):

@@ -13,7 +13,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from mamebert.config import build
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.stages._pretraining import Pretraining
+from mamebert.stages.pretrain.pretraining import Pretraining
 
 transformers.logging.set_verbosity_error()
 

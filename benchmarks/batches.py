@@ -28,7 +28,7 @@ from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFas
 
 from mamebert.corpus.token_shards import TokenShards, shard_path, write_manifest, write_token_shard
 from mamebert.objectives import Objective
-from mamebert.objectives._batches import EpochOfBatches
+from mamebert.objectives.data.batches import EpochOfBatches
 
 NAMES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 SPECIAL = dict(zip(("pad", "unk", "cls", "sep", "mask"), range(5), strict=True))

@@ -42,11 +42,12 @@ from mamebert.checkpoints.save import save_pretraining
 from mamebert.config import build
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.stages._fitting import Fitting, Part, answer
-from mamebert.stages._labelled import Labelled, read_labelled
-from mamebert.stages.finetune import FinetuneConfig
-from mamebert.tasks._features import Learnt
-from mamebert.tasks._network import start_network
+from mamebert.labelled.rows import Labelled, read_labelled
+from mamebert.stages.finetune.fitting import Fitting, answer
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks.data.encoded import Part
+from mamebert.tasks.data.features import TaskState
+from mamebert.tasks.network.task_network import start_network
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device
 
@@ -64,7 +65,7 @@ class Bench:
     config: FinetuneConfig
     model: Path
     rows: Labelled
-    learnt: Learnt
+    learnt: TaskState
     train: Part
     test: Part
     folder: Path

@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from mamebert.reports.chart import Chart, Line
-from mamebert.reports.render import to_svg
+from mamebert.reports.plots.chart import Chart, Line
+from mamebert.reports.text.render import to_svg
 
 RESULTS, DOCS = Path(__file__).parent / "results", Path(__file__).parents[1] / "docs"
 WIDTH, NAMES, NUMBERS, BAR, GAP = 760, 300, 96, 20, 8

@@ -33,7 +33,7 @@ from _text import invent, invent_vectors, one_sentence_each
 from _trainer import Trained, bert, grouped, modern_bert, sequences
 
 from mamebert.corpus.token_shards import read_manifest
-from mamebert.evaluation.peak import product_peak
+from mamebert.evaluation.cost.peak_flops import product_peak
 from mamebert.kernels import status
 from mamebert.training.devices import pick_device, pick_precision
 

@@ -30,7 +30,7 @@ from _trainer import Trained, bert, sequences
 from mamebert import FinetuneConfig, finetune, pretrain
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.kernels import status
-from mamebert.stages._pretraining import Pretraining
+from mamebert.stages.pretrain.pretraining import Pretraining
 
 SHAPE, VOCAB, BATCH_TOKENS, PEAK_LR = Shape(128, 2), 8_000, 2048, 2e-3
 

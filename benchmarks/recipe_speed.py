@@ -32,12 +32,12 @@ from _clock import machine
 
 from mamebert.config import build, merge, read_settings
 from mamebert.corpus.token_shards import TokenShards
-from mamebert.objectives import Answers, Objective
-from mamebert.objectives._batches import EpochOfBatches
+from mamebert.objectives import HeldOutSums, Objective
+from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.runs import Run
 from mamebert.stages import find
-from mamebert.stages._pretraining import Pretraining
-from mamebert.stages.pretrain import PretrainConfig
+from mamebert.stages.pretrain.pretraining import Pretraining
+from mamebert.stages.pretrain.settings import PretrainConfig
 
 RUNS = Path(__file__).parents[1] / "runs"
 SEEDS = (1, 2, 3)
@@ -97,7 +97,7 @@ def held_out_loss(work: Pretraining) -> float:
     shards = TokenShards.open(work.config.shards, "heldout", check=False)
     plan = EpochOfBatches(objective, shards, work._special, 8192, seed=0, epoch=0)
     work.network.eval()
-    answers = Answers()
+    answers = HeldOutSums()
     for number in range(min(HELD_OUT, len(plan))):
         objective.answer(work.network, plan[number], answers)
     return answers.loss / answers.asked

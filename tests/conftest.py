@@ -90,7 +90,7 @@ def _pairs(settings: dict[str, object]) -> list[str]:
 
 
 def _believe(patch: pytest.MonkeyPatch) -> None:
-    for stage in ("_pretraining", "_finetuning", "_judging"):
+    for stage in ("pretrain.pretraining", "finetune.finetuning", "compress.judging"):
         patch.setattr(f"mamebert.stages.{stage}.verify", lambda folders, *_: {str(folder): 0.0 for folder in folders})
 
 
@@ -146,7 +146,8 @@ def tiny() -> dict[str, object]:
 def encoders(world: Path, tiny: dict[str, object]) -> Callable[[str], Path]:
     """Return a function giving the run folder of a pretrained encoder, "N" or "W", made when first asked for."""
     from mamebert.config import build
-    from mamebert.stages.pretrain import PretrainConfig, pretrain
+    from mamebert.stages.pretrain import pretrain
+    from mamebert.stages.pretrain.settings import PretrainConfig
 
     def made(name: str) -> Path:
         embeddings = {"vectors": world / "vectors"} if name == "W" else {}
@@ -183,7 +184,8 @@ def finetuning(world: Path, encoders: Callable[[str], Path]) -> dict[str, object
 def classifiers(world: Path, finetuning: dict[str, object]) -> Path:
     """Return the run folder of a finished fine-tuning."""
     from mamebert.config import build
-    from mamebert.stages.finetune import FinetuneConfig, finetune
+    from mamebert.stages.finetune import finetune
+    from mamebert.stages.finetune.settings import FinetuneConfig
 
     with pytest.MonkeyPatch.context() as patch:
         _believe(patch)
@@ -196,7 +198,7 @@ class Toys:
     quick: ClassVar[dict[str, object]] = {"batch_tokens": 256, "peak_lr": 2e-3, "precision": "float32"}
 
     def __init__(self, world: Path, scratch: Path) -> None:
-        from mamebert.stages._bench import RowsBench, TextBench
+        from mamebert.compression.bench import RowsBench, TextBench
         from mamebert.training.settings import Training
 
         self.world = world
@@ -209,11 +211,11 @@ class Toys:
         bench.learn(self.encoder, Training(steps=60, **self.quick))
 
     def _classifier(self) -> tuple[Any, dict[str, Any]]:
-        from mamebert.compression import Subject
-        from mamebert.compression._goals import TaskGoal
+        from mamebert.compression.contract import Subject
+        from mamebert.compression.goals import TaskGoal
         from mamebert.corpus.readers import Reader
         from mamebert.encoder.readings import Reading
-        from mamebert.stages._labelled import Split, parted, read_examples
+        from mamebert.labelled.rows import Split, parted, read_examples
         from mamebert.tasks import Task
 
         task = Task.find("classification")(max_length=48)
@@ -224,8 +226,8 @@ class Toys:
         return Subject(self._network(goal), goal, self.world / "vocab" / "tokenizer"), parts._asdict()
 
     def _encoder(self) -> Any:
-        from mamebert.compression import Subject
-        from mamebert.compression._goals import MaskedWords
+        from mamebert.compression.contract import Subject
+        from mamebert.compression.goals import MaskedWords
         from mamebert.objectives import Objective
 
         goal = MaskedWords(Objective.find("masked_lm")(max_length=32))
@@ -261,7 +263,7 @@ def encoder(toys: Toys) -> Any:
 @pytest.fixture
 def rows_bench(toys: Toys, tmp_path: Path) -> Any:
     """Return a bench whose teacher is the classifier."""
-    from mamebert.stages._bench import RowsBench
+    from mamebert.compression.bench import RowsBench
 
     return RowsBench(deepcopy(toys.classifier), 1, tmp_path, torch.device("cpu"), toys.rows)
 
@@ -269,7 +271,7 @@ def rows_bench(toys: Toys, tmp_path: Path) -> Any:
 @pytest.fixture
 def text_bench(toys: Toys, world: Path, tmp_path: Path) -> Any:
     """Return a bench whose teacher is the encoder."""
-    from mamebert.stages._bench import TextBench
+    from mamebert.compression.bench import TextBench
 
     return TextBench(deepcopy(toys.encoder), 1, tmp_path, torch.device("cpu"), world / "tokens", 2000)
 

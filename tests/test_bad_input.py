@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mamebert import runs
-from mamebert.disk import partial
+from mamebert.files.disk import partial
 
 PRETRAIN = {
     "encoder.hidden_size": 32,
@@ -241,7 +241,9 @@ def test_a_run_folder_made_with_other_settings(mamebert, world, tmp_path, unfini
     words = {"output": str(tmp_path / "run"), "shards": str(world / "tokens"), **PRETRAIN}
     if unfinished:
         with monkeypatch.context() as patch:
-            patch.setattr("mamebert.stages._pretraining.Pretraining.save", lambda self: 1 / 0)  # as good as a kill
+            patch.setattr(
+                "mamebert.stages.pretrain.pretraining.Pretraining.save", lambda self: 1 / 0
+            )  # as good as a kill
             with pytest.raises(ZeroDivisionError):
                 mamebert("pretrain", words)
     else:

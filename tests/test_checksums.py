@@ -4,8 +4,8 @@ import subprocess
 import pytest
 
 from mamebert.checkpoints.model_folder import ModelFolder
-from mamebert.checksums import SUMS, seal, verify
 from mamebert.errors import UserError
+from mamebert.files.checksums import SUMS, seal, verify
 
 
 @pytest.fixture

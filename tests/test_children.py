@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mamebert.children import READ_AND_END_WITH_PARENT, ask_program
-from mamebert.disk import temporary_folder
+from mamebert.files.disk import temporary_folder
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes as Linux has them")
 
@@ -87,7 +87,8 @@ def test_ctrl_c_is_answered_by_the_parent_alone(tmp_path):
 
 def test_folders_that_killed_processes_left_go_away(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    code = "from mamebert.disk import temporary_folder\nimport os\nwith temporary_folder() as f: print(f); os._exit(1)"
+    imports = "from mamebert.files.disk import temporary_folder\nimport os\n"
+    code = f"{imports}with temporary_folder() as f: print(f); os._exit(1)"
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=False)
     assert len(os.listdir(tmp_path)) == 1

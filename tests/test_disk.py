@@ -11,9 +11,9 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from mamebert import disk
-from mamebert.disk import put_in_place, save_tensors, sync_folder, write_text, writing
 from mamebert.errors import UserError
+from mamebert.files import disk
+from mamebert.files.disk import put_in_place, save_tensors, sync_folder, write_text, writing
 from mamebert.runs import Run, StageConfig
 
 

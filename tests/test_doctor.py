@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mamebert import doctor, kernels, stages
-from mamebert.evaluation.peak import Peak
+from mamebert.evaluation.cost.peak_flops import Peak
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,8 @@ def run(name, *words):
 @pytest.fixture(scope="module")
 def classifier(world, encoders):
     from mamebert.config import build
-    from mamebert.stages.finetune import FinetuneConfig, finetune
+    from mamebert.stages.finetune import finetune
+    from mamebert.stages.finetune.settings import FinetuneConfig
 
     settings = {
         "model": encoders("W"),
@@ -50,13 +51,13 @@ def test_stages_from_python(world, tmp_path):
 
 def test_sentence_vectors(encoders, tmp_path):
     from mamebert.encoder.readings import Reading
-    from mamebert.tasks._features import Learnt
-    from mamebert.tasks._network import save_network, start_network
+    from mamebert.tasks.data.features import TaskState
+    from mamebert.tasks.network.task_network import save_network, start_network
     from mamebert.tasks.sentence_embeddings import SentenceEmbeddings
 
     task, start = SentenceEmbeddings(max_length=64), encoders("W") / "model"
-    network = start_network(task, start, Learnt(), Reading())
-    save_network(network, task, Learnt(), Reading(), start, tmp_path / "saved")
+    network = start_network(task, start, TaskState(), Reading())
+    save_network(network, task, TaskState(), Reading(), start, tmp_path / "saved")
     nearest, cosine = run("05_sentence_vectors.py", tmp_path / "saved", "The old pot.", "A gull.", "The pot.").split(
         "\n", 1
     )

@@ -104,9 +104,9 @@ def small_disk(tmp_path):
 @pytest.mark.parametrize("command", ["clean", "vocab", "tokenize", "vectors", "pretrain", "finetune", "report"])
 def test_a_disk_that_is_really_full(mamebert, smallest, small_disk, unproved, monkeypatch, command):
     settings = smallest[command]
-    for stage in ("clean", "tokenize", "_pretraining"):
+    for stage in ("clean", "tokenize", "pretrain.pretraining"):
         monkeypatch.setattr(f"mamebert.stages.{stage}.need_space", lambda *_: None)
-    monkeypatch.setattr("mamebert.vectors.cbow.need_space", lambda *_: None)
+    monkeypatch.setattr("mamebert.word2vec.cbow.need_space", lambda *_: None)
     words = {"output": str(small_disk / "out"), **settings}
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * ((252 if command in ("clean", "vocab") else 236) << 10))

@@ -5,11 +5,10 @@ from typing import ClassVar
 import pytest
 from pydantic import Field
 
-from mamebert import growing
-from mamebert.disk import partial
 from mamebert.errors import UserError
-from mamebert.growing import goes_on_from
-from mamebert.runs import Run, StageConfig
+from mamebert.files.disk import partial
+from mamebert.runs import Run, StageConfig, growing
+from mamebert.runs.growing import goes_on_from
 
 
 class Sow(StageConfig):

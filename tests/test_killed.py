@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from mamebert.disk import partial
+from mamebert.files.disk import partial
 
 KILLS = int(os.environ.get("MAMEBERT_KILLS", "1"))
 SIGNALS = {signal.SIGKILL: {-9}, signal.SIGTERM: {0, 143, -15}, signal.SIGINT: {130, -2}}

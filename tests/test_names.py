@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from mamebert.config import build
 from mamebert.errors import UserError
-from mamebert.names import LONGEST, check_names, file_name
+from mamebert.files.names import LONGEST, check_names, file_name
 from mamebert.recipes import plan
-from mamebert.stages.compress import CompressConfig
-from mamebert.stages.evaluate import EvaluateConfig
-from mamebert.stages.finetune import FinetuneConfig
+from mamebert.stages.compress.settings import CompressConfig
+from mamebert.stages.evaluate.settings import EvaluateConfig
+from mamebert.stages.finetune.settings import FinetuneConfig
 
 HOSTILE = [
     "..",

@@ -4,12 +4,11 @@ from typing import ClassVar
 import pytest
 from pydantic import Field
 
-from mamebert import growing, renewing
 from mamebert.config import RunPath
-from mamebert.disk import partial
 from mamebert.errors import UserError
-from mamebert.runs import Run, StageConfig
-from mamebert.stages._ahead import Ahead
+from mamebert.files.disk import partial
+from mamebert.preflight.ahead import Ahead
+from mamebert.runs import Run, StageConfig, growing, renewing
 
 
 class Sow(StageConfig):

@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from mamebert.config import RunPath
-from mamebert.disk import disk_errors, need_space, partial
 from mamebert.errors import UserError
+from mamebert.files.disk import disk_errors, need_space, partial
 from mamebert.runs import Run, Source, StageConfig, identity, sources_behind
 
 

@@ -14,13 +14,13 @@ import typer
 from mamebert import stages
 from mamebert.config import build, described, read_settings, with_environment
 from mamebert.errors import UserError, printable
-from mamebert.names import path_of
+from mamebert.files.names import path_of
+from mamebert.preflight.ahead import check_and_compare
 from mamebert.progress import say
-from mamebert.ranks import leads, num_processes
+from mamebert.ranks import is_main_process, num_processes
 from mamebert.runs import Run
-from mamebert.stages._ahead import check_and_compare
 from mamebert.streams import all_written, make_ready
-from mamebert.training.interruption import Stopped, stop_when_told
+from mamebert.training.interruption import Stopped, exit_on_sigterm
 
 if TYPE_CHECKING:
     from mamebert.recipes import Prospect
@@ -77,7 +77,9 @@ def _do_stage(command: str, words: list[str], show: bool, dry_run: bool) -> None
 
 def _first_line(command: str) -> str:
     """Read a stage's first docstring line without importing it, so that --help stays quick."""
-    source = Path(stages.__file__).with_name(f"{command}.py").read_text(encoding="utf-8")
+    place = Path(stages.__file__).with_name(command)
+    file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+    source = file.read_text(encoding="utf-8")
     return source.split('"""')[1].strip().partition(": ")[2] or source.split('"""')[1].strip()
 
 
@@ -103,7 +105,7 @@ def evaluate_verb(
     if not check_data:
         _do_stage("evaluate", settings or [], show, dry_run)
         return
-    from mamebert.stages.evaluate import check_data as check
+    from mamebert.inspection import inspect as check
 
     check(with_environment(read_settings(settings or [])))
 
@@ -128,9 +130,9 @@ def run(
     prospects = []
     for number, found in enumerate(look_ahead(planned), start=1):
         prospects.append(found)
-        if dry_run and not as_json and leads():
+        if dry_run and not as_json and is_main_process():
             print(f"[{number}/{len(planned)}] {_prospect(found, max(len(stage.name) for stage in planned))}")
-    if dry_run and as_json and leads():
+    if dry_run and as_json and is_main_process():
         told = {found.stage.name: found.config.model_dump(mode="json") for found in prospects}
         print(json.dumps(told, ensure_ascii=False, indent=1))
     refuse_ahead(prospects)
@@ -235,7 +237,7 @@ app.registered_commands.sort(key=lambda each: ORDER.index(each.name) if each.nam
 
 
 def _tell_plan(command: str, config: Any) -> None:
-    if not leads():
+    if not is_main_process():
         return
     told: dict[str, Any] = {"settings": config.model_dump(mode="json")}
     if estimate := stages.of(command, "estimate"):
@@ -244,7 +246,7 @@ def _tell_plan(command: str, config: Any) -> None:
 
 
 def _print_end(done: Run) -> None:
-    if not leads():
+    if not is_main_process():
         return
     page = done.folder / "report.html"
     _tell_models(done.folder)
@@ -260,18 +262,18 @@ def _tell_models(folder: Path) -> None:
 
 def _tell_end(how: object) -> None:
     if num_processes() > 1:
-        from mamebert.training.followers import first_to_speak
+        from mamebert.training.followers import claims_the_message
 
-        if not first_to_speak():
+        if not claims_the_message():
             return
     for line in printable(str(how)).splitlines():
         print(f"mamebert: {line}", file=sys.stderr, flush=True)
 
 
 def _lost_another(error: Exception) -> bool:
-    from mamebert.training.followers import lost_another
+    from mamebert.training.followers import lost_a_process
 
-    return lost_another(error)
+    return lost_a_process(error)
 
 
 def main() -> None:
@@ -287,7 +289,7 @@ def main() -> None:
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     make_ready()
     try:
-        with stop_when_told(), all_written():
+        with exit_on_sigterm(), all_written():
             app()
     except UserError as error:
         _tell_end(error)
@@ -295,7 +297,7 @@ def main() -> None:
     except OSError as error:
         if error.filename is None and error.errno != errno.ENOSPC:
             raise
-        _tell_end(f"{error.filename or 'Something written'}: {error.strerror}. Mend that, or give another path.")
+        _tell_end(f"{error.filename or 'Something written'}: {error.strerror}. Fix that, or give another path.")
         sys.exit(2)
     except Exception as error:
         if num_processes() == 1 or not _lost_another(error):

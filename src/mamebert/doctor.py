@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from mamebert import kernels
-from mamebert.evaluation.energy import counters
-from mamebert.evaluation.peak import product_peak
+from mamebert.evaluation.cost.energy import counters
+from mamebert.evaluation.cost.peak_flops import product_peak
 from mamebert.runs import processor_name
 from mamebert.training.devices import pick_device, pick_precision
 
@@ -83,7 +83,9 @@ def _memory() -> Finding:
     total, free = page * os.sysconf("SC_PHYS_PAGES"), page * os.sysconf("SC_AVPHYS_PAGES")
     free = max(free, _available())
     fact = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB available"
-    return Finding("memory", fact, "" if free >= MEMORY_WANTED else "Lower training.part_tokens, or close programs.")
+    return Finding(
+        "memory", fact, "" if free >= MEMORY_WANTED else "Lower training.micro_batch_tokens, or close programs."
+    )
 
 
 def _available() -> int:

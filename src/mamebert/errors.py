@@ -29,7 +29,7 @@ def not_finite() -> UserError:
     """Return the error for answers of a network that are NaN or infinite, of which nothing can be said."""
     return UserError(
         "The model answers with numbers that are not finite (NaN or infinite): its weights are damaged, or too large. "
-        "Get its folder anew, or train it again with a lower learning rate."
+        "Download or save its folder again, or train it again with a lower learning rate."
     )
 
 

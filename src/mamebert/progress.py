@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from mamebert.errors import printable
-from mamebert.ranks import leads
+from mamebert.ranks import is_main_process
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ class Meter:
 
     def __enter__(self) -> Self:
         """Start the clock."""
-        if sys.stderr.isatty() and leads():
+        if sys.stderr.isatty() and is_main_process():
             columns = (
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),
@@ -111,7 +111,7 @@ def progress(items: Iterable[T], title: str, unit: str, total: int | None = None
 
 def say(text: str) -> None:
     """Print one line for the person who waits (stderr)."""
-    if leads():  # of several processes, the first one speaks
+    if is_main_process():  # of several processes, the first one speaks
         print(printable(text), file=sys.stderr, flush=True)
 
 

@@ -13,6 +13,6 @@ def num_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def leads() -> bool:
+def is_main_process() -> bool:
     """Return whether this process writes and speaks for all."""
     return rank() == 0

@@ -23,10 +23,10 @@ from typing import Any
 
 from mamebert.config import build, is_file, merge, read_file, read_settings, with_environment
 from mamebert.errors import UserError, unknown
-from mamebert.names import check_names, file_name, path_of
+from mamebert.files.names import check_names, file_name, path_of
+from mamebert.preflight.ahead import Ahead, refuse, tried
 from mamebert.runs import StageConfig, State
 from mamebert.stages import find, of
-from mamebert.stages._ahead import Ahead, refuse, tried
 
 RESERVED = ("output", "seed", "variants")
 

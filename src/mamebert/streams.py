@@ -1,4 +1,4 @@
-"""Standard output and its kin: text that they cannot hold, places that cannot take it, and none at all."""
+"""The standard streams: text that they cannot hold, places that cannot take it, and none at all."""
 
 import codecs
 import errno

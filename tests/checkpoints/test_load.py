@@ -7,16 +7,16 @@ from safetensors.torch import load_file, save_file
 
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import model_folder, read_config
-from mamebert.checksums import SUMS
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
-from mamebert.tasks._features import Learnt
-from mamebert.tasks._network import open_network, start_network
+from mamebert.files.checksums import SUMS
 from mamebert.tasks.classification import Classification
+from mamebert.tasks.data.features import TaskState
+from mamebert.tasks.network.task_network import open_network, start_network
 
 
 def start_classifier(folder, **settings):
-    return start_network(Classification(max_length=32), folder, Learnt(("a", "b", "c")), Reading(), **settings)
+    return start_network(Classification(max_length=32), folder, TaskState(("a", "b", "c")), Reading(), **settings)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_another_kind_or_shape_is_refused_never_loaded_half(model, settings, sen
 def test_damaged_weights_are_told(model, spoil):
     path = model / "model.safetensors"
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(UserError, match=r"model\.safetensors is damaged .* Get the folder anew"):
+    with pytest.raises(UserError, match=r"model\.safetensors is damaged .* Download or save it again"):
         load_pretraining(model)
 
 

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.checkpoints.weights import INDEX, WEIGHTS
-from mamebert.checksums import SUMS
 from mamebert.errors import UserError
+from mamebert.files.checksums import SUMS
 
 
 @pytest.fixture

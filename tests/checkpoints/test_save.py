@@ -6,10 +6,10 @@ from safetensors import SafetensorError, safe_open
 
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.save import save_pretraining
-from mamebert.disk import partial
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
-from mamebert.tasks._network import open_network, save_network
+from mamebert.files.disk import partial
+from mamebert.tasks.network.task_network import open_network, save_network
 
 
 @pytest.fixture

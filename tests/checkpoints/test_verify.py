@@ -11,7 +11,7 @@ from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.verify import TOLERANCE, NotTheSame, verify
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.tasks._network import plain_logits
+from mamebert.tasks.network.task_network import plain_logits
 
 
 @pytest.fixture

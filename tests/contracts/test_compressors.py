@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from mamebert.checkpoints.verify import pretraining_logits, verify
-from mamebert.compression import Compressor, Subject
-from mamebert.compression._goals import TaskGoal
-from mamebert.compression._opening import open_form, open_main
-from mamebert.tasks._network import plain_logits, raw_outputs
+from mamebert.compression.contract import Subject
+from mamebert.compression.goals import TaskGoal
+from mamebert.compression.methods import Compressor
+from mamebert.compression.opening import open_form, open_main
+from mamebert.tasks.network.task_network import plain_logits, raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
 
 BRIEF = {"epochs": 1, "batch_tokens": 1024, "peak_lr": 1e-3, "precision": "float32"}

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from mamebert.checksums import SUMS, seal
 from mamebert.errors import UserError
+from mamebert.files.checksums import SUMS, seal
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")]
 NUM_MUTANTS = 2000
@@ -36,7 +36,7 @@ def ask_words(folder):
 
 
 def ask_vectors(folder):
-    from mamebert.vectors.table import VectorTable
+    from mamebert.word2vec.table import VectorTable
 
     table = VectorTable.open(folder)
     return [table.tokens, float(np.abs(table.vectors).sum()), table.counts.tolist(), table.learnt.tolist()]
@@ -80,8 +80,8 @@ def kinds(world, encoders, classifiers, tmp_path_factory):
     shutil.copy(world / "clean" / "run.json", place / "run")
     found["run"] = (place / "run", ask_record)
     if find_spec("onnxruntime") and find_spec("onnx"):
-        from mamebert.compression import Compressor
-        from mamebert.compression._opening import open_subject
+        from mamebert.compression.methods import Compressor
+        from mamebert.compression.opening import open_subject
 
         Compressor.find("dynamic_int8")().save(open_subject(found["task"][0]), place / "graph")
         seal(place / "graph")

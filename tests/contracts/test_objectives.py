@@ -9,8 +9,8 @@ import torch
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.objectives import Answers, Objective
-from mamebert.objectives._batches import EpochOfBatches
+from mamebert.objectives import HeldOutSums, Objective
+from mamebert.objectives.data.batches import EpochOfBatches
 
 pytestmark = pytest.mark.parametrize("kind", Objective.names())
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
@@ -74,7 +74,7 @@ def test_the_losses_and_gradients_of_the_parts_add_up_to_the_batchs(at_work, num
 
 def test_answers_agree_with_the_loss_and_are_counted(at_work):
     objective, network, batches = at_work
-    so_far = Answers()
+    so_far = HeldOutSums()
     with torch.no_grad():
         objective.answer(network, batches[0], so_far)
         masked = float(objective.loss(network, batches[0], batches[0].asked).parts["mlm_loss"])

@@ -8,8 +8,8 @@ import pytest
 
 from mamebert import stages
 from mamebert.config import Choice, Config, _config_in, build, describe
+from mamebert.preflight.ahead import Ahead
 from mamebert.runs import StageConfig
-from mamebert.stages._ahead import Ahead
 
 # Settings without a default. A new stage that needs some fails here until it has a line.
 NEEDED = {

@@ -17,8 +17,8 @@ from mamebert.corpus.readers import Row
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.tasks import Answer, Task
-from mamebert.tasks._features import Example, Unusable, pack
-from mamebert.tasks._network import raw_outputs, save_network, start_network
+from mamebert.tasks.data.features import Example, Unusable, pack
+from mamebert.tasks.network.task_network import raw_outputs, save_network, start_network
 from mamebert.tokenizer.encoding import Tokenizer
 
 
@@ -250,10 +250,12 @@ def test_sequences_fit_and_the_places_that_are_read_rise_within_them(at_work):
 @kinds
 def test_what_is_left_out_of_a_long_row_is_counted(at_work):
     task = at_work.task.model_copy(update={"max_length": 16})
-    assert not any(each.num_cut for each in at_work.features)
+    assert not any(each.num_truncated for each in at_work.features)
     row = at_work.toy.too_long
     examples = [at_work.example(row)] if row else at_work.examples
-    assert all((each.num_cut > 0) == bool(row) for each in task.features(at_work.tokenizer, examples, at_work.learnt))
+    assert all(
+        (each.num_truncated > 0) == bool(row) for each in task.features(at_work.tokenizer, examples, at_work.learnt)
+    )
 
 
 @kinds

@@ -5,12 +5,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mamebert.encoder.bottleneck_settings import Bottleneck
 from mamebert.encoder.carry_over import carry_over
+from mamebert.encoder.mobilebert.settings import Bottleneck
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.norms import NoNorm
 from mamebert.encoder.packing import Packed
-from mamebert.encoder.padded import Gates
 from mamebert.encoder.settings import EncoderConfig
 
 VOCAB = 50
@@ -53,7 +52,7 @@ def test_no_norm_is_a_factor_and_a_shift():
 def test_gates_of_one_change_nothing_and_take_gradients():
     bert, batch = Encoder(shape(), VOCAB).eval(), packed([7, 8, 9, 3], [4, 5])
     before = bert(batch).detach()
-    bert.gates = Gates.ones(bert)
+    bert.gates = bert.open_gates()
     after = bert(batch)
     assert_close(after.detach(), before)
     after.sum().backward()

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.config import build
-from mamebert.encoder.fixed_embeddings import TokenEmbeddings, count_parameters, freeze, put_in, words
+from mamebert.encoder.fixed_embeddings import TokenEmbeddings, count_parameters, freeze, set_token_embeddings, words
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
@@ -34,7 +34,7 @@ def learn(network, optimizer, steps=3):
 def fixed(settings, tied=True):
     network = PretrainingNetwork(SHAPE, VOCAB, tied)
     table = torch.randn(VOCAB, WIDTH)
-    put_in(network, table)
+    set_token_embeddings(network, table)
     freeze(network, settings, LEARNT)
     exact = [words(network)] if settings.special_trainable else []
     return network, table, make_optimizer(network, Training(steps=1, peak_lr=0.1, weight_decay=0.5), keep_exact=exact)

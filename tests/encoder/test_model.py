@@ -6,8 +6,8 @@ from torch.testing import assert_close
 from mamebert.config import build
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.packing import Packed
-from mamebert.encoder.padded import Padded, look
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.trace import Padded
 from mamebert.errors import UserError
 
 SMALL = EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=64)
@@ -80,8 +80,8 @@ def test_the_papers_shapes_have_their_sizes(layers, width, millions):
 def test_a_pass_that_asks_for_hidden_states_keeps_nothing_else():
     network = Encoder(EncoderConfig(hidden_size=8, num_hidden_layers=2, num_attention_heads=2), 20).eval()
     batch = Padded.of(Packed.of([np.array([2, 5, 3]), np.array([2, 3])]))
-    everything, hidden = look(network, batch), look(network, batch, keeps="hidden")
+    everything, hidden = network.trace(batch), network.trace(batch, keeps="hidden")
     assert all(torch.equal(one, other) for one, other in zip(everything.hidden, hidden.hidden, strict=True))
-    inside = ("queries", "keys", "values", "scores", "attention", "mixed", "bent")
+    inside = ("queries", "keys", "values", "scores", "attention", "context", "intermediate")
     assert [len(getattr(everything, name)) for name in inside] == [2] * 7
     assert [len(getattr(hidden, name)) for name in inside] == [0] * 7

@@ -8,8 +8,8 @@ from torch.testing import assert_close
 from mamebert.config import build
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.packing import Packed, Rows
-from mamebert.encoder.padded import Gates, Padded, look
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.trace import Padded
 from mamebert.errors import UserError
 from mamebert.kernels.native import torch_only
 
@@ -45,7 +45,7 @@ def scrambled(shape):
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_packed_pass_the_torch_path_and_the_padded_pass_agree(name):
     network, packed = scrambled(EncoderConfig(**BODY, **SHAPES[name])), batch(20, 20, 7, 1)
-    found, padded = list(network.bert.hidden_states(packed)), look(network.bert, Padded.of(packed))
+    found, padded = list(network.bert.hidden_states(packed)), network.bert.trace(Padded.of(packed))
     with torch_only():
         plain = list(network.bert.hidden_states(packed))
     assert len(found) == len(plain) == len(padded.hidden) == 5
@@ -80,7 +80,7 @@ def test_every_parameter_learns_through_both_passes_alike(name):
 def test_gates_of_one_change_nothing_where_layers_differ():
     encoder = scrambled(EncoderConfig(**BODY, **SHAPES["pruned"])).bert
     before = encoder(batch(9, 4))
-    encoder.gates = Gates.ones(encoder)
+    encoder.gates = encoder.open_gates()
     assert [len(heads) for heads in encoder.gates.heads] == [4, 0, 2, 1]
     assert_close(encoder(batch(9, 4)), before, atol=1e-5, rtol=1e-4)
 

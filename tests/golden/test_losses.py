@@ -16,9 +16,10 @@ from mamebert.config import build
 from mamebert.corpus.token_shards import shard_path, write_manifest, write_token_shard
 from mamebert.kernels import status, torch_only
 from mamebert.runs import Run
-from mamebert.stages import _fitting
-from mamebert.stages.finetune import FinetuneConfig, finetune
-from mamebert.stages.pretrain import PretrainConfig, pretrain
+from mamebert.stages.finetune import finetune, fitting
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.stages.pretrain import pretrain
+from mamebert.stages.pretrain.settings import PretrainConfig
 
 STORED = Path(__file__).with_name("losses.json")
 CLOSE = {"rel": 2e-3, "abs": 2e-3}
@@ -92,10 +93,8 @@ def test_finetuning_losses(encoder, tmp_path, monkeypatch, path):
         {"text": f"{WORDS[i % 13]} {WORDS[(i * 5) % 13]} " * (1 + i % 4), "label": "ab"[i % 13 % 2]} for i in range(60)
     ]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    losses, train = [], _fitting.train
-    monkeypatch.setattr(
-        _fitting, "train", lambda *w, **n: (losses.append(step.loss) or step for step in train(*w, **n))
-    )
+    losses, train = [], fitting.train
+    monkeypatch.setattr(fitting, "train", lambda *w, **n: (losses.append(step.loss) or step for step in train(*w, **n)))
     settings = {
         "model": str(encoder("masked_lm")),
         "source": str(tmp_path / "rows.jsonl"),

@@ -5,7 +5,7 @@ import torch
 from mamebert.encoder.packing import Packed
 from mamebert.errors import UserError
 from mamebert.objectives import Objective, PretrainingBatch
-from mamebert.objectives._batches import EpochOfBatches
+from mamebert.objectives.data.batches import EpochOfBatches
 
 SPECIAL = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
 

@@ -11,9 +11,9 @@ from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.tasks._features import Learnt
-from mamebert.tasks._network import start_network
 from mamebert.tasks.classification import Classification
+from mamebert.tasks.data.features import TaskState
+from mamebert.tasks.network.task_network import start_network
 
 transformers = pytest.importorskip("transformers")
 
@@ -84,7 +84,7 @@ def test_a_task_starts_from_any_bert_folder(tmp_path, batch, name):
     config = transformers.BertConfig(vocab_size=VOCAB, **SHAPE.model_dump())
     theirs = scramble(getattr(transformers, name)(config))
     theirs.save_pretrained(tmp_path)
-    ours = start_network(Classification(max_length=40), tmp_path, Learnt(("a", "b", "c")), Reading()).eval()
+    ours = start_network(Classification(max_length=40), tmp_path, TaskState(("a", "b", "c")), Reading()).eval()
     body = theirs if name == "BertModel" else theirs.bert
     assert_close(ours.bert(Packed.of(*batch)), unpadded(body(**padded(batch)).last_hidden_state), **CLOSE)
 

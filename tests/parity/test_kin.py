@@ -18,8 +18,8 @@ from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.tasks import Task
-from mamebert.tasks._features import Learnt
-from mamebert.tasks._network import TaskNetwork, open_network, plain_logits, save_network
+from mamebert.tasks.data.features import TaskState
+from mamebert.tasks.network.task_network import TaskNetwork, open_network, plain_logits, save_network
 
 transformers = pytest.importorskip("transformers")
 
@@ -156,7 +156,7 @@ def test_an_output_matrix_of_its_own_is_kept(name, batch, tmp_path):
 def test_a_finetuned_network_of_ours_opens_in_transformers(name, kind, batch, tmp_path):
     task, learnt = (
         Task.find(kind)(max_length=40),
-        Learnt(() if kind in ("span_qa", "multiple_choice") else ("a", "b", "c")),
+        TaskState(() if kind in ("span_qa", "multiple_choice") else ("a", "b", "c")),
     )
     shape = EncoderConfig(**BODY, **SHAPES[name])
     ours = scramble(TaskNetwork(task, shape, VOCAB, learnt, Reading()))
@@ -242,7 +242,7 @@ def test_what_no_plain_class_holds_is_kept_in_our_own_layout(batch, tmp_path):
     again = load_pretraining(tmp_path / "model").eval()
     assert again.bert.config == shape
     assert torch.equal(again.bert(Packed.of(*batch)), ours.bert(Packed.of(*batch)))
-    task, learnt = Task.find("classification")(max_length=40), Learnt(("a", "b"))
+    task, learnt = Task.find("classification")(max_length=40), TaskState(("a", "b"))
     network = scramble(TaskNetwork(task, shape, VOCAB, learnt, Reading()))
     save_network(network, task, learnt, Reading(), tmp_path, tmp_path / "task")
     assert torch.equal(

@@ -8,13 +8,13 @@ from torch.testing import assert_close
 from mamebert.checkpoints.layouts import layout_for
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.save import save_pretraining
-from mamebert.encoder.bottleneck_settings import Bottleneck
+from mamebert.encoder.mobilebert.settings import Bottleneck
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.packing import Packed
-from mamebert.encoder.padded import Padded, look
 from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.tasks._network import open_network, plain_logits, save_network
+from mamebert.encoder.trace import Padded
+from mamebert.tasks.network.task_network import open_network, plain_logits, save_network
 
 transformers = pytest.importorskip("transformers")
 
@@ -156,14 +156,14 @@ def test_tasks_both_ways(tmp_path, batch, name):
 def test_the_padded_pass_and_chosen_rows_are_the_packed_pass(batch, kind):
     paper = {**SHAPES["ib_bert"], "key_query_shared_bottleneck": False}
     bert, packed = scramble(Encoder(shape(**SHAPES.get(kind, paper)), VOCAB)), Packed.of(*batch)
-    states, seen = list(bert.hidden_states(packed)), look(bert, Padded.of(packed))
+    states, seen = list(bert.hidden_states(packed)), bert.trace(Padded.of(packed))
     # Without statistics nothing keeps numbers small, and float32 rounds in proportion.
     close = {"atol": 1e-5 * max(1.0, float(states[-1].abs().max())), "rtol": 1e-5}
     for ours, padded_one in zip(states, seen.hidden, strict=True):
         assert_close(seen.packed(padded_one), ours, **close)
     places = torch.tensor([0, 5, 40, 72])
     assert_close(bert(packed, places), states[-1][places], **close)
-    assert len(look(bert, Padded.of(packed), depth=2).attention) == 2
+    assert len(bert.trace(Padded.of(packed), depth=2).attention) == 2
 
 
 def test_the_papers_ib_bert_has_queries_that_no_plain_class_makes():

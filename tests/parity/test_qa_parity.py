@@ -10,9 +10,9 @@ from mamebert.checkpoints.verify import verify
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.tasks._features import Example, Learnt, pack
-from mamebert.tasks._network import TaskNetwork, open_network, plain_logits, raw_outputs, save_network
+from mamebert.tasks.data.features import Example, TaskState, pack
 from mamebert.tasks.multiple_choice import MultipleChoice
+from mamebert.tasks.network.task_network import TaskNetwork, open_network, plain_logits, raw_outputs, save_network
 from mamebert.tasks.span_qa import SpanQa
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -54,9 +54,9 @@ def saved(start, tmp_path_factory):
     """Return folders of ours with random weights, by task."""
     folders = {}
     for task in (QA, CHOICE):
-        network = scramble(TaskNetwork(task, SHAPE, Tokenizer.open(start).vocab_size, Learnt(), Reading()))
+        network = scramble(TaskNetwork(task, SHAPE, Tokenizer.open(start).vocab_size, TaskState(), Reading()))
         folders[task.kind] = tmp_path_factory.mktemp(task.kind) / "model"
-        save_network(network, task, Learnt(), Reading(), start, folders[task.kind])
+        save_network(network, task, TaskState(), Reading(), start, folders[task.kind])
     return folders
 
 
@@ -71,7 +71,7 @@ def questions(tokenizer):
         for text in ("tide", "small gull", "net holds the rope")
     ]
     examples = [Example(QA.inputs(row), QA.gold(row, QA.inputs(row)), number) for number, row in enumerate(rows)]
-    return QA.features(tokenizer, examples, Learnt())
+    return QA.features(tokenizer, examples, TaskState())
 
 
 def tensors(sequences, kinds):

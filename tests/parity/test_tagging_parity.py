@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import mamebert
-from mamebert.tasks._features import Example
-from mamebert.tasks._network import raw_outputs
+from mamebert.tasks.data.features import Example
+from mamebert.tasks.network.task_network import raw_outputs
 
 transformers = pytest.importorskip("transformers")
 

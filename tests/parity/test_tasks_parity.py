@@ -8,8 +8,8 @@ from torch.testing import assert_close
 import mamebert
 from mamebert.encoder.readings import Reading
 from mamebert.tasks import Task
-from mamebert.tasks._features import Example, pack
-from mamebert.tasks._network import open_network, save_network, start_network
+from mamebert.tasks.data.features import Example, pack
+from mamebert.tasks.network.task_network import open_network, save_network, start_network
 from mamebert.tokenizer.encoding import Tokenizer
 
 transformers = pytest.importorskip("transformers")

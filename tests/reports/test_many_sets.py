@@ -1,9 +1,9 @@
 import pytest
 
-from mamebert.reports.measure_names import in_a_sentence, measure_name, task_name, value_of
-from mamebert.reports.page import make_page
-from mamebert.reports.render import to_markdown
-from mamebert.reports.story import Story
+from mamebert.reports.page.page import make_page
+from mamebert.reports.page.story import Story
+from mamebert.reports.text.names import in_a_sentence, measure_name, task_name, value_of
+from mamebert.reports.text.render import to_markdown
 from mamebert.runs import Run
 
 SETS = {

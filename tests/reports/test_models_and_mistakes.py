@@ -1,9 +1,9 @@
 import json
 
-from mamebert.reports.model_card import model_card
-from mamebert.reports.page import make_page
-from mamebert.reports.render import to_html, to_markdown
-from mamebert.reports.story import Story
+from mamebert.reports.card.model_card import model_card
+from mamebert.reports.page.page import make_page
+from mamebert.reports.page.story import Story
+from mamebert.reports.text.render import to_html, to_markdown
 from mamebert.runs import Run
 
 

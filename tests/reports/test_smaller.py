@@ -3,10 +3,10 @@ from itertools import count
 
 import pytest
 
-from mamebert.reports.arena import arenas
-from mamebert.reports.page import make_page
-from mamebert.reports.render import to_html, to_markdown
-from mamebert.reports.story import Story
+from mamebert.reports.page.comparison import arenas
+from mamebert.reports.page.page import make_page
+from mamebert.reports.page.story import Story
+from mamebert.reports.text.render import to_html, to_markdown
 from mamebert.runs import Run
 
 

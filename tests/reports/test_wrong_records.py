@@ -8,7 +8,7 @@ from copy import deepcopy
 import pytest
 
 from mamebert.errors import UserError
-from mamebert.reports.model_card import model_card
+from mamebert.reports.card.model_card import model_card
 from mamebert.runs import Run
 from mamebert.stages.report import ReportConfig, report
 

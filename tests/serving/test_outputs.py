@@ -11,8 +11,8 @@ import time
 
 import pytest
 
-from mamebert.disk import partial
 from mamebert.errors import UserError
+from mamebert.files.disk import partial
 from mamebert.serving.outputs import opened
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="devices, links and signals as POSIX has them")
@@ -94,7 +94,7 @@ def test_what_was_answered_before_a_mistake_is_kept_and_told(tmp_path, capsys):
 
     def odd():
         yield "a"
-        raise UserError("The row is odd. Mend it.")
+        raise UserError("The row is odd. Fix it.")
 
     with pytest.raises(UserError, match="odd"):
         fill(out, odd())

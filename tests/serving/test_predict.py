@@ -44,7 +44,7 @@ def test_the_file_gets_its_name_when_everything_is_in_it(model, tmp_path, capsys
 
     def broken():
         yield from TEXTS
-        raise UserError("The row is odd. Mend it.")
+        raise UserError("The row is odd. Fix it.")
 
     with pytest.raises(UserError, match="odd"):
         predict(model, broken(), out, show_progress=False)

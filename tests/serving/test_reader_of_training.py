@@ -2,15 +2,17 @@ import json
 
 import pytest
 
-from mamebert.compression._opening import open_main
+from mamebert.compression.opening import open_main
 from mamebert.config import build
-from mamebert.corpus.readers._kept import Kept
+from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.errors import UserError
+from mamebert.inspection import inspect as check_data
+from mamebert.preflight.ahead import check_and_compare
 from mamebert.runs import Run
 from mamebert.serving.load import load
-from mamebert.stages._ahead import check_and_compare
-from mamebert.stages.evaluate import EvaluateConfig, check, check_data, evaluate
-from mamebert.stages.finetune import FinetuneConfig
+from mamebert.stages.evaluate import check, evaluate
+from mamebert.stages.evaluate.settings import EvaluateConfig
+from mamebert.stages.finetune.settings import FinetuneConfig
 
 ROWS = [{"text": f"Nobody wrote sentence {n} before.", "label": "sea"} for n in range(4)]
 
@@ -91,7 +93,7 @@ def test_an_evaluation_reads_so_too_and_its_settings_stay_what_was_said(folder, 
 
 
 def test_before_a_model_is_made_it_is_known_how_its_rows_will_be_read(new, world, encoders, tmp_path):
-    from mamebert.stages._ahead import Ahead
+    from mamebert.preflight.ahead import Ahead
 
     tuned = build(
         FinetuneConfig, {"models": {"N": str(encoders("N"))}, "source": str(world / "rows.jsonl"), "output": "tuned"}

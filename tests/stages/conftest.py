@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mamebert.disk import partial
+from mamebert.files.disk import partial
 from mamebert.runs import Run
 
 CLOCKS = {"seconds", "cpu_seconds", "tokens_per_second", "mfu", "product_peak", "peak_memory_bytes", "energy"}
@@ -110,7 +110,7 @@ def start(tmp_path):
     """Return a function that starts a pretraining in a process forked from one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     # torch._dynamo and pandas are what torch's optimizers and pyarrow import when first used.
-    stages = ["mamebert.cli", "mamebert.stages.pretrain", "mamebert.stages._pretraining"]
+    stages = ["mamebert.cli", "mamebert.stages.pretrain", "mamebert.stages.pretrain.pretraining"]
     context.set_forkserver_preload([*stages, "torch._dynamo", "pandas"])
     return lambda settings, prelude="": Child(context, settings, prelude, tmp_path / "stderr.txt")
 

@@ -5,9 +5,10 @@ import pytest
 
 from mamebert.cli import _prospect
 from mamebert.recipes import look_ahead, plan
-from mamebert.run_record import read_record
 from mamebert.runs import Run
-from mamebert.stages.evaluate import EvaluateConfig, evaluate
+from mamebert.runs.record import read_record
+from mamebert.stages.evaluate import evaluate
+from mamebert.stages.evaluate.settings import EvaluateConfig
 from mamebert.stages.report import ReportConfig, report
 
 RECIPE = """

@@ -9,10 +9,12 @@ from torch.testing import assert_close
 
 from mamebert.config import build
 from mamebert.serving.load import load
-from mamebert.stages import _candidates, _finetuning, _fitting, _hidden_states, _rows_shown
-from mamebert.stages.finetune import FinetuneConfig, finetune
-from mamebert.tasks._features import batches, pack
-from mamebert.tasks._network import raw_outputs, start_network
+from mamebert.stages.finetune import candidates as _candidates
+from mamebert.stages.finetune import encoded_rows, finetune, fitting, hidden_state_cache
+from mamebert.stages.finetune import finetuning as _finetuning
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks.data.features import batches, pack
+from mamebert.tasks.network.task_network import raw_outputs, start_network
 from mamebert.training.groups import plan_learning
 
 TABLE = "bert.embeddings.word_embeddings.weight"
@@ -64,12 +66,12 @@ class Trained:
     ids=str,
 )
 def test_what_does_not_learn_stays_bit_for_bit_and_all_else_moves(small, tmp_path, learning):
-    optimizers, make = [], _fitting.make_optimizer
+    optimizers, make = [], fitting.make_optimizer
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_fitting, "make_optimizer", lambda *w, **n: optimizers.append(make(*w, **n)) or optimizers[-1])
+        patch.setattr(fitting, "make_optimizer", lambda *w, **n: optimizers.append(make(*w, **n)) or optimizers[-1])
         # The last epoch counts as the best, so that its weights are kept.
         scores = iter(range(9))
-        patch.setattr(_fitting.Fitting, "_validate", lambda self: (self.learnt, next(scores)))
+        patch.setattr(fitting.Fitting, "_validate", lambda self: (self.learnt, next(scores)))
         training = {**small["training"], "epochs": 3}
         trained = Trained(small, tmp_path / "run", learning=learning, training=training, patience=9)
     learns = set(trained.planned().factors)
@@ -107,9 +109,11 @@ def test_hidden_states_are_those_of_the_encoder_whatever_the_batch(small, tmp_pa
 def test_the_encoder_of_a_learning_head_runs_once_for_each_example_and_all_seeds(
     small, tmp_path, unproved, monkeypatch
 ):
-    seen, gather = [], _hidden_states.TaskNetwork.gather
+    seen, gather = [], hidden_state_cache.TaskNetwork.gather
     monkeypatch.setattr(
-        _hidden_states.TaskNetwork, "gather", lambda self, batch: (seen.extend(batch.features), gather(self, batch))[1]
+        hidden_state_cache.TaskNetwork,
+        "gather",
+        lambda self, batch: (seen.extend(batch.features), gather(self, batch))[1],
     )
     settings = {**small, "learning": {"what": "head"}, "seeds": [1, 2], "output": str(tmp_path / "run")}
     run = finetune(build(FinetuneConfig, settings))
@@ -126,8 +130,8 @@ def test_parts_that_do_not_fit_are_told_and_computed_on_the_fly(small, tmp_path,
 
 
 def test_each_random_encoder_has_hidden_states_of_its_own(small, tmp_path, unproved, monkeypatch):
-    made, keep = [], _rows_shown.keep_hidden_states
-    monkeypatch.setattr(_rows_shown, "keep_hidden_states", lambda *w: made.append(1) or keep(*w))
+    made, keep = [], encoded_rows.keep_hidden_states
+    monkeypatch.setattr(encoded_rows, "keep_hidden_states", lambda *w: made.append(1) or keep(*w))
     settings = {**small, "learning": {"what": "head"}, "seeds": [1, 2], "random_weights": True}
     finetune(build(FinetuneConfig, {**settings, "output": str(tmp_path / "run")}))
     assert len(made) == 1 + 2
@@ -136,7 +140,9 @@ def test_each_random_encoder_has_hidden_states_of_its_own(small, tmp_path, unpro
 @pytest.mark.parametrize("learning", [{"what": "head"}, {"what": "top_layers", "top_layers": 1}, {"unfreeze_every": 1}])
 def test_parts_of_a_batch_add_up_to_the_batch(small, tmp_path, learning):
     whole, cut = (
-        Trained(small, tmp_path / str(size), learning=learning, training={**small["training"], "part_tokens": size})
+        Trained(
+            small, tmp_path / str(size), learning=learning, training={**small["training"], "micro_batch_tokens": size}
+        )
         for size in (0, 60)
     )
     for (name, a), b in zip(whole.network.named_parameters(), cut.network.parameters(), strict=True):
@@ -146,7 +152,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(small, tmp_path, learning):
 
 
 def test_patience_begins_when_all_learns_that_should(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(_fitting.Fitting, "_validate", lambda self: (self.learnt, 0.5))
+    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: (self.learnt, 0.5))
     training = {**small["training"], "epochs": 9}
     fixed = Trained(small, tmp_path / "all", training=training, patience=1).fitted
     gradual = Trained(small, tmp_path / "gradual", training=training, patience=1, learning={"unfreeze_every": 2}).fitted

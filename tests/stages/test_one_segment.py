@@ -33,7 +33,8 @@ ROWS = {
 @pytest.fixture(scope="module", params=["masked_lm", "masked_lm_nsp"])
 def one_segment(request, world, tiny, tmp_path_factory):
     from mamebert.config import build
-    from mamebert.stages.pretrain import PretrainConfig, pretrain
+    from mamebert.stages.pretrain import pretrain
+    from mamebert.stages.pretrain.settings import PretrainConfig
 
     settings = {
         **tiny,

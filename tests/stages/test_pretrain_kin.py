@@ -6,7 +6,8 @@ import pytest
 
 from mamebert.config import build
 from mamebert.serving.load import load
-from mamebert.stages.pretrain import PretrainConfig, pretrain
+from mamebert.stages.pretrain import pretrain
+from mamebert.stages.pretrain.settings import PretrainConfig
 
 
 @pytest.mark.slow

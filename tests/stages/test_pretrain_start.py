@@ -13,13 +13,12 @@ from safetensors.torch import load_file, save_file
 
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.config import build
-from mamebert.disk import partial
 from mamebert.encoder.packing import Packed
 from mamebert.errors import UserError
+from mamebert.files.disk import partial
 from mamebert.runs import Run
-from mamebert.stages import _pretraining
-from mamebert.stages._start import with_shape_of_start
-from mamebert.stages.pretrain import PretrainConfig, estimate, pretrain
+from mamebert.stages.pretrain import estimate, pretrain, pretraining
+from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.tokenize import TokenizeConfig, tokenize
 from mamebert.stages.vocab import VocabConfig, vocab
 from mamebert.tokenizer.encoding import Tokenizer
@@ -61,7 +60,7 @@ def config(settings, **changes):
 
 
 def before_training(settings, **changes):
-    return _pretraining.Pretraining(with_shape_of_start(config(settings, **changes)), run=None)
+    return pretraining.Pretraining(config(settings, **changes).settled(), run=None)
 
 
 @pytest.fixture
@@ -150,7 +149,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(settings, tmp_path, u
     settings |= {"snapshot_seconds": 0, "encoder": {"hidden_dropout_prob": 0.2}}
     whole = everything(pretrain(config(settings)).folder)
     settings["output"] = str(tmp_path / "stopped")
-    record, measured = _pretraining.Telling.record, []
+    record, measured = pretraining.TrainingMonitor.record, []
 
     def stop(self, **line):
         record(self, **line)
@@ -158,11 +157,11 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(settings, tmp_path, u
         if line["step"] == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(_pretraining.Telling, "record", stop)
+    monkeypatch.setattr(pretraining.TrainingMonitor, "record", stop)
     with pytest.raises(KeyboardInterrupt):
         pretrain(config(settings))
     assert partial(Path(settings["output"])).exists()
-    monkeypatch.setattr(_pretraining.Telling, "record", record)
+    monkeypatch.setattr(pretraining.TrainingMonitor, "record", record)
     assert everything(pretrain(config(settings)).folder) == whole
     assert sum(measured) == 1
 

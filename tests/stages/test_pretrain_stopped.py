@@ -15,16 +15,17 @@ import torch
 from safetensors.torch import load_file
 
 from mamebert.config import build
-from mamebert.disk import disk_errors, partial
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.errors import UserError
+from mamebert.files.disk import disk_errors, partial
 from mamebert.runs import Run
-from mamebert.stages import _pretraining
-from mamebert.stages.pretrain import PretrainConfig, pretrain
+from mamebert.stages.pretrain import pretrain
+from mamebert.stages.pretrain import pretraining as _pretraining
+from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.training import arithmetic, snapshot_folder
 from mamebert.training.snapshot_folder import SnapshotFolder
 from mamebert.training.trouble import Watch
-from mamebert.vectors.table import VectorTable
+from mamebert.word2vec.table import VectorTable
 
 TABLE = "bert.embeddings.word_embeddings.weight"
 

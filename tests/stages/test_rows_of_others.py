@@ -8,12 +8,12 @@ import pytest
 from mamebert.config import build
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
-from mamebert.stages._labelled import read_examples
+from mamebert.labelled.rows import read_examples
 from mamebert.tasks import Task
-from mamebert.tasks._features import Example, Unusable
-from mamebert.tasks._marks import entities_in, splits_a_character
-from mamebert.tasks._questions import right_answers
 from mamebert.tasks.classification import Classification
+from mamebert.tasks.data.bio_tags import entities_in, splits_a_character
+from mamebert.tasks.data.features import Example, Unusable
+from mamebert.tasks.data.questions import right_answers
 from mamebert.tasks.multi_label import MultiLabel
 from mamebert.tasks.multiple_choice import MultipleChoice
 from mamebert.tasks.regression import Regression

@@ -8,8 +8,8 @@ from mamebert.errors import UserError
 from mamebert.runs import Run
 from mamebert.stages import vectors as stage
 from mamebert.stages.vectors import VectorsConfig, vectors
-from mamebert.vectors.cbow import Cbow
-from mamebert.vectors.table import VectorTable
+from mamebert.word2vec.cbow import Cbow
+from mamebert.word2vec.table import VectorTable
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ANIMALS, KITCHEN = ["madra", "capall", "éanlaith", "lachan"], ["citin", "scian", "pláta", "cupán"]

@@ -4,9 +4,9 @@ import torch
 
 from mamebert.errors import UserError
 from mamebert.tasks import Parts
-from mamebert.tasks._features import Example, Learnt, Unusable, pack
-from mamebert.tasks._text_task import kept_sizes
+from mamebert.tasks.bases.text_task import kept_sizes
 from mamebert.tasks.classification import Classification
+from mamebert.tasks.data.features import Example, TaskState, Unusable, pack
 from mamebert.tokenizer.encoding import Tokenizer
 
 LONG = "The wet boat meets the rope. The old tide leaves the gull. " * 12
@@ -28,16 +28,16 @@ def answered(*labels):
 def test_a_pair_is_cls_first_sep_second_sep_with_segments(tokenizer):
     first, second = (tokenizer.encode(text).ids.tolist() for text in ("The gull.", "A wet boat."))
     task = Classification(second_columns=["second"])
-    (found,) = task.features(tokenizer, examples("a", texts=("The gull.", "A wet boat.")), Learnt(("a", "b")))
+    (found,) = task.features(tokenizer, examples("a", texts=("The gull.", "A wet boat.")), TaskState(("a", "b")))
     assert found.sequences[0].tolist() == [tokenizer.cls_id, *first, tokenizer.sep_id, *second, tokenizer.sep_id]
     assert found.segments[0].tolist() == [0] * (len(first) + 2) + [1] * (len(second) + 1)
 
 
 def test_a_long_text_is_read_from_its_beginning(tokenizer):
     whole = tokenizer.encode(LONG).ids.tolist()
-    (found,) = Classification(max_length=16).features(tokenizer, examples("a", texts=(LONG,)), Learnt(("a", "b")))
+    (found,) = Classification(max_length=16).features(tokenizer, examples("a", texts=(LONG,)), TaskState(("a", "b")))
     assert found.sequences[0].tolist() == [tokenizer.cls_id, *whole[:14], tokenizer.sep_id]
-    assert found.num_cut == len(whole) - 14
+    assert found.num_truncated == len(whole) - 14
 
 
 @pytest.mark.parametrize("room", range(9))
@@ -59,8 +59,8 @@ def test_numbers_are_labels_too_and_empty_ones_none():
 
 def test_labels_are_sorted_unless_their_order_is_given():
     rows = examples("b", "a", "b")
-    assert Classification().learn(rows) == Learnt(("a", "b"), {"rows": [1, 2]})
-    assert Classification(label_order=["b", "c", "a"]).learn(rows) == Learnt(("b", "c", "a"), {"rows": [2, 0, 1]})
+    assert Classification().learn(rows) == TaskState(("a", "b"), {"rows": [1, 2]})
+    assert Classification(label_order=["b", "c", "a"]).learn(rows) == TaskState(("b", "c", "a"), {"rows": [2, 0, 1]})
     with pytest.raises(UserError, match="no label called 'b'"):
         Classification(label_order=["a", "c"]).learn(rows)
     with pytest.raises(UserError, match="names a label twice"):
@@ -70,7 +70,7 @@ def test_labels_are_sorted_unless_their_order_is_given():
 
 
 def test_a_label_never_seen_is_counted_teaches_nothing_and_is_answered_wrongly(tokenizer):
-    task, learnt = Classification(), Learnt(("a", "b"), {"rows": [1, 1]})
+    task, learnt = Classification(), TaskState(("a", "b"), {"rows": [1, 1]})
     rows = examples("a", "new", "b")
     assert task.unseen(rows, learnt) == {"a label that no training row has": 1}
     assert task.unseen(rows[:1], learnt) == {}

@@ -11,16 +11,17 @@ import mamebert
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Part
-from mamebert.evaluation.baselines_trees import chains, most_frequent_distance
-from mamebert.stages.finetune import FinetuneConfig, finetune
-from mamebert.tasks._biaffine import BiaffineHead, Parsed, pooled
-from mamebert.tasks._features import UNTOLD, Example, Learnt, pack
-from mamebert.tasks._network import raw_outputs, start_network
+from mamebert.evaluation.baselines.fitting import Part
+from mamebert.evaluation.baselines.trees import chains, most_frequent_distance
+from mamebert.stages.finetune import finetune
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks.data.features import IGNORE_INDEX, Example, TaskState, pack
 from mamebert.tasks.dependency_parsing import DependencyParsing
+from mamebert.tasks.network.biaffine import BiaffineHead, Parsed, pooled
+from mamebert.tasks.network.task_network import raw_outputs, start_network
 from mamebert.tokenizer.encoding import Tokenizer
 
-LEARNT = Learnt(("dep", "obj", "root"), {"most_frequent": "dep"})
+LEARNT = TaskState(("dep", "obj", "root"), {"most_frequent": "dep"})
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +153,7 @@ def test_words_that_do_not_fit_are_counted_and_answered_all_the_same(tokenizer):
     pieces = tokenizer.encode_words([example.inputs])[0]
     kept = len(found.notes.sizes)
     assert 0 < kept < 30
-    assert found.num_cut == sum(map(len, pieces)) - 6
+    assert found.num_truncated == sum(map(len, pieces)) - 6
     assert task.num_asked(found) == kept
     (answer,) = task.answers([found.target], [found], LEARNT)
     assert len(answer["heads"]) == len(answer["deprels"]) == 30
@@ -163,7 +164,7 @@ def test_words_that_do_not_fit_are_counted_and_answered_all_the_same(tokenizer):
 def test_a_head_that_was_cut_off_is_not_learnt(tokenizer):
     gold = {"heads": [*range(2, 31), 0], "deprels": [*["dep"] * 29, "root"]}
     (found,) = DependencyParsing(max_length=8).features(tokenizer, [Example(("boat",) * 30, gold, 0)], LEARNT)
-    assert found.target[-1].tolist() == [UNTOLD, UNTOLD]
+    assert found.target[-1].tolist() == [IGNORE_INDEX, IGNORE_INDEX]
     assert found.target[:-1, 0].tolist() == list(range(2, 1 + len(found.target)))
 
 

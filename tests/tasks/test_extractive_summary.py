@@ -8,13 +8,14 @@ import torch
 import mamebert
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
-from mamebert.evaluation.rouge import rouge_units
-from mamebert.evaluation.summaries import oracle_sentences, without_repetition
-from mamebert.stages.finetune import FinetuneConfig, finetune
+from mamebert.evaluation.metrics.rouge import rouge_units
+from mamebert.evaluation.metrics.summaries import oracle_sentences, without_repetition
+from mamebert.stages.finetune import finetune
+from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Parts
-from mamebert.tasks._features import Example, Features, Learnt, Unusable, pack
-from mamebert.tasks._network import raw_outputs, start_network
+from mamebert.tasks.data.features import Example, Features, TaskState, Unusable, pack
 from mamebert.tasks.extractive_summary import ExtractiveSummary
+from mamebert.tasks.network.task_network import raw_outputs, start_network
 from mamebert.tokenizer.encoding import Tokenizer
 
 SENTENCES = ["The wet boat meets the rope.", "A gull!", "The old tide leaves the small net.", "The pier holds."]
@@ -35,13 +36,13 @@ def example(task, text=TEXT, summary=SUMMARY, number=0):
 
 
 def features_of(task, tokenizer, *examples):
-    return task.features(tokenizer, examples or [example(task)], Learnt())
+    return task.features(tokenizer, examples or [example(task)], TaskState())
 
 
 def answer_of(task, tokenizer, probabilities, text=TEXT):
     features = features_of(task, tokenizer, example(task, text))
     scores = np.log(probabilities) - np.log1p(-np.array(probabilities))
-    return task.answers([scores], features, Learnt())[0]
+    return task.answers([scores], features, TaskState())[0]
 
 
 def test_sentences_keep_their_characters_in_the_text():
@@ -58,7 +59,7 @@ def test_each_sentence_stands_between_its_own_cls_and_sep_in_alternating_segment
     assert found.segments[0].tolist() == [i % 2 for i, block in enumerate(blocks) for _ in block]
     assert found.sequences[0][found.places[0]].tolist() == [tokenizer.cls_id] * 4
     assert found.target.tolist() == [1, 0, 0, 1]
-    assert found.num_cut == 0
+    assert found.num_truncated == 0
 
 
 def test_what_does_not_fit_is_cut_counted_and_never_chosen(tokenizer):
@@ -67,9 +68,9 @@ def test_what_does_not_fit_is_cut_counted_and_never_chosen(tokenizer):
     (found,) = features_of(task, tokenizer)
     num_read = len(found.places[0])
     assert 2 <= num_read < 4
-    assert found.num_cut == sum(sizes) + 2 * num_read - len(found.sequences[0])
+    assert found.num_truncated == sum(sizes) + 2 * num_read - len(found.sequences[0])
     assert found.target.tolist() == [1, 0, 0, 1][:num_read]
-    answer = task.answers([np.zeros(num_read)], [found], Learnt())[0]
+    answer = task.answers([np.zeros(num_read)], [found], TaskState())[0]
     assert [each["text"] for each in answer["sentences"]] == SENTENCES[:num_read]
 
 
@@ -84,7 +85,7 @@ def test_windows_lose_no_sentence_and_cut_only_what_is_longer_than_a_window(toke
         for start, end in zip(places, [*places[1:], len(sequence)], strict=True)
     ]
     assert shown == [each[:14] for each in pieces]
-    assert (whole.num_cut, with_long.num_cut) == (0, len(pieces[-1]) - 14)
+    assert (whole.num_truncated, with_long.num_truncated) == (0, len(pieces[-1]) - 14)
     assert len(whole.sequences) > 1
     assert all(
         len(sequence) <= 16 and kinds[0] == 0 for sequence, kinds in zip(whole.sequences, whole.segments, strict=True)
@@ -140,7 +141,7 @@ def test_right_scores_give_the_rouge_of_the_oracle_and_no_less_than_the_first_se
         example(task, summary=summary) for summary in (SUMMARY, "A gull leaves the net.", "The tide holds a boat.")
     ]
     features = features_of(task, tokenizer, *examples)
-    answers = task.answers([np.where(each.target, 9.0, -9.0) for each in features], features, Learnt())
+    answers = task.answers([np.where(each.target, 9.0, -9.0) for each in features], features, TaskState())
     first, oracle = task.baselines(Parts(examples, examples, examples), "word", 0)
     assert (first.name, first.knows_answers, oracle.knows_answers) == ("first 2 sentences", False, True)
     # The oracle stops where no sentence helps, right scores fill up; here each summary wants two.
@@ -161,7 +162,7 @@ def test_japanese_is_counted_in_characters_and_joined_without_spaces():
     assert task.measures([asked], oracle.answers)[0].score == pytest.approx(2 * 3 / (3 + 4))
     both = ExtractiveSummary(language="ja", num_sentences=2, blocked_run=0)
     shown = Features([], [], notes=asked.inputs)  # which sentences are answered, no token tells
-    assert both.answers([np.zeros(2)], [shown], Learnt())[0]["summary"] == row["text"]
+    assert both.answers([np.zeros(2)], [shown], TaskState())[0]["summary"] == row["text"]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +189,7 @@ def test_a_sentence_knows_the_others_of_its_document_alone(encoders, scorer, rea
     folder = encoders("N") / "model"
     task = ExtractiveSummary(max_length=16, when_long="windows", scorer=scorer)
     torch.manual_seed(2)
-    network = start_network(task, folder, Learnt(), reading)
+    network = start_network(task, folder, TaskState(), reading)
     with torch.no_grad():
         for parameter in network.head.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.2)

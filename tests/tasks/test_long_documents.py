@@ -8,12 +8,13 @@ import mamebert
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
-from mamebert.stages.finetune import FinetuneConfig, finetune
-from mamebert.tasks._aggregation import LargestHead
-from mamebert.tasks._features import Example, pack
-from mamebert.tasks._network import TaskNetwork, raw_outputs, start_network
+from mamebert.stages.finetune import finetune
+from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks.classification import Classification
+from mamebert.tasks.data.features import Example, pack
 from mamebert.tasks.long_documents import LongDocuments
+from mamebert.tasks.network.chunk_heads import LargestHead
+from mamebert.tasks.network.task_network import TaskNetwork, raw_outputs, start_network
 from mamebert.tokenizer.encoding import Tokenizer
 
 AGGREGATES = ["mean", "max", "mean_prob", "vote", "lstm", "transformer"]
@@ -63,7 +64,7 @@ def test_chunks_begin_a_stride_apart_and_cover_the_whole_text(tokenizer, size, s
         chunks = [[tokenizer.cls_id, *whole[start : start + size], tokenizer.sep_id] for start in starts]
         assert [sequence.tolist() for sequence in found.sequences] == chunks
         assert starts[-1] + size >= len(whole)
-        assert found.num_cut == 0
+        assert found.num_truncated == 0
 
 
 def test_what_lies_behind_the_last_chunk_is_counted(tokenizer):
@@ -72,7 +73,7 @@ def test_what_lies_behind_the_last_chunk_is_counted(tokenizer):
     (found,) = task.features(tokenizer, examples(text), task.learn(examples(*TEXTS)))
     pieces = [len(tokenizer.encode(section).ids) for section in TEXTS]
     assert len(found.sequences) == 3
-    assert found.num_cut == sum(pieces) - 8  # 4 pieces, and 2 new ones in each of the next chunks
+    assert found.num_truncated == sum(pieces) - 8  # 4 pieces, and 2 new ones in each of the next chunks
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import torch
 
 from mamebert.errors import UserError
 from mamebert.tasks import Parts
-from mamebert.tasks._features import Example, Learnt, Unusable, pack
+from mamebert.tasks.data.features import Example, TaskState, Unusable, pack
 from mamebert.tasks.multi_label import MultiLabel
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -87,7 +87,7 @@ def test_the_loss_is_that_of_transformers(world):
 
 
 def test_the_threshold_is_that_of_the_validation_rows():
-    task, learnt = MultiLabel(), Learnt(("a", "b"))
+    task, learnt = MultiLabel(), TaskState(("a", "b"))
     raws, gold = logits([0.3, 0.1], [0.05, 0.4], [0.1, 0.2]), examples(["a"], ["b"], [])
     assert [each["labels"] for each in task.answers(raws, [], learnt)] == [[], [], []]
     chosen = task.choose(raws, [], gold, learnt)
@@ -99,12 +99,12 @@ def test_the_threshold_is_that_of_the_validation_rows():
 
 
 def test_the_likeliest_label_stands_first():
-    (answer,) = MultiLabel().answers(logits([0.7, 0.2, 0.9]), [], Learnt(("a", "b", "c")))
+    (answer,) = MultiLabel().answers(logits([0.7, 0.2, 0.9]), [], TaskState(("a", "b", "c")))
     assert answer["labels"] == ["c", "a"]
 
 
 def test_a_label_never_seen_is_counted_and_counts_as_missed():
-    task, learnt, rows = MultiLabel(), Learnt(("a", "b")), examples(["a", "new"], ["b"])
+    task, learnt, rows = MultiLabel(), TaskState(("a", "b")), examples(["a", "new"], ["b"])
     assert task.unseen(rows, learnt) == {"a label that no training row has": 1}
     found = task.choose(logits([0.9, 0.1], [0.1, 0.9]), [], rows, learnt)
     answers = task.answers(logits([0.9, 0.1], [0.1, 0.9]), [], found)

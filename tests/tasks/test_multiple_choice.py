@@ -7,8 +7,9 @@ import torch
 import mamebert
 from mamebert.config import build
 from mamebert.errors import UserError
-from mamebert.stages.finetune import FinetuneConfig, finetune
-from mamebert.tasks._features import Example, Learnt, Unusable, pack
+from mamebert.stages.finetune import finetune
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks.data.features import Example, TaskState, Unusable, pack
 from mamebert.tasks.multiple_choice import MultipleChoice
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -27,7 +28,7 @@ def example(task, row, number=0):
 
 def test_every_choice_is_a_sequence_of_stem_lead_and_choice(tokenizer):
     task = MultipleChoice(max_length=40, stem_columns=["text"], lead_columns=["question"])
-    (features,) = task.features(tokenizer, [example(task, {**ROW, "text": "The old net."})], Learnt())
+    (features,) = task.features(tokenizer, [example(task, {**ROW, "text": "The old net."})], TaskState())
     cls, sep = tokenizer.cls_id, tokenizer.sep_id
     stem, lead = (tokenizer.encode(text).ids.tolist() for text in ("The old net.", ROW["question"]))
     for sequence, kinds, choice in zip(features.sequences, features.segments, ROW["choices"], strict=True):
@@ -35,12 +36,12 @@ def test_every_choice_is_a_sequence_of_stem_lead_and_choice(tokenizer):
         assert sequence.tolist() == [cls, *stem, sep, *second, sep]
         assert kinds.tolist() == [0] * (len(stem) + 2) + [1] * (len(second) + 1)
     assert features.target.tolist() == [1]
-    assert features.num_cut == 0
+    assert features.num_truncated == 0
 
 
 def test_a_long_stem_is_cut_and_neither_its_question_nor_the_choice(tokenizer):
     task = MultipleChoice(max_length=48, stem_columns=["text"], lead_columns=["question"])
-    (features,) = task.features(tokenizer, [example(task, {**ROW, "text": "The wet boat meets. " * 20})], Learnt())
+    (features,) = task.features(tokenizer, [example(task, {**ROW, "text": "The wet boat meets. " * 20})], TaskState())
     lead = tokenizer.encode(ROW["question"]).ids.tolist()
     for sequence, choice in zip(features.sequences, ROW["choices"], strict=True):
         assert len(sequence) == 48
@@ -48,7 +49,7 @@ def test_a_long_stem_is_cut_and_neither_its_question_nor_the_choice(tokenizer):
         assert sequence[-len(ending) :].tolist() == ending
     whole = 20 * len(tokenizer.encode("The wet boat meets.").ids)
     kept = [list(sequence).index(tokenizer.sep_id) - 1 for sequence in features.sequences]
-    assert features.num_cut == 3 * whole - sum(kept)
+    assert features.num_truncated == 3 * whole - sum(kept)
 
 
 @pytest.mark.parametrize(
@@ -123,13 +124,13 @@ def test_what_cannot_be_read_is_a_users_mistake(change, match):
 def test_the_loss_is_the_cross_entropy_among_each_rows_own_choices(tokenizer):
     task = MultipleChoice(max_length=32)
     rows = [ROW, {**ROW, "choices": ["x", "y"], "label": 0}]
-    features = task.features(tokenizer, [example(task, row) for row in rows], Learnt())
+    features = task.features(tokenizer, [example(task, row) for row in rows], TaskState())
     batch = pack(features, [0, 1])
     found = torch.tensor([[0.3], [-0.5], [2.0], [1.0], [-1.0]])
     expected = [torch.nn.functional.cross_entropy(found[a:b, 0], torch.tensor(g)) for a, b, g in [(0, 3, 1), (3, 5, 0)]]
     torch.testing.assert_close(task.loss(found, batch, 2).total, sum(expected) / 2)
     raws = task.raws(found, batch)
-    answers = task.answers(raws, features, Learnt())
+    answers = task.answers(raws, features, TaskState())
     assert [(answer["choice"], answer["text"]) for answer in answers] == [(2, "a pot"), (0, "x")]
     assert answers[1]["probability"] == pytest.approx(1 / (1 + np.exp(-2)))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from mamebert.labelled.rows import read_examples
 from mamebert.recipes import plan
-from mamebert.stages._labelled import read_examples
 
 pytestmark = [
     pytest.mark.realdata,
@@ -26,5 +26,5 @@ def test_every_set_of_the_recipe_has_texts_and_right_answers(name, monkeypatch):
             examples, unusable = read_examples(config.task, reader)
             monkeypatch.undo()
             assert (len(examples), unusable) == (80, {}), (stage.name, part)
-            assert config.task.asks_pairs(examples) == bool(config.task.second_columns)
+            assert config.task.has_sentence_pairs(examples) == bool(config.task.second_columns)
             assert len({str(example.inputs) for example in examples}) > 70

@@ -5,8 +5,8 @@ import torch
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.tasks import Parts
-from mamebert.tasks._features import Example, Learnt, Unusable, pack
-from mamebert.tasks._network import start_network
+from mamebert.tasks.data.features import Example, TaskState, Unusable, pack
+from mamebert.tasks.network.task_network import start_network
 from mamebert.tasks.regression import Regression
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -55,8 +55,8 @@ def test_the_loss_is_the_mean_squared_error_in_units_of_the_training_variance(wo
 
 def test_one_number_is_answered_alone_and_several_by_name():
     raws = [np.array([[1.5, 2.5]], np.float32)]
-    assert Regression().answers([raws[0][:, :1]], [], Learnt(("label",))) == [{"number": 1.5}]
-    assert Regression().answers(raws, [], Learnt(("a", "b"))) == [{"numbers": {"a": 1.5, "b": 2.5}}]
+    assert Regression().answers([raws[0][:, :1]], [], TaskState(("label",))) == [{"number": 1.5}]
+    assert Regression().answers(raws, [], TaskState(("a", "b"))) == [{"numbers": {"a": 1.5, "b": 2.5}}]
 
 
 def test_places_are_judged_by_their_distance():

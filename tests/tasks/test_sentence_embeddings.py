@@ -8,13 +8,15 @@ import mamebert
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
-from mamebert.stages.compress import CompressConfig, compress
-from mamebert.stages.finetune import FinetuneConfig, finetune
+from mamebert.stages.compress import compress
+from mamebert.stages.compress.settings import CompressConfig
+from mamebert.stages.finetune import finetune
+from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Parts
-from mamebert.tasks._features import Example, Learnt, Unusable, pack
-from mamebert.tasks._network import raw_outputs, save_network, start_network
-from mamebert.tasks._pooling import TextVectors, pool
-from mamebert.tasks._siamese import compared, cosine_losses, ranking_losses
+from mamebert.tasks.data.features import Example, TaskState, Unusable, pack
+from mamebert.tasks.network.pooling import TextVectors, pool
+from mamebert.tasks.network.siamese import compared, cosine_losses, ranking_losses
+from mamebert.tasks.network.task_network import raw_outputs, save_network, start_network
 from mamebert.tasks.sentence_embeddings import SentenceEmbeddings
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -39,7 +41,7 @@ def network_of(task, folder, golds=(0.0, 1.0), reading=None):
 
 def vectors_of(task, network, folder, texts):
     examples = [Example((text,), None, row) for row, text in enumerate(texts)]
-    features = task.features(Tokenizer.open(folder), examples, Learnt())
+    features = task.features(Tokenizer.open(folder), examples, TaskState())
     return np.stack(raw_outputs(task, network, features))
 
 
@@ -79,7 +81,7 @@ def test_a_text_has_the_same_vector_whatever_it_is_compared_with(folder, reading
     task, tokenizer = SentenceEmbeddings(max_length=64), Tokenizer.open(folder)
     network, _ = network_of(task, folder, reading=reading)
     pairs = [Example((TEXTS[0], text), None, 0) for text in TEXTS[1:]]
-    found = [raw.reshape(2, -1)[0] for raw in raw_outputs(task, network, task.features(tokenizer, pairs, Learnt()))]
+    found = [raw.reshape(2, -1)[0] for raw in raw_outputs(task, network, task.features(tokenizer, pairs, TaskState()))]
     alone = vectors_of(task, network, folder, TEXTS[:1])[0]
     for vector in found:
         np.testing.assert_allclose(vector, alone, atol=1e-5)
@@ -117,7 +119,7 @@ def test_cosines_are_trained_toward_scores_laid_from_0_to_1():
 
 def test_a_triplet_costs_nothing_once_the_margin_is_kept(folder):
     task = SentenceEmbeddings(max_length=64, objective="triplet", third_columns=["third"], margin=1.0)
-    batch = pack(task.features(Tokenizer.open(folder), [Example(tuple(TEXTS[:3]), 0, 0)], Learnt()), [0])
+    batch = pack(task.features(Tokenizer.open(folder), [Example(tuple(TEXTS[:3]), 0, 0)], TaskState()), [0])
     network, _ = network_of(task, folder, golds=(0, 0))
     found = network(batch)
     anchor, near = torch.zeros(4), torch.tensor([1.0, 0, 0, 0])
@@ -154,16 +156,16 @@ def test_labelled_pairs_are_told_by_both_vectors_and_their_difference(folder):
 def test_a_partner_is_found_first_and_vectors_that_are_all_the_same_find_nothing(folder):
     task, tokenizer = SentenceEmbeddings(max_length=64, objective="ranking"), Tokenizer.open(folder)
     examples = [Example((text, text), 1, row) for row, text in enumerate(TEXTS)]
-    features = task.features(tokenizer, examples, Learnt())
+    features = task.features(tokenizer, examples, TaskState())
     network, _ = network_of(task, folder)
-    answers = task.answers(raw_outputs(task, network, features), features, Learnt())
+    answers = task.answers(raw_outputs(task, network, features), features, TaskState())
     assert [answer["rank"] for answer in answers] == [1] * 4
     assert [each.score for each in task.measures(examples, answers)] == [1, 1, 1]
-    blind = task.answers([np.ones(8)] * 4, features, Learnt())
+    blind = task.answers([np.ones(8)] * 4, features, TaskState())
     scores = {each.name: each.score for each in task.measures(examples, blind)}
     assert scores == {"recall@1": 0, "recall@10": 1, "mrr": pytest.approx(1 / 4)}
-    unknown = task.features(tokenizer, [Example((TEXTS[0], TEXTS[1]), None, 0)], Learnt())
-    assert list(task.answers(raw_outputs(task, network, unknown), unknown, Learnt())[0]) == ["cosine"]
+    unknown = task.features(tokenizer, [Example((TEXTS[0], TEXTS[1]), None, 0)], TaskState())
+    assert list(task.answers(raw_outputs(task, network, unknown), unknown, TaskState())[0]) == ["cosine"]
 
 
 @pytest.mark.parametrize(
@@ -266,7 +268,7 @@ def test_near_meanings_are_learnt_from_rows(world, encoders, tmp_path):
 
 def test_a_convolution_sees_neighbours(folder):
     task = SentenceEmbeddings()
-    (one,) = task.features(Tokenizer.open(folder), [Example((TEXTS[0],), None, 0)], Learnt())
+    (one,) = task.features(Tokenizer.open(folder), [Example((TEXTS[0],), None, 0)], TaskState())
     batch, reads = pack([one], [0]), torch.randn(len(one.sequences[0]), 6)
     moved = reads.flip(0)
     for widths, alike in (([1], True), ([3], False)):

@@ -11,11 +11,12 @@ import mamebert
 from mamebert.config import build
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
-from mamebert.stages._labelled import read_examples
-from mamebert.stages.finetune import FinetuneConfig, finetune
-from mamebert.tasks._features import Example, Learnt, Unusable
-from mamebert.tasks._spans import best_spans
-from mamebert.tasks._windows import Shown, cut_windows, pieces_of, widest_context
+from mamebert.labelled.rows import read_examples
+from mamebert.stages.finetune import finetune
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks.data.answer_spans import best_spans
+from mamebert.tasks.data.features import Example, TaskState, Unusable
+from mamebert.tasks.data.passage_windows import Shown, cut_windows, pieces_of, widest_context
 from mamebert.tasks.span_qa import SpanQa
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Located
@@ -87,13 +88,13 @@ def test_an_answer_is_the_fewest_pieces_that_cover_its_characters(span, expected
 def test_perfect_scores_give_the_answer_back_from_the_windows(tokenizer, answer, max_length):
     task = SpanQa(max_length=max_length)
     asked = example(task, row(answer))
-    (features,) = task.features(tokenizer, [asked], Learnt())
+    (features,) = task.features(tokenizer, [asked], TaskState())
     assert all(len(sequence) <= max_length for sequence in features.sequences)
     assert (len(features.sequences) > 1) == (max_length < 64)
     if not features.target.any():  # only half a window is sure to be whole in one of them
         assert len(tokenizer.encode(answer).ids) > (max_length - features.notes.offset - 1) // 2
         return
-    (found,) = task.answers([perfect(features)], [features], Learnt())
+    (found,) = task.answers([perfect(features)], [features], TaskState())
     assert CONTEXT[found["start"] : found["end"]] == found["text"]
     assert answer in found["text"]
     assert len(found["text"]) <= len(answer) + 6, "only the pieces at both ends may bring more than was asked"
@@ -103,17 +104,17 @@ def test_characters_are_those_of_the_passage_as_given(tokenizer):
     context = "ＴＨＥ  Ｏｌｄ\tbóat\u0301 meets\u3000the TIDE!"
     task = SpanQa(max_length=40)
     for answer in ("bóat\u0301", "TIDE", "Ｏｌｄ\tbóat\u0301"):
-        (features,) = task.features(tokenizer, [example(task, row(answer, context))], Learnt())
-        (found,) = task.answers([perfect(features)], [features], Learnt())
+        (features,) = task.features(tokenizer, [example(task, row(answer, context))], TaskState())
+        (found,) = task.answers([perfect(features)], [features], TaskState())
         assert found["text"] == answer == context[found["start"] : found["end"]]
 
 
 def test_sequences_are_cls_question_sep_window_sep(tokenizer):
     task = SpanQa(max_length=20, max_question_tokens=4, stride=128)
     asked = example(task, row("rope", question="The tide leaves the old net and the boat."))
-    (features,) = task.features(tokenizer, [asked], Learnt())
+    (features,) = task.features(tokenizer, [asked], TaskState())
     question, passage = (tokenizer.encode(text).ids.tolist() for text in asked.inputs)
-    assert features.num_cut == len(question) - 4
+    assert features.num_truncated == len(question) - 4
     stitched: list[int] = []
     for sequence, kinds, window in zip(features.sequences, features.segments, features.notes.windows, strict=True):
         assert sequence[:6].tolist() == [tokenizer.cls_id, *question[:4], tokenizer.sep_id]
@@ -153,22 +154,22 @@ def test_the_best_stretches_are_those_of_a_search_through_all(seed, num_pieces, 
 
 def test_argmax_answers_nothing_where_the_ends_do_not_go_together(tokenizer):
     best, naive = SpanQa(max_length=64), SpanQa(max_length=64, decoding="argmax")
-    (features,) = best.features(tokenizer, [example(best, row("tide"))], Learnt())
+    (features,) = best.features(tokenizer, [example(best, row("tide"))], TaskState())
     scores = perfect(features)
-    assert naive.answers([scores], [features], Learnt())[0]["text"] == "tide"
+    assert naive.answers([scores], [features], TaskState())[0]["text"] == "tide"
     (start, end), first = features.target[0], features.notes.offset
     for likeliest_start, likeliest_end in ((0, end), (start, 1), (start, first), (0, 0)):
         misled = scores.copy()
         misled[likeliest_start, 0], misled[likeliest_end, 1] = 10, 10
         assert (misled.argmax(0) == [likeliest_start, likeliest_end]).all()
-        assert naive.answers([misled], [features], Learnt())[0]["text"] == ""
-        assert best.answers([misled], [features], Learnt())[0]["text"] == "tide"
+        assert naive.answers([misled], [features], TaskState())[0]["text"] == ""
+        assert best.answers([misled], [features], TaskState())[0]["text"] == "tide"
 
 
 def test_probabilities_are_shares_among_the_best(tokenizer):
     task = SpanQa(max_length=64, n_best=7, n_best_kept=7)
-    (features,) = task.features(tokenizer, [example(task, row("tide"))], Learnt())
-    (found,) = task.answers([perfect(features)], [features], Learnt())
+    (features,) = task.features(tokenizer, [example(task, row("tide"))], TaskState())
+    (found,) = task.answers([perfect(features)], [features], TaskState())
     assert found["text"] == found["n_best"][0]["text"] == "tide"
     chances = [each["score"] for each in found["n_best"]]
     assert chances == sorted(chances, reverse=True)
@@ -180,7 +181,7 @@ def test_no_answer_wins_above_the_threshold_that_validation_chose(tokenizer):
     task = SpanQa(max_length=64, unanswerable=True)
     rows = [row("tide"), row(""), row("rope"), {**row("gull"), "is_impossible": True}]
     examples = [example(task, each) for each in rows]
-    features = task.features(tokenizer, examples, Learnt())
+    features = task.features(tokenizer, examples, TaskState())
     assert [each.target.any() for each in features] == [True, False, True, False]
     raws = []
     for each, margin in zip(features, (1.0, 3.0, 2.0, 4.0), strict=True):  # of "no answer" over the best stretch
@@ -188,13 +189,13 @@ def test_no_answer_wins_above_the_threshold_that_validation_chose(tokenizer):
         shift = scores[1:].max(0).sum() - scores[0].sum() + margin
         scores[0, 0] += shift
         raws.append(scores)
-    learnt = task.choose(raws, features, examples, Learnt())
+    learnt = task.choose(raws, features, examples, TaskState())
     assert learnt.chosen == {"null_threshold": pytest.approx(2.0)}
     assert json.loads(json.dumps(learnt.chosen)) == learnt.chosen
     answers = task.answers(raws, features, learnt)
     assert [answer["text"] for answer in answers] == ["tide", "", "rope", ""]
     assert [m.score for m in task.measures(examples, answers)] == [1, 1, 1, 1]
-    assert {answer["text"] for answer in task.answers(raws, features, Learnt())} == {""}
+    assert {answer["text"] for answer in task.answers(raws, features, TaskState())} == {""}
     worst = [{"text": "boat"} for _ in rows]
     measured = {m.name: m.score for m in task.measures(examples, worst)}
     assert measured == {"f1": 0, "exact_match": 0, "f1_answerable": 0, "f1_unanswerable": 0}
@@ -202,12 +203,12 @@ def test_no_answer_wins_above_the_threshold_that_validation_chose(tokenizer):
 
 def test_no_answer_is_judged_by_the_window_that_believes_in_it_least(tokenizer):
     task = SpanQa(max_length=24, unanswerable=True)
-    (features,) = task.features(tokenizer, [example(task, row(""))], Learnt())
+    (features,) = task.features(tokenizer, [example(task, row(""))], TaskState())
     assert len(features.sequences) > 2
     scores = np.zeros((features.num_tokens, 2))
     firsts = np.cumsum([0, *map(len, features.sequences)])[:-1]
     scores[firsts] = 9
-    learnt = Learnt(chosen={"null_threshold": 17.0})
+    learnt = TaskState(chosen={"null_threshold": 17.0})
     assert task.answers([scores], [features], learnt)[0]["text"] == ""
     scores[firsts[1]] = 1
     assert task.answers([scores], [features], learnt)[0]["text"] != ""
@@ -263,19 +264,19 @@ def test_japanese_answers_are_compared_by_characters(unit, expected):
 def test_a_passage_of_nothing_but_dropped_characters_gets_no_answer(tokenizer):
     task = SpanQa(max_length=32)
     asked = Example(task.inputs({"question": "What?", "context": "\x00\x01"}), None, 0)
-    (features,) = task.features(tokenizer, [asked], Learnt())
+    (features,) = task.features(tokenizer, [asked], TaskState())
     scores = np.zeros((features.num_tokens, 2))
     for each in (task, SpanQa(max_length=32, decoding="argmax"), SpanQa(max_length=32, unanswerable=True)):
-        (found,) = each.answers([scores], [features], Learnt())
+        (found,) = each.answers([scores], [features], TaskState())
         assert (found["text"], found["start"], found["end"]) == ("", 0, 0)
-    assert task.answers([scores], [features], Learnt())[0]["score"] == 0
+    assert task.answers([scores], [features], TaskState())[0]["score"] == 0
 
 
 def test_an_answer_without_pieces_is_left_out_of_the_loss(tokenizer):
     task = SpanQa(max_length=32)
     asked = example(task, row("tide"))
     lost = replace(asked, inputs=asked.inputs._replace(context="\x00" + CONTEXT), gold=[{"start": 0, "end": 1}])
-    assert (task.features(tokenizer, [lost], Learnt())[0].target == -100).all()
+    assert (task.features(tokenizer, [lost], TaskState())[0].target == -100).all()
 
 
 @pytest.fixture(scope="module")

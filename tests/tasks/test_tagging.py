@@ -9,17 +9,18 @@ import mamebert
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Part
-from mamebert.evaluation.baselines_spans import dictionary
-from mamebert.stages.finetune import FinetuneConfig, finetune
-from mamebert.tasks._features import UNTOLD, Example, Learnt, Unusable
-from mamebert.tasks._marks import bio_labels, bio_tags, entities_in, mark_entities
-from mamebert.tasks._network import raw_outputs, start_network
-from mamebert.tasks._words import words_found
+from mamebert.evaluation.baselines.fitting import Part
+from mamebert.evaluation.baselines.spans import dictionary
+from mamebert.stages.finetune import finetune
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks.data.bio_tags import bio_labels, bio_tags, entities_in, mark_entities
+from mamebert.tasks.data.features import IGNORE_INDEX, Example, TaskState, Unusable
+from mamebert.tasks.data.words import words_found
+from mamebert.tasks.network.task_network import raw_outputs, start_network
 from mamebert.tasks.tagging import Tagging
 from mamebert.tokenizer.encoding import Tokenizer
 
-TAGS = Learnt(("O", "B-PER", "I-PER"))
+TAGS = TaskState(("O", "B-PER", "I-PER"))
 SPANS = Tagging(spans_column="entities", max_length=16)
 
 
@@ -64,7 +65,7 @@ def test_a_long_sentence_is_read_in_windows_each_word_once_and_in_order(tokenize
     words = [random.Random(i).choice(["boat", "gullrope", "x", "."]) for i in range(101)]
     (found,) = Tagging(max_length=max_length).features(tokenizer, [example(words)], TAGS)
     assert len(found.sequences) > 1
-    assert found.num_cut == 0
+    assert found.num_truncated == 0
     assert max(map(len, found.sequences)) <= max_length
     read = [s[place] for s, places in zip(found.sequences, found.places, strict=True) for place in places]
     assert read == [ids[0] for ids in tokenizer.encode_words([words])[0]]
@@ -79,7 +80,7 @@ def test_a_word_longer_than_a_window_is_tagged_too(tokenizer):
 
 def test_a_tag_never_seen_is_left_out_of_the_loss(tokenizer):
     (found,) = Tagging().features(tokenizer, [example(["boat", "rope"], ["B-NEW", "O"])], TAGS)
-    assert found.target.tolist() == [UNTOLD, 0]
+    assert found.target.tolist() == [IGNORE_INDEX, 0]
     assert Tagging().num_asked(found) == 1
 
 
@@ -90,7 +91,7 @@ def test_entities_that_begin_with_i_are_read_as_conlleval_does(tokenizer):
 
 
 def test_parts_of_speech_are_no_entities(tokenizer):
-    learnt = Learnt(("NOUN", "PUNCT"))
+    learnt = TaskState(("NOUN", "PUNCT"))
     features = Tagging().features(tokenizer, [example(["boat", "."])], learnt)
     (answer,) = Tagging().answers([fake(learnt.labels, ["NOUN", "PUNCT"])], features, learnt)
     assert answer == {"tags": ["NOUN", "PUNCT"]}
@@ -142,7 +143,7 @@ def test_ranges_that_tags_cannot_say_are_counted():
 
 def test_ranges_are_brought_back_to_the_characters_of_the_text(tokenizer):
     text = "The OLD  boat, and a Gull."
-    labels = Learnt(bio_labels(["PER"]))
+    labels = TaskState(bio_labels(["PER"]))
     gold = [(4, 13, "PER"), (21, 25, "PER")]
     (found,) = SPANS.features(tokenizer, [example(text, gold)], labels)
     tags = [labels.labels[i] for i in found.target]

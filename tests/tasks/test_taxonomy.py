@@ -7,10 +7,11 @@ import mamebert
 from mamebert.config import build
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
-from mamebert.stages.finetune import FinetuneConfig, finetune
+from mamebert.stages.finetune import finetune
+from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Parts
-from mamebert.tasks._features import Example, Learnt, pack
-from mamebert.tasks._network import open_network, raw_outputs, save_network, start_network
+from mamebert.tasks.data.features import Example, TaskState, pack
+from mamebert.tasks.network.task_network import open_network, raw_outputs, save_network, start_network
 from mamebert.tasks.taxonomy import Taxonomy
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -55,22 +56,22 @@ def test_paths_are_read_as_words():
 
 def test_paths_are_those_of_training_rows_or_all_that_are_named():
     rows = [Example(("A",), path, 0) for path in "aba"]
-    assert Taxonomy().learn(rows) == Learnt(("a", "b"), {"seen": ["a", "b"]})
-    assert Taxonomy(labels=["c", "b", "a"]).learn(rows) == Learnt(("c", "b", "a"), {"seen": ["a", "b"]})
+    assert Taxonomy().learn(rows) == TaskState(("a", "b"), {"seen": ["a", "b"]})
+    assert Taxonomy(labels=["c", "b", "a"]).learn(rows) == TaskState(("c", "b", "a"), {"seen": ["a", "b"]})
     with pytest.raises(UserError, match="path"):
         Taxonomy(labels=["a", "c"]).learn(rows)
     with pytest.raises(UserError, match="two classes"):
         Taxonomy(labels=["a", "c"]).learn(rows[:1])
     with pytest.raises(UserError, match="twice"):
         Taxonomy(labels=["a", "a"])
-    assert Taxonomy().unseen([Example(("A",), "z", 0)], Learnt(("a",))) == {
+    assert Taxonomy().unseen([Example(("A",), "z", 0)], TaskState(("a",))) == {
         "a path that neither task.labels nor a training row has": 1
     }
 
 
 def test_the_loss_is_the_cosine_term_and_the_hinges_of_other_seen_paths(folder):
     task = Taxonomy(labels=["a", "b", "c", "d"], margin=0.25)
-    learnt = Learnt(("a", "b", "c", "d"), {"seen": ["a", "b", "c"]})
+    learnt = TaskState(("a", "b", "c", "d"), {"seen": ["a", "b", "c"]})
     rows = [Example(("A gull.",), gold, 0) for gold in ("a", "never told")]
     batch = pack(task.features(Tokenizer.open(folder), rows, learnt), [0, 1])
     found = torch.tensor([[0.5, 0.4, 0.1, 0.9], [0.5, 0.4, 0.1, 0.9]], requires_grad=True)
@@ -108,7 +109,7 @@ def test_held_out_paths_teach_nothing_and_are_measured_apart(folder):
     task = Taxonomy(held_out=["c"])
     rows = [Example(("A gull.",), gold, row) for row, gold in enumerate("abcc")]
     learnt = task.learn(rows)
-    assert learnt == Learnt(("a", "b", "c"), {"seen": ["a", "b"]})
+    assert learnt == TaskState(("a", "b", "c"), {"seen": ["a", "b"]})
     features = task.features(Tokenizer.open(folder), rows, learnt)
     assert [task.num_asked(each) for each in features] == [1, 1, 0, 0]
     found = torch.rand(4, 3, requires_grad=True)
@@ -151,7 +152,7 @@ def test_paths_without_training_rows_are_found(started, folder):
 
 
 def test_answers_are_the_best_paths_first():
-    task, learnt = Taxonomy(), Learnt(tuple("abcdefg"))
+    task, learnt = Taxonomy(), TaskState(tuple("abcdefg"))
     (answer,) = task.answers([np.array([0.1, 0.9, -1, 0.3, 0.2, 0, 0.5], np.float32)], [], learnt)
     assert [path for path, _ in answer["paths"]] == ["b", "g", "d", "e", "a"]
     assert answer["paths"][0][1] == pytest.approx(0.9)

@@ -88,7 +88,7 @@ def test_vocabularies_are_those_of_the_folder(folder, tmp_path):
     ],
 )
 def test_a_japanese_tokenizer_names_the_package_it_needs(japanese, tmp_path, monkeypatch, settings, package):
-    monkeypatch.setattr("mamebert.tokenizer.slow.find_spec", lambda name: name == "fugashi")
+    monkeypatch.setattr("mamebert.tokenizer.foreign.slow.find_spec", lambda name: name == "fugashi")
     folder = shutil.copytree(japanese.folder, tmp_path / "tokenizer")
     change(folder, CONFIG, mecab_kwargs=None)
     change(folder, CONFIG, **settings)
@@ -174,7 +174,7 @@ def test_lines_that_stand_twice_count_as_plain_transformers_counts_them(japanese
 
 
 def test_a_panic_while_encoding_is_a_sentence(folder, monkeypatch):
-    monkeypatch.setattr("mamebert.tokenizer.guarded._try_out", lambda *_: None)
+    monkeypatch.setattr("mamebert.tokenizer.foreign.guarded._try_out", lambda *_: None)
     change(folder, normalizer=None, pre_tokenizer=split("(a+)+$"))
     tokenizer = Tokenizer.open(folder)
     with pytest.raises(UserError, match="cannot encode"):

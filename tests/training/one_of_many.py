@@ -12,10 +12,10 @@ from pathlib import Path
 
 from mamebert.cli import main
 from mamebert.errors import UserError
-from mamebert.stages import _pretraining
-from mamebert.stages._safekeeping import Safekeeping
+from mamebert.stages.pretrain import pretraining
+from mamebert.stages.pretrain.recovery import Recovery
 
-take, steps = Safekeeping.take, _pretraining.Pretraining.steps
+take, steps = Recovery.take, pretraining.Pretraining.steps
 
 
 def memory_of(name: str) -> dict[str, int]:
@@ -40,7 +40,7 @@ def run(file: str) -> None:
             raise UserError(asked["mistake"])
         yield from steps(self)
 
-    Safekeeping.take, _pretraining.Pretraining.steps = take_and_leave, steps_with_a_mistake
+    Recovery.take, pretraining.Pretraining.steps = take_and_leave, steps_with_a_mistake
     sys.argv = ["mamebert", "pretrain", file]
     try:
         main()
@@ -50,7 +50,7 @@ def run(file: str) -> None:
 
 
 if __name__ == "__main__":
-    _pretraining.verify = lambda folders: {str(folder): 0.0 for folder in folders}
+    pretraining.verify = lambda folders: {str(folder): 0.0 for folder in folders}
     Path(sys.argv[1]).with_name("pid-" + os.environ.get("RANK", "0")).write_text(str(os.getpid()))
     for file in sys.argv[1:]:
         run(file)

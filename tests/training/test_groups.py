@@ -96,12 +96,12 @@ def test_rates_fall_from_the_head_down():
 def test_layers_begin_from_the_top_and_what_is_below_rests():
     network, found = Network(), plan(unfreeze_every=2)
     whole = [*network.bert.encoder.layer]
-    for epoch, begun, resting in ((0, 0, 4), (1, 0, 4), (2, 1, 3), (4, 2, 2), (6, 3, 1), (8, 4, 0), (20, 4, 0)):
+    for epoch, begun, frozen_below in ((0, 0, 4), (1, 0, 4), (2, 1, 3), (4, 2, 2), (6, 3, 1), (8, 4, 0), (20, 4, 0)):
         found.open(network, epoch)
         order = ["bert.pooler", LAYER + "2", LAYER + "1", LAYER + "0", "bert.embeddings"]
         learning = {name for name, p in network.named_parameters() if p.requires_grad}
         assert tops(learning) == {"head", *order[: begun + 1]}
-        assert found.resting(network, epoch) == [network.bert.embeddings, *whole][:resting]
+        assert found.frozen_below(network, epoch) == [network.bert.embeddings, *whole][:frozen_below]
     assert found.last_begin == 8
 
 

@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from mamebert.config import build
-from mamebert.disk import partial
 from mamebert.errors import UserError
+from mamebert.files.disk import partial
 from mamebert.runs import Run
-from mamebert.stages.pretrain import PretrainConfig, pretrain
+from mamebert.stages.pretrain import pretrain
+from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.tokenize import TokenizeConfig
 from mamebert.training.processes import Processes
 
@@ -98,7 +99,10 @@ def test_sharded_in_parts_or_with_less_to_learn_they_learn_the_same_and_a_run_mo
     world, settings, processes, tmp_path, unproved
 ):
     training = settings["training"]
-    sharded, in_parts = {"training": {**training, "parallel": "fsdp"}}, {"training": {**training, "part_tokens": 100}}
+    sharded, in_parts = (
+        {"training": {**training, "parallel": "fsdp"}},
+        {"training": {**training, "micro_batch_tokens": 100}},
+    )
     words_only = {"objective": {"kind": "masked_lm", "max_length": 32}}
     fixed = {"embeddings": {"vectors": str(world / "vectors")}}
     thawing = {

@@ -11,8 +11,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from mamebert import disk
 from mamebert.errors import UserError
+from mamebert.files import disk
 from mamebert.training import snapshot as snapshot_file
 from mamebert.training.snapshot import Damaged, Snapshot, digest, read_snapshot, write_snapshot
 from mamebert.training.snapshot_folder import SnapshotFolder

@@ -115,7 +115,7 @@ def test_broken_weights_come_back_from_at_least_so_many_steps_before(remedy, fac
     judged(watch, [math.nan], start=36)
     assert watch.weights_are_broken()
     assert watch.go_back_from(36) == 20
-    assert (watch.marks, watch.in_a_row, watch.lr_factor) == ([20], 0, factor)
+    assert (watch.marks, watch.consecutive_steps, watch.lr_factor) == ([20], 0, factor)
     assert watch.mark(40)
     assert watch.marks == [20, 40]
     judged(watch, [math.nan] * 3, start=41)
@@ -157,7 +157,7 @@ def test_a_watch_that_is_saved_judges_as_one_that_is_not(stopped_after):
             if watch.weights_are_broken():
                 yield watch.go_back_from(step)
 
-    settings = Trouble(remedy="lower_lr", spike_window=3, in_a_row=2, back_steps=3)
+    settings = Trouble(remedy="lower_lr", spike_window=3, consecutive_steps=2, back_steps=3)
     first = Watch(settings)
     first.mark(0)
     whole = Watch(settings)

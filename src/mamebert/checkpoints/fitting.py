@@ -51,7 +51,7 @@ def require_possible(
     if needed > most:
         raise UserError(
             f"{where} has a config.json that asks for {needed:,} weights, and what is stored, {stored_bytes:,} bytes, "
-            "cannot be as many. Get the folder anew."
+            "cannot be as many. Download or save it again."
         )
 
 
@@ -69,7 +69,9 @@ def lacking(name: str, where: Path) -> UserError:
 
 def unlike(name: str, found: tuple[int, ...], wanted: tuple[int, ...], where: Path) -> UserError:
     """Return the error for weights of another shape."""
-    return UserError(f"{where} stores {name} as {found}, and its config.json asks for {wanted}. Get the folder anew.")
+    return UserError(
+        f"{where} stores {name} as {found}, and its config.json asks for {wanted}. Download or save it again."
+    )
 
 
 def _sizes(shape: EncoderConfig, vocab_size: int) -> Iterator[tuple[str, int]]:
@@ -90,14 +92,16 @@ def _require_blocks(shape: EncoderConfig, num_tensors: int, where: Path) -> None
     if blocks > num_tensors:
         raise UserError(
             f"{where} has a config.json with {blocks:,} blocks in layers of their own, and only {num_tensors:,} "
-            "weights are stored. Get the folder anew."
+            "weights are stored. Download or save it again."
         )
 
 
 def _require_no_more(names: Iterable[str], shapes: Mapping[str, tuple[int, ...]], where: Path) -> None:
     for name in names:
         if _is_left_over(name, shapes):
-            raise UserError(f"{where} stores {name}, and its config.json asks for no such part. Get the folder anew.")
+            raise UserError(
+                f"{where} stores {name}, and its config.json asks for no such part. Download or save it again."
+            )
 
 
 def _is_left_over(name: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
@@ -113,5 +117,5 @@ def _require_sizes(sizes: Iterator[tuple[str, int]], largest: int, where: Path) 
         if size > largest:
             raise UserError(
                 f"{where} has a config.json with {name} {size:,}, and none of its weights is as large as that. "
-                "Get the folder anew."
+                "Download or save it again."
             )

@@ -22,11 +22,11 @@ from mamebert.checkpoints.weights import (
     num_bytes,
     read_header,
 )
-from mamebert.checksums import verify
 from mamebert.config import build
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.json_files import read_object
+from mamebert.files.checksums import verify
+from mamebert.files.json_files import read_object
 from mamebert.tokenizer.agreement import require_rules
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.files import TOKENIZER_FILES
@@ -240,7 +240,7 @@ def _altered_shape(about: dict[str, Any], where: Path) -> tuple[Layout, EncoderC
         layout: Layout = Layout.find(str(about.get("family")))()
         return layout, build(layout.shape_class, about["shape"])
     except UserError as error:
-        raise UserError(f"{where} has a config.json that cannot be: {error}") from error
+        raise UserError(f"{where} has an invalid config.json: {error}") from error
 
 
 def _no_weights(folder: Path) -> UserError:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from mamebert.checkpoints.layouts import layout_or_ours, model_config
 from mamebert.checkpoints.weights import HEAD_FILE
-from mamebert.checksums import seal
-from mamebert.disk import disk_errors, partial, put_in_place, save_tensors, write_text
 from mamebert.encoder.embeddings import SEGMENTS
 from mamebert.encoder.model import Encoder, PretrainingNetwork
-from mamebert.json_files import read_object
+from mamebert.files.checksums import seal
+from mamebert.files.disk import disk_errors, partial, put_in_place, save_tensors, write_text
+from mamebert.files.json_files import read_object
 from mamebert.tokenizer.copying import copy_tokenizer
 
 

@@ -9,7 +9,7 @@ from mamebert.checkpoints.sentence_transformers import CLASSES, OLD_MODES, Modul
 from mamebert.checkpoints.weights import GET_ANEW, Stored, load, read_header
 from mamebert.config import build
 from mamebert.errors import UserError
-from mamebert.json_files import read_object, read_value
+from mamebert.files.json_files import read_object, read_value
 
 MODULES = "modules.json"
 OLD_SETTINGS = ("sentence_bert_config.json", "sentence_distilbert_config.json", "sentence_albert_config.json")
@@ -51,7 +51,7 @@ def sentence_folder(root: Path) -> SentenceFolder:
     """Read modules.json; modules of another package, and paths that lead out of the folder, are a UserError."""
     listed = read_value(root / MODULES, GET_ANEW)
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        raise UserError(f"{root / MODULES} is no list of modules. Get the folder anew.")
+        raise UserError(f"{root / MODULES} is no list of modules. Download or save it again.")
     modules = [_module(root, each) for each in listed]
     names = [module.name for module in modules]
     num_dense = names.count("Dense")
@@ -86,7 +86,7 @@ def read_modules(root: Path, longest: int) -> Modules:
     try:
         return build(Modules, found)
     except UserError as error:
-        raise UserError(f"{root} has modules that cannot be: {error} Give another model.") from error
+        raise UserError(f"{root} has invalid modules: {error} Give another model.") from error
 
 
 def dense_tensors(root: Path) -> list[dict[str, Tensor]]:
@@ -105,7 +105,7 @@ def _makes_vectors(root: Path) -> bool:
 def _module(root: Path, told: dict[str, Any]) -> Module:
     kind, path = told.get("type"), told.get("path")
     if not isinstance(kind, str) or not isinstance(path, str):
-        raise UserError(f"{root / MODULES} has a module without type or path. Get the folder anew.")
+        raise UserError(f"{root / MODULES} has a module without type or path. Download or save it again.")
     package, _, name = kind.rpartition(".")
     if package.partition(".")[0] != "sentence_transformers" or name not in KNOWN:
         raise UserError(
@@ -114,7 +114,9 @@ def _module(root: Path, told: dict[str, Any]) -> Module:
         )
     outside = path.startswith(("/", "\\")) or PureWindowsPath(path).drive
     if outside or ".." in (*PurePosixPath(path).parts, *PureWindowsPath(path).parts) or "\0" in path:
-        raise UserError(f"{root / MODULES} names a path {path!r} that leads out of the folder. Get the folder anew.")
+        raise UserError(
+            f"{root / MODULES} names a path {path!r} that leads out of the folder. Download or save it again."
+        )
     return Module(name, root / path)
 
 

@@ -12,14 +12,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from mamebert.errors import UserError
-from mamebert.json_files import read_object, require_ordinary
+from mamebert.files.json_files import read_object, require_ordinary
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 """What names the file of each tensor where weights lie in several (shards)."""
 HEAD_FILE = "head.safetensors"
 """Where a head lies that no plain class holds."""
-GET_ANEW = "Get the folder anew."
+GET_ANEW = "Download or save it again."
 _MOST_HEADER = 8 * 2**20
 """Bytes of a header: one of 1,000 layers takes 2 MB."""
 _MOST_TENSORS = 2**15

@@ -9,10 +9,10 @@ from typing import Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mamebert.checksums import seal, verify
-from mamebert.disk import disk_errors, writing
 from mamebert.errors import UserError
-from mamebert.json_files import require_ordinary
+from mamebert.files.checksums import seal, verify
+from mamebert.files.disk import disk_errors, writing
+from mamebert.files.json_files import require_ordinary
 
 SCHEMA = pa.schema([("sentences", pa.list_(pa.string()))])
 

@@ -60,7 +60,7 @@ class Tally:
             "samples": self.samples,
         }
 
-    def refuse_nothing(self) -> None:
+    def require_documents(self) -> None:
         """Raise a UserError when no document is left: it says what was read and why it was dropped."""
         if self.num_kept:
             return

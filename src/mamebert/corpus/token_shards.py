@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mamebert.checksums import seal, verify
-from mamebert.disk import hash_file, write_text, writing
 from mamebert.errors import UserError
-from mamebert.json_files import read_object
+from mamebert.files.checksums import seal, verify
+from mamebert.files.disk import hash_file, write_text, writing
+from mamebert.files.json_files import read_object
 
 AGAIN = "Delete the folder and run `mamebert tokenize` again."
 _ENTRY = {"name", "part", "bytes", "sha256"}

@@ -44,7 +44,7 @@ def whole_trees(path: Path, found: Iterable[tuple[int, Row]], broken: BrokenTree
         else:
             raise UserError(
                 f"{path}, sentence at line {line}: {wrong}. "
-                'Mend its heads, or leave such sentences out with broken_trees = "skip".'
+                'Fix its heads, or leave such sentences out with broken_trees = "skip".'
             )
     if skipped:
         say(f"{path}: {skipped:,} sentences left out, because their heads form no tree with one root.")

@@ -27,7 +27,7 @@ ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType(
 """Exact GELU (Hendrycks and Gimpel, 2016), its tanh approximation, and ReLU."""
 
 
-def linear_bend(hidden: Tensor, weight: Tensor, bias: Tensor, name: str) -> Tensor:
+def linear_activation(hidden: Tensor, weight: Tensor, bias: Tensor, name: str) -> Tensor:
     """Return what the activation `name` makes of hidden weight^T + bias: [tokens, out_features]."""
     if name == "gelu":
         return linear_gelu(hidden, weight, bias)

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
 from mamebert.encoder.packing import Group, Packed, Rows
-from mamebert.encoder.padded import Seen
 from mamebert.encoder.parts import AddAndNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.trace import ForwardTrace
 from mamebert.kernels.attention import gpu_attention, on_gpu, packed_attention
 from mamebert.kernels.linear import linear
 from mamebert.kernels.native import Library, native
@@ -46,10 +46,12 @@ class SelfAttention(nn.Module):
         seen = attend_in_groups(mixed, batch, self.num_heads, drop_rate)
         return seen if rows is None else seen[rows.places]
 
-    def mix(self, hidden: Tensor, seen: Seen) -> Tensor:
+    def mix(self, hidden: Tensor, seen: ForwardTrace) -> Tensor:
         """Return the same for padded sequences, [batch, longest, ...], and lay open in `seen` how it came about."""
         drop_rate = self.drop_rate if self.training else 0.0
-        return show_and_mix((self.query(hidden), self.key(hidden), self.value(hidden)), self.num_heads, drop_rate, seen)
+        return traced_attention(
+            (self.query(hidden), self.key(hidden), self.value(hidden)), self.num_heads, drop_rate, seen
+        )
 
     def _natively(self, library: Library, hidden: Tensor, batch: Packed, rows: Rows | None) -> Tensor:
         projections = (self.query, self.key, self.value)
@@ -113,7 +115,9 @@ def _attend(mixed: Tensor, group: Group, num_heads: int, drop_rate: float) -> Te
     return rows if group.places is None else rows[group.places]
 
 
-def show_and_mix(projected: tuple[Tensor, Tensor, Tensor], num_heads: int, drop_rate: float, seen: Seen) -> Tensor:
+def traced_attention(
+    projected: tuple[Tensor, Tensor, Tensor], num_heads: int, drop_rate: float, seen: ForwardTrace
+) -> Tensor:
     """Return [batch, longest, width]: the same for padded queries, keys and values, each [batch, longest, width]."""
     shape = num_heads, projected[0].shape[-1] // max(1, num_heads)  # a layer may have no head left
     queries, keys, values = (each.unflatten(-1, shape).transpose(1, 2) for each in projected)

@@ -55,7 +55,7 @@ class TokenEmbeddings(Config):
         return self.vectors is not None and self.frozen
 
 
-def put_in(network: PretrainingNetwork, table: Tensor) -> None:
+def set_token_embeddings(network: PretrainingNetwork, table: Tensor) -> None:
     """Copy `table` [vocabulary, hidden_size] over the token embeddings, and over an untied output matrix."""
     with torch.no_grad():
         words(network).copy_(table)

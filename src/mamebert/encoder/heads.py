@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from mamebert.encoder.activations import linear_bend
-from mamebert.encoder.bottleneck_heads import WideWordHead
+from mamebert.encoder.activations import linear_activation
+from mamebert.encoder.mobilebert.heads import WideWordHead
 from mamebert.encoder.parts import LayerNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
@@ -22,7 +22,7 @@ class Transform(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return [chosen, embedding width]."""
-        normal: Tensor = self.LayerNorm(linear_bend(hidden, self.dense.weight, self.dense.bias, self.hidden_act))
+        normal: Tensor = self.LayerNorm(linear_activation(hidden, self.dense.weight, self.dense.bias, self.hidden_act))
         return normal
 
 

@@ -2,11 +2,12 @@
 
 from torch import Tensor, nn
 
-from mamebert.encoder.activations import ACTIVATIONS, linear_bend
+from mamebert.encoder.activations import ACTIVATIONS, linear_activation
 from mamebert.encoder.attention import Attention
 from mamebert.encoder.packing import Packed, Rows
 from mamebert.encoder.parts import AddAndNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.trace import ForwardTrace, Gates
 
 
 class Intermediate(nn.Module):
@@ -21,7 +22,7 @@ class Intermediate(nn.Module):
         """Return [tokens, intermediate_size]."""
         if not self.dense.out_features:
             return hidden.new_zeros(len(hidden), 0)
-        return linear_bend(hidden, self.dense.weight, self.dense.bias, self.hidden_act)
+        return linear_activation(hidden, self.dense.weight, self.dense.bias, self.hidden_act)
 
     def padded(self, hidden: Tensor) -> Tensor:
         """Return the same for [batch, longest, ...], by a call of the dense layer."""
@@ -46,4 +47,21 @@ class Layer(nn.Module):
         """Return [tokens, hidden_size], or [rows, hidden_size] where only some rows are wanted."""
         seen = self.attention(hidden, batch, rows)
         result: Tensor = self.output(self.intermediate(seen), seen)
+        return result
+
+    def padded(self, hidden: Tensor, seen: ForwardTrace, gates: Gates | None, number: int) -> Tensor:
+        """Return [batch, longest, hidden_size] for padded sequences, and lay open in `seen` how it came about.
+
+        `gates` are those of layer `number`. Every product is a call of the module that holds its matrix.
+        """
+        context = self.attention.self.mix(hidden, seen)
+        if gates:
+            context = context * gates.heads[number].repeat_interleave(self.attention.self.head_width)
+        seen.context.append(context)
+        attended = self.attention.output.padded(context, hidden)
+        intermediate = self.intermediate.padded(attended)
+        if gates:
+            intermediate = intermediate * gates.neurons[number]
+        seen.intermediate.append(intermediate)
+        result: Tensor = self.output.padded(intermediate, attended)
         return result

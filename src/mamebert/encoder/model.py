@@ -1,22 +1,23 @@
 """The encoder, and the network it is pretrained in. Parameter names are those of `transformers`."""
 
 from collections.abc import Iterator
-from typing import Any
+from itertools import islice
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from mamebert.encoder.activations import ACTIVATIONS
-from mamebert.encoder.bottleneck_heads import FirstVector
-from mamebert.encoder.bottleneck_layer import BottleneckLayer
 from mamebert.encoder.embeddings import Embeddings
 from mamebert.encoder.heads import PretrainingHeads
 from mamebert.encoder.layer import Layer
+from mamebert.encoder.mobilebert.embeddings import TrigramEmbeddings
+from mamebert.encoder.mobilebert.heads import FirstVector
+from mamebert.encoder.mobilebert.layer import BottleneckLayer
 from mamebert.encoder.packing import Packed, Rows
-from mamebert.encoder.padded import Gates, Padded, look
 from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.encoder.trigram_embeddings import TrigramEmbeddings
+from mamebert.encoder.trace import ForwardTrace, Gates, Padded
 
 
 class Layers(nn.Module):
@@ -40,11 +41,11 @@ class Pooler(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.dense = Linear(config.hidden_size, config.hidden_size)
-        self.bend = torch.tanh if config.pooler_act == "tanh" else ACTIVATIONS[config.pooler_act]
+        self.activation = torch.tanh if config.pooler_act == "tanh" else ACTIVATIONS[config.pooler_act]
 
     def forward(self, firsts: Tensor) -> Tensor:
         """Return [sequences, hidden_size]."""
-        return self.bend(self.dense(firsts))
+        return self.activation(self.dense(firsts))
 
 
 class Encoder(nn.Module):
@@ -91,7 +92,7 @@ class Encoder(nn.Module):
         With `rows` the last of them has only those.
         """
         if self.gates or self.altered:
-            seen = look(self, Padded.of(batch), self.gates, keeps="hidden")
+            seen = self.trace(Padded.of(batch), self.gates, keeps="hidden")
             packed = [seen.packed(hidden) for hidden in seen.hidden]
             yield from packed[:-1]
             yield packed[-1] if rows is None else packed[-1][rows.places]
@@ -105,6 +106,42 @@ class Encoder(nn.Module):
             hidden = layer(hidden, batch)
             yield hidden
         yield last(hidden, batch, rows)
+
+    def trace(
+        self,
+        batch: Padded,
+        gates: Gates | None = None,
+        depth: int | None = None,
+        keeps: Literal["all", "hidden"] = "all",
+    ) -> ForwardTrace:
+        """Run all layers, or only the `depth` lowest, padded; return all that happens inside, or the hidden states.
+
+        All of it is several times what the hidden states take. Slower than the packed pass, and equal to it where
+        nothing is changed: for what looks inside (distillation from attention, calibration), what switches parts off
+        (gates), what changes the arithmetic (every product is a call of the module that holds its matrix, so that a
+        quantising one can stand in its place), and for graphs such as ONNX.
+        """
+        seen = ForwardTrace(batch)
+        hidden = self.embeddings.padded(batch.ids, batch.segments, batch.visible)
+        seen.hidden.append(hidden)
+        layer: Any
+        for number, layer in enumerate(islice(self.encoder.layer, depth)):
+            hidden = layer.padded(hidden, seen, gates, number)
+            seen.hidden.append(hidden)
+            if keeps == "hidden":
+                seen.forget_inside()
+        return seen
+
+    def open_gates(self) -> Gates:
+        """Return gates that change nothing and take gradients."""
+        layers: Any = self.encoder.layer
+        return Gates(
+            [torch.ones(each.attention.self.num_heads, device=self.device, requires_grad=True) for each in layers],
+            [
+                torch.ones(each.intermediate.dense.out_features, device=self.device, requires_grad=True)
+                for each in layers
+            ],
+        )
 
     def pooled(self, firsts: Tensor) -> Tensor:
         """Return [sequences, hidden_size]: what the pooler makes of the last hidden state of each [CLS]."""

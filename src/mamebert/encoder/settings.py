@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from mamebert.config import Config
-from mamebert.encoder.bottleneck_settings import Bottleneck
+from mamebert.encoder.mobilebert.settings import Bottleneck
 
 WIDEST = 2**16
 """No encoder is wider; sizes beyond are slips of the keyboard, or of a damaged config.json."""
@@ -63,8 +63,8 @@ class EncoderConfig(Config):
     hidden_act: Literal["gelu", "gelu_new", "relu"] = "gelu"
     """What bends the feed-forward block: exact GELU, its tanh approximation (released ALBERTs), or ReLU."""
     pooler_act: Literal["tanh", "relu", "gelu"] = "tanh"
-    """What bends the pooler. If not given: relu without segments (DistilBERT's head), gelu with an embedding_size and
-    layers of their own (ELECTRA's head), else tanh as BERT and ALBERT."""
+    """Activation of the pooler. If not given: relu without segments (DistilBERT's head), gelu with an embedding_size
+    and layers of their own (ELECTRA's head), else tanh as BERT and ALBERT."""
     shared: Literal["none", "all", "groups", "attention", "ffn"] = "none"
     """What layers have in common (ALBERT): nothing, everything, everything within each of num_hidden_groups runs of
     layers, the attention, or the feed-forward block."""

@@ -14,8 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from time import time
 
-from mamebert.disk import hash_file, writing
 from mamebert.errors import UserError
+from mamebert.files.disk import hash_file, writing
 from mamebert.progress import say
 
 LIMIT_SECONDS = 300

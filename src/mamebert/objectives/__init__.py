@@ -14,7 +14,7 @@ from mamebert.config import Choice
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed, to_device
-from mamebert.objectives._masking import MaskUnit
+from mamebert.objectives.data.masking import MaskUnit
 from mamebert.training.loop import Losses
 
 
@@ -44,7 +44,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Asked:
+class LossDivisors:
     """How much a batch asks: what the losses of its parts are divided by, so that they add up to the batch's."""
 
     tokens: int
@@ -70,9 +70,9 @@ class PretrainingBatch:
         )
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> LossDivisors:
         """Tokens and sequences asked for."""
-        return Asked(len(self.targets), len(self.packed.lengths))
+        return LossDivisors(len(self.targets), len(self.packed.lengths))
 
     def parts(self, number: int) -> list["PretrainingBatch"]:
         """Cut into `number` batches of neighbouring sequences and about equally many tokens.
@@ -107,7 +107,7 @@ class PretrainingBatch:
 
 
 @dataclass
-class Answers:
+class HeldOutSums:
     """Sums over held-out batches."""
 
     loss: float = 0.0
@@ -130,7 +130,7 @@ class Answers:
 class Objective(Choice):
     """A pretraining objective."""
 
-    asks_pairs: ClassVar[bool] = False
+    has_sentence_pairs: ClassVar[bool] = False
     """Whether it asks a question of every pair of sentences, answered at its [CLS]."""
     max_length: int = Field(default=128, ge=8)
     """Longest sequence in tokens, special tokens included."""
@@ -148,7 +148,7 @@ class Objective(Choice):
     def examples(self, shards: TokenShards, seed: int) -> Examples:
         """Return the sequences of one epoch, drawn anew for every seed."""
 
-    def loss(self, network: PretrainingNetwork, part: PretrainingBatch, whole: Asked) -> Losses:
+    def loss(self, network: PretrainingNetwork, part: PretrainingBatch, whole: LossDivisors) -> Losses:
         """Return the cross entropy of the tokens that a part of a batch asks for, over the number asked in the whole.
 
         So the losses of all parts, wherever they are computed, add up to the mean over the batch.
@@ -157,7 +157,7 @@ class Objective(Choice):
         masked = network.cls.predictions.loss(hidden, part.targets, whole.tokens)
         return Losses(masked, {"mlm_loss": masked.detach()})
 
-    def answer(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: Answers) -> None:
+    def answer(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: HeldOutSums) -> None:
         """Add the answers to one held-out batch to `so_far`."""
         hidden = network.bert(batch.packed)
         for rows, targets in zip(hidden[batch.chosen].split(256), batch.targets.split(256), strict=True):
@@ -167,14 +167,14 @@ class Objective(Choice):
             so_far.asked += len(targets)
 
 
-class Asking(nn.Module):
+class ObjectiveModule(nn.Module):
     """An objective put to a network: one module, whose forward several processes can share."""
 
     def __init__(self, objective: Objective, network: PretrainingNetwork) -> None:
         super().__init__()
         self.objective, self.network = objective, network
 
-    def forward(self, part: PretrainingBatch, whole: Asked) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, part: PretrainingBatch, whole: LossDivisors) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the objective's loss and its terms."""
         losses = self.objective.loss(self.network, part, whole)
         return losses.total, losses.parts

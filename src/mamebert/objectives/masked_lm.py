@@ -4,7 +4,7 @@ import numpy as np
 
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.objectives import Examples, Objective
-from mamebert.objectives._budget import shortest
+from mamebert.objectives.data.batch_edges import shortest
 
 
 class MaskedLM(Objective):

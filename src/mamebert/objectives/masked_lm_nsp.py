@@ -10,8 +10,8 @@ from torch.nn.functional import cross_entropy
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.errors import UserError
-from mamebert.objectives import Answers, Asked, Examples, Objective, PretrainingBatch
-from mamebert.objectives._pairs import make_pairs
+from mamebert.objectives import Examples, HeldOutSums, LossDivisors, Objective, PretrainingBatch
+from mamebert.objectives.data.sentence_pairs import make_pairs
 from mamebert.progress import say
 from mamebert.training.loop import Losses
 
@@ -22,7 +22,7 @@ TOO_FEW, FEW = 0.01, 0.2
 class MaskedLMAndNSP(Objective):
     """Guess the masked tokens of a pair of segments, and whether the second follows the first."""
 
-    asks_pairs: ClassVar[bool] = True
+    has_sentence_pairs: ClassVar[bool] = True
     short_rate: float = Field(default=0.1, ge=0, le=1)
     """Share of documents cut into shorter pairs, so that short inputs are not strange later."""
 
@@ -46,7 +46,7 @@ class MaskedLMAndNSP(Objective):
             )
         return make_pairs(shards, self.max_length - 3, self.short_rate, np.random.default_rng(seed))
 
-    def loss(self, network: PretrainingNetwork, part: PretrainingBatch, whole: Asked) -> Losses:
+    def loss(self, network: PretrainingNetwork, part: PretrainingBatch, whole: LossDivisors) -> Losses:
         """Return the sum of both cross entropies, each over the number asked in the whole batch."""
         firsts = part.packed.firsts
         places = torch.cat([firsts, part.chosen]).sort().values  # [CLS] is never chosen
@@ -57,7 +57,7 @@ class MaskedLMAndNSP(Objective):
         follows = cross_entropy(scores.float(), part.labels, reduction="sum") / whole.sequences
         return Losses(masked + follows, {"mlm_loss": masked.detach(), "nsp_loss": follows.detach()})
 
-    def answer(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: Answers) -> None:
+    def answer(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: HeldOutSums) -> None:
         """Add the answers to both questions."""
         super().answer(network, batch, so_far)
         hidden = network.bert(batch.packed)

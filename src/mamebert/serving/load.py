@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mamebert.checkpoints.model_folder import model_folder, read_config
-from mamebert.compression._goals import TaskGoal
-from mamebert.compression._opening import VECTORS, WORDS, Opened, open_main
+from mamebert.compression.goals import TaskGoal
+from mamebert.compression.opening import VECTORS, WORDS, Opened, open_main
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError, unknown
 from mamebert.probes.fill_mask import Candidates, fill_mask
 from mamebert.serving.rows import rows_of
 from mamebert.tasks import Answer
-from mamebert.tasks._cells import no_text
-from mamebert.tasks._features import Example, Unusable
-from mamebert.tasks._network import answers_of, raw_outputs
+from mamebert.tasks.data.cells import no_text
+from mamebert.tasks.data.features import Example, Unusable
+from mamebert.tasks.network.task_network import answers_of, raw_outputs
 from mamebert.training.devices import pick_device
 
 Kind = Literal["fill-mask", "task", "sentence_embeddings"]
@@ -50,7 +50,7 @@ class Model:
         """How the training rows were read."""
         self.network = opened.subject.network
         self.tokenizer = opened.tokenizer
-        self.num_cut = 0
+        self.num_truncated = 0
         """How many items so far were longer than what is read, so that their ends were not."""
 
     def __call__(self, asked: Iterable[Any] | str | dict[str, Any]) -> list[Answer]:
@@ -104,7 +104,7 @@ class Model:
         if not examples:
             return answers
         features = self.task.features(self.tokenizer, examples, self.learnt)
-        self.num_cut += sum(each.num_cut > 0 for each in features)
+        self.num_truncated += sum(each.num_truncated > 0 for each in features)
         raws = raw_outputs(self.task, self.network, features)
         for example, found in zip(examples, answers_of(self.task, raws, features, self.learnt), strict=True):
             answers[example.row] = found

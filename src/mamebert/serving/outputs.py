@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TextIO
 
-from mamebert.disk import disk_errors, partial, put_in_place
 from mamebert.errors import UserError
-from mamebert.locks import Held, NoLocks, lock
+from mamebert.files.disk import disk_errors, partial, put_in_place
+from mamebert.files.locks import Held, NoLocks, lock
 from mamebert.progress import say
 
 STDOUT = Path("standard output")

@@ -31,9 +31,9 @@ def predict(model: Model, items: Iterable[Row | str], out: Path | None, show_pro
             file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
             if meter:
                 meter.advance()
-    if model.num_cut:
+    if model.num_truncated:
         most = f"the {model.task.max_length} tokens of task.max_length"
-        say(f"Texts longer than {most}, of which only the beginning was read: {model.num_cut:,}.")
+        say(f"Texts longer than {most}, of which only the beginning was read: {model.num_truncated:,}.")
     if unanswered:
         reasons = ", ".join(f"{count:,} with {why}" for why, count in sorted(unanswered.items()))
         say(f"Rows not answered: {reasons}; {num_answered:,} are answered.")

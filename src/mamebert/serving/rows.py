@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mamebert.config import build, merge, parse_pair, with_environment
-from mamebert.corpus.opening import content_suffix, open_text
+from mamebert.corpus.formats.opening import content_suffix, open_text
+from mamebert.corpus.formats.separators import SEPARATORS
+from mamebert.corpus.formats.text_lines import bounded_lines
+from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.corpus.readers import Reader, Row, kind_of
-from mamebert.corpus.readers._kept import Kept
-from mamebert.corpus.separators import SEPARATORS
-from mamebert.corpus.text_lines import bounded_lines
 from mamebert.errors import UserError
 from mamebert.progress import say
 

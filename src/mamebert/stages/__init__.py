@@ -1,4 +1,4 @@
-"""THE STORY: one file per command. The folder listing is the list of commands."""
+"""THE STORY: one file, or folder, per command. The listing of this folder is the list of commands."""
 
 import sys
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from mamebert.runs import Run, StageConfig, drop_empty
 
 def names() -> list[str]:
     """Return the commands that make a run folder."""
-    return sorted(m.name for m in iter_modules(__path__) if not m.name.startswith("_"))
+    return sorted(m.name for m in iter_modules(__path__))
 
 
 def find(command: str) -> tuple[type[StageConfig], Callable[[StageConfig], Run]]:

@@ -13,13 +13,13 @@ from mamebert.corpus.batches import Duplicates, RawBatch, clean_batch, raw_batch
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.documents import DocumentWriter
 from mamebert.corpus.parallel import ordered_map
-from mamebert.corpus.readers import Reader, nobody
+from mamebert.corpus.readers import Reader, ignore_progress
 from mamebert.corpus.sentences import Splitter
 from mamebert.corpus.tally import Tally
-from mamebert.disk import need_space
+from mamebert.files.disk import need_space
+from mamebert.preflight.ahead import Ahead, Found, check_first, tried
 from mamebert.progress import Meter, say
 from mamebert.runs import Run, Source, StageConfig
-from mamebert.stages._ahead import Ahead, Found, check_first, tried
 
 LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_]\w+)*")
 # Countries and names taken for language codes; "jp" would split Japanese at spaces.
@@ -104,7 +104,7 @@ def clean(config: CleanConfig) -> Run:
             if tally.full:
                 break
 
-    tally.refuse_nothing()
+    tally.require_documents()
     run.results["passed_over"] = dict(sum((reader.passed_over() for reader in config.sources), Counter()))
     if passed_over := run.results["passed_over"]:
         listed = ", ".join(f"{number:,} {name or 'without an ending'}" for name, number in sorted(passed_over.items()))
@@ -138,4 +138,4 @@ def _num_bytes(config: CleanConfig) -> int | None:
 
 def _read(config: CleanConfig, meter: Meter | None) -> Iterator[RawBatch]:
     for number, reader in enumerate(config.sources):
-        yield from raw_batches(number, reader.rows(meter.advance if meter else nobody), config.text_columns)
+        yield from raw_batches(number, reader.rows(meter.advance if meter else ignore_progress), config.text_columns)

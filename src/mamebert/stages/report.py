@@ -5,10 +5,10 @@ from typing import ClassVar
 from pydantic import Field
 
 from mamebert.config import RunPath
-from mamebert.disk import write_text
+from mamebert.files.disk import write_text
+from mamebert.preflight.ahead import Ahead, Found, check_first
 from mamebert.runs import Run, StageConfig
 from mamebert.stages import names
-from mamebert.stages._ahead import Ahead, Found, check_first
 
 
 class ReportConfig(StageConfig):
@@ -29,10 +29,10 @@ class ReportConfig(StageConfig):
 
 def report(config: ReportConfig) -> Run:
     """Tell the runs as `report.html` and `report.md` (same tables); the results hold the verdict."""
-    from mamebert.reports.page import make_page
-    from mamebert.reports.records import as_written
-    from mamebert.reports.render import plain_spaces, to_html, to_markdown
-    from mamebert.reports.story import Story
+    from mamebert.reports.page.page import make_page
+    from mamebert.reports.page.story import Story
+    from mamebert.reports.readings.run_json import as_written
+    from mamebert.reports.text.render import plain_spaces, to_html, to_markdown
 
     check_first(config, check)
     run = Run.start(config)

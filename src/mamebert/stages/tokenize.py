@@ -12,16 +12,16 @@ import numpy as np
 from pydantic import Field
 
 from mamebert.checkpoints.model_folder import CONFIG, read_config, tokenizer_for
-from mamebert.checksums import seal
 from mamebert.config import RunPath
 from mamebert.corpus.documents import document_shards, read_shard
 from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest, write_token_shard
-from mamebert.disk import need_space
 from mamebert.errors import UserError
+from mamebert.files.checksums import seal
+from mamebert.files.disk import need_space
+from mamebert.preflight.ahead import Ahead, Found, check_first
 from mamebert.progress import progress, say
 from mamebert.runs import Run, StageConfig
-from mamebert.stages._ahead import Ahead, Found, check_first
 from mamebert.tokenizer.copying import copy_tokenizer
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Pieces

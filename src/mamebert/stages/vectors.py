@@ -7,12 +7,12 @@ from pydantic import Field
 
 from mamebert.config import RunPath
 from mamebert.corpus.token_shards import TokenShards, read_manifest
+from mamebert.preflight.ahead import Ahead, Found, check_first
 from mamebert.progress import say
 from mamebert.runs import Run, StageConfig
-from mamebert.stages._ahead import Ahead, Found, check_first
-from mamebert.vectors.cbow import Cbow, train_cbow
-from mamebert.vectors.probes import frequent_words, neighbours
-from mamebert.vectors.table import VectorTable
+from mamebert.word2vec.cbow import Cbow, train_cbow
+from mamebert.word2vec.neighbours import frequent_words, neighbours
+from mamebert.word2vec.table import VectorTable
 
 ALL_ALIKE = 0.99
 """Mean cosine of nearest neighbours above which vectors tell words apart no more; real text gives 0.5 to 0.8."""

@@ -5,13 +5,13 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mamebert.checksums import seal
 from mamebert.config import RunPath
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.documents import document_shards
+from mamebert.files.checksums import seal
+from mamebert.preflight.ahead import Ahead, Found, check_first, tried
 from mamebert.progress import say
 from mamebert.runs import Run, StageConfig
-from mamebert.stages._ahead import Ahead, Found, check_first, tried
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.normalising import NormalForm
 from mamebert.tokenizer.quality import longest_tokens, measure, segmentations

@@ -20,10 +20,10 @@ from mamebert.corpus.readers import Row
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError, unknown
-from mamebert.evaluation.baselines import Answered
-from mamebert.evaluation.measures import Measure
-from mamebert.tasks._cells import given, is_missing, label_cell, text_cell
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
+from mamebert.evaluation.baselines.fitting import BaselineAnswers
+from mamebert.evaluation.metrics.bootstrap import Measure
+from mamebert.tasks.data.cells import given, is_missing, label_cell, text_cell
+from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState, Unusable
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -42,7 +42,7 @@ class Parts(NamedTuple):
     test: list[Example]
 
 
-class Peer(NamedTuple):
+class Baseline(NamedTuple):
     """What a simple way without an encoder answers to the test examples."""
 
     name: str
@@ -54,7 +54,7 @@ class Peer(NamedTuple):
     """Whether it reads the right answers: a bound for any model of this shape, and no peer."""
 
     @classmethod
-    def of(cls, found: Answered, as_answer: Callable[[Any], Answer]) -> Self:
+    def of(cls, found: BaselineAnswers, as_answer: Callable[[Any], Answer]) -> Self:
         """Return what a baseline answered, each answer in the task's own form."""
         return cls(found.name, [as_answer(each) for each in found.answers], found.seconds, found.chosen)
 
@@ -99,22 +99,22 @@ class Task(Choice):
         """Return a row's right answer; `Unusable` where it has none, a UserError where it cannot be one."""
 
     @abstractmethod
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return what the training examples tell besides weights, such as the labels; too little is a UserError."""
 
     @abstractmethod
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return the examples as token sequences, with targets where the right answer is known."""
 
     @abstractmethod
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return the module that gets (reads [reads, width], TaskBatch) and gives what `loss` and `raws` take.
 
         Its parameters have the names that plain transformers gives them (`classifier.weight`). `pooler` is BERT's, to
         be used (as attribute) or left; None where the reads are not the last layer's, which it was trained for.
         """
 
-    def start(self, head: nn.Module, learnt: Learnt) -> None:
+    def start(self, head: nn.Module, learnt: TaskState) -> None:
         """Set what of a new head is better not drawn at random, such as a bias; as a rule nothing."""
 
     def starting_from(self, folder: Path) -> Self:
@@ -129,7 +129,7 @@ class Task(Choice):
         """Return in which file of another library, and under which name, a parameter of the head is saved."""
         return None
 
-    def prepare(self, head: nn.Module, encoder: Encoder, folder: Path, learnt: Learnt) -> None:
+    def prepare(self, head: nn.Module, encoder: Encoder, folder: Path, learnt: TaskState) -> None:
         """Set what a new head takes from the encoder it starts from, which `folder` holds; as a rule nothing.
 
         What must not learn is a buffer of the head; it is saved with it.
@@ -140,7 +140,7 @@ class Task(Choice):
         """Return what a part of a batch adds to the batch's loss; `whole` is the sum of `num_asked` over the batch."""
 
     @abstractmethod
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return the answer to each example."""
 
     @abstractmethod
@@ -148,8 +148,8 @@ class Task(Choice):
         """Return how good the answers are: the measure that training goes by first, higher is better."""
 
     @abstractmethod
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
-        """Yield what the simplest peers answer to the test examples, as `answers` would."""
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
+        """Yield what the simplest baselines answer to the test examples, as `answers` would."""
 
     @classmethod
     def foreign(cls, folder: Path, longest: int) -> dict[str, Any]:
@@ -179,8 +179,8 @@ class Task(Choice):
         return np.split(found.detach().float().cpu().numpy(), cuts)
 
     def choose(
-        self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: Learnt
-    ) -> Learnt:
+        self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: TaskState
+    ) -> TaskState:
         """Return `learnt` with what validation examples decide, such as a threshold; as a rule nothing."""
         return learnt
 
@@ -188,7 +188,7 @@ class Task(Choice):
         """Return the head's output under the names that `architecture` gives it, for every token or sequence."""
         return {"logits": found}
 
-    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+    def plain_settings(self, learnt: TaskState) -> dict[str, Any]:
         """Return what config.json tells plain transformers of the head."""
         if not learnt.labels:
             return {}
@@ -216,7 +216,7 @@ class Task(Choice):
             )
         return dict(zip(columns, [*values, *[None] * (len(columns) - len(values))], strict=True))
 
-    def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
+    def unseen(self, examples: Sequence[Example], learnt: TaskState) -> dict[str, int]:
         """Return what right answers cannot be given, for training rows had none like them, and in how many examples.
 
         Such examples count as answered wrongly; that they are there must be told.

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 from torch import nn
 
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.tasks._features import Example, Features, Learnt
-from mamebert.tasks._heads import LinearHead, problem_type
-from mamebert.tasks._label_task import LabelTask
+from mamebert.tasks.bases.label_task import LabelTask
+from mamebert.tasks.data.features import Example, Features, TaskState
+from mamebert.tasks.network.heads import LinearHead, problem_type
 from mamebert.tokenizer.encoding import Tokenizer
 
 PROBLEM = "single_label_classification"
@@ -19,12 +19,12 @@ class Classification(LabelTask):
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return one sequence for each example; a label never seen in training is left out of the loss."""
         found = self.sequences(tokenizer, [example.inputs for example in examples])
         return self.labelled(found, examples, learnt)
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return a linear layer over the pooled [CLS]."""
         return LinearHead(config, width, pooler, len(learnt.labels))
 
@@ -33,6 +33,6 @@ class Classification(LabelTask):
         """Tell whether the class is used for one label out of several."""
         return architecture == cls.architecture and problem_type(config) == PROBLEM
 
-    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+    def plain_settings(self, learnt: TaskState) -> dict[str, Any]:
         """Return the labels, and that one of them is the answer, which transformers would have to guess."""
         return {**super().plain_settings(learnt), "problem_type": PROBLEM}

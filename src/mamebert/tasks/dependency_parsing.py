@@ -14,17 +14,17 @@ from mamebert.corpus.readers import Row
 from mamebert.corpus.trees import defect
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Part
-from mamebert.evaluation.baselines_trees import chains, most_frequent_distance
-from mamebert.evaluation.dependencies import las, uas
-from mamebert.evaluation.measures import Measure
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw
-from mamebert.tasks._biaffine import BiaffineHead, Ints, Parsed
-from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch
-from mamebert.tasks._trees import maximum_spanning_tree
-from mamebert.tasks._word_task import Asked, WordTask
-from mamebert.tasks._word_windows import enclosed, flat
-from mamebert.tasks._words import Sentence
+from mamebert.evaluation.baselines.fitting import Part
+from mamebert.evaluation.baselines.trees import chains, most_frequent_distance
+from mamebert.evaluation.metrics.bootstrap import Measure
+from mamebert.evaluation.metrics.dependencies import las, uas
+from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw
+from mamebert.tasks.bases.word_task import Asked, WordTask
+from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState
+from mamebert.tasks.data.trees import maximum_spanning_tree
+from mamebert.tasks.data.word_windows import enclosed, flat
+from mamebert.tasks.data.words import Sentence
+from mamebert.tasks.network.biaffine import BiaffineHead, Ints, Parsed
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -71,15 +71,15 @@ class DependencyParsing(WordTask):
                 f"{begins} has heads that are no numbers. Give for each word the number of its head, from 1."
             ) from error
         if wrong := defect(heads):
-            raise UserError(f"{begins} is no tree: {wrong}. Mend its heads, or leave it out.")
+            raise UserError(f"{begins} is no tree: {wrong}. Fix its heads, or leave it out.")
         return {"heads": heads, "deprels": list(self.by_word(row, self.deprels_column, inputs))}
 
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return the relations, and the most frequent one."""
         counts = self.describe(train)
-        return Learnt(tuple(counts), {"most_frequent": max(counts, key=counts.__getitem__)})
+        return TaskState(tuple(counts), {"most_frequent": max(counts, key=counts.__getitem__)})
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return one sequence for each example; a head that does not fit, or a new relation, is not learnt from."""
         number = {label: i for i, label in enumerate(learnt.labels)}
         found = self.sentences(tokenizer, [example.inputs for example in examples])
@@ -88,7 +88,7 @@ class DependencyParsing(WordTask):
             for sentence, example in zip(found, examples, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return the biaffine scorer."""
         return BiaffineHead(width, self.arc_size, self.label_size, len(learnt.labels), self.head_dropout)
 
@@ -96,14 +96,14 @@ class DependencyParsing(WordTask):
         """Return the cross entropy of the right head, and of the right relation to it, in nats for each word."""
         assert isinstance(found, Parsed)
         heads, labels = batch.targets().unbind(1)
-        arc = cross_entropy(found.arcs[found.words], heads, reduction="sum", ignore_index=UNTOLD) / whole
+        arc = cross_entropy(found.arcs[found.words], heads, reduction="sum", ignore_index=IGNORE_INDEX) / whole
         fitting = found.labels(heads.clamp(min=0))
-        label = cross_entropy(fitting, labels, reduction="sum", ignore_index=UNTOLD) / whole
+        label = cross_entropy(fitting, labels, reduction="sum", ignore_index=IGNORE_INDEX) / whole
         return Losses(arc + label, {"arc": arc.detach(), "label": label.detach()})
 
     def num_asked(self, features: Features) -> int:
         """Return the number of words whose head is to be learnt."""
-        return int((features.target[:, 0] != UNTOLD).sum())
+        return int((features.target[:, 0] != IGNORE_INDEX).sum())
 
     def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
         """Return [words, 2] for each example: heads in the best tree, and the numbers of the relations to them."""
@@ -114,7 +114,7 @@ class DependencyParsing(WordTask):
         labels = found.labels(torch.from_numpy(heads).to(found.arcs.device)).argmax(-1).cpu().numpy()
         return np.split(np.stack([heads, labels], 1), np.cumsum(sizes)[:-1])
 
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return heads and relations for each example; for one given as a text also the words found in it."""
         return [_answer(raw, each.notes.sentence, learnt) for raw, each in zip(raws, features, strict=True)]
 
@@ -126,11 +126,11 @@ class DependencyParsing(WordTask):
         )
         return [las(heads, deprels, found_heads, found_deprels), uas(heads, found_heads)]
 
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
         """Yield a chain of all words, and the distance at which each word most often has its head."""
         given = [Part([e.inputs for e in part], [(e.gold["heads"], e.gold["deprels"]) for e in part]) for part in parts]
         for found in (chains(*given), most_frequent_distance(*given)):
-            yield Peer.of(found, lambda tree: {"heads": tree[0], "deprels": tree[1]})
+            yield Baseline.of(found, lambda tree: {"heads": tree[0], "deprels": tree[1]})
 
     def describe(self, examples: Sequence[Example]) -> dict[str, int]:
         """Return how often each relation occurs."""
@@ -147,7 +147,7 @@ class DependencyParsing(WordTask):
             [enclosed(tokenizer, pieces[:room])],
             [np.concatenate([[0], 1 + places])],
             target=_target(gold, len(kept), number),
-            num_cut=max(0, len(pieces) - room),
+            num_truncated=max(0, len(pieces) - room),
             notes=Shown(sentence, sizes.tolist()),
         )
 
@@ -155,9 +155,9 @@ class DependencyParsing(WordTask):
 def _target(gold: Any, size: int, number: dict[str, int]) -> Ints:
     """Return [words, 2], head and number of the relation, of the words that are read."""
     if gold is None:
-        return np.full((size, 2), UNTOLD)
-    told = [(head, number.get(name, UNTOLD)) for head, name in zip(gold["heads"], gold["deprels"], strict=True)]
-    return np.array([each if each[0] <= size else (UNTOLD, UNTOLD) for each in told[:size]])
+        return np.full((size, 2), IGNORE_INDEX)
+    told = [(head, number.get(name, IGNORE_INDEX)) for head, name in zip(gold["heads"], gold["deprels"], strict=True)]
+    return np.array([each if each[0] <= size else (IGNORE_INDEX, IGNORE_INDEX) for each in told[:size]])
 
 
 def _tree(arcs: Tensor, size: int) -> Ints:
@@ -166,7 +166,7 @@ def _tree(arcs: Tensor, size: int) -> Ints:
     return maximum_spanning_tree(scores)
 
 
-def _answer(raw: Raw, sentence: Sentence, learnt: Learnt) -> Answer:
+def _answer(raw: Raw, sentence: Sentence, learnt: TaskState) -> Answer:
     unread = range(len(raw), len(sentence.pieces))
     heads = [*raw[:, 0].tolist(), *unread]
     deprels = [*(learnt.labels[i] for i in raw[:, 1]), *(learnt.chosen["most_frequent"] for _ in unread)]

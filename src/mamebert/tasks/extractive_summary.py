@@ -13,16 +13,16 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mamebert.corpus.readers import Row
 from mamebert.corpus.sentences import UNSPACED
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.evaluation.baselines import Part
-from mamebert.evaluation.baselines_sequences import lead
-from mamebert.evaluation.measures import Measure
-from mamebert.evaluation.rouge import rouge_l, rouge_n, rouge_units
-from mamebert.evaluation.summaries import oracle_sentences, summary_size, without_repetition
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of
-from mamebert.tasks._documents import Document, as_document, lay_out, with_notes
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
-from mamebert.tasks._heads import no_and_yes
-from mamebert.tasks._sentence_scores import SCORERS, Scorer
+from mamebert.evaluation.baselines.fitting import Part
+from mamebert.evaluation.baselines.sequences import lead
+from mamebert.evaluation.metrics.bootstrap import Measure
+from mamebert.evaluation.metrics.rouge import rouge_l, rouge_n, rouge_units
+from mamebert.evaluation.metrics.summaries import oracle_sentences, summary_size, without_repetition
+from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, Task, text_of
+from mamebert.tasks.data.documents import Document, as_document, lay_out, with_notes
+from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState, Unusable
+from mamebert.tasks.network.heads import no_and_yes
+from mamebert.tasks.network.sentence_heads import SCORERS, Scorer
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -30,7 +30,7 @@ from mamebert.training.loop import Losses
 class ExtractiveSummary(Task):
     """A few of a document's sentences, in their order.
 
-    Learnt are the sentences that together come closest to a written summary. ROUGE counts words, so a summary may be
+    TaskState are the sentences that together come closest to a written summary. ROUGE counts words, so a summary may be
     in any order and its sentences may lack the space between them. Sentences that are not read are never chosen.
     """
 
@@ -76,11 +76,11 @@ class ExtractiveSummary(Task):
             raise Unusable("no summary")
         return summary
 
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return nothing: what is answered are sentences of the row itself."""
-        return Learnt()
+        return TaskState()
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return the sentences of each example, mostly in one sequence."""
         pieces = iter(tokenizer.encode_many([text for example in examples for text in example.inputs.sentences]))
         found = []
@@ -91,7 +91,7 @@ class ExtractiveSummary(Task):
             found.append(with_notes(laid_out, example.inputs, labels))
         return found
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return the scorer; BERT's pooler is left alone."""
         return SCORERS[self.scorer](config, width)
 
@@ -103,7 +103,7 @@ class ExtractiveSummary(Task):
         """Return for each sentence the scores of no and yes."""
         return no_and_yes(found)
 
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return the summary of each example, and its sentences with their characters in the text and their scores."""
         return [self._best(expit(raw), each.notes) for raw, each in zip(raws, features, strict=True)]
 
@@ -113,16 +113,16 @@ class ExtractiveSummary(Task):
         found = [self._units(answer["summary"]) for answer in answers]
         return [rouge_n(1, gold, found), rouge_n(2, gold, found), rouge_l(gold, found)]
 
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
         """Yield the first sentences, and as a bound what was to be learnt of the test rows themselves."""
         given = [Part([e.inputs.sentences for e in part], [e.gold for e in part]) for part in parts]
         found = lead(*given, num_sentences=self.num_sentences, share=self.share)
         answers = [self._answer(e.inputs, numbers) for e, numbers in zip(parts.test, found.answers, strict=True)]
-        yield Peer(found.name, answers, found.seconds, found.chosen)
+        yield Baseline(found.name, answers, found.seconds, found.chosen)
         started = perf_counter()
         answers = [self._answer(example.inputs, self._oracle(example)) for example in parts.test]
         name = "oracle (knows the summaries): a bound"
-        yield Peer(name, answers, perf_counter() - started, {}, knows_answers=True)
+        yield Baseline(name, answers, perf_counter() - started, {}, knows_answers=True)
 
     def _oracle(self, example: Example) -> list[int]:
         units = [self._units(sentence) for sentence in example.inputs.sentences]

@@ -21,11 +21,11 @@ from torch.nn.functional import cross_entropy
 
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks import Raw
-from mamebert.tasks._aggregation import Aggregate, aggregation_head
-from mamebert.tasks._features import FIRST, UNTOLD, Example, Features, Learnt, TaskBatch
-from mamebert.tasks._label_task import LabelTask
-from mamebert.tasks._windows import windows_every
-from mamebert.tasks._word_windows import enclosed
+from mamebert.tasks.bases.label_task import LabelTask
+from mamebert.tasks.data.features import FIRST, IGNORE_INDEX, Example, Features, TaskBatch, TaskState
+from mamebert.tasks.data.passage_windows import windows_every
+from mamebert.tasks.data.word_windows import enclosed
+from mamebert.tasks.network.chunk_heads import Aggregate, aggregation_head
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -66,14 +66,14 @@ class LongDocuments(LabelTask):
             )
         return self
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return a sequence for each chunk, of which [CLS] is read."""
         sections = [self._sections(example.inputs[0]) for example in examples]
         pieces = iter(tokenizer.encode_many([text for each in sections for text in each]))
         found = [self._chunks(tokenizer, [next(pieces).ids for _ in each]) for each in sections]
         return self.labelled(found, examples, learnt)
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return what makes labels of the pooled [CLS] of the chunks."""
         return aggregation_head(self.aggregate, config, width, pooler, len(learnt.labels), self.positions)
 
@@ -83,7 +83,7 @@ class LongDocuments(LabelTask):
             return super().loss(found, batch, whole)
         shares = batch.weights() / torch.tensor(batch.counts, device=found.device)
         targets = batch.targets()[batch.owners]
-        each = cross_entropy(found, targets, reduction="none", ignore_index=UNTOLD)
+        each = cross_entropy(found, targets, reduction="none", ignore_index=IGNORE_INDEX)
         return Losses((each * shares[batch.owners]).sum() / whole, {})
 
     def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
@@ -120,7 +120,7 @@ class LongDocuments(LabelTask):
         return Features(
             [enclosed(tokenizer, sections[i][window.start : window.end]) for i, window in kept],
             [FIRST] * len(kept),
-            num_cut=sum(map(len, sections)) - sum(ends.values()),
+            num_truncated=sum(map(len, sections)) - sum(ends.values()),
         )
 
 

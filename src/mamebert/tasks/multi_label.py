@@ -16,17 +16,17 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Part
-from mamebert.evaluation.baselines_classes import most_frequent
-from mamebert.evaluation.baselines_texts import tfidf_one_vs_rest
-from mamebert.evaluation.label_sets import best_threshold, macro_f1, micro_f1
-from mamebert.evaluation.measures import Measure
+from mamebert.evaluation.baselines.classes import most_frequent
+from mamebert.evaluation.baselines.fitting import Part
+from mamebert.evaluation.baselines.texts import tfidf_one_vs_rest
+from mamebert.evaluation.metrics.bootstrap import Measure
+from mamebert.evaluation.metrics.label_sets import best_threshold, macro_f1, micro_f1
 from mamebert.progress import say
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, gold_of
-from mamebert.tasks._cells import as_label, is_missing, items_of, label_cell
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
-from mamebert.tasks._heads import LinearHead, no_and_yes, problem_type
-from mamebert.tasks._text_task import TextTask
+from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, gold_of
+from mamebert.tasks.bases.text_task import TextTask
+from mamebert.tasks.data.cells import as_label, is_missing, items_of, label_cell
+from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
+from mamebert.tasks.network.heads import LinearHead, no_and_yes, problem_type
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -63,7 +63,7 @@ class MultiLabel(TextTask):
             labels = [label_cell(each, self.label_column) for each in items if not is_missing(each)]
         return sorted({label for each in labels if each for label in self._with_beginnings(each)})
 
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return the labels, sorted."""
         labels = sorted({label for example in train for label in example.gold})
         if not labels:
@@ -75,9 +75,9 @@ class MultiLabel(TextTask):
             )
         if not self.label_separator and (told := joined_labels(labels)):
             say(told)
-        return Learnt(tuple(labels))
+        return TaskState(tuple(labels))
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return one sequence for each example; the target says of each label whether it is right."""
         found = self.sequences(tokenizer, [example.inputs for example in examples])
         return [
@@ -87,7 +87,7 @@ class MultiLabel(TextTask):
             for each, example in zip(found, examples, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return a linear layer over the pooled [CLS]."""
         return LinearHead(config, width, pooler, len(learnt.labels))
 
@@ -101,15 +101,15 @@ class MultiLabel(TextTask):
         return no_and_yes(found)
 
     def choose(
-        self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: Learnt
-    ) -> Learnt:
+        self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: TaskState
+    ) -> TaskState:
         """Return the threshold with the best micro F1 on the validation rows."""
         number = {label: i for i, label in enumerate(learnt.labels)}
         expected = [{number.get(label, len(number) + i) for i, label in enumerate(e.gold)} for e in valid]
         threshold = best_threshold(expit(np.concatenate(raws)), expected)
         return replace(learnt, chosen={**learnt.chosen, "threshold": threshold})
 
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return the labels whose probability reaches the threshold, the likeliest first, and these probabilities."""
         chances = expit(np.concatenate(raws))
         threshold = learnt.chosen.get("threshold", 0.5)
@@ -124,17 +124,19 @@ class MultiLabel(TextTask):
         gold, found = [e.gold for e in examples], [a["labels"] for a in answers]
         return [micro_f1(gold, found), macro_f1(gold, found)]
 
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
         """Yield the most frequent set, and a linear SVM on TF-IDF weights for each label."""
         texts = [["\n".join(e.inputs) for e in part] for part in parts]
         whole = [Part(each, [json.dumps(e.gold) for e in part]) for each, part in zip(texts, parts, strict=True)]
         frequent = most_frequent(*whole)._replace(name="most frequent set")
-        yield Peer.of(frequent, lambda labels: {"labels": json.loads(labels)})
+        yield Baseline.of(frequent, lambda labels: {"labels": json.loads(labels)})
         if analyzer != "none":
             given = [Part(each, [e.gold for e in part]) for each, part in zip(texts, parts, strict=True)]
-            yield Peer.of(tfidf_one_vs_rest(*given, analyzer=analyzer, seed=seed), lambda labels: {"labels": labels})
+            yield Baseline.of(
+                tfidf_one_vs_rest(*given, analyzer=analyzer, seed=seed), lambda labels: {"labels": labels}
+            )
 
-    def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
+    def unseen(self, examples: Sequence[Example], learnt: TaskState) -> dict[str, int]:
         """Return how many examples have a label that no output stands for."""
         known = set(learnt.labels)
         count = sum(not known.issuperset(example.gold) for example in examples)
@@ -149,7 +151,7 @@ class MultiLabel(TextTask):
         """Tell whether any number of the class's outputs may be right."""
         return architecture == cls.architecture and problem_type(config) == PROBLEM
 
-    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+    def plain_settings(self, learnt: TaskState) -> dict[str, Any]:
         """Return the labels, and that any number of them may be right."""
         return {**super().plain_settings(learnt), "problem_type": PROBLEM}
 

@@ -19,15 +19,15 @@ from torch.nn.functional import cross_entropy
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Part
-from mamebert.evaluation.baselines_pairs import tfidf_cosine
-from mamebert.evaluation.classes import accuracy
-from mamebert.evaluation.measures import Measure
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, gold_of, text_of, value_of
-from mamebert.tasks._cells import as_label, is_missing, items_of, says_something, text_cell
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch, Unusable
-from mamebert.tasks._heads import LinearHead
-from mamebert.tasks._text_task import one_sequence
+from mamebert.evaluation.baselines.fitting import Part
+from mamebert.evaluation.baselines.pairs import tfidf_cosine
+from mamebert.evaluation.metrics.bootstrap import Measure
+from mamebert.evaluation.metrics.classes import accuracy
+from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, Task, gold_of, text_of, value_of
+from mamebert.tasks.bases.text_task import one_sequence
+from mamebert.tasks.data.cells import as_label, is_missing, items_of, says_something, text_cell
+from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState, Unusable
+from mamebert.tasks.network.heads import LinearHead
 from mamebert.tokenizer.beginnings import Beginning
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -97,7 +97,7 @@ class MultipleChoice(Task):
             raise Unusable("a label that is none of the choices")
         return number
 
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return nothing: every row brings its own choices. Labels that never name the first one are a UserError."""
         by_chance = np.prod([1 - 1 / len(example.inputs.choices) for example in train])
         if self._is_counted_from_0_perhaps and by_chance < UNLIKELY and all(example.gold for example in train):
@@ -105,16 +105,16 @@ class MultipleChoice(Task):
                 f"Of {len(train)} training rows none has the first choice as the right one. "
                 "Set task.first_number = 1 where choices are counted from 1, or = 0 where this is so by design."
             )
-        return Learnt()
+        return TaskState()
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return for each choice a sequence: [CLS] stem [SEP] lead choice [SEP]."""
         asked = [example.inputs for example in examples]
         texts = list(dict.fromkeys(chain.from_iterable((each.stem, each.lead, *each.choices) for each in asked)))
         pieces = {text: each.ids for text, each in zip(texts, tokenizer.encode_many(texts), strict=True)}
         return [self._sequences(tokenizer, example, pieces) for example in examples]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return a linear layer that gives the pooled [CLS] of each choice one score."""
         return LinearHead(config, width, pooler, 1)
 
@@ -128,7 +128,7 @@ class MultipleChoice(Task):
         scores, is_real = batch.padded(found[:, 0])
         return scores.masked_fill(~is_real, -torch.inf)
 
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return for each example its likeliest choice: number counted from 0, text and probability."""
         chances = [softmax(raw[:, 0]) for raw in raws]
         return [
@@ -140,24 +140,24 @@ class MultipleChoice(Task):
         """Return accuracy."""
         return [accuracy([e.gold for e in examples], [a["choice"] for a in answers])]
 
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
         """Yield the place that is right most often, and the choice that is most like the stem."""
         started = perf_counter()
         place = Counter(example.gold for example in parts.train).most_common(1)[0][0]
         answers = [{"choice": place} for _ in parts.test]
-        yield Peer("most frequent place", answers, perf_counter() - started, {"choice": place})
+        yield Baseline("most frequent place", answers, perf_counter() - started, {"choice": place})
         if analyzer != "none":
             pairs = [Part([pair for e in part for pair in _pairs(e.inputs)], []) for part in parts]
             found = tfidf_cosine(*pairs, analyzer=analyzer)
             cuts = np.cumsum([len(example.inputs.choices) for example in parts.test])[:-1]
             likest = [{"choice": int(each.argmax())} for each in np.split(np.array(found.answers), cuts)]
-            yield Peer("TF-IDF: choice most like the stem", likest, found.seconds, found.chosen)
+            yield Baseline("TF-IDF: choice most like the stem", likest, found.seconds, found.chosen)
 
     def describe(self, examples: Sequence[Example]) -> dict[str, int]:
         """Return how often each place is right."""
         return {f"choice {place}": count for place, count in sorted(Counter(e.gold for e in examples).items())}
 
-    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+    def plain_settings(self, learnt: TaskState) -> dict[str, Any]:
         """Return nothing: there are no labels."""
         return {}
 
@@ -214,7 +214,7 @@ class MultipleChoice(Task):
             [sequence for one in each for sequence in one.sequences],
             [places for one in each for places in one.places],
             [segments for one in each for segments in one.segments or ()],
-            num_cut=sum(one.num_cut for one in each),
+            num_truncated=sum(one.num_truncated for one in each),
             notes=asked.choices,
         )
         return joined if example.gold is None else replace(joined, target=np.array([example.gold]))

@@ -13,16 +13,16 @@ from torch import nn
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Answered, Part
-from mamebert.evaluation.baselines_pairs import tfidf_cosine
-from mamebert.evaluation.baselines_texts import tfidf_ridge
-from mamebert.evaluation.measures import Measure, mean_of
-from mamebert.evaluation.regression import great_circle_km, median_km, mse, pearson, spearman
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
-from mamebert.tasks._heads import LinearHead, problem_type
-from mamebert.tasks._numbers import number_of
-from mamebert.tasks._text_task import TextTask
+from mamebert.evaluation.baselines.fitting import BaselineAnswers, Part
+from mamebert.evaluation.baselines.pairs import tfidf_cosine
+from mamebert.evaluation.baselines.texts import tfidf_ridge
+from mamebert.evaluation.metrics.bootstrap import Measure, mean_of
+from mamebert.evaluation.metrics.regression import great_circle_km, median_km, mse, pearson, spearman
+from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw
+from mamebert.tasks.bases.text_task import TextTask
+from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
+from mamebert.tasks.data.numbers import number_of
+from mamebert.tasks.network.heads import LinearHead, problem_type
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -50,16 +50,16 @@ class Regression(TextTask):
         numbers = [number_of(row, name) for name in self.label_columns]
         return numbers if len(numbers) > 1 else numbers[0]
 
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return the names of the outputs, and of each the mean and the standard deviation."""
         targets = np.stack([_targets(example) for example in train])
         spread = targets.std(axis=0)
         if not spread.all():
             name = self.label_columns[int(np.argmin(spread))]
             raise UserError(f"All training rows have the same {name!r}. Give rows with different numbers.")
-        return Learnt(tuple(self.label_columns), {"mean": targets.mean(axis=0).tolist(), "spread": spread.tolist()})
+        return TaskState(tuple(self.label_columns), {"mean": targets.mean(axis=0).tolist(), "spread": spread.tolist()})
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return one sequence for each example."""
         found = self.sequences(tokenizer, [example.inputs for example in examples])
         spread = np.array(learnt.chosen.get("spread", 1.0))
@@ -68,11 +68,11 @@ class Regression(TextTask):
             for each, example in zip(found, examples, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return a linear layer over the pooled [CLS]."""
         return LinearHead(config, width, pooler, len(learnt.labels))
 
-    def start(self, head: nn.Module, learnt: Learnt) -> None:
+    def start(self, head: nn.Module, learnt: TaskState) -> None:
         """Let the head begin with the mean of the training rows, which small steps would take long to reach."""
         assert isinstance(head, LinearHead)
         with torch.no_grad():
@@ -84,7 +84,7 @@ class Regression(TextTask):
         errors = (found - batch.targets().to(found)) / spread.reshape(len(found), -1)
         return Losses((errors**2).mean(dim=1).sum() / whole, {})
 
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return the number, or all by their names."""
         rows = np.concatenate(raws).tolist()
         if len(learnt.labels) == 1:
@@ -105,7 +105,7 @@ class Regression(TextTask):
         correlations = [pearson(gold, found), spearman(gold, found)]
         return [*correlations, *(_distances(gold, found) if self.geolocation else [mse(gold, found)])]
 
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
         """Yield the mean, ridge regression on TF-IDF weights, and for pairs the cosine of these weights.
 
         The cosine knows no unit: 0 to 1 are laid over the range of the training rows.
@@ -113,25 +113,25 @@ class Regression(TextTask):
         given = [Part([e.inputs for e in part], [_targets(e).tolist() for e in part]) for part in parts]
         numbers, started = np.array(given[0].labels), perf_counter()
         means = [numbers.mean(axis=0).tolist()] * len(parts.test)
-        yield Peer.of(Answered("mean", means, perf_counter() - started, {}), self._as_answer)
+        yield Baseline.of(BaselineAnswers("mean", means, perf_counter() - started, {}), self._as_answer)
         if analyzer == "none":
             return
-        yield Peer.of(tfidf_ridge(*given, analyzer=analyzer, judge=self.judge), self._as_answer)
-        if all(map(self.asks_pairs, parts)) and len(self.label_columns) == 1:
+        yield Baseline.of(tfidf_ridge(*given, analyzer=analyzer, judge=self.judge), self._as_answer)
+        if all(map(self.has_sentence_pairs, parts)) and len(self.label_columns) == 1:
             cosine, low, high = tfidf_cosine(*given, analyzer=analyzer), numbers.min(), numbers.max()
-            yield Peer.of(cosine, lambda each: self._as_answer(low + (high - low) * each))
+            yield Baseline.of(cosine, lambda each: self._as_answer(low + (high - low) * each))
 
     @classmethod
     def understands(cls, architecture: str, config: dict[str, Any]) -> bool:
         """Tell whether the outputs of the class are numbers."""
         return architecture == cls.architecture and problem_type(config) == PROBLEM
 
-    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+    def plain_settings(self, learnt: TaskState) -> dict[str, Any]:
         """Return the names of the outputs, and that they are numbers."""
         return {**super().plain_settings(learnt), "problem_type": PROBLEM}
 
     def _as_answer(self, numbers: Any) -> Answer:
-        (answer,) = self.answers([np.reshape(numbers, (1, -1))], [], Learnt(tuple(self.label_columns)))
+        (answer,) = self.answers([np.reshape(numbers, (1, -1))], [], TaskState(tuple(self.label_columns)))
         return answer
 
 

@@ -21,17 +21,17 @@ from mamebert.checkpoints.sentence_transformers import Dense, Modules, PoolingMo
 from mamebert.config import build
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.evaluation.measures import Measure
-from mamebert.evaluation.ranking import partner_ranks
+from mamebert.evaluation.metrics.bootstrap import Measure
+from mamebert.evaluation.metrics.ranking import partner_ranks
 from mamebert.progress import say
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, text_of, value_of
-from mamebert.tasks._cells import is_missing
-from mamebert.tasks._features import FIRST, Example, Features, Learnt, TaskBatch, Unusable
-from mamebert.tasks._goals import Goal, Labelled, Partners, Scored, Triplets
-from mamebert.tasks._pooling import TextVectors
-from mamebert.tasks._siamese import Found, SiameseHead
-from mamebert.tasks._text_task import Texts, TextTask, one_sequence
-from mamebert.tasks._vector_answers import answer_of, unit, unpack
+from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, text_of, value_of
+from mamebert.tasks.bases.embedding_objectives import Goal, Labelled, Partners, Scored, Triplets
+from mamebert.tasks.bases.text_task import Texts, TextTask, one_sequence
+from mamebert.tasks.data.cells import is_missing
+from mamebert.tasks.data.features import FIRST, Example, Features, TaskBatch, TaskState, Unusable
+from mamebert.tasks.data.vector_answers import answer_of, unit, unpack
+from mamebert.tasks.network.pooling import TextVectors
+from mamebert.tasks.network.siamese import Found, SiameseHead
 from mamebert.tokenizer.beginnings import encode_beginnings
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -59,7 +59,7 @@ class SentenceEmbeddings(TextTask):
     objective: Literal["cosine", "softmax", "triplet", "ranking"] = "cosine"
     """cosine: pairs with a number, which the cosine should be; softmax: pairs with a label; triplet: three texts;
     ranking: pairs that belong together, with all other second texts of a batch as wrong answers (Henderson et al.,
-    2017), so that large batches (batch_rows) teach more and training.part_tokens makes them smaller."""
+    2017), so that large batches (batch_rows) teach more and training.micro_batch_tokens makes them smaller."""
     label_column: str = "label"
     """The column with the number (cosine) or the label (softmax)."""
     score_range: tuple[float, float] | None = None
@@ -169,11 +169,11 @@ class SentenceEmbeddings(TextTask):
             raise Unusable("a text missing")
         return self.goal.gold(row)
 
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return the labels, or the range of the numbers."""
         return self.goal.learn([example.gold for example in train])
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return each text as a sequence of its own, of which all tokens are read, or [CLS] where that is enough."""
         shown = self._shown([text for each in examples for text in each.inputs])
         pieces = iter(encode_beginnings(tokenizer, shown, self.max_length))
@@ -183,13 +183,13 @@ class SentenceEmbeddings(TextTask):
             each = [one_sequence(tokenizer, [next(pieces)], self.max_length) for _ in example.inputs]
             sequences = [alone.sequences[0] for alone in each]
             places = [FIRST if first_alone else np.arange(len(ids)) for ids in sequences]
-            cut = sum(alone.num_cut for alone in each)
-            one = Features(sequences, places, num_cut=cut, notes=sequences[-1].tobytes())
+            cut = sum(alone.num_truncated for alone in each)
+            one = Features(sequences, places, num_truncated=cut, notes=sequences[-1].tobytes())
             known = example.gold is not None
             found.append(replace(one, target=self.goal.target(example.gold, learnt)) if known else one)
         return found
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return pooling, and for labelled pairs a linear layer over both vectors and their difference."""
         made = self.made
         vectors = TextVectors(
@@ -211,7 +211,7 @@ class SentenceEmbeddings(TextTask):
         logits = iter(found.logits.detach().float().cpu().numpy())
         return [np.append(each, next(logits)) if len(each) == 2 else each.ravel() for each in raws]
 
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return {"vector"}, {"cosine"} or {"cosines", "nearest"}, by the number of texts.
 
         Labelled pairs also have {"label", "probability"}. Where it is known that pairs belong together, {"rank"} tells
@@ -229,11 +229,11 @@ class SentenceEmbeddings(TextTask):
         """Return correlations of cosines, accuracy, or shares of partners found, by the objective."""
         return self.goal.measures([example.gold for example in examples], answers)
 
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
         """Yield what can be told from the words that texts share."""
         yield from self.goal.peers(parts, analyzer)
 
-    def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
+    def unseen(self, examples: Sequence[Example], learnt: TaskState) -> dict[str, int]:
         """Return how many examples have a label that no output stands for."""
         known = set(learnt.labels)
         count = sum(example.gold not in known for example in examples) if known else 0

@@ -16,15 +16,15 @@ from torch.nn.functional import cross_entropy
 from mamebert.corpus.readers import Row
 from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.evaluation.answers import Unit, answer_f1, answer_f1_of_rows, best_null_threshold, exact_match
-from mamebert.evaluation.measures import Measure, ratio
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, Task, text_of, value_of
-from mamebert.tasks._answer_baselines import likest_sentence, no_answer
-from mamebert.tasks._cells import says_something, says_yes
-from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch, Unusable
-from mamebert.tasks._questions import Asked, right_answers, unit_of
-from mamebert.tasks._spans import Span, best_spans, likeliest_ends, null_score
-from mamebert.tasks._windows import Shown, cut_windows, pieces_of, positions
+from mamebert.evaluation.metrics.answers import Unit, answer_f1, answer_f1_of_rows, best_null_threshold, exact_match
+from mamebert.evaluation.metrics.bootstrap import Measure, ratio
+from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, Task, text_of, value_of
+from mamebert.tasks.baselines.answers import most_similar_sentence, no_answer
+from mamebert.tasks.data.answer_spans import Span, best_spans, likeliest_ends, null_score
+from mamebert.tasks.data.cells import says_something, says_yes
+from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState, Unusable
+from mamebert.tasks.data.passage_windows import Shown, cut_windows, pieces_of, positions
+from mamebert.tasks.data.questions import Asked, right_answers, unit_of
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Located
 from mamebert.training.loop import Losses
@@ -89,11 +89,11 @@ class SpanQa(Task):
             raise Unusable("no answer")
         return found
 
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return nothing yet: the threshold of "no answer" comes from validation rows."""
-        return Learnt()
+        return TaskState()
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return for each question its windows: [CLS] question [SEP] window [SEP]."""
         passages = list(dict.fromkeys(example.inputs.context for example in examples))
         places = dict(zip(passages, tokenizer.encode_with_offsets(passages), strict=True))
@@ -103,7 +103,7 @@ class SpanQa(Task):
             for question, example in zip(questions, examples, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return a linear layer that gives each token two scores: the answer starts here, it ends here."""
         return _SpanHead(width)
 
@@ -114,7 +114,7 @@ class SpanQa(Task):
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the mean of the cross entropies of start and end among a window's tokens, in nats."""
         scores = self.alternatives(found, batch)
-        total = cross_entropy(scores, batch.targets().flatten(), reduction="sum", ignore_index=UNTOLD)
+        total = cross_entropy(scores, batch.targets().flatten(), reduction="sum", ignore_index=IGNORE_INDEX)
         return Losses(total / 2 / whole, {})
 
     def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
@@ -124,8 +124,8 @@ class SpanQa(Task):
         return scores.masked_fill(~is_real[..., None], -torch.inf).transpose(1, 2).flatten(0, 1)
 
     def choose(
-        self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: Learnt
-    ) -> Learnt:
+        self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: TaskState
+    ) -> TaskState:
         """Return, where "" may be the answer, the threshold above which it is: that of the best F1."""
         if not self.unanswerable:
             return learnt
@@ -134,9 +134,9 @@ class SpanQa(Task):
         texts = [f.notes.text[span.start : span.end] for span, f in zip(best, features, strict=True)]
         rates = answer_f1_of_rows(_texts(valid), texts, self._unit(valid))
         threshold = best_null_threshold(above, rates, [bool(example.gold) for example in valid])
-        return Learnt(learnt.labels, {**learnt.chosen, "null_threshold": threshold})
+        return TaskState(learnt.labels, {**learnt.chosen, "null_threshold": threshold})
 
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return the best stretch of each passage, text = passage[start:end], and the next best."""
         threshold = learnt.chosen.get("null_threshold", 0.0)
         return [self._answer(raw, each.notes, threshold) for raw, each in zip(raws, features, strict=True)]
@@ -152,18 +152,18 @@ class SpanQa(Task):
                 measures.append(ratio(name, rates * rows, rows))
         return measures
 
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
         """Yield "" for every question, where it may be right, and the sentence most like the question or a part."""
         if self.unanswerable:
             yield no_answer(parts)
         if analyzer != "none":
-            yield likest_sentence(parts, analyzer, lambda part, found: self.measures(part, found)[0].score)
+            yield most_similar_sentence(parts, analyzer, lambda part, found: self.measures(part, found)[0].score)
 
     def plain_logits(self, found: Any) -> dict[str, Tensor]:
         """Return start and end logits of every token."""
         return {"start_logits": found[:, 0], "end_logits": found[:, 1]}
 
-    def plain_settings(self, learnt: Learnt) -> dict[str, Any]:
+    def plain_settings(self, learnt: TaskState) -> dict[str, Any]:
         """Return nothing: there are no labels."""
         return {}
 
@@ -183,7 +183,7 @@ class SpanQa(Task):
             [np.arange(len(sequence)) for sequence in sequences],
             [(np.arange(len(sequence)) >= len(asked)).astype(np.int64) for sequence in sequences],
             target=None if example.gold is None else _target(shown, example.gold),
-            num_cut=len(question) - len(kept),
+            num_truncated=len(question) - len(kept),
             notes=shown,
         )
 
@@ -224,11 +224,11 @@ class _SpanHead(nn.Module):
 
 
 def _target(shown: Shown, gold: list[dict[str, Any]]) -> Any:
-    """Return [windows, 2]; the answer's ends are `UNTOLD` where the tokenizer drops all its characters."""
+    """Return [windows, 2]; the answer's ends are `IGNORE_INDEX` where the tokenizer drops all its characters."""
     if not gold:
         return positions(shown, None)
     span = pieces_of(shown.places, gold[0]["start"], gold[0]["end"])
-    return positions(shown, span) if span else np.full((len(shown.windows), 2), UNTOLD)
+    return positions(shown, span) if span else np.full((len(shown.windows), 2), IGNORE_INDEX)
 
 
 def _above(span: Span, raw: Raw, shown: Shown) -> float:

@@ -14,20 +14,27 @@ from torch.nn.functional import cross_entropy
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.evaluation.baselines import Part
-from mamebert.evaluation.baselines_sequences import most_frequent_tag
-from mamebert.evaluation.baselines_spans import dictionary
-from mamebert.evaluation.entities import entities, entity_f1, entity_precision, entity_recall, span_f1, token_accuracy
-from mamebert.evaluation.measures import Measure
+from mamebert.evaluation.baselines.fitting import Part
+from mamebert.evaluation.baselines.sequences import most_frequent_tag
+from mamebert.evaluation.baselines.spans import dictionary
+from mamebert.evaluation.metrics.bootstrap import Measure
+from mamebert.evaluation.metrics.entities import (
+    entities,
+    entity_f1,
+    entity_precision,
+    entity_recall,
+    span_f1,
+    token_accuracy,
+)
 from mamebert.progress import say
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, value_of
-from mamebert.tasks._cells import is_missing
-from mamebert.tasks._features import UNTOLD, Example, Features, Learnt, TaskBatch, Unusable
-from mamebert.tasks._heads import LinearHead
-from mamebert.tasks._marks import OUTSIDE, bio_labels, bio_tags, entities_in, mark_entities
-from mamebert.tasks._word_task import Asked, WordTask
-from mamebert.tasks._word_windows import in_windows
-from mamebert.tasks._words import Sentence, pieces_found
+from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, value_of
+from mamebert.tasks.bases.word_task import Asked, WordTask
+from mamebert.tasks.data.bio_tags import OUTSIDE, bio_labels, bio_tags, entities_in, mark_entities
+from mamebert.tasks.data.cells import is_missing
+from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState, Unusable
+from mamebert.tasks.data.word_windows import in_windows
+from mamebert.tasks.data.words import Sentence, pieces_found
+from mamebert.tasks.network.heads import LinearHead
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -74,11 +81,11 @@ class Tagging(WordTask):
             raise Unusable(f"no {self.spans_column}")
         return [each for each in entities_in(row, self.spans_column, inputs) if each[2] not in self.left_out_types]
 
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return the tags; fewer than two are a UserError."""
         found = Counter(name for example in train for name in self._names(example))
         if self.spans_column and found:
-            return Learnt(bio_labels(found))
+            return TaskState(bio_labels(found))
         if len(found) < 2:
             told = f"all words have the tag {next(iter(found))!r}" if found else "nothing is marked"
             raise UserError(f"Tagging needs two tags, and in the training rows {told}. Give rows with others too.")
@@ -93,9 +100,9 @@ class Tagging(WordTask):
                 f"The tags ({', '.join(sorted(found)[:4])} ...) look like marks of entities in another spelling, and "
                 "are measured word by word. Write them as O, B-TYPE and I-TYPE (also E- and S-) to measure entities."
             )
-        return Learnt(tuple(sorted(found, key=lambda tag: (tag != OUTSIDE, tag))))
+        return TaskState(tuple(sorted(found, key=lambda tag: (tag != OUTSIDE, tag))))
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return the sequences of each example; words with a tag never seen in training are left out of the loss."""
         asked = [example.inputs for example in examples]
         found = pieces_found(tokenizer, asked) if self.spans_column else self.sentences(tokenizer, asked)
@@ -104,25 +111,25 @@ class Tagging(WordTask):
         return [
             replace(
                 in_windows(tokenizer, sentence, self.max_length),
-                target=np.array([number.get(tag, UNTOLD) for tag in each], np.int64),
+                target=np.array([number.get(tag, IGNORE_INDEX) for tag in each], np.int64),
             )
             for sentence, each in zip(found, tags, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return a linear layer over each word."""
         return LinearHead(config, width, None, len(learnt.labels))
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the cross entropy in nats, its mean over the words of a batch."""
-        total = cross_entropy(found, batch.targets(), reduction="sum", ignore_index=UNTOLD)
+        total = cross_entropy(found, batch.targets(), reduction="sum", ignore_index=IGNORE_INDEX)
         return Losses(total / whole, {})
 
     def num_asked(self, features: Features) -> int:
         """Return the number of words with a tag to learn."""
-        return int((features.target != UNTOLD).sum())
+        return int((features.target != IGNORE_INDEX).sum())
 
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return for each example its tags, and as far as tags mark any, the entities.
 
         Those have the words (from 0, the end being behind the last) of a sentence given as words, and the characters
@@ -146,13 +153,13 @@ class Tagging(WordTask):
         by_entity = [measure(gold, found) for measure in (entity_f1, entity_precision, entity_recall)]
         return [right, *by_entity] if self.measure == "token_accuracy" else [*by_entity, right]
 
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
         """Yield the most frequent tag of each word; for marked texts, what is marked wherever its characters stand."""
         given = [Part([example.inputs for example in part], [example.gold for example in part]) for part in parts]
         if not self.spans_column:
-            yield Peer.of(most_frequent_tag(*given), lambda tags: {"tags": tags})
+            yield Baseline.of(most_frequent_tag(*given), lambda tags: {"tags": tags})
         else:
-            yield Peer.of(dictionary(*given), lambda spans: {"entities": [_entity(*each) for each in spans]})
+            yield Baseline.of(dictionary(*given), lambda spans: {"entities": [_entity(*each) for each in spans]})
 
     def describe(self, examples: Sequence[Example]) -> dict[str, int]:
         """Return how often each tag, or type of marked thing, occurs."""

@@ -21,16 +21,16 @@ from mamebert.corpus.readers import Row
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import unknown
-from mamebert.evaluation.baselines import Part
-from mamebert.evaluation.baselines_ranking import frequent_first, tfidf_centroids, tfidf_label_words
-from mamebert.evaluation.measures import Measure
-from mamebert.evaluation.ranking import recall_at
+from mamebert.evaluation.baselines.fitting import Part
+from mamebert.evaluation.baselines.ranking import frequent_first, tfidf_centroids, tfidf_label_words
+from mamebert.evaluation.metrics.bootstrap import Measure
+from mamebert.evaluation.metrics.ranking import recall_at
 from mamebert.evaluation.split import require_learnable
-from mamebert.tasks import Analyzer, Answer, Parts, Peer, Raw, label_of
-from mamebert.tasks._cells import as_label
-from mamebert.tasks._features import Example, Features, Learnt, TaskBatch
-from mamebert.tasks._path_head import PathHead, text_vectors
-from mamebert.tasks._text_task import TextTask
+from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, label_of
+from mamebert.tasks.bases.text_task import TextTask
+from mamebert.tasks.data.cells import as_label
+from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
+from mamebert.tasks.network.path_head import PathHead, text_vectors
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -66,7 +66,7 @@ class Taxonomy(TextTask):
         """Return the path."""
         return label_of(row, self.label_column)
 
-    def learn(self, train: Sequence[Example]) -> Learnt:
+    def learn(self, train: Sequence[Example]) -> TaskState:
         """Return the paths, and which of them training rows have."""
         golds = {example.gold for example in train}
         paths, held_out = tuple(map(as_label, self.labels)) or tuple(sorted(golds)), set(map(as_label, self.held_out))
@@ -74,19 +74,19 @@ class Taxonomy(TextTask):
             raise unknown("path", path, paths)
         seen = sorted(golds - held_out)
         require_learnable(seen, seen)
-        return Learnt(paths, {"seen": seen})
+        return TaskState(paths, {"seen": seen})
 
-    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: Learnt) -> list[Features]:
+    def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return one sequence for each example, of which all tokens are read."""
         found = self._all_tokens(tokenizer, [example.inputs for example in examples])
         targets = {path: self._target(path, learnt) for path in {example.gold for example in examples} - {None}}
         return [replace(each, target=targets.get(example.gold)) for each, example in zip(found, examples, strict=True)]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: Learnt) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return mean pooling, a linear layer and the vectors of the paths."""
         return PathHead(config, width, len(learnt.labels))
 
-    def prepare(self, head: nn.Module, encoder: Encoder, folder: Path, learnt: Learnt) -> None:
+    def prepare(self, head: nn.Module, encoder: Encoder, folder: Path, learnt: TaskState) -> None:
         """Let the encoder, as it is before training, read the words of the paths.
 
         Vectors of an encoder all point much the same way (Ethayarajh, 2019). What is common to all paths is taken
@@ -118,7 +118,7 @@ class Taxonomy(TextTask):
         assert isinstance(found, Tensor)
         return list(found.detach().float().cpu().numpy())
 
-    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: Learnt) -> list[Answer]:
+    def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return for each example the paths with the highest cosines, and these."""
         orders = [np.argsort(-row, kind="stable")[: self.num_paths] for row in raws]
         return [
@@ -139,18 +139,18 @@ class Taxonomy(TextTask):
         unseen = [pair for pair in pairs if pair[0] in self.held_out]
         return [*_recall(seen), *(replace(each, name=f"held_out_{each.name}") for each in _recall(unseen) if unseen)]
 
-    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Peer]:
+    def baselines(self, parts: Parts, analyzer: Analyzer, seed: int) -> Iterator[Baseline]:
         """Yield the most frequent paths, and the nearest by TF-IDF weights of their words and of their texts."""
         paths = self.learn(parts.train).labels
         parts = parts._replace(train=[example for example in parts.train if example.gold not in self.held_out])
         given = [Part(["\n".join(e.inputs) for e in part], [e.gold for e in part]) for part in parts]
-        yield Peer.of(frequent_first(*given), self._as_answer)
+        yield Baseline.of(frequent_first(*given), self._as_answer)
         if analyzer != "none":
             words = {path: self.words_of(path) for path in paths}
-            yield Peer.of(tfidf_label_words(*given, words=words, analyzer=analyzer), self._as_answer)
-            yield Peer.of(tfidf_centroids(*given, analyzer=analyzer), self._as_answer)
+            yield Baseline.of(tfidf_label_words(*given, words=words, analyzer=analyzer), self._as_answer)
+            yield Baseline.of(tfidf_centroids(*given, analyzer=analyzer), self._as_answer)
 
-    def unseen(self, examples: Sequence[Example], learnt: Learnt) -> dict[str, int]:
+    def unseen(self, examples: Sequence[Example], learnt: TaskState) -> dict[str, int]:
         """Return how many examples have a path that is not known at all."""
         count = sum(example.gold not in learnt.labels for example in examples)
         return {"a path that neither task.labels nor a training row has": count} if count else {}
@@ -171,7 +171,7 @@ class Taxonomy(TextTask):
         found = self.sequences(tokenizer, inputs)
         return [replace(each, places=[np.arange(len(each.sequences[0]))]) for each in found]
 
-    def _target(self, path: str, learnt: Learnt) -> Any:
+    def _target(self, path: str, learnt: TaskState) -> Any:
         """Return for each path, [1, paths], whether it is right or wrong; one that is not learnt from is neither."""
         seen = set(learnt.chosen["seen"])
         if path not in seen:

@@ -4,11 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
-from mamebert.disk import disk_errors, write_text
+from mamebert.files.disk import disk_errors, write_text
 from mamebert.tokenizer.agreement import AS_DESCRIBED, rules_of_bert
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, read_about
-from mamebert.tokenizer.slow import open_slowly
+from mamebert.tokenizer.foreign.slow import open_slowly
 
 
 def copy_tokenizer(source: Path, target: Path) -> None:

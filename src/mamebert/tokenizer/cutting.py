@@ -5,7 +5,7 @@ import re
 from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.models import WordPiece
 
-from mamebert.tokenizer.foreign import word_starts
+from mamebert.tokenizer.foreign.encoders import word_starts
 from mamebert.tokenizer.offsets import Aligned, align_kept, align_lower, find_words, spans_of, take_in_marks, unchanged
 from mamebert.tokenizer.pieces import mend
 from mamebert.tokenizer.words import Cut

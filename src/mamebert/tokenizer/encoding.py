@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers.models import WordPiece
 
-from mamebert.checksums import verify
 from mamebert.errors import UserError
+from mamebert.files.checksums import verify
 from mamebert.tokenizer.agreement import names_and_tokens
 from mamebert.tokenizer.cutting import (
     align_undropped,
@@ -21,15 +21,15 @@ from mamebert.tokenizer.cutting import (
     split_at_spaces,
     split_words,
 )
-from mamebert.tokenizer.description import expressions
 from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, WAY_OUT, read_about, read_vocabulary
-from mamebert.tokenizer.foreign import RustEncoder, SlowEncoder, by_id, tokens_of
-from mamebert.tokenizer.guarded import complaints_told, open_rust
+from mamebert.tokenizer.foreign.description import expressions
+from mamebert.tokenizer.foreign.encoders import RustEncoder, SlowEncoder, by_id, tokens_of
+from mamebert.tokenizer.foreign.guarded import complaints_told, open_rust
+from mamebert.tokenizer.foreign.slow import open_slowly
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.normalising import are_rules_of_words
 from mamebert.tokenizer.offsets import align_nfkc
 from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
-from mamebert.tokenizer.slow import open_slowly
 from mamebert.tokenizer.unknown import Unknown
 from mamebert.tokenizer.words import WordEncoder
 

@@ -4,9 +4,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from mamebert.disk import hash_file
 from mamebert.errors import UserError
-from mamebert.json_files import read_bytes, read_object
+from mamebert.files.disk import hash_file
+from mamebert.files.json_files import read_bytes, read_object
 
 TOKENIZER_FILES = (
     "tokenizer.json",

@@ -5,11 +5,11 @@ from typing import Any, Self
 import torch.distributed as dist
 from torch.distributed.rendezvous import rendezvous
 
-from mamebert.ranks import leads
+from mamebert.ranks import is_main_process
 from mamebert.runs import Run
 
 
-class Followed(Run):
+class ReadOnlyRun(Run):
     """A run as those see it that do not lead: they read its folder and write nothing."""
 
     def record(self, **numbers: Any) -> None:
@@ -40,15 +40,15 @@ class Followed(Run):
 
 def begin_run() -> type[Run]:
     """Return what this process begins a run with."""
-    return Run if leads() else Followed
+    return Run if is_main_process() else ReadOnlyRun
 
 
-def lost_another(error: Exception) -> bool:
+def lost_a_process(error: Exception) -> bool:
     """Return whether an error says that another process of the group is gone."""
     return isinstance(error, dist.DistError) or "gloo" in str(error)
 
 
-def first_to_speak() -> bool:
+def claims_the_message() -> bool:
     """Return whether no process of the group has asked this before.
 
     What one process meets alone (a mistake, SIGTERM) ends the others too, and is to be told once.
@@ -58,4 +58,4 @@ def first_to_speak() -> bool:
         store, *_ = next(rendezvous("env://"))
         return bool(store.add("mamebert/told", 1) == 1)
     except dist.DistError:
-        return leads()
+        return is_main_process()

@@ -92,7 +92,7 @@ class Plan:
         for name, parameter in network.named_parameters():
             parameter.requires_grad_(name in self.factors and (epoch is None or self.begins[name] <= epoch))
 
-    def resting(self, network: nn.Module, epoch: int) -> list[nn.Module]:
+    def frozen_below(self, network: nn.Module, epoch: int) -> list[nn.Module]:
         """Return embeddings and layers below all that learns in an epoch."""
         lowest = min(self.depths[name] for name, begin in self.begins.items() if begin <= epoch)
         below = range(1, min(lowest, max(self.depths.values())))

@@ -25,7 +25,7 @@ class Stopping:
         self.by_hand = False
         """Whether it was Ctrl-C."""
 
-    def obey(self) -> NoReturn:
+    def raise_if_requested(self) -> NoReturn:
         """End the process as the one who asked expects it: with 130 after Ctrl-C, else with 0."""
         raise KeyboardInterrupt if self.by_hand else Stopped
 
@@ -33,20 +33,20 @@ class Stopping:
 @contextmanager
 def stop_between_steps() -> Iterator[Stopping]:
     """Catch the first SIGINT or SIGTERM as a wish; a second one stops at once."""
-    wish = Stopping()
+    request = Stopping()
 
     def note(number: int, frame: FrameType | None) -> None:
         # torchrun passes on what a terminal has sent to all already, and ends by itself whoever takes too long.
-        if wish.asked and num_processes() == 1:
+        if request.asked and num_processes() == 1:
             raise KeyboardInterrupt
-        wish.asked, wish.by_hand = True, number == signal.SIGINT
+        request.asked, request.by_hand = True, number == signal.SIGINT
 
     with _handling(note, signal.SIGINT, signal.SIGTERM):
-        yield wish
+        yield request
 
 
 @contextmanager
-def stop_when_told() -> Iterator[None]:
+def exit_on_sigterm() -> Iterator[None]:
     """Make SIGTERM end whatever is at work with `Stopped`, as Ctrl-C does with KeyboardInterrupt."""
 
     def stop(number: int, frame: FrameType | None) -> None:

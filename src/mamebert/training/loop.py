@@ -79,7 +79,7 @@ def _learn(
     taught = []
     for share in processes.shares(parts):
         torch.manual_seed(derive_seed(seed, share.place))
-        with processes.adding_up(share):
+        with processes.gradient_sync(share):
             found = loss(share.part)
             processes.backward(found.total, share)
         taught.append(torch.stack([found.total.detach(), *found.parts.values()]) * share.counts)

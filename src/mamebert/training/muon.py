@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mamebert.training.processes import share_like, whole
+from mamebert.training.processes import shard_like, whole
 
 # Newton-Schulz: x -> a x + b (x xT) x + c (x xT)² x draws all singular values towards 1, the small ones fast; after
 # five rounds all but the smallest lie between 0.68 and 1.2. Numbers of Jordan et al.
@@ -54,7 +54,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
             direction = orthogonal(ahead.to(self.arithmetic)).to(matrix.dtype)
             length = hidden["lr"] * ADAMW_STEP * sqrt(max(matrix.shape))
             matrix.mul_(1 - hidden["lr"] * hidden["weight_decay"])
-            matrix.add_(share_like(matrix, direction), alpha=-length)
+            matrix.add_(shard_like(matrix, direction), alpha=-length)
         # A restored state comes in new dictionaries.
         self.adamw.param_groups, self.adamw.state = others, self.state
         self.adamw.step()

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from mamebert.disk import disk_errors
+from mamebert.files.disk import disk_errors
 from mamebert.ranks import num_processes, rank
 from mamebert.training.devices import pick_device
 from mamebert.training.settings import Training
@@ -49,7 +49,7 @@ class Processes:
     _spread: nn.Module | None = field(default=None, repr=False)
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this process writes and speaks for all."""
         return self.rank == 0
 
@@ -73,7 +73,7 @@ class Processes:
             self._spread = nn.parallel.DistributedDataParallel(asking, find_unused_parameters=True)
         return self._spread
 
-    def hold_together(self, tensor: Tensor, path: Path) -> None:
+    def share_memory(self, tensor: Tensor, path: Path) -> None:
         """Keep a tensor that is equal in all processes once for each machine, not once for each process.
 
         A process that writes to it has a copy of its own from then on. `path` is a file for a moment. Memory of
@@ -82,13 +82,13 @@ class Processes:
         if self.count == 1 or tensor.is_cuda:
             return
         with self.leader_first():
-            if self.leads:
+            if self.is_main_process:
                 with disk_errors(path):
                     path.write_bytes(tensor.detach().view(torch.uint8).numpy().data)
             mapped = torch.from_file(str(path), shared=False, size=tensor.numel(), dtype=tensor.dtype)
             tensor.data = mapped.view(tensor.shape)
         self.wait()
-        if self.leads:
+        if self.is_main_process:
             path.unlink()
 
     def shares(self, parts: Sequence[P]) -> Iterator[Share[P]]:
@@ -100,7 +100,7 @@ class Processes:
             there = place if place < len(parts) else 0
             yield Share(parts[there], there, place < len(parts), turn == rounds - 1)
 
-    def adding_up(self, share: Share[P]) -> AbstractContextManager[None]:
+    def gradient_sync(self, share: Share[P]) -> AbstractContextManager[None]:
         """Return the context in which a share goes forward and backward; gradients are summed after the last."""
         if isinstance(self._spread, nn.parallel.DistributedDataParallel):
             return nullcontext() if share.last else self._spread.no_sync()
@@ -130,10 +130,10 @@ class Processes:
     @contextmanager
     def leader_first(self) -> Iterator[None]:
         """Let the leader do what stands inside before the others do it."""
-        if not self.leads:
+        if not self.is_main_process:
             self.wait()
         yield
-        if self.leads:
+        if self.is_main_process:
             self.wait()
 
 
@@ -163,14 +163,14 @@ def whole(tensor: Tensor) -> Tensor:
     return gather() if gather else tensor
 
 
-def put_together(sharded: nn.Module, network: nn.Module) -> None:
+def gather_into(sharded: nn.Module, network: nn.Module) -> None:
     """Copy all weights of a sharded network into a `network` of the same shape; every process has to ask for it."""
     with torch.no_grad():
         for part, parameter in zip(sharded.parameters(), network.parameters(), strict=True):
             parameter.copy_(whole(part))
 
 
-def share_like(parameter: Tensor, value: Tensor) -> Tensor:
+def shard_like(parameter: Tensor, value: Tensor) -> Tensor:
     """Return a whole tensor cut as `parameter` is: this process's share where it is sharded and of equal shape."""
     if not hasattr(parameter, "full_tensor") or parameter.shape != value.shape:
         return value

@@ -19,7 +19,7 @@ class Training(Config):
     batch_ramp: int = Field(default=0, ge=0)
     """Tokens of pretraining in which batches grow: a third of them is read in batches of an eighth of batch_tokens, a
     third in batches of a quarter, a third of a half."""
-    part_tokens: int = Field(default=0, ge=0)
+    micro_batch_tokens: int = Field(default=0, ge=0)
     """Tokens computed at a time: a batch is cut into parts of about so many and their gradients are added up, so
     that a large batch fits into memory. 0 computes a batch, or a process's share of it, at once."""
     parallel: Literal["ddp", "fsdp"] = "ddp"

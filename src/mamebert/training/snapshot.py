@@ -17,9 +17,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from mamebert.disk import save_tensors
 from mamebert.errors import UserError
-from mamebert.training.processes import share_like, whole
+from mamebert.files.disk import save_tensors
+from mamebert.training.processes import shard_like, whole
 
 LAYOUT = "2"
 """Raised whenever files as written here could be misread by an earlier or later version."""
@@ -57,7 +57,7 @@ def put_back(tensors: dict[str, Tensor], network: nn.Module, optimizer: torch.op
     """Make network and optimizer what they were when `state_of` gave `tensors`."""
     with torch.no_grad():
         for name, value in _unique(network).items():
-            saved = share_like(value, tensors[f"network.{name}"])
+            saved = shard_like(value, tensors[f"network.{name}"])
             if value.requires_grad or not torch.equal(value, saved):  # a table held together stays so unwritten
                 value.copy_(saved)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
@@ -65,7 +65,7 @@ def put_back(tensors: dict[str, Tensor], network: nn.Module, optimizer: torch.op
     for name, value in tensors.items():
         if name.startswith("optimizer."):
             _, number, key = name.split(".", 2)
-            share = share_like(parameters[int(number)], value)
+            share = shard_like(parameters[int(number)], value)
             state.setdefault(int(number), {})[key] = share.clone()  # it may be a view of a file
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 

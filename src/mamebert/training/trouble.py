@@ -21,14 +21,15 @@ class Trouble(Config):
 
     remedy: Literal["skip", "roll_back", "lower_lr", "stop"] = "roll_back"
     """skip leaves the step out: its batch has been read and no weight changes. roll_back does so too, and when
-    `in_a_row` steps had trouble, weights that have broken do not mend: earlier ones come back while the data goes on
-    (Chowdhery et al., 2022, PaLM). lower_lr rolls back and lowers the rate. stop ends the run at the first trouble."""
+    `consecutive_steps` steps had trouble, weights that have broken do not mend: earlier ones come back while the
+    data goes on (Chowdhery et al., 2022, PaLM). lower_lr rolls back and lowers the rate. stop ends the run at the
+    first trouble."""
     spike_ratio: float = Field(default=2.0, ge=0)
     """A loss above so many times the median of the last `spike_window` good steps is trouble; 0 looks for none. The
     median counts as 1 nat at least: below that, batches differ by as much as they teach."""
     spike_window: int = Field(default=20, ge=1)
     """Good steps whose losses are compared with; before there are so many, only a loss that is no number is trouble."""
-    in_a_row: int = Field(default=3, ge=1)
+    consecutive_steps: int = Field(default=3, ge=1)
     """Steps with trouble, one after the other, after which the weights count as broken."""
     back_steps: int = Field(default=200, ge=1)
     """Weights come back from at least so many steps before the trouble, from less than twice as many as a rule. They
@@ -55,7 +56,7 @@ class Watch:
     settings: Trouble
     recent: list[float] = field(default_factory=list)
     """Losses of the last good steps, in nats."""
-    in_a_row: int = 0
+    consecutive_steps: int = 0
     left_out: int = 0
     went_back: int = 0
     lr_factor: float = 1.0
@@ -71,10 +72,10 @@ class Watch:
         """Return what is wrong with a step, "" when nothing is; a UserError when it is the last straw."""
         wrong = self._wrong(loss, gradient_norm)
         if not wrong:
-            self.in_a_row = 0
+            self.consecutive_steps = 0
             self.recent = [*self.recent[-self.settings.spike_window + 1 :], loss][-self.settings.spike_window :]
             return ""
-        self.in_a_row += 1
+        self.consecutive_steps += 1
         self.left_out += 1
         if self.settings.remedy == "stop" or self.left_out > self.settings.most:
             before = f", the {self.left_out}. such step" if self.left_out > 1 else ""
@@ -86,14 +87,14 @@ class Watch:
 
     def weights_are_broken(self) -> bool:
         """Whether earlier weights have to come back now."""
-        return self.settings.goes_back and self.in_a_row >= self.settings.in_a_row
+        return self.settings.goes_back and self.consecutive_steps >= self.settings.consecutive_steps
 
     def go_back_from(self, step: int) -> int:
         """Return the step whose weights come back; whatever was written down after it does not count any more."""
         old_enough = [mark for mark in self.marks if mark <= step - self.settings.back_steps]
         back_to = max(old_enough, default=min(self.marks))
         self.marks = [mark for mark in self.marks if mark <= back_to]
-        self.in_a_row = 0
+        self.consecutive_steps = 0
         self.went_back += 1
         if self.settings.remedy == "lower_lr":
             self.lr_factor *= self.settings.lower_by
@@ -102,7 +103,7 @@ class Watch:
     def mark(self, step: int) -> bool:
         """Return whether the weights after `step` are to be written down, in case they have to come back."""
         # Amid trouble the weights may be broken already.
-        due = self.settings.goes_back and step % self.settings.back_steps == 0 and not self.in_a_row
+        due = self.settings.goes_back and step % self.settings.back_steps == 0 and not self.consecutive_steps
         if due and step not in self.marks:
             self.marks = [*self.marks[-1:], step]
         return due

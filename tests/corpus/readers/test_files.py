@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mamebert.config import build
-from mamebert.corpus.formats import MAX_DOCUMENT_CHARACTERS
+from mamebert.corpus.formats.suffixes import MAX_DOCUMENT_CHARACTERS
 from mamebert.corpus.readers.files import Files
 from mamebert.errors import UserError
 

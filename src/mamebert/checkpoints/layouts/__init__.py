@@ -144,7 +144,7 @@ def encoder_config(config: dict[str, Any], where: str) -> EncoderConfig:
     if config.get("is_decoder") or str((config.get("architectures") or [""])[0]).endswith("LMHeadModel"):
         raise UserError(f"{where} holds a decoder, which reads to the left only. Give a BERT encoder.")
     if "vocab_size" not in config:
-        raise UserError(f"{where} has no vocab_size in its config.json. Get the folder anew.")
+        raise UserError(f"{where} has no vocab_size in its config.json. Download or save it again.")
     try:
         known = {name: value for name, value in layout.read(config).items() if value is not None}
         _require_numbers(known)
@@ -152,7 +152,7 @@ def encoder_config(config: dict[str, Any], where: str) -> EncoderConfig:
         known["hidden_act"] = SAME_ACTIVATIONS.get(str(known.get("hidden_act")), known.get("hidden_act", "gelu"))
         return build(layout.shape_class, known)
     except UserError as error:
-        raise UserError(f"{where} has a config.json that cannot be: {error}") from error
+        raise UserError(f"{where} has an invalid config.json: {error}") from error
 
 
 def _require_numbers(known: Mapping[str, Any]) -> None:
@@ -160,7 +160,7 @@ def _require_numbers(known: Mapping[str, Any]) -> None:
     for name in BASIC:
         value = known.get(name)
         if isinstance(value, bool) or (name in ("num_attention_heads", "intermediate_size") and value == 0):
-            raise UserError(f"{name} is {str(value).lower()}, which is no size. Get the folder anew.")
+            raise UserError(f"{name} is {str(value).lower()}, which is no size. Download or save it again.")
 
 
 def model_config(shape: EncoderConfig, vocab_size: int, bert: str, **more: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from mamebert.checkpoints.layouts import BASIC, CLASSES, Layout, regular_fields
-from mamebert.encoder.bottleneck_settings import Bottleneck
+from mamebert.encoder.mobilebert.settings import Bottleneck
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 

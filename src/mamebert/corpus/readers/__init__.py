@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from mamebert.config import Choice
-from mamebert.corpus.opening import content_suffix
+from mamebert.corpus.formats.opening import content_suffix
 from mamebert.runs import Source
 
 Row = dict[str, Any]
 
 
-def nobody(num_bytes: int) -> None:
+def ignore_progress(num_bytes: int) -> None:
     """Hear how many bytes were read, and do nothing about it."""
 
 
@@ -31,7 +31,7 @@ class Reader(Choice):
     """Rows from somewhere. A bare string that names no kind is the path of files: `"corpus/*.txt"`."""
 
     @abstractmethod
-    def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
+    def rows(self, told: Callable[[int], None] = ignore_progress) -> Iterator[Row]:
         """Yield the rows: columns by name. Unlabelled text has the column `text`, a paragraph per line.
 
         `told` hears the stored bytes that were read since it heard last; they add up to `num_bytes()`.

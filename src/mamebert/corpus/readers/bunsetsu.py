@@ -8,10 +8,10 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from mamebert.corpus.opening import Hear
+from mamebert.corpus.formats.from_files import FromFiles
+from mamebert.corpus.formats.opening import Hear
+from mamebert.corpus.formats.token_lines import Sentence, at_tabs, sentences
 from mamebert.corpus.readers import Row
-from mamebert.corpus.readers._from_files import FromFiles
-from mamebert.corpus.token_lines import Sentence, at_tabs, sentences
 from mamebert.corpus.trees import BrokenTrees, whole_trees
 from mamebert.errors import UserError
 
@@ -66,4 +66,4 @@ def _row(sentence: Sentence, places: list[int], path: Path) -> Row:
 
 
 def _broken(sentence: Sentence, path: Path, fact: str) -> UserError:
-    return UserError(f"{path}, sentence at line {sentence.line}, {fact}. Mend it, or say which columns the file has.")
+    return UserError(f"{path}, sentence at line {sentence.line}, {fact}. Fix it, or say which columns the file has.")

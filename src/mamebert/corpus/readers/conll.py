@@ -7,11 +7,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from mamebert.corpus.opening import Hear, open_text
+from mamebert.corpus.formats.from_files import FromFiles
+from mamebert.corpus.formats.opening import Hear, open_text
+from mamebert.corpus.formats.text_lines import bounded_lines
+from mamebert.corpus.formats.token_lines import SPACES, Split, at_spaces, at_tabs, sentences
 from mamebert.corpus.readers import Row
-from mamebert.corpus.readers._from_files import FromFiles
-from mamebert.corpus.text_lines import bounded_lines
-from mamebert.corpus.token_lines import SPACES, Split, at_spaces, at_tabs, sentences
 from mamebert.errors import UserError
 from mamebert.progress import say
 
@@ -82,7 +82,7 @@ def _bio2(tags: Sequence[str], path: Path, line: int) -> list[str]:
         if tag != "O" and not (mark in ("B", "I") and dash and kind):
             raise UserError(
                 f"{path}, sentence at line {line}, has the tag {tag!r}, which is not O, B-TYPE or I-TYPE. "
-                'Mend it, or leave the tags as they are with scheme = "as_is".'
+                'Fix it, or leave the tags as they are with scheme = "as_is".'
             )
         begins = mark == "I" and before[2:] != kind
         made.append(f"B-{kind}" if begins else tag)

@@ -6,10 +6,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar
 
-from mamebert.corpus.opening import Hear
+from mamebert.corpus.formats.from_files import FromFiles
+from mamebert.corpus.formats.opening import Hear
+from mamebert.corpus.formats.token_lines import Sentence, at_tabs, sentences
 from mamebert.corpus.readers import Row
-from mamebert.corpus.readers._from_files import FromFiles
-from mamebert.corpus.token_lines import Sentence, at_tabs, sentences
 from mamebert.corpus.trees import BrokenTrees, whole_trees
 from mamebert.errors import UserError
 
@@ -79,4 +79,4 @@ def _text(sentence: Sentence) -> str:
 
 
 def _broken(sentence: Sentence, path: Path, fact: str) -> UserError:
-    return UserError(f"{path}, sentence at line {sentence.line}, {fact}. Mend it; the file must be CoNLL-U.")
+    return UserError(f"{path}, sentence at line {sentence.line}, {fact}. Fix it; the file must be CoNLL-U.")

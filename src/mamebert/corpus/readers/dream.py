@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import BaseModel, StrictStr, TypeAdapter, model_validator
 
-from mamebert.corpus.json_texts import document
-from mamebert.corpus.opening import Hear
+from mamebert.corpus.formats.from_files import FromFiles
+from mamebert.corpus.formats.json_texts import document
+from mamebert.corpus.formats.opening import Hear
 from mamebert.corpus.readers import Row
-from mamebert.corpus.readers._from_files import FromFiles
 
 
 class _Question(BaseModel):

@@ -6,12 +6,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from mamebert.corpus.formats import FORMATS, Format, Writing, format_of
-from mamebert.corpus.opening import Hear, content_suffix, packing
-from mamebert.corpus.readers import Row, nobody
-from mamebert.corpus.readers._from_files import FromFiles
-from mamebert.corpus.separators import NAMES
-from mamebert.corpus.tables import ExtraColumns
+from mamebert.corpus.formats.from_files import FromFiles
+from mamebert.corpus.formats.opening import Hear, content_suffix, packing
+from mamebert.corpus.formats.separators import NAMES
+from mamebert.corpus.formats.suffixes import FORMATS, Format, Writing, format_of
+from mamebert.corpus.formats.tables import ExtraColumns
+from mamebert.corpus.readers import Row, ignore_progress
 from mamebert.errors import UserError, unknown
 
 NOT_READ = {
@@ -70,7 +70,7 @@ class Files(FromFiles):
             raise ValueError("Two columns have the same name. Give each its own.")
         return value
 
-    def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
+    def rows(self, told: Callable[[int], None] = ignore_progress) -> Iterator[Row]:
         """Yield the rows of each file in turn, those that `where` lets pass; a UserError where it passes none."""
         return self._chosen(super().rows(told)) if self.where else super().rows(told)
 

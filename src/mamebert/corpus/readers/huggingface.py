@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mamebert.corpus.readers import Reader, Row, nobody
-from mamebert.corpus.text_lines import tidy
-from mamebert.disk import hash_file
+from mamebert.corpus.formats.text_lines import tidy
+from mamebert.corpus.readers import Reader, Row, ignore_progress
 from mamebert.errors import UserError, unknown
+from mamebert.files.disk import hash_file
 from mamebert.runs import Source
 
 
@@ -30,7 +30,7 @@ class HuggingFace(Reader):
     text_column: str = "text"
     """The column that holds the text; it is called `text` in the rows."""
 
-    def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
+    def rows(self, told: Callable[[int], None] = ignore_progress) -> Iterator[Row]:
         """Yield the rows in the order of the dataset."""
         dataset = self._opened()
         for raw in self._each(dataset):

@@ -13,9 +13,9 @@ from zlib import error as ZlibError
 
 from pydantic import AfterValidator
 
-from mamebert.corpus.readers import Reader, Row, nobody
+from mamebert.corpus.readers import Reader, Row, ignore_progress
 from mamebert.errors import UserError
-from mamebert.names import path_of
+from mamebert.files.names import path_of
 from mamebert.runs import Source
 
 NOT_ARTICLES = {"LICENSE.txt", "README.txt", "CHANGES.txt"}
@@ -31,7 +31,7 @@ class Livedoor(Reader):
     path: Annotated[Path, AfterValidator(path_of)]
     """The archive (`.tar`, `.tar.gz`, `.tar.xz` ...), or the folder it was unpacked to."""
 
-    def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
+    def rows(self, told: Callable[[int], None] = ignore_progress) -> Iterator[Row]:
         """Yield the articles by category, then by file name."""
         for file, content in self._articles():
             yield self._article(file, content)

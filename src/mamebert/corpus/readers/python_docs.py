@@ -14,10 +14,10 @@ from mamebert.corpus.docstrings import read_docstrings
 from mamebert.corpus.duplicates import digest
 from mamebert.corpus.installed import Package, installed_packages, mask, plain
 from mamebert.corpus.parallel import ordered_map
-from mamebert.corpus.readers import Reader, Row, nobody
-from mamebert.disk import writing
+from mamebert.corpus.readers import Reader, Row, ignore_progress
 from mamebert.errors import UserError, unknown
-from mamebert.names import file_name
+from mamebert.files.disk import writing
+from mamebert.files.names import file_name
 from mamebert.progress import Meter
 from mamebert.runs import Source
 
@@ -44,7 +44,7 @@ class PythonDocs(Reader):
     processes: int = Field(default=0, ge=0)
     """Processes that parse; 0 takes one per core. What was parsed once is kept in the cache folder."""
 
-    def rows(self, told: Callable[[int], None] = nobody) -> Iterator[Row]:
+    def rows(self, told: Callable[[int], None] = ignore_progress) -> Iterator[Row]:
         """Yield the docstrings by package, then by module, in the order of the sources."""
         docs = self._docs(self._chosen())
         home: dict[bytes, str | None] = {}

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import BaseModel, StrictBool, StrictInt, StrictStr, TypeAdapter
 
-from mamebert.corpus.json_texts import document
-from mamebert.corpus.opening import Hear
+from mamebert.corpus.formats.from_files import FromFiles
+from mamebert.corpus.formats.json_texts import document
+from mamebert.corpus.formats.opening import Hear
 from mamebert.corpus.readers import Row
-from mamebert.corpus.readers._from_files import FromFiles
 from mamebert.progress import say
 
 

@@ -11,7 +11,7 @@ from tokenizers import decoders
 from tokenizers.models import WordPiece
 from tokenizers.processors import TemplateProcessing
 
-from mamebert.disk import disk_errors, write_text
+from mamebert.files.disk import disk_errors, write_text
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.joining import learn_pieces
 from mamebert.tokenizer.normalising import rules_of_words

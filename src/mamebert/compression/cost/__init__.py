@@ -1,0 +1,1 @@
+"""What the forms of a model cost: time, memory, energy, arithmetic."""

@@ -1,0 +1,1 @@
+"""Toolbox: a student and its teacher."""

@@ -1,0 +1,1 @@
+"""How a compressed model lies on disk, and what runs it."""

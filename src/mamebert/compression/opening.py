@@ -1,0 +1,115 @@
+"""Any folder, and any form of a compressed model, as something that answers."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.model_folder import ModelFolder, model_folder, read_config, tokenizer_for
+from mamebert.checkpoints.sentence_modules import root_of
+from mamebert.checkpoints.weights import GET_ANEW, INDEX, WEIGHTS
+from mamebert.compression.contract import Form, Subject
+from mamebert.compression.forms.onnx_runtime import GRAPH, open_graph
+from mamebert.compression.goals import MaskedWords, TaskGoal
+from mamebert.compression.methods import Compressor
+from mamebert.config import build
+from mamebert.corpus.kept_reader.settings import Kept
+from mamebert.encoder.readings import Reading
+from mamebert.errors import UserError
+from mamebert.objectives import Objective
+from mamebert.tasks.network.task_network import open_network
+from mamebert.tokenizer.encoding import Tokenizer
+
+Purpose = Literal["fill-mask", "sentence_embeddings"]
+WORDS: Purpose = "fill-mask"
+VECTORS: Purpose = "sentence_embeddings"
+PRETRAINED = ("BertForPreTraining", "BertForMaskedLM", "BertModel")
+"""The classes that a pretrained encoder is of, by BERT's names."""
+HEADS = ("classifier.", "qa_outputs.")
+"""How the names of weights begin that only a task has."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that answers, however it is computed."""
+
+    subject: Subject
+    """What is known of it; its network gathers and concludes as a `TaskNetwork` does."""
+    tokenizer_folder: Path
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer; one with more tokens than the encoder has rows for is a UserError."""
+        return tokenizer_for(self.tokenizer_folder, self.subject.bert.vocab_size)
+
+
+def open_subject(path: Path, objective: Objective | None = None, purpose: Purpose | None = None) -> Subject:
+    """Open the output of finetune, pretrain or compress, or a folder from elsewhere.
+
+    `objective` is what a pretrained encoder is asked; by default masked words, in sequences as long as it reads. A
+    folder that can do several things does what `purpose` says: any encoder gives vectors of texts, and an encoder of
+    `sentence-transformers` may also have a masked-word head.
+    """
+    place = model_folder(path)
+    about = read_config(place).get("mamebert") or {}
+    if about.get("altered_by"):
+        return _open_altered(place, about["altered_by"])
+    folder = ModelFolder.open(place)
+    kind = None if "task" in about else _kind_of(folder, purpose)
+    if kind != WORDS:
+        task, learnt, network = open_network(place, kind)
+        kept = Kept.read(about.get("reader"), place)
+        return Subject(network, TaskGoal(task, learnt, build(Reading, about.get("reading", {})), kept), place)
+    asked = objective or Objective.find("masked_lm")(max_length=folder.shape.max_position_embeddings)
+    encoder = load_pretraining(place)
+    return Subject(encoder, MaskedWords(asked, encoder.cls.predictions.tied), place)
+
+
+def _open_altered(place: Path, kind: str) -> Subject:
+    """Let the method open a folder that it wrote; whatever else than it writes is found there is a UserError."""
+    try:
+        subject: Subject = Compressor.find(kind).open(place)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        if isinstance(error, UserError):
+            raise
+        reason = " ".join(str(error).split())[:100] or type(error).__name__
+        raise UserError(f"{place} holds something else than {kind} writes ({reason}). {GET_ANEW}") from error
+    return subject
+
+
+def _kind_of(folder: ModelFolder, purpose: Purpose | None) -> str | None:
+    """Return the kind of task that a folder from elsewhere does, masked words as `WORDS`; None where its class says.
+
+    What pretrained encoders have besides is told by their weights: a class is often that of the model they began as.
+    """
+    is_sentence_folder = root_of(folder.path) is not None
+    if purpose == VECTORS or (is_sentence_folder and purpose != WORDS):
+        return VECTORS
+    is_unnamed = not folder.architecture and not any(map(folder.has_weights, HEADS))
+    if is_sentence_folder or is_unnamed or folder.bert_architecture in PRETRAINED:
+        return WORDS if folder.has_weights("cls.predictions.") else VECTORS
+    return None
+
+
+def open_main(folder: Path, device: torch.device | str = "cpu", purpose: Purpose | None = None) -> Opened:
+    """Open what answers fastest in a folder: a graph of bytes where there is one that can be run, else the network.
+
+    A graph that lies beside the weights of an ordinary network was made elsewhere, and the weights answer.
+    """
+    is_ours = bool((read_config(folder).get("mamebert") or {}).get("altered_by"))
+    has_weights = any((folder / name).exists() for name in (WEIGHTS, INDEX))
+    has_graph = (folder / GRAPH).is_file() and find_spec("onnxruntime") is not None and (is_ours or not has_weights)
+    return open_form(folder, Form("onnx_int8", GRAPH, "") if has_graph else Form("plain", ".", ""), device, purpose)
+
+
+def open_form(folder: Path, form: Form, device: torch.device | str = "cpu", purpose: Purpose | None = None) -> Opened:
+    """Open one form of the model in `folder`, ready to answer."""
+    place = folder / form.place
+    if form.name in ("onnx", "onnx_int8"):
+        return Opened(open_graph(folder, place), folder)
+    subject = open_subject(place, purpose=purpose)
+    subject.network.to(device).eval()
+    return Opened(subject, place)

@@ -1,0 +1,1 @@
+"""Toolbox: fewer heads, neurons, layers and tokens."""

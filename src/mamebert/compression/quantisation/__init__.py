@@ -1,0 +1,1 @@
+"""Toolbox: numbers of few bits."""

@@ -1,0 +1,1 @@
+"""Simple methods that an encoder has to beat."""

@@ -1,0 +1,1 @@
+"""Arithmetic, time, memory and energy, measured or counted."""

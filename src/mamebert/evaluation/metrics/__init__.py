@@ -1,0 +1,1 @@
+"""Metrics as sums over test rows, and their spread."""

@@ -1,0 +1,1 @@
+"""Labelled rows: their parts, leaks, tables and scores."""

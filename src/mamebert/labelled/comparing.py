@@ -1,0 +1,47 @@
+"""What is made of the answers to the test rows, whoever gave them: scores, files, and what tells any two apart."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, islice
+from pathlib import Path
+from typing import Any
+
+from mamebert.evaluation.metrics.bootstrap import Measure, compare_measures
+from mamebert.files.disk import write_text
+from mamebert.labelled.data_tables import texts_in
+from mamebert.tasks import Answer
+from mamebert.tasks.data.features import Example
+
+MOST_ASKED = 200
+"""Characters."""
+
+
+def scores_of(measures: Iterable[Measure]) -> dict[str, float]:
+    """Return the score of each measure by its name."""
+    return {measure.name: measure.score for measure in measures}
+
+
+def comparisons(measured: Mapping[str, Measure], seed: int) -> Iterator[dict[str, Any]]:
+    """Yield for every two names how far the first is above the second on the same rows, as a line of results."""
+    for a, b in combinations(measured, 2):
+        found = compare_measures(measured[b], measured[a], seed=seed)  # a minus b
+        line = {"a": a, "b": b, "difference": found.difference, "interval": list(found.interval)}
+        yield {**line, "p": found.p_value}
+
+
+def write_answers(path: Path, examples: Sequence[Example], answers: Sequence[Answer]) -> None:
+    """Write a line of JSON for each answer: the row's number in its source, the right answer, and what was asked.
+
+    Of what was asked only the beginning, so that a reader knows the row.
+    """
+    lines = [
+        json.dumps({"row": example.row, **found, "gold": example.gold, "asked": _asked(example)}, ensure_ascii=False)
+        for example, found in zip(examples, answers, strict=True)
+    ]
+    path.parent.mkdir(exist_ok=True)
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _asked(example: Example) -> str:
+    told = " / ".join(islice((text[:MOST_ASKED] for text in texts_in(example.inputs)), MOST_ASKED))
+    return " ".join(told.split())[:MOST_ASKED]

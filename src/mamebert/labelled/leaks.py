@@ -1,0 +1,212 @@
+"""What test rows have in common with what was learnt from: the same rows, the same sentences, other labels."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from math import sqrt
+from pathlib import Path
+from typing import NamedTuple
+
+from mamebert.config import build
+from mamebert.corpus.documents import document_shards, read_shard
+from mamebert.corpus.readers import Reader
+from mamebert.corpus.sentences import split_sentences
+from mamebert.errors import UserError
+from mamebert.files.names import file_name
+from mamebert.labelled.data_tables import texts_in
+from mamebert.labelled.rows import RowsConfig, drawn, parted, usable
+from mamebert.progress import say
+from mamebert.runs import Run
+from mamebert.tasks import Task
+from mamebert.tasks.bases.word_task import WordTask
+from mamebert.tasks.data.features import Example
+
+BETWEEN_WORDS = re.compile(r"[\W_]+")
+MIN_CHARACTERS = 12
+"""Shorter sentences ("Thank you.") are the same in texts that have nothing to do with each other."""
+MAX_SENTENCES = 5_000_000
+"""Sentences of a corpus that are looked at, about a quarter of a minute; the first ones."""
+MOST = 0.8
+"""Share of the characters of a row, in sentences long enough, that one document must have for the row to be seen."""
+SEEN = 0.01
+"""Share of the rows from which on an encoder is said to have seen the test texts; below it is chance."""
+SHIFT, SURE = 0.1, 3.0
+"""Labels have shifted where so large a share of the rows would have to change theirs, and so many times chance."""
+
+
+LABELLED = ("finetune", "compress")
+"""The stages that learn from labelled rows."""
+
+
+class Repeated(NamedTuple):
+    """Rows that another part has too."""
+
+    rows: int
+    otherwise: int
+    """Those of them that have another right answer there."""
+
+
+def plain(text: str) -> str:
+    """Return a text's letters and digits alone, in one case and one Unicode form."""
+    return BETWEEN_WORDS.sub("", unicodedata.normalize("NFKC", text).casefold())
+
+
+def repeated(part: Sequence[Example], train: Sequence[Example]) -> Repeated:
+    """Return how many examples of a part ask what a training example asks, letters and digits compared."""
+    known: dict[tuple[str, ...], set[str]] = {}
+    for example in train:
+        known.setdefault(_key(example), set()).add(repr(example.gold))
+    found = [(repr(example.gold), known[_key(example)]) for example in part if _key(example) in known]
+    return Repeated(len(found), sum(gold not in golds for gold, golds in found))
+
+
+def shifted(train: Mapping[str, int], test: Mapping[str, int]) -> tuple[str, float, float] | None:
+    """Return the label whose share differs most and both shares, if labels are parted otherwise than by chance."""
+    sizes = [sum(train.values()), sum(test.values())]
+    if not all(sizes) or len({*train, *test}) < 2:
+        return None
+    shares = {name: (train.get(name, 0) / sizes[0], test.get(name, 0) / sizes[1]) for name in {*train, *test}}
+    moved = sum(abs(a - b) for a, b in shares.values()) / 2
+    pooled = [(train.get(name, 0) + test.get(name, 0)) / sum(sizes) for name in shares]
+    by_chance = sum(sqrt(p * (1 - p) * (1 / sizes[0] + 1 / sizes[1])) for p in pooled) / 2
+    if moved < max(SHIFT, SURE * by_chance):
+        return None
+    label = max(sorted(shares), key=lambda name: abs(shares[name][0] - shares[name][1]))
+    return label, *shares[label]
+
+
+class SeenTexts:
+    """Which test rows stand in one document of the text an encoder was pretrained on, sentence by sentence."""
+
+    def __init__(self, task: Task, examples: Sequence[Example]) -> None:
+        self.task, self.examples = task, examples
+        self._found: dict[tuple[Path, ...], int | None] = {}
+
+    def behind(self, model: Path) -> int | None:
+        """Return how many rows stand in the text behind a model; None where that text cannot be read any more."""
+        try:
+            corpora = tuple(dict.fromkeys(clean_runs_behind(model)))
+        except UserError:  # a record of another version, or a damaged one
+            return None
+        if corpora not in self._found:
+            try:
+                self._found[corpora] = self._count(corpora) if corpora else None
+            except UserError:
+                self._found[corpora] = None
+        return self._found[corpora]
+
+    def has_seen(self, model: Path, test: Reader | None) -> bool:
+        """Tell whether the text behind a model holds the test rows, or where that is gone, the file they come from."""
+        rows = self.behind(model)
+        if rows is not None:
+            if rows:
+                say(f"{rows:,} of {len(self.examples):,} test rows stand in the text behind {model}.")
+            return rows >= SEEN * len(self.examples) and rows > 0
+        return bool(test and _files_behind(model) & {source.sha256 for source in test.fingerprint()})
+
+    def _count(self, corpora: tuple[Path, ...]) -> int:
+        language = str(Run.open(corpora[0]).settings.get("language", "en"))
+        rows = [set(_sentences(_texts(example, self.task), language)) for example in self.examples]
+        rows_with: dict[str, list[int]] = {}
+        for number, row in enumerate(rows):
+            for sentence in row:
+                rows_with.setdefault(sentence, []).append(number)
+        enough = [MOST * sum(map(len, row)) for row in rows]
+        seen: set[int] = set()
+        for document in _documents_of(corpora):
+            shared = Counter[int]()
+            for sentence in document.intersection(rows_with):
+                shared.update(dict.fromkeys(rows_with[sentence], len(sentence)))
+            seen.update(number for number, size in shared.items() if size >= enough[number])
+        return len(seen)
+
+
+def clean_runs_behind(path: Path) -> Iterator[Path]:
+    """Yield the folders of `clean` in which the text behind a model lies, as far as the runs before it are there."""
+    yield from (run.final for run in runs_behind(path) if run.command == "clean")
+
+
+def runs_behind(path: Path) -> Iterator[Run]:
+    """Yield the run that made a folder, and those behind it as far as they are there.
+
+    Of the encoders that a fine-tuning compares, the one that the model in the folder began as.
+    """
+    folder = next((each for each in (path, *path.parents) if (each / "run.json").is_file()), None)
+    if folder is None:
+        return
+    run = Run.open(folder)
+    yield run
+    for entry in _inputs_of(run, path).values():
+        yield from runs_behind(Path(entry["path"]))
+
+
+def _files_behind(path: Path) -> set[str]:
+    """Return the SHA-256 of the unlabelled files behind a model."""
+    run = next(runs_behind(path), None)
+    if run is None:
+        return set()
+    if run.command not in LABELLED:
+        return {source["sha256"] for source in run.sources}
+    return {file for entry in _inputs_of(run, path).values() for file in _files_behind(Path(entry["path"]))}
+
+
+def _inputs_of(run: Run, path: Path) -> dict[str, dict[str, str]]:
+    inside = path.relative_to(run.final).parts
+    if run.command != "finetune" or len(inside) < 2 or inside[0] != "models":
+        return run.inputs
+    return {name: entry for name, entry in run.inputs.items() if file_name(name.removeprefix("models.")) == inside[1]}
+
+
+def rows_behind(path: Path, task: Task) -> Iterator[Example]:
+    """Yield the labelled rows that a model has learnt from or was chosen by.
+
+    Rows whose files have gone elsewhere, or changed so that they cannot be read, are left out.
+    """
+    for run in runs_behind(path):
+        told = {name: run.settings.get(name) for name in RowsConfig.model_fields}
+        if run.command in LABELLED and (told["source"] or told["train"]):
+            with suppress(UserError):
+                asked = run.settings.get("task")
+                own = build(Task, asked) if asked else task  # type: ignore[type-abstract]  # `kind` makes it concrete
+                config = build(RowsConfig, {name: value for name, value in told.items() if value is not None})
+                yield from _learnt(own, config)
+
+
+def _learnt(task: Task, config: RowsConfig) -> list[Example]:
+    most, seed = config.max_rows, config.split.seed
+    if config.source:
+        parts = parted(task, config.split, drawn(list(usable(task, config.source)), most, seed))
+        return [*parts.train, *parts.valid]
+    found = [(config.train, most), (config.valid, config.max_test_rows)]
+    return [row for reader, size in found if reader for row in drawn(list(usable(task, reader)), size, seed)]
+
+
+def _documents_of(corpora: Sequence[Path]) -> Iterator[set[str]]:
+    """Yield the sentences of each document, up to `MAX_SENTENCES`."""
+    left = MAX_SENTENCES
+    for corpus in corpora:
+        for shard in document_shards(corpus):
+            for document in read_shard(shard):
+                yield set(map(plain, document))
+                left -= len(document)
+                if left < 0:
+                    return
+
+
+def _texts(example: Example, task: Task) -> list[str]:
+    """Return what an example asks as texts; words given one by one are one text."""
+    texts = list(texts_in(example.inputs))
+    return [" ".join(texts)] if isinstance(task, WordTask) else texts
+
+
+def _sentences(texts: Sequence[str], language: str) -> Iterator[str]:
+    for text in texts:
+        for line in text.splitlines():
+            found = (plain(sentence) for sentence in split_sentences(line, language))
+            yield from (sentence for sentence in found if len(sentence) >= MIN_CHARACTERS)
+
+
+def _key(example: Example) -> tuple[str, ...]:
+    return tuple(plain(text) for text in texts_in(example.inputs))

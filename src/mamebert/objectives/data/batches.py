@@ -1,0 +1,130 @@
+"""From token shards to packed, masked batches: a function of (settings, seed, epoch, number) and nothing else."""
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from mamebert.corpus.token_shards import TokenShards
+from mamebert.encoder.packing import Packed
+from mamebert.objectives import Examples, Objective, PretrainingBatch
+from mamebert.objectives.data.ahead import ahead
+from mamebert.objectives.data.batch_edges import (
+    Edges,
+    SizeAt,
+    cut_pairs,
+    cut_runs,
+    edges_of_pairs,
+    edges_of_runs,
+    shortest,
+)
+from mamebert.objectives.data.masking import begin_spans, choose_tokens, choose_units, hide
+from mamebert.training.loop import derive_seed
+
+
+class EpochOfBatches:
+    """The batches of one epoch; any of them can be made without the others.
+
+    Every batch but the last has exactly its number of tokens, and as many chosen tokens as the mask rate
+    says. (Less only where no text is long enough to be cut, and for words and spans, where none fits.)
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        shards: TokenShards,
+        special: dict[str, int],
+        batch_tokens: int,
+        seed: int,
+        epoch: int,
+        size_at: SizeAt | None = None,
+    ) -> None:
+        """Plan an epoch. `size_at` gives other sizes than `batch_tokens` by the tokens read in this epoch before."""
+        self.objective, self.shards, self.special, self.seed, self.epoch = objective, shards, special, seed, epoch
+        self._size_at = size_at or (lambda _: batch_tokens)
+        self._ordinary = np.setdiff1d(np.arange(shards.vocab_size), list(special.values()))
+
+    def __len__(self) -> int:
+        return len(self._edges.tokens)
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the whole epoch, special tokens included."""
+        return int(self._edges.tokens.sum())
+
+    def starting_from(self, first: int) -> Iterator[PretrainingBatch]:
+        """Yield the batches from number `first` on, made ahead in a background thread."""
+        return ahead(self[number] for number in range(first, len(self)))
+
+    def __getitem__(self, number: int) -> PretrainingBatch:
+        rng = np.random.default_rng([self._mask_seed, number])
+        read = self._read(number, rng)
+        lengths = read.lengths
+        # Longest first: attention treats neighbours of equal length together.
+        order = np.argsort(-lengths, kind="stable")
+        read, lengths = read.of(order), lengths[order]
+        starts, sizes, num_ranges = read.starts.ravel(), read.sizes.ravel(), read.sizes.shape[1]
+        num_tokens, sequence = int(lengths.sum()), np.arange(len(lengths))
+
+        text = self.shards.gather(starts, sizes)
+        asked = self._choose(starts, sizes, max(1, round(self.objective.mask_rate * num_tokens)), rng)
+        shown = hide(text, asked, self.special["mask"], self._ordinary, self.objective.mask_token_rate, rng)
+
+        # Range r of sequence s has s * (num_ranges + 1) + r + 1 special tokens before it.
+        before = (sequence[:, None] * (num_ranges + 1) + np.arange(1, num_ranges + 1)).ravel()
+        places = np.arange(len(text)) + np.repeat(before, sizes)
+        firsts = np.cumsum(lengths) - lengths
+        ids = np.full(num_tokens, self.special["sep"])
+        ids[firsts] = self.special["cls"]
+        ids[places] = shown
+        segments = np.zeros(num_tokens, np.int64)
+        if num_ranges == 2:
+            segments = np.repeat(np.tile([0, 1], len(lengths)), (read.sizes + np.array([2, 1])).ravel())
+        positions = np.arange(num_tokens) - np.repeat(firsts, lengths)
+        tensor = torch.from_numpy
+        packed = Packed(tensor(ids), tensor(segments), tensor(positions), tuple(lengths.tolist()))
+        return PretrainingBatch(packed, tensor(places[asked]), tensor(text[asked]), tensor(read.labels))
+
+    @cached_property
+    def _mask_seed(self) -> int:
+        return derive_seed(self.seed, "masks", self.epoch)
+
+    @cached_property
+    def _examples(self) -> Examples:
+        return self.objective.examples(self.shards, derive_seed(self.seed, "examples", self.epoch))
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.random.default_rng(derive_seed(self.seed, "order", self.epoch)).permutation(
+            len(self._examples.labels)
+        )
+
+    @cached_property
+    def _edges(self) -> Edges:
+        ends = np.cumsum(self._examples.lengths[self._order])
+        if self._examples.sizes.shape[1] == 1:
+            return edges_of_runs(ends, self._size_at, shortest(self.objective.max_length))
+        return edges_of_pairs(ends, self._size_at)
+
+    def _read(self, number: int, rng: np.random.Generator) -> Examples:
+        """Return what batch `number` reads, cut to its number of tokens."""
+        first, last = self._edges.rows[number : number + 2].tolist()
+        begun, cut = self._edges.offsets[number : number + 2].tolist()
+        read = self._examples.of(self._order[first : last + (cut > 0)])
+        if read.sizes.shape[1] == 1:
+            return cut_runs(read, begun, cut, int(self._edges.tokens[number]))
+        return cut_pairs(read, int(self._edges.tokens[number]), rng)
+
+    def _choose(self, starts: np.ndarray, sizes: np.ndarray, wanted: int, rng: np.random.Generator) -> np.ndarray:
+        """Return which tokens of the ranges laid end to end are asked for, in order; special tokens never are."""
+        num_tokens = int(sizes.sum())
+        wanted = min(wanted, num_tokens)
+        if self.objective.mask_unit == "token":
+            return choose_tokens(num_tokens, wanted, rng)
+        begins = self.shards.gather_word_starts(starts, sizes)
+        breaks = np.cumsum(sizes) - sizes
+        if self.objective.mask_unit == "span":
+            begins = begin_spans(begins, breaks, rng)
+        begins[breaks] = True
+        return choose_units(begins, wanted, rng)

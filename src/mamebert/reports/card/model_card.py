@@ -1,0 +1,197 @@
+"""The model card (README.md) of a saved model: what it is, how to open it, what it was made from, what it reached."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from mamebert.config import walk
+from mamebert.errors import UserError
+from mamebert.files.json_files import read_object
+from mamebert.files.names import file_name
+from mamebert.progress import say
+from mamebert.reports.card.compression import compress_limits, what_it_is
+from mamebert.reports.card.sections import card_sections
+from mamebert.reports.card.usage import SENTENCES, Use, example_rows, plain_code, uses
+from mamebert.reports.page.row_notes import row_notes
+from mamebert.reports.readings.compressions import Compression
+from mamebert.reports.readings.finetunings import Task
+from mamebert.reports.readings.pretrainings import Pretrained, model_name
+from mamebert.reports.readings.run_json import MISREAD, listed, numbers, record_of, runs_behind, value_at
+from mamebert.reports.text.names import lower_first
+from mamebert.reports.text.number_format import amount, is_number, percent
+from mamebert.reports.text.render import language, render_markdown
+from mamebert.runs import Run
+
+Kind = Literal["pretrain", "finetune", "compress"]
+# What a plain transformers class is for: (words in its name, pipeline, class that opens it).
+USES = (
+    ("SequenceClassification", "text-classification", "AutoModelForSequenceClassification"),
+    ("TokenClassification", "token-classification", "AutoModelForTokenClassification"),
+    ("QuestionAnswering", "question-answering", "AutoModelForQuestionAnswering"),
+    ("MultipleChoice", "multiple-choice", "AutoModelForMultipleChoice"),
+    ("MaskedLM", "fill-mask", "AutoModelForMaskedLM"),
+    ("PreTraining", "fill-mask", "AutoModelForMaskedLM"),
+)
+
+
+def model_card(
+    run: Run, model_folder: Path, kind: Kind, *, licence: str | None = None, tongue: str | None = None
+) -> str:
+    """Return the text of README.md for the model in `model_folder`, made by `run`, which need not be finished.
+
+    `licence` is only written when it is given: who owns the text decides. `tongue` is the language code;
+    by default it is what an earlier stage was told, or "ja" where the vocabulary has kana. Of earlier runs whose
+    records cannot be read nothing is told: a card is written at the end of long work.
+    """
+    try:
+        return _card(run, runs_behind(run), model_folder, kind, licence, tongue)
+    except MISREAD as error:
+        say(f"The card of {model_folder} tells nothing of earlier runs: their records are damaged ({error}).")
+        return _card(run, [], model_folder, kind, licence, tongue)
+
+
+def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: str | None, tongue: str | None) -> str:
+    origins = _origins(run, behind, model_folder)
+    config = _read_json(model_folder / "config.json")
+    has_modules = (model_folder / "modules.json").is_file()
+    pipeline, auto_class = ("sentence-similarity", SENTENCES) if has_modules else _use(config, run, kind)
+    tokenizer = _read_json(model_folder / "tokenizer_config.json")
+    ways = uses(run, model_folder) if kind == "compress" else []
+    return render_markdown(
+        "model_card.md.jinja",
+        front=front_matter(
+            tongue or _language(run, behind, model_folder), licence, pipeline, _library(ways, has_modules)
+        ),
+        name=_name(run, model_folder, kind),
+        ways=ways,
+        kind=kind,
+        what=_what(run, behind, origins, kind),
+        auto_class=auto_class,
+        pipeline=pipeline,
+        folder=model_folder.name,
+        row=example_rows(run.results),
+        plain=plain_code(auto_class, model_folder.name),
+        mask=tokenizer.get("mask_token") if isinstance(tokenizer.get("mask_token"), str) else "[MASK]",
+        needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")) or "mecab" in json.dumps(tokenizer).lower(),
+        sections=card_sections(run, behind, config, kind),
+        limits=_limits(run, kind, model_folder),
+        citation=_citation(run),
+        fixed=any(value_at(r.results, "parameters.frozen") for r in origins),
+    )
+
+
+def front_matter(tongue: str | None, licence: str | None, pipeline: str | None, library: str = "transformers") -> str:
+    """Return the YAML header that the Hugging Face Hub reads."""
+    from huggingface_hub import ModelCardData
+
+    tags = ["bert", "mamebert", *([library, "feature-extraction"] if library == SENTENCES else [])]
+    data = ModelCardData(language=tongue, license=licence, library_name=library, tags=tags, pipeline_tag=pipeline)
+    return str(data.to_yaml())
+
+
+def _name(run: Run, folder: Path, kind: Kind) -> str:
+    if kind == "compress":
+        return f"{run.final.name}: {Compression(run).name}"
+    return model_name(run) if kind == "pretrain" else f"{run.final.name}, {folder.name}"
+
+
+def _library(ways: Sequence[Use], has_modules: bool) -> str:
+    """Return the library that opens a folder before others, as the Hub calls it."""
+    code = ways[0].code if ways else SENTENCES if has_modules else "transformers"
+    names = {"onnxruntime": "onnx", "mamebert": "mamebert", "sentence_transformers": SENTENCES, SENTENCES: SENTENCES}
+    return next((called for name, called in names.items() if name in code), "transformers")
+
+
+def _use(config: dict[str, Any], run: Run, kind: Kind) -> tuple[str | None, str]:
+    sequences = "classification" in str(value_at(run.results, "task", ""))
+    expected = "MaskedLM" if kind == "pretrain" else "SequenceClassification" if sequences else ""
+    name = str((listed(config, "architectures") or [expected])[0])
+    return next(((pipeline, auto) for words, pipeline, auto in USES if words in name), (None, "AutoModel"))
+
+
+def _origins(run: Run, behind: list[Run], model_folder: Path) -> list[Run]:
+    """Return the pretraining runs this model may come from; its folder's name tells N from W where there are both."""
+    pretrained = [r for r in (run, *behind) if r.command == "pretrain"]
+    starts = {str(value_at(r.inputs, "start.id", "")).partition("/")[0] for r in pretrained}
+    found = [r for r in pretrained if r.id not in starts]  # the model comes from what was made of them
+    told = set(re.split(r"[^0-9A-Za-z]+", "/".join(model_folder.parts[-2:])))
+    named = [r for r in found if Pretrained(r, model_name(r)).side in told]
+    return named if len(named) == 1 else found
+
+
+def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind) -> str:
+    if kind == "compress":
+        return what_it_is(run)
+    if kind == "finetune":
+        task = Task(run, [], [])
+        names = list(dict.fromkeys(model_name(r) for r in origins))
+        base = f", from {'one of ' if len(names) > 1 else ''}{', '.join(names)}" if names else ""
+        return f"A BERT fine-tuned for {lower_first(task.kind)} ({task.title}){base}."
+    total, fixed = value_at(run.results, "parameters.total"), value_at(run.results, "parameters.frozen")
+    size = f" of {amount(total)} parameters" if is_number(total) else ""
+    embeddings = (
+        f" Its token embeddings ({amount(fixed)} of the parameters) are fixed word2vec vectors." if fixed else ""
+    )
+    asked = "masked words" if value_at(run.settings, "objective.kind") == "masked_lm" else "masked words, next sentence"
+    return f"A small BERT{size}, pretrained {_beginning(run, behind)} ({asked}).{embeddings}"
+
+
+def _beginning(run: Run, behind: list[Run]) -> str:
+    start, number = value_at(run.settings, "start"), str(value_at(run.inputs, "start.id", "")).partition("/")[0]
+    if not start:
+        return "from scratch"
+    known = [f"{model_name(r)}, " for r in behind if r.id == number and r.command == "pretrain"]
+    return f"further from what another had learnt, {''.join(known)}`{start}`"
+
+
+def _limits(run: Run, kind: Kind, folder: Path) -> list[str]:
+    names = [str(value_at(model, "name", "")) for model in listed(run.results, "models")]
+    only = next((name for name in names if file_name(name) == folder.name), "")
+    limits = compress_limits(run) if kind == "compress" else []
+    tokens = value_at(run.results, "tokens") or sum(numbers(listed(run.results, "epochs"), "tokens"))
+    if kind == "pretrain":
+        seen = f"It read {amount(tokens)} tokens, counted over all epochs" if tokens else "It read little text"
+        limits.append(
+            f"{seen}: far less than the large public models. Expect it to know the words of its corpus and few facts."
+        )
+    cut = Task(run, [], []).truncated
+    if cut:
+        limits.append(f"{percent(cut)} of the labelled texts are longer than it reads at once.")
+    if any(value_at(m, "seen_test_text") for m in listed(run.results, "models")):
+        limits.append(
+            "The texts of the test rows, without labels, were part of the pretraining text of models measured here."
+        )
+    limits += row_notes(run, only)
+    if any(len(listed(m, "seeds")) == 1 for m in listed(run.results, "models")):
+        limits.append("Its scores were measured with one seed only: their spread is not known.")
+    limits.append("It repeats what its training text says, biases included; nobody has examined them for this model.")
+    return limits
+
+
+def _citation(run: Run) -> str:
+    """Return the entry of the program; who publishes the model adds theirs."""
+    number = value_at(record_of(run), "versions.mamebert", "")
+    told = f", version = {{{number}}}" if number else ""
+    return f"@software{{mamebert, title = {{mamebert: from raw text to a small BERT}}, year = {{2026}}{told}}}"
+
+
+def _language(run: Run, behind: list[Run], model_folder: Path) -> str | None:
+    for each in (run, *behind):
+        for name, value in walk(each.settings):
+            if name.rpartition(".")[2] == "language" and isinstance(value, str) and len(value) in (2, 3):
+                return value
+    try:
+        vocabulary = (model_folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return None
+    with_kana = sum(bool(language(entry)) for entry in vocabulary)
+    return "ja" if with_kana > len(vocabulary) / 20 else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return read_object(path, "", finite=False)
+    except (UserError, OSError):
+        return {}

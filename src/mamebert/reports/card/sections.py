@@ -1,0 +1,121 @@
+"""The tables of a model card: what it was made from, what it reached, with which settings and in what time."""
+
+from typing import Any
+
+from mamebert.config import walk
+from mamebert.reports.card.compression import compress_sections
+from mamebert.reports.page.sections.provenance import machine_of, versions_of
+from mamebert.reports.page.sections.results import tables
+from mamebert.reports.page.story import Story
+from mamebert.reports.readings.cost import energy_told, peak_memory, share_told, speed
+from mamebert.reports.readings.pretrainings import Pretrained, model_name
+from mamebert.reports.readings.run_json import listed, numbers, value_at
+from mamebert.reports.text.blocks import Block, Section, Table, cells
+from mamebert.reports.text.number_format import clock, count, is_number, megabytes, percent
+from mamebert.runs import Run
+
+
+def card_sections(run: Run, behind: list[Run], config: dict[str, Any], kind: str) -> list[Section]:
+    """Return the parts of the card that are tables: data, results, training."""
+    results = {"pretrain": _results, "finetune": _task_results}.get(kind)
+    found = [
+        *(compress_sections(run) if kind == "compress" else []),
+        Section("data", "Data and tokenizer", _data(behind)),
+        Section("results", "Results", results(run) if results else []),
+        Section("training", "Training", _training(run, config)),
+    ]
+    return [section for section in found if section.blocks]
+
+
+def _data(behind: list[Run]) -> list[Block]:
+    rows = []
+    for run in behind:
+        tokens, documents = value_at(run.results, "train.tokens"), value_at(run.results, "train.documents")
+        if run.command == "tokenize" and is_number(tokens):
+            of = f" in {count(documents)} documents" if is_number(documents) else ""
+            size = value_at(run.results, "bytes")
+            room = f", {megabytes(size)} of token shards" if is_number(size) else ""
+            rows.append(cells("Text for pretraining", f"{count(tokens)} tokens{of}{room}"))
+        characters = value_at(run.results, "characters")
+        if run.command == "clean" and is_number(characters):
+            told = f"{count(characters)} characters in {count(value_at(run.results, 'documents'))} documents"
+            rows.append(cells("Cleaned text", told))
+        if run.command == "vocab":
+            tokenizer = value_at(run.settings, "tokenizer.kind", value_at(run.settings, "kind", "wordpiece"))
+            rows.append(cells("Tokenizer", f"{tokenizer}, {count(value_at(run.results, 'size'))} entries"))
+        covered = value_at(run.results, "coverage.rows_learnt_rate")
+        if run.command == "vectors" and is_number(covered):
+            rows.append(cells("Word vectors", f"CBOW; {percent(covered)} of the vocabulary has a learnt vector"))
+    return [Table("What it was made from", ["", ""], rows, num_text_columns=2)] if rows else []
+
+
+def _results(run: Run) -> list[Block]:
+    model = Pretrained(run, model_name(run))
+    rows = [
+        cells(
+            str(e.get("epoch", i)),
+            *(f"{e[k]:.3f}" if is_number(e.get(k)) else None for k in _MEASURED),
+            clock(e.get("seconds")),
+        )
+        for i, e in enumerate(model.epochs, 1)
+    ]
+    header = ["Epoch", "Training loss", "Held-out MLM loss", "Held-out MLM accuracy", "Held-out NSP accuracy", "Time"]
+    reckoned = (
+        ["The time of an epoch that was stopped early is reckoned for a whole one."] if model.extrapolated else []
+    )
+    after_epochs = [Table("After each epoch", header, rows, notes=reckoned)] if rows else []
+    return [*after_epochs, *_before_and_after(run)]
+
+
+def _before_and_after(run: Run) -> list[Block]:
+    texts = {"heldout": "held out of the text trained on", "general": "general text"}
+    found = {name: value_at(run.results, f"pseudo_perplexity.{name}") for name in texts}
+    rows = [
+        cells(
+            f"{texts[name]}, {count(value_at(told, 'tokens'))} tokens",
+            *(f"{told[key]:.2f}" if is_number(told.get(key)) else None for key in _SURPRISES),
+        )
+        for name, told in found.items()
+        if told
+    ]
+    header = ["Text", "Before", "After", "Before, per word", "After, per word"]
+    note = (
+        "Each token masked in turn (Salazar et al., 2020); lower is better. Per token, vocabularies cannot be compared."
+    )
+    return [Table("Pseudo-perplexity before and after", header, rows, notes=[note])] if rows else []
+
+
+_SURPRISES = ("before", "after", "per_word_before", "per_word_after")
+_MEASURED = ("train_loss", "heldout_mlm_loss", "heldout_mlm_accuracy", "heldout_nsp_accuracy")
+
+
+def _task_results(run: Run) -> list[Block]:
+    return [table for task in Story([run]).tasks for table in tables(task, task.title)]
+
+
+def _training(run: Run, config: dict[str, Any]) -> list[Block]:
+    epochs = numbers(listed(run.results, "epochs"), "seconds")
+    seconds = run.seconds or value_at(run.results, "training_seconds") or sum(epochs)
+    rows = [cells(name, str(value)) for name, value in walk(run.settings) if value is not None and value != ""]
+    rows += [cells("seconds", clock(seconds))] if seconds else []
+    rows += [cells(name, told) for name, write in _COST if (told := write(run.results))]
+    rows += [cells(f"config.{name}", str(config[name])) for name in _SHAPE if name in config]
+    rows += [cells("model file", megabytes(size))] if (size := value_at(run.results, "model_bytes")) else []
+    rows += [cells(name, text) for name, text in (("machine", machine_of(run)), ("versions", versions_of(run))) if text]
+    return [Table("Settings, time and machine", ["Setting", "Value"], rows, num_text_columns=2)]
+
+
+_COST = (
+    ("tokens a second", speed),
+    ("share of the machine's peak (MFU)", share_told),
+    ("peak memory", peak_memory),
+    ("energy of the training steps", energy_told),
+)
+_SHAPE = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "vocab_size",
+)

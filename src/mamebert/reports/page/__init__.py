@@ -1,0 +1,1 @@
+"""The page: a story, its verdict and its sections."""

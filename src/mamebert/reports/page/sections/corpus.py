@@ -1,0 +1,81 @@
+"""Which text was read, what was dropped, what the tokenizer makes of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mamebert.reports.page.story import Story
+from mamebert.reports.readings.run_json import listed, value_at
+from mamebert.reports.text.blocks import Block, Fold, Pieces, Row, Section, Table, Text, cells
+from mamebert.reports.text.number_format import count, is_number, plain, words
+from mamebert.runs import Run
+
+TITLES = {
+    "clean": "Text read and kept",
+    "vocab": "Vocabulary",
+    "tokenize": "Tokens",
+}
+
+
+def tell(story: Story) -> list[Section]:
+    """Return the section on corpus, vocabulary and tokens."""
+    counted: list[Block] = []
+    shown: list[Block] = []
+    for command, title in TITLES.items():
+        for run in story.of(command):
+            named = title if len(story.of(command)) == 1 else f"{title}: {run.final.name}"
+            counted += [*tables(run.results, named), *_dropped(run)]
+            shown += _samples(run)
+    blocks: list[Block] = [Row(counted), *shown] if counted else shown
+    return [Section("corpus", "Corpus and vocabulary", blocks)] if blocks else []
+
+
+def tables(results: Mapping[str, Any], title: str) -> list[Block]:
+    """Return the numbers of any stage: plain ones in one table, parallel groups (train, heldout) side by side."""
+    groups = {
+        name: _numbers(value) for name, value in results.items() if isinstance(value, Mapping) and name != "dropped"
+    }
+    groups = {name: value for name, value in groups.items() if value}
+    inside = {name for group in groups.values() for name in group} if len(groups) > 1 else set()
+    single = {
+        name: value
+        for name, value in results.items()
+        if name not in inside and (is_number(value) or isinstance(value, bool))
+    }
+    found: list[Block] = []
+    if len(groups) > 1 and set.intersection(*(set(g) for g in groups.values())):
+        names = dict.fromkeys(name for group in groups.values() for name in group)
+        rows = [cells(words(n), *(plain(n, g[n]) if n in g else None for g in groups.values())) for n in names]
+        found.append(Table(title, ["", *map(words, groups)], rows))
+        groups = {}
+    rows = [cells(words(name), plain(name, value)) for name, value in single.items()]
+    rows += [
+        cells(f"{words(group)}: {words(n).lower()}", plain(n, v)) for group, g in groups.items() for n, v in g.items()
+    ]
+    if rows:
+        found.append(Table(title if not found else f"{title}: more numbers", ["", "Number"], rows))
+    return found
+
+
+def _numbers(group: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if is_number(value)}
+
+
+def _dropped(run: Run) -> list[Block]:
+    # No sum: some reasons count documents, others paragraphs.
+    reasons = {str(name): n for name, n in value_at(run.results, "dropped", {}).items() if is_number(n)}
+    rows = [cells(words(name), count(n)) for name, n in sorted(reasons.items(), key=lambda item: -item[1])]
+    return [Table("What was dropped, and why", ["Reason", "Number"], rows)] if rows else []
+
+
+def _samples(run: Run) -> list[Block]:
+    samples = [*listed(run.results, "samples"), *listed(run.results, "segmentations")]
+    pieces = [(value_at(s, "text"), listed(s, "pieces") or listed(s, "tokens")) for s in samples]
+    cut = [(str(text), [str(piece) for piece in found]) for text, found in pieces if text and found]
+    if cut:
+        return [Pieces("How the tokenizer cuts a text", cut[:6])]
+    texts = [text for s in samples if isinstance(text := s if isinstance(s, str) else value_at(s, "text"), str)]
+    if not texts:
+        return []
+    return [
+        Fold("Samples of the text", [Text([text if len(text) <= 400 else f"{text[:400]} …" for text in texts[:5]])])
+    ]

@@ -1,0 +1,59 @@
+"""Where the models of the page are, how they are called, and what to do next."""
+
+from pathlib import Path
+
+from mamebert.files.names import file_name
+from mamebert.reports.page.story import Story
+from mamebert.reports.readings.run_json import listed, value_at
+from mamebert.reports.text.blocks import Block, Code, Section, Table, Text, cells
+from mamebert.runs import Run
+
+
+def tell(story: Story) -> list[Section]:
+    """Return the section on the folders of models; none where no run of the page has one."""
+    found = [(run, place) for run in story.runs for place in _folders(run)]
+    if not found:
+        return []
+    rows = [cells(_title(run, place), str(place)) for run, place in found]
+    last, answers = _best(found), found[-1][0].command != "pretrain"
+    verb = f"predict {last} --file FILE" if answers else f"fill-mask {last} 'A text with a [MASK] .'"
+    blocks: list[Block] = [
+        Table("Folders that transformers opens", ["Model", "Folder"], rows, num_text_columns=2),
+        Code(f"mamebert {verb}", "On the command line"),
+        Code(f'import mamebert\n\nmodel = mamebert.load("{last}")\nmodel(["A text."])', "In Python"),
+        Text([_next(answers)]),
+    ]
+    return [Section("models", "The models and how to use them", blocks)]
+
+
+def _folders(run: Run) -> list[Path]:
+    if run.command not in ("pretrain", "finetune", "compress"):
+        return []
+    found = [*run.final.glob("model/config.json"), *run.final.glob("models/*/config.json")]
+    return sorted(config.parent for config in found)
+
+
+def _best(found: list[tuple[Run, Path]]) -> Path:
+    """Return the folder of the last run that is shown in use: of several models the best that was pretrained."""
+    run = found[-1][0]
+    places = {place.name: place for each, place in found if each is run}
+    measure = value_at(run.results, "measure", "")
+    scores = {
+        places[name]: float(value_at(model, f"scores.{measure}.mean", 0))
+        for model in listed(run.results, "models")
+        if (name := file_name(str(value_at(model, "name", "")))) in places and not value_at(model, "random_weights")
+    }
+    return max(scores, key=lambda place: scores[place], default=found[-1][1])
+
+
+def _title(run: Run, place: Path) -> str:
+    return f"{run.final.name}: {place.name}" if place.parent.name == "models" else run.final.name
+
+
+def _next(answers: bool) -> str:
+    if answers:
+        return (
+            "Next: look at rows it answers wrongly (the folder answers/ beside the models has every answer), ask it "
+            "about new rows with `mamebert evaluate`, or make it smaller with `mamebert compress`."
+        )
+    return "Next: give it a task with `mamebert finetune`, and labelled rows."

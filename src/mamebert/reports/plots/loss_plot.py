@@ -1,0 +1,46 @@
+"""loss.svg: the losses and the learning rate of a pretraining so far; one file, to be opened in a browser."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mamebert.reports.plots.chart import Chart, Line, smooth
+from mamebert.reports.text.number_format import is_number
+from mamebert.reports.text.render import to_svg
+
+MOST_POINTS = 80
+WIDTH, LOSS_HEIGHT, RATE_HEIGHT = 820, 340, 170
+
+
+class LossPlot:
+    """The curves, grown line by line as metrics.jsonl is."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self._training: list[tuple[float, float]] = []
+        self._heldout: list[tuple[float, float]] = []
+        self._rates: list[tuple[float, float]] = []
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Take what a line of metrics.jsonl has for the picture; a step that changed no weight has nothing."""
+        step = line.get("step")
+        for points, key in ((self._training, "mlm_loss"), (self._heldout, "heldout_mlm_loss"), (self._rates, "lr")):
+            if is_number(step) and is_number(line.get(key)) and "trouble" not in line:
+                points.append((float(step), float(line[key])))  # type: ignore[arg-type]
+
+    def draw(self, told: str, running: bool) -> str:
+        """Return the picture as SVG, or nothing as long as there is no curve.
+
+        `told` is a line of figures below the title. While `running`, a browser reads the file again every 30 seconds.
+        """
+        losses: list[Line] = []
+        for name, points in (("training", smooth(self._training, MOST_POINTS)), ("held out", self._heldout)):
+            if len(points) > 1:
+                losses.append(Line(f"{name} {points[-1][1]:.3f}", points, colour=len(losses)))
+        if not losses:
+            return ""
+        size = (WIDTH, LOSS_HEIGHT)
+        charts = [Chart("", "", "Loss of masked words, nats", losses, size=size)]
+        if len(self._rates) > 1:
+            rate = Line("learning rate", smooth(self._rates, MOST_POINTS), colour=2)
+            charts.append(Chart("", "steps", "Learning rate", [rate], size=(WIDTH, RATE_HEIGHT)))
+        return to_svg("loss.svg.jinja", title=self.title, told=told, charts=charts, running=running)

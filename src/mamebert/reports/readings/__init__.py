@@ -1,0 +1,1 @@
+"""What runs wrote down, as the page needs it."""

@@ -1,0 +1,1 @@
+"""Blocks, numbers and names of a page."""

@@ -1,0 +1,38 @@
+"""`mamebert finetune`: encoders and labelled rows in, task models and a verdict out."""
+
+from mamebert.preflight.ahead import Ahead, Found, check_first
+from mamebert.runs import Run
+from mamebert.stages.finetune.settings import FinetuneConfig
+
+
+def finetune(config: FinetuneConfig) -> Run:
+    """Train every model with every seed on the same rows; leave the best of each, and all their numbers."""
+    from mamebert.stages.finetune.candidates import candidates
+    from mamebert.stages.finetune.finetuning import Finetuning
+
+    check_first(config, check)
+    run = Run.start(config, config.fingerprint())
+    if run.finished:
+        return run
+    work = Finetuning(config, run)
+    work.tell_rows()
+    work.ask_baselines()
+    for model in candidates(config):
+        work.train_all_seeds(model)
+    work.compare()
+    work.save()
+    return run.finish()
+
+
+def check(config: FinetuneConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused: rows, columns and models that are not there or do not fit, a missing device."""
+    from mamebert.stages.finetune.checks import check_finetuning
+
+    yield from check_finetuning(config, ahead)
+
+
+def outlook(config: FinetuneConfig, ahead: Ahead) -> str:
+    """Return how many trainings there are, searches apart."""
+    number = len(config.models) * (2 if config.random_weights else 1) * len(config.seeds)
+    length = f"{config.training.epochs} epochs" if config.training.epochs else f"{config.training.steps} steps"
+    return f"{number} training{'s' if number > 1 else ''} of at most {length}"

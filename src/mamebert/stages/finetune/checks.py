@@ -1,0 +1,27 @@
+"""What fine-tuning would be refused for, told before rows or weights are read."""
+
+
+
+from mamebert.preflight.ahead import Ahead, Found, tried
+from mamebert.preflight.looking import (
+    MODELS,
+    check_rows,
+    look_at_encoder,
+    require_room_for,
+)
+from mamebert.stages.finetune.search import check_search
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.training.devices import pick_device
+from mamebert.word2vec.table import VectorTable
+
+
+def check_finetuning(config: FinetuneConfig, ahead: Ahead) -> Found:
+    """Yield what would be refused of a fine-tuning."""
+    yield from tried(pick_device, config.training.device)
+    yield from tried(lambda: list(check_search(config)))
+    for name, path in config.models.items():
+        wrong = list(ahead.made_by(path, MODELS, look_at_encoder, inside=True))
+        yield from wrong or tried(require_room_for, config.task, name, path, ahead)
+    if config.vectors is not None:
+        yield from ahead.made_by(config.vectors, ["vectors"], VectorTable.open)
+    yield from check_rows(config.task, config.readers().values())

@@ -1,0 +1,290 @@
+"""A fine-tuning at work: one set of labelled rows, several encoders, several seeds."""
+
+import json
+import shutil
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from mamebert.checkpoints.verify import verify
+from mamebert.corpus.kept_reader.settings import Kept
+from mamebert.evaluation.metrics.spread import mean_and_spread
+from mamebert.files.disk import disk_errors, put_in_place, remove, write_text
+from mamebert.files.disk import partial as beside
+from mamebert.files.json_files import read_own
+from mamebert.files.names import file_name
+from mamebert.labelled.comparing import comparisons, scores_of, write_answers
+from mamebert.labelled.leaks import SeenTexts, repeated, shifted
+from mamebert.labelled.rows import PARTS, read_labelled
+from mamebert.progress import say
+from mamebert.reports.card.model_card import model_card
+from mamebert.runs import Run
+from mamebert.stages.finetune.candidates import Candidate, candidates, check_candidates, start, twin
+from mamebert.stages.finetune.encoded_rows import EncodedRows
+from mamebert.stages.finetune.fitting import Fitted, Fitting, answer
+from mamebert.stages.finetune.hidden_state_cache import HiddenStates
+from mamebert.stages.finetune.search import best_of, search, told, trial_file, with_settings
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks import Answer, Baseline
+from mamebert.tasks.baselines.mean_vectors import mean_vectors
+from mamebert.tasks.data.features import Example
+from mamebert.tasks.network.task_network import TaskNetwork, plain_logits, save_network
+from mamebert.training.trouble import Diverged
+
+
+class Finetuning:
+    """Rows, parts and results of one fine-tuning."""
+
+    def __init__(self, config: FinetuneConfig, run: Run) -> None:
+        self.config, self.run, self.task = config, run, config.task
+        self.labelled = read_labelled(config)
+        self.kept = Kept.of(config.source or config.train)
+        self.learnt = self.task.learn(self.labelled.parts.train)
+        check_candidates(config, self.learnt)
+        self.seen_texts = SeenTexts(self.task, self.labelled.parts.test)
+        self.rows = EncodedRows(self._all_parts(), self.learnt)
+        (run.folder / "seeds").mkdir(exist_ok=True)
+        run.keep_metrics([line for line in run.metrics() if self._is_finished(line)])
+        run.results |= {"models": [], "baselines": [], "comparisons": []}
+        if config.search.how != "none":
+            run.results["search"] = []
+
+    def tell_rows(self) -> None:
+        """Write down how many rows every part has, and what could not be used."""
+        everything = self._all_parts()
+        unseen = {name: found for name, part in everything.items() if (found := self.task.unseen(part, self.learnt))}
+        self.run.results |= {
+            "task": self.task.kind,
+            "labels": list(self.learnt.labels),
+            "columns": self.task.columns(),
+            "example": self.task.example(),
+            "split": {name: self.task.describe(everything[name]) for name in PARTS},
+            "rows": {name: len(part) for name, part in everything.items()},
+            "unusable_rows": {name: reasons for name, reasons in self.labelled.unusable.items() if reasons},
+            "unseen": unseen,
+        }
+        for name, reasons in unseen.items():
+            told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items())
+            say(f"Rows in {name} that no model here can get right: {told}.")
+        self._tell_leaks(everything)
+        told = ", ".join(f"{len(part)} {name}" for name, part in everything.items())
+        say(f"finetune: {told} rows" + (f", {len(self.learnt.labels)} labels" if self.learnt.labels else ""))
+
+    def ask_baselines(self) -> None:
+        """Let the simplest baselines answer the same rows."""
+        self.peers: dict[str, list[Answer]] = {}
+        for found in self.task.baselines(self.labelled.parts, self.config.baselines, self.config.seed):
+            self._add_baseline(found)
+        if self.config.vectors is not None:
+            folder = next(candidates(self.config)).path
+            found = mean_vectors(self.task, self.labelled.parts, self.config.vectors, folder, self.config.seed)
+            self._add_baseline(found, self._has_seen_these_texts(self.config.vectors))
+
+    def train_all_seeds(self, model: Candidate) -> None:
+        """Fine-tune one encoder with each of its seeds and add the summary to the results."""
+        config = self._searched(model)
+        found = [self._done_before(model, seed) or self._train(model, seed, config) for seed in model.seeds]
+        features = self.rows.to(model)["train"].features
+        if num_truncated := sum(each.num_truncated > 0 for each in features):
+            longest = f"task.max_length={self.task.max_length}"
+            say(
+                f"{model.title}: of {num_truncated} of {len(features)} train rows only the beginning is read "
+                f"({longest})."
+            )
+        self.run.results["models"].append(
+            {
+                "name": model.name,
+                "path": str(model.path),
+                "epoch": model.epoch,
+                "random_weights": model.random_weights,
+                "seen_test_text": not model.random_weights and self._has_seen_these_texts(model.path),
+                "unknown_rate": round(self.rows.unknown_to(model).rate, 6),
+                "truncated_share": sum(each.num_truncated > 0 for each in features) / len(features),
+                "parameters": found[0]["parameters"],
+                "seeds": [{k: v for k, v in each.items() if k not in ("answers", "parameters")} for each in found],
+                "best_seed": self._best(model)["seed"],
+                "scores": _summary([each["scores"] for each in found]),
+                "tests": {name: _summary([each["tests"][name] for each in found]) for name in self.labelled.tests},
+            }
+        )
+        self.run.results["measure"] = next(iter(found[0]["scores"]))
+
+    def compare(self) -> None:
+        """Test every pair of models and baselines on the same rows, each model with its best validated seed."""
+        test = self.labelled.parts.test
+        answers = {m.name: self._best(m)["answers"] for m in candidates(self.config) if m.epoch is None}
+        measured = {name: self.task.measures(test, found)[0] for name, found in {**answers, **self.peers}.items()}
+        self.run.results["comparisons"].extend(comparisons(measured, self.config.seed))
+
+    def save(self) -> None:
+        """Keep the best model of every encoder, proved to open in plain transformers; drop the other seeds' weights."""
+        kept = []
+        for model in candidates(self.config):
+            if model.epoch is None:
+                path = self.run.folder / "answers" / f"{file_name(model.name)}.jsonl"
+                write_answers(path, self.labelled.parts.test, self._best(model)["answers"])
+                target = self.run.folder / "models" / file_name(model.name)
+                target.parent.mkdir(exist_ok=True)
+                # Without it, the best seed's is the model that lies there: of a save that was stopped, or of the
+                # finished run that had fewer seeds.
+                if (best := self._place(model, self._best(model)["seed"])).exists():
+                    remove(target)
+                    put_in_place(best, target)
+                kept.append(target)
+        self.run.results["verified"] = {
+            "largest_difference": max(verify(kept, plain_logits).values(), default=None),
+            "folders": len(kept),
+        }
+        for folder in kept:
+            write_text(folder / "README.md", model_card(self.run, folder, "finetune"))
+        for folder in (self.run.folder / "seeds").glob("*/"):
+            shutil.rmtree(folder)
+
+    def _searched(self, model: Candidate) -> FinetuneConfig:
+        """Return the settings with which all seeds of a model are trained: those its trials found best."""
+        if self.config.search.how == "none":
+            return self.config
+        trials = search(self.config, model.title, self.run.folder / "search", partial(self._try, model))
+        best = best_of(trials)
+        say(f"{model.title}: all seeds are trained with {told(best)}")
+        self.run.results["search"].append({"model": model.title, "best": best, "trials": trials})
+        return with_settings(self.config, best)
+
+    def _try(self, model: Candidate, config: FinetuneConfig, number: int) -> dict[str, Any]:
+        """Return how well settings validate, with the first seed; no test row is looked at."""
+        if same := twin(model, self.config):
+            known = read_own(trial_file(self.run.folder / "search", same.title, number))
+            return {name: value for name, value in known.items() if name not in ("trial", "settings", "same_as")}
+        seed, title = model.seeds[0], f"search {model.title} trial {number + 1}"
+        try:
+            _, fitted, _ = self._fit(model, seed, config, title, trial=number)
+        except Diverged as trouble:
+            return {"valid": None, "seed": seed, "trouble": str(trouble)}
+        return {
+            "valid": max(fitted.valid_by_epoch),
+            "seed": seed,
+            "best_epoch": fitted.best_epoch,
+            "seconds": round(fitted.seconds, 3),
+        }
+
+    def _fit(
+        self, model: Candidate, seed: int, config: FinetuneConfig, title: str, **about: int
+    ) -> tuple[TaskNetwork, Fitted, dict[str, HiddenStates]]:
+        """Train one network; also return the hidden states that its encoder, if it does not learn, gives."""
+        parts = self.rows.to(model)
+        network = start(model, seed, config, self.learnt)
+        started = monotonic()
+        states = self.rows.hidden_states(model, seed, config, network)
+        gathering_seconds = monotonic() - started
+        record = partial(self.run.record, model=model.title, seed=seed, **about)
+        config = config.model_copy(update={"task": model.task})
+        fitting = Fitting(config, network, parts["train"], parts["valid"], self.learnt, record, states)
+        fitted = fitting.run(title, seed)
+        fitted.seconds += gathering_seconds
+        return network, fitted, states
+
+    def _train(self, model: Candidate, seed: int, config: FinetuneConfig) -> dict[str, Any]:
+        if same := twin(model, self.config):
+            return self._take_over(same, model, seed)
+        network, fitted, states = self._fit(model, seed, config, f"finetune {model.title} seed {seed}")
+        parts = self.rows.to(model)
+        answers = {
+            name: answer(model.task, network, parts[name], fitted.learnt, states.get(name))
+            for name in self.labelled.all_tests()
+        }
+        scores = {name: scores_of(self.task.measures(parts[name].examples, found)) for name, found in answers.items()}
+        result: dict[str, Any] = {
+            "seed": seed,
+            "scores": scores.pop("test"),
+            "tests": scores,
+            "best_epoch": fitted.best_epoch,
+            "valid_by_epoch": fitted.valid_by_epoch,
+            "seconds": round(fitted.seconds, 3),
+            "parameters": fitted.parameters,
+            "answers": answers["test"],
+        }
+        measure, value = next(iter(result["scores"].items()))
+        say(f"{model.title} seed {seed}: test {measure} {value:.4f}, best epoch {fitted.best_epoch}")
+        if model.epoch is None:
+            place = self._place(model, seed)
+            save_network(network, model.task, fitted.learnt, config.reading, model.path, place, self.kept)
+        write_text(self._answers(model, seed), json.dumps(result))
+        return result
+
+    def _take_over(self, same: Candidate, model: Candidate, seed: int) -> dict[str, Any]:
+        """Keep what another candidate's training gave as this one's: both are one random network."""
+        say(f"{model.title} seed {seed}: the same random network as {same.title}")
+        result = self._done_before(same, seed)
+        assert result, f"{same.title} is trained before {model.title}"
+        place = self._place(model, seed)
+        with disk_errors(place):
+            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(beside(place), ignore_errors=True)
+            shutil.copytree(self._place(same, seed), beside(place))
+        put_in_place(beside(place), place)
+        write_text(self._answers(model, seed), json.dumps(result))
+        return result
+
+    def _all_parts(self) -> dict[str, list[Example]]:
+        return {**dict(zip(PARTS, self.labelled.parts, strict=True)), **self.labelled.tests}
+
+    def _tell_leaks(self, parts: dict[str, list[Example]]) -> None:
+        """Write down, and tell, which tested rows were learnt from and whether labels are shared out otherwise."""
+        train, told = parts["train"], {}
+        for name in ("valid", *self.labelled.all_tests()):
+            found = repeated(parts[name], train)
+            if found.rows:
+                told[name] = {"rows": found.rows, "with_another_answer": found.otherwise}
+                share = f"{found.rows:,} of {len(parts[name]):,} rows ({found.rows / len(parts[name]):.1%})"
+                otherwise = f", {found.otherwise:,} of them with another answer" if found.otherwise else ""
+                say(f"{name}: {share} are in the training part too{otherwise}.")
+        self.run.results["repeated_rows"] = told
+        self.run.results["label_shift"] = {}
+        for name, examples in self.labelled.all_tests().items():
+            if shift := shifted(self.task.describe(train), self.task.describe(examples)):
+                label, before, now = shift
+                self.run.results["label_shift"][name] = {"label": label, "train": before, name: now}
+                say(f"{name}: labels are shared out otherwise than in training: {label!r} {now:.1%}, not {before:.1%}.")
+
+    def _has_seen_these_texts(self, path: Path) -> bool:
+        return self.seen_texts.has_seen(path, self.config.test or self.config.source)
+
+    def _add_baseline(self, found: Baseline, seen: bool = False) -> None:
+        scores = scores_of(self.task.measures(self.labelled.parts.test, found.answers))
+        measure, value = next(iter(scores.items()))
+        say(f"{found.name}: test {measure} {value:.4f}")
+        self.peers[found.name] = found.answers
+        line = {"name": found.name, "scores": scores, "seconds": found.seconds, "chosen": found.chosen}
+        if found.knows_answers:
+            line["knows_answers"] = True
+        self.run.results["baselines"].append({**line, "seen_test_text": seen})
+
+    def _is_finished(self, line: dict[str, Any]) -> bool:
+        if "trial" in line:
+            return trial_file(self.run.folder / "search", line["model"], line["trial"]).is_file()
+        return (self.run.folder / "seeds" / _file(line)).is_file()
+
+    def _place(self, model: Candidate, seed: int) -> Path:
+        return self.run.folder / "seeds" / f"{file_name(model.title)}-seed-{seed}"
+
+    def _answers(self, model: Candidate, seed: int) -> Path:
+        return self.run.folder / "seeds" / _file({"model": model.title, "seed": seed})
+
+    def _done_before(self, model: Candidate, seed: int) -> dict[str, Any] | None:
+        path = self._answers(model, seed)
+        return read_own(path) if path.is_file() else None
+
+    def _best(self, model: Candidate) -> dict[str, Any]:
+        found = [self._done_before(model, seed) for seed in model.seeds]
+        return max((each for each in found if each), key=lambda each: max(each["valid_by_epoch"]))
+
+
+def _file(line: dict[str, Any]) -> str:
+    return f"{file_name(line['model'])}-seed-{line['seed']}.json"
+
+
+def _summary(scores: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return mean and sample standard deviation over the seeds, for each measure."""
+    found = {name: mean_and_spread([each[name] for each in scores]) for name in scores[0]}
+    return {name: {"mean": spread.mean, "spread": spread.deviation} for name, spread in found.items()}

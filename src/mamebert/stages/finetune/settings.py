@@ -1,0 +1,82 @@
+"""The settings of `mamebert finetune`."""
+
+from glob import escape
+from itertools import permutations
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from mamebert.config import RunPath
+from mamebert.encoder.readings import Reading
+from mamebert.files.names import check_names, file_name
+from mamebert.labelled.rows import LabelledConfig, one_model_needs_no_name
+from mamebert.labelled.seeds import Seeds
+from mamebert.stages.finetune.search_space import Search
+from mamebert.tasks import Analyzer
+from mamebert.training.groups import Learning
+from mamebert.training.settings import Training
+
+
+class FinetuneConfig(LabelledConfig):
+    """Settings of `mamebert finetune`."""
+
+    command: ClassVar[str] = "finetune"
+    grows_by: ClassVar[tuple[str, ...]] = ("seeds", "epoch_seeds")
+    models: dict[str, RunPath]
+    """Encoders by the names they have in the tables: pretrain runs or any BERT folders."""
+    random_weights: bool = False
+    """Also train each shape from random weights, to see what its pretraining is worth."""
+    reading: Reading = Reading()
+    learning: Learning = Learning()
+    training: Training = Training(epochs=15, batch_tokens=4096, peak_lr=2e-4)
+    batch_rows: int = Field(default=0, ge=0)
+    """Rows of one step, whatever their length; 0 fills up to training.batch_tokens."""
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Share of hidden values dropped in fine-tuning; unset, what the encoder's config.json says."""
+    patience: int = Field(default=5, ge=1)
+    """Epochs without a better validation result after which training ends; the best epoch is what is tested."""
+    search: Search = Search()
+    seeds: Seeds = Field(default=[1, 2, 3], min_length=1)
+    """Each trains anew from the same encoder: another head, order and dropout. More may be put behind those of a
+    finished run: only they are trained then."""
+    epoch_seeds: Seeds = Field(default=[])
+    """Seeds with which the models kept on the way of pretraining are fine-tuned too (the paper's Table 3)."""
+    baselines: Analyzer = "char"
+    """Baselines on the same rows, which read characters (unspaced languages) or words; none asks only the one that
+    reads nothing."""
+    vectors: RunPath | None = None
+    """A word2vec table for One more baseline of classification: a linear SVM on the mean vector of a text."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_model_needs_no_name(cls, values: Any) -> Any:
+        return one_model_needs_no_name(values)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _what_training_leaves_open_is_as_above(cls, values: Any) -> Any:
+        given = values.get("training") if isinstance(values, dict) else None
+        if not isinstance(given, dict):
+            return values
+        ours = {"batch_tokens": 4096, "peak_lr": 2e-4} | ({} if given.get("steps") else {"epochs": 15})
+        return {**values, "training": {**ours, **given}}
+
+    @field_validator("models")
+    @classmethod
+    def _there_is_a_model(cls, models: dict[str, RunPath]) -> dict[str, RunPath]:
+        if not models:
+            raise ValueError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
+        return models
+
+    @model_validator(mode="after")
+    def _every_model_has_its_own_files(self) -> Self:
+        check_names("model", [*self.models, *(f"{name}-random" for name in self.models if self.random_weights)])
+        for name, other in permutations(self.models, 2):
+            if self.epoch_seeds and other.casefold().startswith(f"{name}-epoch-".casefold()):
+                raise ValueError(f"{other!r} may be the name of a model on the way to {name!r}. Give it another name.")
+        return self
+
+    def places(self) -> list[str]:
+        """Return the output and the folder of each model."""
+        names = [*self.models, *(f"{name}-random" for name in self.models if self.random_weights)]
+        return ["", *(f"models/{escape(file_name(name))}" for name in names)]

@@ -1,0 +1,361 @@
+"""A pretraining at work: what `mamebert pretrain` opens, steps through, snapshots and saves."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import astuple
+from functools import cached_property, lru_cache
+from typing import Any
+
+import torch
+
+from mamebert.checkpoints.save import save_pretraining
+from mamebert.checkpoints.verify import verify
+from mamebert.corpus.token_shards import TokenShards
+from mamebert.encoder.fixed_embeddings import count_parameters, freeze, set_token_embeddings, words
+from mamebert.encoder.model import PretrainingNetwork
+from mamebert.evaluation.cost.memory import forget_peak_memory
+from mamebert.files.disk import need_space, write_text
+from mamebert.objectives import HeldOutSums, LossDivisors, ObjectiveModule, PretrainingBatch
+from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.objectives.data.flops import batch_flops
+from mamebert.objectives.data.held_out import HELD_OUT_BATCH, HELD_OUT_MASKS
+from mamebert.probes.fill_mask import fill_mask
+from mamebert.progress import say
+from mamebert.reports.card.model_card import model_card
+from mamebert.runs import Run
+from mamebert.stages.pretrain.monitor import Hardware, TrainingMonitor
+from mamebert.stages.pretrain.progress_counts import Clock, Counters
+from mamebert.stages.pretrain.pseudo_perplexity import BeforeAndAfter
+from mamebert.stages.pretrain.recovery import Recovery
+from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.starting_network import first_network, tell
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.arithmetic import arithmetic
+from mamebert.training.devices import pick_device, pick_precision
+from mamebert.training.interruption import stop_between_steps
+from mamebert.training.loop import Losses, Step, derive_seed, train
+from mamebert.training.optimizer import make_optimizer
+from mamebert.training.processes import Processes, gather_into
+from mamebert.training.snapshot import digest, state_of
+from mamebert.training.trouble import Watch
+from mamebert.word2vec.table import VectorTable
+
+# Losses of two recipes can be compared only where both are asked the same.
+
+
+class Pretraining:
+    """Network, data and counts of one pretraining, from its last snapshot on."""
+
+    def __init__(self, config: PretrainConfig, run: Run | None, processes: Processes | None = None) -> None:
+        self.config, self.run, self.training = config, run, config.training
+        self.shards = TokenShards.open(config.shards)
+        config.objective.check(self.shards)
+        self.tokenizer = Tokenizer.open(self.shards.tokenizer_folder)
+        self.processes = processes or Processes(pick_device(self.training.device))
+        self.device = self.processes.device
+        forget_peak_memory(self.device)
+        torch.manual_seed(derive_seed(config.seed, "weights"))
+        network, self.start = first_network(config, self.shards, self.tokenizer)
+        self._place_vectors(network)
+        self.parameters = count_parameters(network)
+        self.network = network.to(self.device)
+        if run and not words(network).requires_grad:
+            self.processes.share_memory(words(network), run.folder / "table.tmp")
+        self.network.bert.compute_dtype = pick_precision(self.training.precision, self.device)
+        if self.training.compile_layers:
+            self.network.bert.compile_layers()
+        self.before_and_after = BeforeAndAfter(config, self.tokenizer)
+        self._filled_masks(self.network)  # a text that cannot be filled is told now, not when the training is over
+        self._spread()
+        table = words(self.network)
+        exact = [table] if config.embeddings.special_trainable else []
+        thawing = [table] if config.embeddings.unfreeze_after_epochs else []
+        self.optimizer = make_optimizer(self.network, self.training, keep_exact=exact, later=thawing)
+        self.count, self.clock, self.watch = Counters(), Clock(), Watch(config.trouble)
+        if run:
+            how = arithmetic(self.processes, self.network.bert.compute_dtype)
+            self.safe = Recovery(config, run, self.network, self.optimizer, how, self.processes)
+        self.epoch = lru_cache(maxsize=2)(self._epoch)
+
+    @property
+    def name(self) -> str:
+        """Shape and kind in the paper's words: H256-L4-N learns its token embeddings, -W keeps word2vec's."""
+        shape = self.config.encoder
+        return f"H{shape.hidden_size}-L{shape.num_hidden_layers}-{'W' if self.config.embeddings.freezes else 'N'}"
+
+    @cached_property
+    def total_steps(self) -> int:
+        """Optimizer steps from beginning to end; with `epochs` an estimate, since the pairs of each epoch differ."""
+        if self.training.steps:
+            return self.training.steps
+        first, later = (self.epoch(number) for number in (0, 1 if self.training.batch_ramp else 0))
+        return len(first) + (self.training.epochs - 1) * len(later)
+
+    @cached_property
+    def held_out(self) -> list[PretrainingBatch]:
+        """The batches every evaluation reads: the same masks in every run of these shards, whatever it trains with."""
+        shards = TokenShards.open(self.config.shards, "heldout")
+        if shards.num_documents < 2:
+            say("No documents were held out (the corpus is small), so no held-out loss is measured.")
+            return []
+        objective = self.config.objective.model_copy(update=HELD_OUT_MASKS)
+        plan = EpochOfBatches(objective, shards, self._special, HELD_OUT_BATCH, seed=0, epoch=0)
+        num_batches = -(-self.config.heldout_tokens // HELD_OUT_BATCH)
+        return [plan[number].to(self.device) for number in range(min(num_batches, len(plan)))]
+
+    def resume(self) -> None:
+        """Go to the last snapshot, if there is one."""
+        assert self.run
+        reached, room = self.config.objective.max_length, self.config.encoder.max_position_embeddings
+        if reached < room and not self.start:  # a folder that it starts from has trained them
+            say(
+                f"Sequences have up to {reached} tokens and the encoder has {room} positions: those beyond stay "
+                "untrained. Lower encoder.max_position_embeddings, or raise objective.max_length."
+            )
+        self.count, self.watch = self.safe.resume()
+        if self.count.step:
+            say(f"{self.name}: going on from step {self.count.step} of {self.total_steps}.")
+        elif self.start:
+            say(tell(self.start))
+        place = Hardware(self.device, self.network.bert.compute_dtype, self.processes.count)
+        self.telling = TrainingMonitor(
+            self.run, self.name, self.total_steps, self.count.step, place, self.config.tensorboard
+        )
+        # Weights and optimizer state (three times the weights) of the snapshots, and a model for every epoch.
+        snapshots = self.config.keep_snapshots + 1 + (2 if self.config.trouble.goes_back else 0)
+        models = self.config.keep_models + 1
+        need_space(self.run.folder, 4 * self.parameters["total"] * (3 * snapshots + models), "Snapshots and models")
+
+    def steps(self) -> Iterator[tuple[Step, PretrainingBatch]]:
+        """Take the remaining steps, epoch after epoch; yield after each."""
+        while not self._is_done:
+            # A shard cut short while it is mapped would end the process without a word.
+            TokenShards.open(self.config.shards, check=False)
+            plan = self.epoch(self.count.epoch)
+            self._thaw_when_due()
+            batches = self._remembered(plan.starting_from(self.count.batch))
+            taken = train(
+                self.network, self.optimizer, map(self._parts, batches), self._loss, self.training,
+                self.total_steps, self.config.seed, self.count.step, self.processes, self.watch,
+            )  # fmt: skip
+            for step in taken:
+                yield step, self._batch
+                if self._epoch_is_over:
+                    break
+            self._end_epoch(len(plan))
+
+    def learn(self) -> None:
+        """Take all steps: count, record, evaluate, snapshot, and stop when asked to."""
+        assert self.run
+        with (
+            self.telling,
+            stop_between_steps() as stopping,
+            self.safe.folder,
+        ):
+            if not self.count.step:
+                self._measure_before()
+                if self.watch.mark(0):
+                    self.snapshot()
+            for step, batch in self.steps():
+                seconds, cpu_seconds = self.clock.lap()
+                tokens = len(batch.packed.ids)
+                flops = batch_flops(self.network, batch, self.config.objective.has_sentence_pairs)
+                self.count.add(step, tokens, flops, seconds, cpu_seconds)
+                self.telling.step(step, tokens, flops, seconds)
+                if step.trouble:
+                    self.telling.record(**self.count.place(), **self.safe.mend(step, self.watch))
+                elif step.number % self.config.record_every == 0:
+                    self.telling.record(**self.count.line(step))
+                if step.number % self.config.evaluate_every == 0 and not self._epoch_is_over:
+                    self.telling.record(**self.count.place(), **self.measure())
+                if self.training.steps and step.number in self._marks:
+                    self._keep()
+                stop, due = self.processes.any(stopping.asked, self.safe.due)
+                due = self.watch.mark(step.number) or stop or due
+                if due and not self._epoch_is_over:  # the end of an epoch takes its own, with the epoch's numbers
+                    self.snapshot()
+                    if stop:
+                        break
+                self.clock.restart()
+            [stop] = self.processes.any(stopping.asked)
+        if stop:
+            stopping.raise_if_requested()
+
+    def _measure_before(self) -> None:
+        """Ask the held-out text before the first step, once: a run that begins again at step 0 has the line already."""
+        if self.before_and_after.wanted:
+            network = self._whole()
+            if self.processes.is_main_process and not self._before:
+                self.telling.record(**self.count.place(), **self.before_and_after.measure(network))
+            self.clock.restart()
+
+    @property
+    def _before(self) -> dict[str, Any]:
+        """Return the line of metrics.jsonl that has the measures taken before the first step."""
+        assert self.run
+        first = self.run.metrics()[:1]
+        return first[0] if first and first[0]["step"] == 0 else {}
+
+    def snapshot(self) -> None:
+        """Write everything that going on needs, while training goes on."""
+        self.safe.take(self.count, self.watch)
+
+    @torch.no_grad()
+    def measure(self) -> dict[str, float]:
+        """Return held-out loss (nats per masked token) and accuracies; empty where nothing was held out."""
+        network, answers = self._whole(), HeldOutSums()
+        network.eval()
+        for share in self.processes.shares(self.held_out):
+            if share.counts:
+                self.config.objective.answer(network, share.part, answers)
+        counted = self.processes.sum(torch.tensor(astuple(answers), dtype=torch.float64))
+        return HeldOutSums(*counted.tolist()).summary() if self.held_out else {}
+
+    def save(self) -> None:
+        """Leave the Hugging Face folder, proved to open in plain transformers, and the numbers of the report."""
+        assert self.run
+        network, state = self._whole(), state_of(self.network, self.optimizer)
+        if not self.processes.is_main_process:
+            return
+        model = self.run.folder / "model"
+        save_pretraining(network, self.shards.tokenizer_folder, model)
+        folders = [model, *(self.run.folder / place["folder"] for place in self.count.kept)]
+        self.run.results |= {
+            "name": self.name,
+            "parameters": self.parameters,
+            "model_bytes": (model / "model.safetensors").stat().st_size,
+            "precision": str(self.network.bert.compute_dtype).removeprefix("torch."),
+            "device": str(self.device),
+            "threads": torch.get_num_threads(),
+            "processes": self.processes.count,
+            "steps": self.count.step,
+            "tokens": self.count.tokens,
+            "training_seconds": round(self.count.seconds, 3),
+            **self.telling.summary(self.count),
+            "epochs": self.count.epochs,
+            "kept": self.count.kept,
+            "embeddings_unchanged": self._table_is_unchanged(),
+            "fill_mask": self._filled_masks(network),
+            "trouble": {"left_out": self.watch.left_out, "went_back": self.watch.went_back},
+            "state_sha256": digest(state),
+            "start": self.start,
+            "pseudo_perplexity": self.before_and_after.compare(self._before, self.before_and_after.measure(network)),
+            "verified": {"largest_difference": max(verify(folders).values(), default=None), "folders": len(folders)},
+        }
+        write_text(model / "README.md", model_card(self.run, model, "pretrain"))
+
+    def drop_snapshots(self) -> None:
+        """Delete what going on would have needed: the run is finished."""
+        assert self.run
+        if self.processes.is_main_process:
+            shutil.rmtree(self.run.folder / "snapshots")
+
+    @property
+    def _is_done(self) -> bool:
+        if self.training.epochs:
+            return self.count.epoch == self.training.epochs
+        return self.count.step == self.training.steps
+
+    @cached_property
+    def _marks(self) -> set[int]:
+        """Epochs, or else steps, after which a model is kept; the last of them is the finished model."""
+        length, parts = self.training.epochs or self.training.steps, self.config.keep_models
+        return {round(length * part / parts) for part in range(1, parts)}
+
+    def _keep(self) -> None:
+        assert self.run
+        step = self.count.step
+        folder = f"kept/step-{step:09}"
+        network = self._whole()
+        if self.processes.is_main_process:
+            save_pretraining(network, self.shards.tokenizer_folder, self.run.folder / folder)
+        epochs_seen = self.count.epoch + self.count.batch / len(self.epoch(self.count.epoch))
+        self.count.kept.append(
+            {"folder": folder, "step": step, "tokens": self.count.tokens, "epoch": round(epochs_seen, 3)}
+        )
+
+    def _epoch(self, number: int) -> EpochOfBatches:
+        before = number * self.shards.num_tokens
+        return EpochOfBatches(
+            self.config.objective, self.shards, self._special, self.training.batch_tokens, self.config.seed, number,
+            lambda read: self.training.batch_tokens_at(before + read),
+        )  # fmt: skip
+
+    @property
+    def _special(self) -> dict[str, int]:
+        names = self.tokenizer
+        return dict(zip(("pad", "unk", "cls", "sep", "mask"), names.special_ids, strict=True))
+
+    @property
+    def _epoch_is_over(self) -> bool:
+        return self.count.step == self.training.steps or self.count.batch == len(self.epoch(self.count.epoch))
+
+    def _remembered(self, batches: Iterator[PretrainingBatch]) -> Iterator[PretrainingBatch]:
+        for batch in batches:
+            self._batch = batch.to(self.device)
+            yield self._batch
+
+    def _parts(self, batch: PretrainingBatch) -> list[tuple[PretrainingBatch, LossDivisors]]:
+        num_tokens, processes = len(batch.packed.ids), self.processes.count
+        rounds = -(-num_tokens // (processes * (self.training.micro_batch_tokens or num_tokens)))
+        return [(part, batch.asked) for part in batch.parts(rounds * processes)]
+
+    def _loss(self, part: tuple[PretrainingBatch, LossDivisors]) -> Losses:
+        return Losses(*self._learner(*part))
+
+    def _spread(self) -> None:
+        asking = ObjectiveModule(self.config.objective, self.network)
+        self._learner = self.processes.spread(asking, list(self.network.bert.encoder.layer))
+
+    def _whole(self) -> PretrainingNetwork:
+        """Return the network with all its weights in this process; every process has to ask for it."""
+        if not self.processes.sharded:
+            return self.network
+        network = PretrainingNetwork(self.config.encoder, self.shards.vocab_size, self.config.embeddings.tied)
+        network.bert.compute_dtype = self.network.bert.compute_dtype
+        gather_into(self.network, network.to(self.device))
+        return network
+
+    def _end_epoch(self, num_batches: int) -> None:
+        if self.run:
+            found = self.measure()
+            self.telling.record(**self.count.place(), **found)
+            self.count.close_epoch(num_batches, found)
+            if self.training.epochs and self.count.epoch in self._marks:
+                self._keep()
+            self.snapshot()
+            self.clock.restart()
+
+    def _place_vectors(self, network: PretrainingNetwork) -> None:
+        settings = self.config.embeddings
+        self._table, self._hook = None, None
+        if settings.vectors is None:
+            return
+        vectors = VectorTable.open(settings.vectors)
+        vocabulary = self.shards.tokenizer_folder / "vocab.txt"
+        vectors.check(self.shards.vocab_size, self.config.encoder.embedding_width, vocabulary)
+        table = torch.from_numpy(vectors.scaled(settings.scale))
+        set_token_embeddings(network, table)
+        if settings.frozen:
+            self._hook = freeze(network, settings, torch.from_numpy(vectors.learnt))
+            self._table = digest({"table": table.to(getattr(torch, settings.storage))})
+
+    def _thaw_when_due(self) -> None:
+        after = self.config.embeddings.unfreeze_after_epochs
+        if after and self.count.epoch >= after:
+            if not words(self.network).requires_grad:
+                words(self.network).requires_grad_(True)
+                self._spread()
+            if self._hook:
+                self._hook.remove()
+
+    def _table_is_unchanged(self) -> bool | None:
+        settings = self.config.embeddings
+        if self._table is None or settings.special_trainable or settings.unfreeze_after_epochs:
+            return None
+        return digest({"table": words(self.network).detach()}) == self._table
+
+    def _filled_masks(self, network: PretrainingNetwork) -> list[dict[str, Any]]:
+        texts = self.config.probe_texts
+        found = fill_mask(network, self.tokenizer, texts)
+        return [{"text": text, "candidates": masks[0]} for text, masks in zip(texts, found, strict=True)]

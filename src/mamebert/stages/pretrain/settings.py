@@ -1,0 +1,138 @@
+"""The settings of `mamebert pretrain`."""
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from mamebert.config import RunPath, build
+from mamebert.encoder.fixed_embeddings import TokenEmbeddings
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.objectives import Objective
+from mamebert.runs import StageConfig
+from mamebert.training.settings import Training
+from mamebert.training.trouble import Trouble
+
+ADAPTATION = ("start", "start_layers", "start_vocabulary", "pseudo_perplexity_tokens", "general_shards")
+
+
+class PretrainConfig(StageConfig):
+    """Settings of `mamebert pretrain`."""
+
+    command: ClassVar[str] = "pretrain"
+    in_processes: ClassVar[bool] = True
+    shards: RunPath
+    """The token shards: output of `mamebert tokenize`."""
+    start: RunPath | None = None
+    """A pretrain run, or any BERT folder of Hugging Face, to go on learning from instead of new weights (domain- and
+    task-adaptive pretraining: Gururangan et al., 2020). What is not given of `encoder` is the folder's; of what is
+    given only the dropouts may differ, and max_position_embeddings be lower. Optimizer and schedule begin anew."""
+    start_layers: list[int] = Field(default=[])
+    """Which of its layers, counted from 0, the layers are copied from; empty takes all as they are. [0, 1, 0, 1] stacks
+    a shallow encoder on itself, so that a deep one need not begin from nothing (Gong et al., 2019)."""
+    start_vocabulary: Literal["same", "shared_rows"] = "same"
+    """What if the shards have another vocabulary than `start`: refuse, or copy the rows of tokens that both have, as
+    HerBERT did (Mroczkowski et al., 2021); others become the mean of their pieces in the old vocabulary, or random."""
+    encoder: EncoderConfig = EncoderConfig()
+    embeddings: TokenEmbeddings = TokenEmbeddings()
+    output_bias: Literal["frequencies", "zero"] = "frequencies"
+    """What the score of each word starts from: the logarithm of its share of the text, which the network need not
+    learn then, or 0 as in BERT. In short runs this lowered the held-out loss by 0.17 nats (docs/lab.md).
+    With `start` the scores are that folder's, unless it has none."""
+    objective: Objective = Field(default_factory=Objective.find("masked_lm_nsp"))
+    """What the encoder is asked."""
+    training: Training
+    heldout_tokens: int = Field(default=100_000, gt=0)
+    """Held-out tokens read at each evaluation."""
+    evaluate_every: int = Field(default=200, gt=0)
+    """Steps between evaluations on held-out text; the end of an epoch always has one."""
+    pseudo_perplexity_tokens: int | None = Field(default=None, ge=0)
+    """Held-out tokens masked one at a time before and after training, to see what the encoder has learnt of such text
+    (Salazar et al., 2020); by default 2,000 with `start` and none (0) without."""
+    general_shards: RunPath | None = None
+    """Other shards whose held-out text is asked for in the same way, to see what was forgotten; never trained on."""
+    record_every: int = Field(default=10, gt=0)
+    """Steps between lines of metrics.jsonl."""
+    snapshot_seconds: float = Field(default=60.0, ge=0)
+    """Seconds between snapshots. A killed run goes on from the last one and ends with the same weights."""
+    keep_snapshots: int = Field(default=2, ge=1)
+    """Snapshots kept: should the disk have damaged the last one, the one before is taken."""
+    inexact: bool = False
+    """Go on from a snapshot made with other threads, device, precision or torch, which round otherwise: the finished
+    weights then differ in their last bits from those of a run that was never stopped."""
+    trouble: Trouble = Trouble()
+    """What is done about a loss that is no number, or leaps up."""
+    keep_models: int = Field(default=0, ge=0)
+    """Model folders kept on the way, evenly spaced (as many as epochs: one each), to see what a task gains."""
+    tensorboard: bool = False
+    """Write TensorBoard's event files too, into the folder tensorboard/ of the run (extra `tensorboard`)."""
+    probe_texts: list[str] = Field(default=[])
+    """Sentences with [MASK] to be filled in at the end, for the report."""
+
+    @model_validator(mode="after")
+    def _sequences_fit_the_encoder(self) -> Self:
+        if self.start and "max_position_embeddings" not in self.encoder.model_fields_set:
+            return self  # as many as the folder has, which may not be made yet
+        if self.objective.max_length > self.encoder.max_position_embeddings:
+            way_out = "Lower the first." if self.start else "Lower the first or raise the second."
+            raise ValueError(
+                f"objective.max_length {self.objective.max_length} is longer than encoder.max_position_embeddings "
+                f"{self.encoder.max_position_embeddings}. {way_out}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _what_belongs_together_is_given_together(self) -> Self:
+        for name in ("start_vocabulary", "start_layers"):
+            if getattr(self, name) not in ("same", []) and not self.start:
+                raise ValueError(f"{name} belongs to start. Give start, or leave {name} out.")
+        if self.general_shards and not self.measured_tokens:
+            raise ValueError("Nothing is asked of general_shards. Raise pseudo_perplexity_tokens, or leave them out.")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_sharded_learns_whole(self) -> Self:
+        if self.training.parallel == "fsdp" and (
+            self.embeddings.special_trainable or self.embeddings.unfreeze_after_epochs
+        ):
+            raise ValueError(
+                "training.parallel=fsdp cannot train some rows of a table, or a table from some epoch on. "
+                "Choose training.parallel=ddp."
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _what_is_not_used_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A run with new weights is the run that it was before there was a `start`, and can still be gone on with.
+        unused = {name for name in ADAPTATION if getattr(self, name) == type(self).model_fields[name].default}
+        return {name: value for name, value in write(self).items() if name not in unused}
+
+    def settled(self) -> Self:
+        """Return the settings with the shape of `start` filled in; one that contradicts it is a UserError."""
+        if self.start is None:
+            return self
+        from mamebert.stages.pretrain.shape_of_start import shape_of_start
+
+        shape, tied = shape_of_start(
+            self.start,
+            self.shards,
+            self.encoder,
+            self.embeddings,
+            self.objective,
+            self.start_layers,
+            self.start_vocabulary,
+        )
+        embeddings = {**self.embeddings.model_dump(mode="json"), "tied": tied}
+        return build(
+            type(self), {**self.model_dump(mode="json"), "encoder": shape.model_dump(), "embeddings": embeddings}
+        )
+
+    @property
+    def measured_tokens(self) -> int:
+        """Return how many held-out tokens are masked one at a time."""
+        if self.pseudo_perplexity_tokens is None:
+            return 2_000 if self.start else 0  # some seconds for a small encoder
+        return self.pseudo_perplexity_tokens
+
+    def places(self) -> list[str]:
+        """Return the output, the folder in it that transformers opens, and those kept on the way."""
+        return ["", "model", "kept/*"]

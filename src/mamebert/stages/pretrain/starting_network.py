@@ -1,0 +1,80 @@
+"""What the network of a pretraining is before its first step: new, or that of a folder (`start`)."""
+
+from typing import Any
+
+import torch
+
+from mamebert.checkpoints.model_folder import ModelFolder
+from mamebert.checkpoints.start import start_pretraining
+from mamebert.corpus.frequencies import token_counts
+from mamebert.corpus.token_shards import TokenShards
+from mamebert.encoder.carry_over import carry_over
+from mamebert.encoder.model import PretrainingNetwork
+from mamebert.encoder.output_bias import start_from_frequencies
+from mamebert.errors import UserError
+from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.tokenizer.correspondence import Correspondence, correspond
+from mamebert.tokenizer.encoding import Tokenizer
+
+
+def first_network(
+    config: PretrainConfig, shards: TokenShards, tokenizer: Tokenizer
+) -> tuple[PretrainingNetwork, dict[str, Any] | None]:
+    """Return the network before its first step and, with `start`, what of it comes from there."""
+    network = PretrainingNetwork(config.encoder, shards.vocab_size, config.embeddings.tied)
+    told = None if config.start is None else _take_over(network, config, tokenizer)
+    if config.output_bias == "frequencies" and (told is None or "masked words" in told["new_heads"]):
+        start_from_frequencies(network, torch.from_numpy(token_counts(shards)))
+    return network, told
+
+
+def tell(start: dict[str, Any]) -> str:
+    """Return in a line what comes from the folder and what is new."""
+    rows, new = start["vocabulary"], start["new_heads"]
+    heads = f"new heads: {', '.join(new)}" if new else "all heads are its own"
+    made_up = f", {rows['mean_of_pieces']} are the mean of their old pieces, {rows['drawn']} are drawn at random"
+    all_copied = rows["copied"] == rows["tokens"]
+    tokens = f"{rows['copied']} of {rows['tokens']} token embeddings are copied{'' if all_copied else made_up}"
+    replaced = "; then all token embeddings are replaced by embeddings.vectors" if start["vectors_instead"] else ""
+    return f"Starting from {start['path']}: {heads}; {tokens}{replaced}."
+
+
+def _take_over(network: PretrainingNetwork, config: PretrainConfig, tokenizer: Tokenizer) -> dict[str, Any]:
+    assert config.start
+    old, new_heads = start_pretraining(config.start)
+    found = _correspondence(config, old.bert.vocab_size, tokenizer)
+    carry_over(old, network, found.same, found.pieces, config.start_layers)
+    if "masked words" in new_heads and not config.embeddings.tied:
+        with torch.no_grad():  # a new output matrix begins as the table, as it does in a new network
+            network.cls.predictions.output_matrix.copy_(network.bert.embeddings.word_embeddings.weight)
+    return {
+        "path": str(config.start),
+        "new_heads": new_heads,
+        "vocabulary": {
+            "tokens": tokenizer.vocab_size,
+            "copied": len(found.same),
+            "mean_of_pieces": len(found.pieces),
+            "drawn": len(found.neither),
+        },
+        "vectors_instead": config.embeddings.vectors is not None,
+    }
+
+
+def _correspondence(config: PretrainConfig, num_rows: int, tokenizer: Tokenizer) -> Correspondence:
+    assert config.start
+    opened = ModelFolder.open(config.start)
+    folder, old = opened.path, opened.tokenizer()
+    if old.tokens == tokenizer.tokens and num_rows >= tokenizer.vocab_size:
+        return Correspondence({number: number for number in range(tokenizer.vocab_size)}, {}, [])
+    found = correspond(old, tokenizer, num_rows)
+    if config.start_vocabulary == "same":
+        raise UserError(
+            f"The shards {config.shards} have another vocabulary than {folder} ({len(found.same)} of "
+            f"{tokenizer.vocab_size} tokens are in both). Tokenize the text with that folder's own (mamebert tokenize "
+            f"tokenizer={folder}), or set start_vocabulary=shared_rows."
+        )
+    return found
+
+
+def _tokenizer_of(config: PretrainConfig) -> Tokenizer:
+    return Tokenizer.open(config.shards / "tokenizer")

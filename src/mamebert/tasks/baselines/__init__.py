@@ -1,0 +1,1 @@
+"""Baselines that only one task has."""

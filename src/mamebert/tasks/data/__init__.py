@@ -1,0 +1,1 @@
+"""From cells of a table to what a network reads."""

@@ -1,0 +1,1 @@
+"""Encoder, reading and head as one network."""

@@ -1,0 +1,258 @@
+"""Encoder, reading and head as one network, whatever the task."""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mamebert.checkpoints.load import fill
+from mamebert.checkpoints.model_folder import ModelFolder, read_config
+from mamebert.checkpoints.save import save_task
+from mamebert.checkpoints.weights import GET_ANEW
+from mamebert.config import build
+from mamebert.corpus.kept_reader.settings import Kept
+from mamebert.encoder.model import Encoder, initialise
+from mamebert.encoder.packing import Packed
+from mamebert.encoder.readings import Reader, Reading
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.shapes_alone import shapes_alone
+from mamebert.errors import UserError, not_finite
+from mamebert.tasks import Answer, Raw, Task
+from mamebert.tasks.data.features import FIRST, Features, TaskBatch, TaskState, batches, pack
+
+HEAD_ALONE = ("head.", "reader.", "bert.pooler.")
+
+
+class TaskNetwork(nn.Module):
+    """An encoder, what is read of it, and a task's head."""
+
+    def __init__(self, task: Task, shape: EncoderConfig, vocab_size: int, learnt: TaskState, reading: Reading) -> None:
+        super().__init__()
+        self.bert = Encoder(shape, vocab_size)
+        self.reader = Reader(reading, shape)
+        self.lstm_along = task.lstm_along
+        pooler = self.bert.pooler if reading.is_last else None
+        self.head = task.head(shape, self.reader.width, pooler, learnt)
+        initialise(self, shape.initializer_range)
+        task.start(self.head, learnt)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.bert.device
+
+    def forward(self, batch: TaskBatch) -> Any:
+        """Return what the task's head makes of a batch."""
+        return self.conclude(self.gather(batch), batch)
+
+    def gather(self, batch: TaskBatch) -> Tensor:
+        """Return the hidden states [reads, layers, hidden_size] in the order of the examples: the encoder's part."""
+        return self.reader.gather(self.bert, batch.packed, batch.places)[batch.order]
+
+    def conclude(self, gathered: Tensor, batch: TaskBatch) -> Any:
+        """Return what reader and head make of gathered hidden states: all that learns when the encoder does not."""
+        counts = batch.counts if self.lstm_along == "example" else batch.sequence_sizes
+        return self.head(self.reader(gathered, counts), batch)
+
+
+def start_network(
+    task: Task,
+    folder: Path,
+    learnt: TaskState,
+    reading: Reading,
+    dropout: float | None = None,
+    random_weights: bool = False,
+) -> TaskNetwork:
+    """Open any folder of BERT or its kin as the start of a task: the encoder comes from it, the head is new.
+
+    `dropout` is the share of hidden values dropped in training; None leaves it as config.json says. With
+    `random_weights` only the shape comes from the folder: what pretraining is worth is measured against it.
+    """
+    opened = ModelFolder.open(folder)
+    require_room("task", task.max_length, str(opened.path), opened.shape.max_position_embeddings)
+    shape = opened.shape
+    if dropout is not None:
+        shape = shape.model_copy(update={"hidden_dropout_prob": dropout})
+    network = TaskNetwork(task, shape, opened.vocab_size, learnt, reading)
+    if not random_weights:
+        fill(network, opened.tensors(), folder, may_lack=HEAD_ALONE, ignore=("head.", "reader."))
+        fill(network.head, task.stored_beside(folder), folder, may_lack=("",))
+    task.prepare(network.head, network.bert, folder, learnt)
+    return network
+
+
+def save_network(
+    network: TaskNetwork,
+    task: Task,
+    learnt: TaskState,
+    reading: Reading,
+    start: Path,
+    folder: Path,
+    kept: Kept = Kept(),  # noqa: B008  # frozen
+) -> None:
+    """Write a folder that `open_network` and, as far as it has a class for it, plain transformers open.
+
+    `kept` is how the training rows were read.
+    """
+    about = {"task": task.model_dump(), "reading": reading.model_dump(), "learnt": vars(learnt)}
+    about |= {"reader": kept.as_json()} if kept.settings else {}
+    plain = task.architecture if reading.is_last else ""
+    stored = [*network.named_parameters(), *network.named_buffers()]
+    named: dict[str, Tensor] = {name.removeprefix("head."): tensor for name, tensor in stored}
+    if plain and not task.has_pooler:
+        named = {name: p for name, p in named.items() if not name.startswith("bert.pooler.")}
+    more = {**task.plain_settings(learnt), "mamebert": about}
+    if not reading.is_last:
+        save_task(network.bert, named, start, folder, plain, more)
+        return
+    places = {name: place for name in named if (place := task.place_beside(name))}
+    beside: dict[str, dict[str, Tensor]] = {}
+    for name, (file, stored_name) in places.items():
+        beside.setdefault(file, {})[stored_name] = named.pop(name)
+    save_task(network.bert, named, start, folder, plain, more, task.files(network.bert.config), beside)
+
+
+def open_network(folder: Path, kind: str | None = None) -> tuple[Task, TaskState, TaskNetwork]:
+    """Open a fine-tuned folder, ours or one of plain transformers; one that was not made for a task is of `kind`."""
+    opened = ModelFolder.open(folder)
+    tensors = opened.tensors()
+    task, learnt, reading = task_in(opened, opened.about or _about_foreign(opened, tensors, kind))
+    known = tensors.beside(task.stored_beside(opened.path))
+
+    def built() -> TaskNetwork:
+        network = TaskNetwork(task, opened.shape, opened.vocab_size, learnt, reading)
+        pooler_is_read = any(module is network.bert.pooler for module in network.head.modules())
+        return fill(network, known, opened.path, may_lack=() if pooler_is_read else ("bert.pooler.",))
+
+    with shapes_alone():  # sizes that only the settings of the head claim are refused before they take memory
+        built()
+    return task, learnt, built()
+
+
+def task_in(folder: ModelFolder, about: Mapping[str, Any] | None = None) -> tuple[Task, TaskState, Reading]:
+    """Return what config.json, or `about` in its place, says that a network was fine-tuned for.
+
+    What is missing or of another kind is a UserError, as is a task that reads more than the encoder does.
+    """
+    about = folder.about if about is None else about
+    told = about.get("learnt") or {}
+    labels, chosen = told.get("labels") or [], told.get("chosen") or {}
+    if not ("task" in about and isinstance(labels, list) and isinstance(chosen, dict)):
+        raise UserError(f"{folder.path} does not say in config.json what it was fine-tuned for. {GET_ANEW}")
+    if not all(isinstance(label, str) for label in labels):
+        raise UserError(f"{folder.path} has labels in config.json that are no texts. {GET_ANEW}")
+    try:
+        task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
+        reading = build(Reading, about.get("reading") or {})
+    except UserError as error:
+        raise UserError(f"{folder.path} has an invalid config.json: {error}") from error
+    require_room("task", task.max_length, str(folder.path), folder.shape.max_position_embeddings)
+    return task, TaskState(tuple(labels), chosen), reading
+
+
+def plain_logits(folder: Path, packed: Packed) -> dict[str, Tensor]:
+    """Return what plain transformers should give for these sequences, each an example of its own."""
+    task, _, network = open_network(folder)
+    network.eval()
+    if read_config(folder)["architectures"][0].endswith("Model"):
+        return {"last_hidden_state": network.bert(packed)}
+    pieces = packed.ids.split(packed.lengths), packed.segments.split(packed.lengths)
+    features = [
+        Features([ids.numpy()], [FIRST if task.reads == "first" else np.arange(len(ids))], [kinds.numpy()])
+        for ids, kinds in zip(*pieces, strict=True)
+    ]
+    return task.plain_logits(network(pack(features, range(len(features)))))
+
+
+@torch.no_grad()
+def raw_outputs(
+    task: Task,
+    network: TaskNetwork,
+    features: Sequence[Features],
+    batch_tokens: int = 16_384,
+    gather: Callable[[TaskBatch], Tensor] | None = None,
+) -> list[Raw]:
+    """Return the head's output for each example, in the order given; `gather` gives hidden states that are kept.
+
+    Outputs that are no finite numbers, which huge weights give, are a UserError.
+    """
+    network.eval()
+    gather = gather or network.gather
+    # Examples of like length share a batch, so that attention groups them.
+    order = np.argsort([-each.num_tokens for each in features], kind="stable").tolist()
+    found: dict[int, Raw] = {}
+    for rows in batches(features, order, batch_tokens):
+        batch = pack(features, rows).to(network.device)
+        found |= zip(rows, task.raws(network.conclude(gather(batch), batch), batch), strict=True)
+    if not all(np.isfinite(raw).all() for raw in found.values()):
+        raise not_finite()
+    return [found[row] for row in range(len(features))]
+
+
+def answers_of(task: Task, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
+    """Return the task's answers; one with a number that is not finite is a UserError, for JSON has none."""
+    found = task.answers(raws, features, learnt)
+    if not all(_is_finite(each) for each in found):
+        raise not_finite()
+    return found
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict | list | tuple):
+        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float | np.floating) or isfinite(value)
+
+
+def require_room(what: str, max_length: int, name: str, room: int) -> None:
+    """Raise a UserError where a task or an objective shows an encoder longer sequences than it has positions for."""
+    if max_length > room:
+        raise UserError(f"{what}.max_length {max_length} is longer than {name} reads ({room}). Lower it to {room}.")
+
+
+def _about_foreign(folder: ModelFolder, tensors: Mapping[str, Tensor], kind: str | None) -> dict[str, Any]:
+    """Return how to read a folder that was not fine-tuned here: by its class, with inputs as long as it takes."""
+    architecture, config, as_bert = folder.architecture, folder.config, folder.bert_architecture
+    kinds = [kind] if kind else [name for name in Task.names() if Task.find(name).understands(as_bert, config)]
+    if not kinds:
+        raise UserError(f"{folder.path} {_what_it_lacks(architecture)}, or ask it for vectors (sentence_embeddings).")
+    found = Task.find(kinds[0])
+    # transformers leaves the names out where they are its own, LABEL_0 and so on.
+    names = config.get("id2label") or {}
+    heads = ("classifier.weight", "qa_outputs.weight") if found.architecture else ()
+    size = next((len(tensors[name]) for name in heads if name in tensors), 0)
+    _require_names_of_all(names, size, folder)
+    labels = [_label(names.get(str(i)), i) for i in range(size)]
+    task = {"kind": kinds[0], **found.foreign(folder.path, folder.shape.max_position_embeddings)}
+    return {"task": task, "learnt": {"labels": labels}}
+
+
+def _require_names_of_all(names: Mapping[str, Any], size: int, folder: ModelFolder) -> None:
+    """Raise a UserError where id2label names other outputs than there are: another's answers would be given."""
+    # The one output of multiple choice has no name, whatever config.json says.
+    named = folder.bert_architecture in ("BertForSequenceClassification", "BertForTokenClassification")
+    if not named or not names or not size:  # a head without weights is told of where it is filled
+        return
+    fits = len(names) == size and all(str(number) in names for number in range(size))
+    if not fits or any(isinstance(name, list | dict | bool | float) for name in names.values()):
+        raise UserError(
+            f"{folder.path} has weights for {size:,} labels, and id2label in its config.json does not name each of "
+            f"them, from 0 to {size - 1:,}, by a text. {GET_ANEW}"
+        )
+
+
+def _label(name: Any, number: int) -> str:
+    """Return the name of an output; transformers has one of its own where a folder tells none."""
+    return str(name) if isinstance(name, str | int) and not isinstance(name, bool) else f"LABEL_{number}"
+
+
+def _what_it_lacks(architecture: str) -> str:
+    if architecture:
+        return f"holds a {architecture}, which answers no task. Fine-tune it first"
+    return (
+        "does not say of which class it is. Name it in its config.json, as in "
+        '"architectures": ["BertForSequenceClassification"]'
+    )

@@ -1,0 +1,141 @@
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mamebert.checkpoints.verify import NotTheSame
+from mamebert.config import build
+from mamebert.encoder.fixed_embeddings import TokenEmbeddings
+from mamebert.errors import UserError
+from mamebert.runs import Run
+from mamebert.stages.pretrain import pretrain, pretraining
+from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.tokenize import TokenizeConfig, tokenize
+from mamebert.word2vec.table import VectorTable
+
+TABLE = "bert.embeddings.word_embeddings.weight"
+
+
+@pytest.fixture
+def settings(two_epochs):
+    return two_epochs
+
+
+def config(settings, **changes):
+    return build(PretrainConfig, {**settings, **changes})
+
+
+def test_w_keeps_the_scaled_table_bit_for_bit(world, encoders):
+    table = torch.from_numpy(VectorTable.open(world / "vectors").scaled(TokenEmbeddings().scale))
+    saved = load_file(encoders("W") / "model" / "model.safetensors")
+    assert torch.equal(saved[TABLE], table)
+    assert Run.open(encoders("W")).results["embeddings_unchanged"] is True
+    assert Run.open(encoders("N")).results["embeddings_unchanged"] is None
+
+
+def test_w_trains_exactly_the_table_less(encoders):
+    n, w = (Run.open(encoders(name)).results["parameters"] for name in "NW")
+    rows, width = load_file(encoders("N") / "model" / "model.safetensors")[TABLE].shape
+    assert n["trainable"] - w["trainable"] == rows * width == w["frozen"]
+    assert n["total"] == w["total"]
+
+
+def test_a_table_that_is_not_frozen_learns(settings, world, unproved):
+    embeddings = {"vectors": str(world / "vectors"), "frozen": False}
+    folder = pretrain(config(settings, embeddings=embeddings)).folder
+    table = torch.from_numpy(VectorTable.open(world / "vectors").scaled(TokenEmbeddings().scale))
+    assert not torch.equal(load_file(folder / "model" / "model.safetensors")[TABLE], table)
+
+
+def test_an_encoder_knows_from_the_start_how_often_words_occur(settings):
+    def loss_before_training(start):
+        return pretraining.Pretraining(config(settings, output_bias=start), run=None).measure()["heldout_mlm_loss"]
+
+    assert loss_before_training("zero") == pytest.approx(np.log(80), abs=0.05)
+    assert loss_before_training("frequencies") < np.log(80) - 0.5
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("no mask in here", r"There is no \[MASK\]"), ("[MASK] " * 80, "the encoder reads 64")],
+)
+def test_a_probe_that_cannot_be_filled_is_told_before_training(settings, text, sentence, snapshots):
+    with pytest.raises(UserError, match=sentence):
+        pretrain(config(settings, probe_texts=[text]))
+    assert not snapshots(settings)
+
+
+def test_evaluations_and_snapshots_do_not_count_as_training_time(settings, unproved, monkeypatch):
+    measure, pauses = pretraining.Pretraining.measure, []
+
+    def slow(self):
+        pauses.append(0.2)
+        time.sleep(0.2)
+        return measure(self)
+
+    monkeypatch.setattr(pretraining.Pretraining, "measure", slow)
+    began = time.monotonic()
+    results = pretrain(config(settings)).results
+    assert results["training_seconds"] <= time.monotonic() - began - sum(pauses)
+    assert len(pauses) == 4  # steps 2 and 4, and two ends of epochs, of which step 6 is one
+    assert sum(e["seconds"] for e in results["epochs"]) == pytest.approx(results["training_seconds"], abs=0.01)
+
+
+def test_models_kept_on_the_way_are_whole_and_in_order(encoders):
+    run = Run.open(encoders("N"))
+    (kept,) = run.results["kept"]
+    assert kept["step"] == 6
+    assert 0 < kept["epoch"] < 1
+    early, final = (load_file(run.folder / f / "model.safetensors") for f in (kept["folder"], "model"))
+    assert early.keys() == final.keys()
+    assert not torch.equal(early[TABLE], final[TABLE])
+
+
+def test_a_model_that_transformers_reads_otherwise_is_never_called_finished(settings, monkeypatch, snapshots):
+    def differs(folders):
+        raise NotTheSame("logits differ")
+
+    monkeypatch.setattr(pretraining, "verify", differs)
+    with pytest.raises(NotTheSame):
+        pretrain(config(settings))
+    assert not Path(settings["output"]).exists()
+    assert snapshots(settings)  # nothing was lost
+
+
+def test_without_held_out_text_there_is_no_held_out_loss(settings, world, tmp_path, unproved, capsys):
+    tokens = tokenize(
+        build(
+            TokenizeConfig,
+            {
+                "corpus": world / "clean",
+                "tokenizer": world / "vocab",
+                "heldout_rate": 0,
+                "processes": 1,
+                "output": tmp_path / "tokens",
+            },
+        )
+    )
+    results = pretrain(config(settings, shards=tokens.folder)).results
+    assert "heldout_mlm_loss" not in results["epochs"][-1]
+    assert "no held-out loss" in capsys.readouterr().err
+
+
+def test_pretraining_learns(settings, unproved):
+    settings["training"] = {"steps": 80, "batch_tokens": 512, "peak_lr": 5e-3, "precision": "float32"}
+    settings["snapshot_seconds"] = 100
+    run = Run.open(pretrain(config(settings)).folder)
+    losses = [m["mlm_loss"] for m in run.metrics() if "mlm_loss" in m]
+    assert np.mean(losses[-10:]) < np.mean(losses[:5]) - 0.2
+
+
+def test_recipes_that_mask_differently_are_asked_the_same(settings):
+    few = pretraining.Pretraining(config(settings), run=None)
+    settings["objective"] = {"max_length": 32, "mask_rate": 0.4, "mask_token_rate": 0.5, "mask_unit": "word"}
+    settings["training"] = {**settings["training"], "batch_tokens": 512}
+    many = pretraining.Pretraining(config(settings), run=None)
+    for a, b in zip(few.held_out, many.held_out, strict=True):
+        assert torch.equal(a.packed.ids, b.packed.ids)
+        assert torch.equal(a.chosen, b.chosen)
