@@ -1,7 +1,5 @@
 """What fine-tuning would be refused for, told before rows or weights are read."""
 
-
-
 from mamebert.preflight.ahead import Ahead, Found, tried
 from mamebert.preflight.looking import (
     MODELS,
