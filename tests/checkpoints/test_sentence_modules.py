@@ -171,7 +171,7 @@ def test_a_damaged_list_of_modules_is_refused(made, text):
 @pytest.mark.parametrize(
     ("file", "changes", "why"),
     [
-        ("1_Pooling/config.json", {"pooling_mode": "median"}, "modules that cannot be"),
+        ("1_Pooling/config.json", {"pooling_mode": "median"}, "invalid modules"),
         ("1_Pooling/config.json", {"include_prompt": False}, "include_prompt"),
         ("2_Dense/config.json", {"activation_function": "os.system"}, "the activation 'os.system'"),
         ("2_Dense/config.json", {"activation_function": ["x"]}, "the activation"),

@@ -41,7 +41,9 @@ def groups(kind: type[Config]):
 
 def test_the_file_the_function_and_the_settings_have_one_name(command):
     kind, function = stages.find(command)
-    assert function.__name__ == command == kind.command == Path(inspect.getfile(function)).stem
+    file = Path(inspect.getfile(function))
+    assert function.__name__ == command == kind.command
+    assert command == (file.parent.name if file.stem == "__init__" else file.stem)
     assert kind.__name__ == f"{command.capitalize()}Config"
     assert issubclass(kind, StageConfig)
 

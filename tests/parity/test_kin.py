@@ -208,7 +208,7 @@ def test_a_released_configuration_may_leave_out_what_is_usual(tmp_path):
     about = {"model_type": "albert", "vocab_size": 90, **BODY}
     shape = encoder_config(about, "x")
     assert (shape.hidden_act, shape.embedding_size, shape.shared) == ("gelu_new", 128, "all")
-    with pytest.raises(UserError, match=r"x has a config\.json that cannot be: inner_group_num"):
+    with pytest.raises(UserError, match=r"x has an invalid config\.json: inner_group_num"):
         encoder_config({**about, "inner_group_num": 2}, "x")
 
 

@@ -77,7 +77,7 @@ def test_a_damaged_reader_is_a_sentence(folder, tmp_path):
     config = json.loads((tmp_path / "m" / "config.json").read_text())
     config["mamebert"]["reader"]["settings"]["separator"] = "too long"
     (tmp_path / "m" / "config.json").write_text(json.dumps(config))
-    with pytest.raises(UserError, match=r"has a config\.json that cannot be: .*separator cannot be"):
+    with pytest.raises(UserError, match=r"has an invalid config\.json: .*separator cannot be"):
         load(tmp_path / "m")
 
 

@@ -34,6 +34,8 @@ class Stored(NamedTuple):
     dtype: str
     """As safetensors spells it: "F32"."""
     shape: tuple[int, ...]
+    name: str
+    """What the file calls it."""
 
     @property
     def is_number(self) -> bool:
@@ -70,7 +72,7 @@ def read_header(file: Path) -> dict[str, Stored]:
             if len(names) > _MOST_TENSORS:
                 raise ValueError(f"{len(names):,} tensors, where {_MOST_TENSORS:,} are the most")
             parts = {name: opened.get_slice(name) for name in names}
-            return {name: Stored(file, part.get_dtype(), tuple(part.get_shape())) for name, part in parts.items()}
+            return {name: Stored(file, part.get_dtype(), tuple(part.get_shape()), name) for name, part in parts.items()}
     except (SafetensorError, OSError, ValueError) as error:
         raise damaged(file, error) from error
 
@@ -116,7 +118,7 @@ class Tensors(Mapping[str, Tensor]):
         try:
             if stored.file not in self._files:
                 self._files[stored.file] = safe_open(stored.file, framework="pt")
-            return _finite(self._files[stored.file].get_tensor(name), name, stored)
+            return _finite(self._files[stored.file].get_tensor(stored.name), stored)
         except (SafetensorError, OSError) as error:
             raise damaged(stored.file, error) from error
 
@@ -136,12 +138,12 @@ def num_bytes(stored: Iterable[Stored]) -> int:
     return sum((4 if each.is_number else 1) * _size(each.shape) for each in stored)
 
 
-def _finite(tensor: Tensor, name: str, stored: Stored) -> Tensor:
+def _finite(tensor: Tensor, stored: Stored) -> Tensor:
     if not stored.is_number:
         return tensor
     tensor = tensor.float()
     if tensor.numel() and not all(torch.isfinite(bound) for bound in tensor.aminmax()):
-        raise UserError(f"{stored.file} holds numbers in {name} that are none (NaN) or infinite. {GET_ANEW}")
+        raise UserError(f"{stored.file} holds numbers in {stored.name} that are none (NaN) or infinite. {GET_ANEW}")
     return tensor
 
 

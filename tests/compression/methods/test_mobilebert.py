@@ -49,8 +49,8 @@ def test_every_term_and_its_gradient_is_zero_for_a_student_that_is_its_teacher(c
         subject.network.eval()
         for number in range(4):
             found = LayerTransfer(twin.bert, subject.bert, number, WEIGHTS).loss(batch)
-            assert found.total == 0
-            assert all(value == 0 for value in found.parts.values()), found.parts
+            # A pass with gradients and one without may round differently, on some processors.
+            assert all(abs(value) < 1e-6 for value in (found.total, *found.parts.values())), found
             found.total.backward()
             gradients = [p.grad for p in subject.network.parameters() if p.grad is not None]
             assert max(float(gradient.abs().max()) for gradient in gradients) < 1e-4

@@ -3,6 +3,7 @@
 import json
 from copy import deepcopy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -150,20 +151,20 @@ def test_an_encoder_is_healed_too(encoder, text_bench, quick, tmp_path):
 )
 def test_what_does_not_fit_the_model_is_told_before_anything_is_done(settings, sentence, subject):
     with pytest.raises(UserError, match=sentence):
-        Share(**settings).check(subject, None)
+        Share(**settings).check(subject, SimpleNamespace(teacher=subject))
 
 
 def test_what_is_shared_already_is_not_shared_again(subject):
     albert = converted(subject, shape_of(subject, shared="all"), "mean")
     with pytest.raises(UserError, match="shares weights already"):
-        Share().check(albert, None)
+        Share().check(albert, SimpleNamespace(teacher=albert))
 
 
 def test_layers_of_different_sizes_cannot_be_one(subject):
     subject.bert.config = shape_of(subject, layer_widths=[128, 64, 128, 128])
     with pytest.raises(UserError, match=r"different neurons\. Share before pruning them"):
-        Share(mode="ffn").check(subject, None)
-    Share(mode="attention").check(subject, None)
+        Share(mode="ffn").check(subject, SimpleNamespace(teacher=subject))
+    Share(mode="attention").check(subject, SimpleNamespace(teacher=subject))
 
 
 @pytest.mark.parametrize(

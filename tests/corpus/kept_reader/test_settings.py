@@ -159,7 +159,7 @@ def test_columns_made_of_others_are_left_where_a_file_has_them_itself(tmp_path):
     ],
 )
 def test_a_reader_that_cannot_be_is_refused(told, tmp_path):
-    with pytest.raises(UserError, match=r"has a config\.json"):
+    with pytest.raises(UserError, match=r"has an? (invalid )?config\.json"):
         Kept.read(told, tmp_path)
 
 
