@@ -67,7 +67,7 @@ class ModelFolder:
         without weights opens (a graph, for one); sizes cannot be compared then.
         """
         place = model_folder(path)
-        verify(place, used=USED)
+        verify(place, used=USED, around=CONFIG)
         config = read_config(place)
         about = config.get("mamebert") or {}
         if about.get("altered_by") and "shape" in about:

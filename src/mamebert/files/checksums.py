@@ -28,10 +28,12 @@ def seal(folder: Path, names: Iterable[str] | None = None) -> None:
     write_text(folder / SUMS, "".join(f"{hash_file(folder / name)}  {name}\n" for name in found))
 
 
-def verify(folder: Path, names: Iterable[str] | None = None, used: Iterable[str] = ()) -> None:
+def verify(folder: Path, names: Iterable[str] | None = None, used: Iterable[str] = (), around: str = "") -> None:
     """Raise a UserError where a file of a sealed folder, any or one of those named, is not what was written.
 
-    So it is for a file that has come since and would be used: one of those named, or found by a pattern of `used`.
+    So it is for a file that has come since and would be used: one of those named, or found by a pattern of `used`. The
+    patterns count only where `around` was sealed too: who puts weights of their own beside the sealed files of a
+    tokenizer has added nothing to what was written as a model.
     """
     if not (folder / SUMS).exists():
         return
@@ -40,7 +42,8 @@ def verify(folder: Path, names: Iterable[str] | None = None, used: Iterable[str]
     for name, sha256 in sums.items():
         if wanted is None or name in wanted:
             _require_same(folder, name, sha256)
-    found = (path for pattern in used for path in sorted(folder.glob(pattern)))
+    patterns = used if not around or around in sums else ()
+    found = (path for pattern in patterns for path in sorted(folder.glob(pattern)))
     for path in (*(folder / name for name in wanted or ()), *found):
         _require_known(folder, path, sums)
 
