@@ -18,8 +18,8 @@ import os, sys
 os.dup2(os.open({errors!r}, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
 import torch
 torch.set_num_threads(1)
-from mamebert.stages import _pretraining
-_pretraining.verify = lambda folders: {{str(folder): 0.0 for folder in folders}}
+from mamebert.stages.pretrain import pretraining
+pretraining.verify = lambda folders: {{str(folder): 0.0 for folder in folders}}
 {prelude}
 sys.argv = ["mamebert", *{words!r}]
 from mamebert.cli import main

@@ -9,9 +9,7 @@ from torch.testing import assert_close
 
 from mamebert.config import build
 from mamebert.serving.load import load
-from mamebert.stages.finetune import candidates as _candidates
-from mamebert.stages.finetune import encoded_rows, finetune, fitting, hidden_state_cache
-from mamebert.stages.finetune import finetuning as _finetuning
+from mamebert.stages.finetune import candidates, encoded_rows, finetune, finetuning, fitting, hidden_state_cache
 from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks.data.features import batches, pack
 from mamebert.tasks.network.task_network import raw_outputs, start_network
@@ -38,9 +36,9 @@ class Trained:
 
     def __init__(self, settings, output, **changes):
         self.config = build(FinetuneConfig, {**settings, "output": str(output), **changes})
-        work = _finetuning.Finetuning(self.config, _finetuning.Run.start(self.config))
-        (self.model,) = [c for c in _candidates.candidates(self.config) if c.epoch is None]
-        self.before = _candidates.start(self.model, 1, self.config, work.learnt)
+        work = finetuning.Finetuning(self.config, finetuning.Run.start(self.config))
+        (self.model,) = [c for c in candidates.candidates(self.config) if c.epoch is None]
+        self.before = candidates.start(self.model, 1, self.config, work.learnt)
         self.network, self.fitted, self.states = work._fit(self.model, 1, self.config, "test")
         self.parts, self.task = work.rows.to(self.model), work.task
 

@@ -19,8 +19,7 @@ from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.errors import UserError
 from mamebert.files.disk import disk_errors, partial
 from mamebert.runs import Run
-from mamebert.stages.pretrain import pretrain
-from mamebert.stages.pretrain import pretraining as _pretraining
+from mamebert.stages.pretrain import pretrain, pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.training import arithmetic, snapshot_folder
 from mamebert.training.snapshot_folder import SnapshotFolder
@@ -99,9 +98,9 @@ def killed_before(number, monkeypatch, work):
             (Run, "finish"),
             (SnapshotFolder, "take"),
             (snapshot_folder, "write_snapshot"),
-            (_pretraining, "save_pretraining"),
-            (_pretraining, "verify"),
-            (_pretraining, "write_text"),
+            (pretraining, "save_pretraining"),
+            (pretraining, "verify"),
+            (pretraining, "write_text"),
         ):
             patch.setattr(owner, name, guarded(getattr(owner, name)))
         try:
@@ -232,19 +231,19 @@ def test_a_second_signal_stops_at_once(small, start, snapshots):
 
 def test_a_wish_to_stop_at_the_end_of_an_epoch_keeps_the_epoch(settings, tmp_path, unproved, monkeypatch, everything):
     whole = everything(pretrain(config(settings, output=tmp_path / "whole")).folder)
-    measure = _pretraining.Pretraining.measure
+    measure = pretraining.Pretraining.measure
 
     def asked_while_measuring(self):
         if self.count.step in (3, 6):
             signal.raise_signal(signal.SIGINT)
         return measure(self)
 
-    monkeypatch.setattr(_pretraining.Pretraining, "measure", asked_while_measuring)
+    monkeypatch.setattr(pretraining.Pretraining, "measure", asked_while_measuring)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             pretrain(config(settings))
     monkeypatch.undo()
-    monkeypatch.setattr(_pretraining, "verify", lambda folders: {"": 0.0})
+    monkeypatch.setattr(pretraining, "verify", lambda folders: {"": 0.0})
     assert everything(pretrain(config(settings)).folder) == whole
 
 
@@ -351,7 +350,7 @@ def stop_after(step, settings, monkeypatch):
 def test_other_threads_are_refused_unless_told_otherwise(settings, unproved, monkeypatch, capsys):
     stop_after(4, settings, monkeypatch)
     real = arithmetic.arithmetic
-    monkeypatch.setattr(_pretraining, "arithmetic", lambda *words: {**real(*words), "threads": "7"})
+    monkeypatch.setattr(pretraining, "arithmetic", lambda *words: {**real(*words), "threads": "7"})
     with pytest.raises(
         UserError, match=r"threads 1, and this start has threads 7.*Set OMP_NUM_THREADS=1.*inexact=true"
     ):
@@ -363,7 +362,7 @@ def test_other_threads_are_refused_unless_told_otherwise(settings, unproved, mon
 def test_a_shard_cut_short_while_it_is_read_is_told_at_the_next_epoch(settings, world, tmp_path, monkeypatch):
     tokens = tmp_path / "tokens"
     shutil.copytree(world / "tokens", tokens)
-    end = _pretraining.Pretraining._end_epoch
+    end = pretraining.Pretraining._end_epoch
 
     def then_the_shard_shrinks(self, *words):
         end(self, *words)
@@ -372,7 +371,7 @@ def test_a_shard_cut_short_while_it_is_read_is_told_at_the_next_epoch(settings, 
         (tmp_path / "shorter").write_bytes(path.read_bytes()[:-8])
         (tmp_path / "shorter").replace(path)
 
-    monkeypatch.setattr(_pretraining.Pretraining, "_end_epoch", then_the_shard_shrinks)
+    monkeypatch.setattr(pretraining.Pretraining, "_end_epoch", then_the_shard_shrinks)
     with pytest.raises(UserError, match="is not what was written"):
         pretrain(config(settings, shards=tokens))
 

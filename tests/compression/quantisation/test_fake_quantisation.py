@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mamebert.compression.quantisation import rounding as _rounding
+from mamebert.compression.quantisation import rounding
 from mamebert.compression.quantisation.activation_range import ActivationRange
 from mamebert.compression.quantisation.binary import BinaryRows, Settled
 from mamebert.compression.quantisation.fake_quantisation import (
@@ -178,6 +178,6 @@ def test_rows_are_looked_up_first_and_rounded_as_the_whole_table_would_be(roundi
 
 def test_looking_rows_up_rounds_no_more_than_them(monkeypatch):
     sizes = []
-    monkeypatch.setattr(_rounding, "to_integers", lambda *given: sizes.append(given[0].numel()) or given[0])
+    monkeypatch.setattr(rounding, "to_integers", lambda *given: sizes.append(given[0].numel()) or given[0])
     QuantisedEmbedding(nn.Embedding(1000, 4), PerTensor(8))(torch.tensor([5, 6]))
     assert sizes == [8]

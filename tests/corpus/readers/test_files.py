@@ -217,7 +217,9 @@ def test_a_json_array_gives_its_objects(tmp_path):
 @pytest.mark.parametrize("rest", ["", ",\n{bad}]", ", ]", ",\n1]", ' {"text": "b"}]', "] more", ", " + "[" * 100_000])
 def test_damage_in_a_json_array_is_told_by_line(tmp_path, rest):
     (tmp_path / "a.json").write_text('[\n{"text": "a"}' + rest)
-    with pytest.raises(UserError, match=r"a\.json, line [23](, is not JSON \(.*\. \w|: an item of the array is no object\. \w)"):
+    with pytest.raises(
+        UserError, match=r"a\.json, line [23](, is not JSON \(.*\. \w|: an item of the array is no object\. \w)"
+    ):
         texts(tmp_path / "a.json")
 
 

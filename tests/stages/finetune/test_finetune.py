@@ -13,8 +13,7 @@ from mamebert.files.disk import partial
 from mamebert.runs import Run
 from mamebert.serving.load import load
 from mamebert.stages import find
-from mamebert.stages.finetune import candidates, finetune, fitting
-from mamebert.stages.finetune import finetuning as _finetuning
+from mamebert.stages.finetune import candidates, finetune, finetuning, fitting
 from mamebert.stages.finetune.settings import FinetuneConfig
 
 
@@ -34,7 +33,7 @@ def without_clocks(value):
 
 def killed_at(monkeypatch, name, number, settings):
     """Fine-tune until call `number` of something in the stage."""
-    place = fitting if name == "train" else _finetuning
+    place = fitting if name == "train" else finetuning
     what, calls = getattr(place, name), []
 
     def guarded(*words, **named):
@@ -101,7 +100,7 @@ def test_what_is_saved_is_what_was_best_and_tested(classifiers, rows):
 
 def test_the_best_seed_is_the_one_that_validated_best_whatever_the_test_says(small, tmp_path, unproved, monkeypatch):
     tested = iter([0.9, 0.1])
-    monkeypatch.setattr(_finetuning, "scores_of", lambda _: {"accuracy": next(tested, 0.5)})
+    monkeypatch.setattr(finetuning, "scores_of", lambda _: {"accuracy": next(tested, 0.5)})
     validated = iter([0.2, 0.2, 0.7, 0.7])
     judged = fitting.Fitting._validate
     monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: (judged(self)[0], next(validated)))
@@ -212,7 +211,7 @@ def test_ctrl_c_stops_after_the_step_and_keeps_finished_seeds(small, tmp_path, u
     import signal
 
     settings = config(small, tmp_path / "stopped")
-    saved, validate = _finetuning.save_network, fitting.Fitting._validate
+    saved, validate = finetuning.save_network, fitting.Fitting._validate
 
     def save_then_ask(*words):
         saved(*words)
@@ -220,7 +219,7 @@ def test_ctrl_c_stops_after_the_step_and_keeps_finished_seeds(small, tmp_path, u
             fitting.Fitting, "_validate", lambda self: signal.raise_signal(signal.SIGINT) or validate(self)
         )
 
-    monkeypatch.setattr(_finetuning, "save_network", save_then_ask)
+    monkeypatch.setattr(finetuning, "save_network", save_then_ask)
     with pytest.raises(KeyboardInterrupt):
         finetune(settings)
     assert [p.name for p in (partial(tmp_path / "stopped") / "seeds").glob("*.json")] == ["N-seed-1.json"]

@@ -14,10 +14,10 @@ import json, sys
 import torch
 torch.set_num_threads(1)
 from mamebert.config import build
-from mamebert.stages import _pretraining
+from mamebert.stages.pretrain import pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain import estimate, pretrain
-_pretraining.verify = lambda folders: {str(folder): 0.0 for folder in folders}
+pretraining.verify = lambda folders: {str(folder): 0.0 for folder in folders}
 config = build(PretrainConfig, json.loads(sys.argv[2]))
 found = estimate(config) if sys.argv[1] == "estimate" else pretrain(config).results
 print(json.dumps(found))
