@@ -74,7 +74,7 @@ def words(world, encoders, classifiers):
         "finetune": [f"model={encoders('N')}", f"source={world / 'rows.jsonl'}", "task.max_length=32"],
         "report": [f'runs=["{world / "clean"}"]'],
         "evaluate": [f"model={classifiers / 'models' / 'N'}", f"source={world / 'rows.jsonl'}"],
-        "compress": [f"model={classifiers / 'models' / 'N'}", "method.kind=drop_layers"],
+        "compress": [f"model={classifiers / 'models' / 'N'}", "method.kind=drop_layers", "method.drop=1"],
     }
 
 

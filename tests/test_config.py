@@ -214,7 +214,7 @@ def test_a_table_that_cannot_be_read_is_told_as_such(text):
 def test_settings_spelt_in_python_are_explained_too():
     with pytest.raises(UserError, match=r"Did you mean 'steps'\?"):
         Inner(step=3)
-    with pytest.raises(UserError, match=r"The setting 'training\.steps' = 0 is invalid"):
+    with pytest.raises(UserError, match=r"The setting 'training\.steps' cannot be 0"):
         Outer(training={"steps": 0})
 
 
