@@ -1,4 +1,4 @@
-"""Draw what the benchmarks found: docs/pretraining_speed.svg and docs/loss_curves.svg from benchmarks/results/.
+"""Draw what the benchmarks found: pretraining_speed.svg and loss_curves.svg in docs/images/.
 
 python benchmarks/plot.py
 """
@@ -14,7 +14,7 @@ from typing import Any
 from mamebert.reports.plots.chart import Chart, Line
 from mamebert.reports.text.render import to_svg
 
-RESULTS, DOCS = Path(__file__).parent / "results", Path(__file__).parents[1] / "docs"
+RESULTS, IMAGES = Path(__file__).parent / "results", Path(__file__).parents[1] / "docs/images"
 WIDTH, NAMES, NUMBERS, BAR, GAP = 760, 300, 96, 20, 8
 
 
@@ -38,7 +38,7 @@ def panels(found: dict[str, Any]) -> Iterator[tuple[str, list[Bar]]]:
             {
                 "trainer_fp32": "Trainer, float32",
                 "trainer_bf16": "Trainer, bfloat16 autocast",
-                "trainer_fp32_modernbert_sparse": "Trainer, ModernBERT, masked places only",
+                "trainer_fp32_modernbert_sparse": "Trainer, ModernBERT, masked tokens only",
             },
         ),
         (
@@ -94,7 +94,7 @@ def speed(found: dict[str, Any]) -> str:
 .ours {{ fill: var(--c2); }} .theirs {{ fill: var(--soft); opacity: .55; }}
 </style>
 <rect width="100%" height="100%" style="fill: var(--paper)"/>
-<text class="name" x="16" y="30">Pretraining a small BERT: tokens a second</text>
+<text class="name" x="16" y="30">Pretraining a small BERT: tokens per processor-second</text>
 <text x="16" y="50">{escape(told)}</text>
 {chr(10).join(drawn)}
 </svg>
@@ -137,7 +137,7 @@ def main() -> None:
     ):
         if (RESULTS / result).is_file():
             drawn = draw(json.loads((RESULTS / result).read_text(encoding="utf-8")))
-            (DOCS / name).write_text(drawn, encoding="utf-8")
+            (IMAGES / name).write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":
