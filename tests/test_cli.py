@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from mamebert import stages
-from mamebert.corpus.token_shards import TokenShards
+from mamebert.cli import GROUPS, ORDER, app
 
 RECIPE = """
 output = "{out}"
@@ -91,9 +91,30 @@ def test_help_leaves_torch_alone():
     assert done.returncode == 0, done.stderr
     for command in (*stages.names(), "run", "fill-mask", "predict"):
         assert f" {command} " in done.stdout
-    order = ["clean", "vocab", "tokenize", "pretrain", "finetune", "compress", "evaluate", "report", "predict", "run"]
+    order = ["clean", "vocab", "tokenize", "vectors", "pretrain", "inspect", "finetune", "compress", "evaluate", "report", "predict", "run"]
     places = [done.stdout.index(f" {command} ") for command in order]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["evalute", "a=1"], "There is no command called 'evalute'. Did you mean 'evaluate'?"),
+        (["clean", "--dryrun"], "There is no option called '--dryrun'. Did you mean '--dry-run'?"),
+        (["--hlep"], "There is no option called '--hlep'. Did you mean '--help'?"),
+        (["predict"], "MODEL is missing. `mamebert predict --help` tells what it takes."),
+        (["fill-mask", "m", "a", "--top", "0"], "`mamebert fill-mask --help` tells what it takes."),
+        (["doctor", "now"], "Got unexpected extra argument(s) (now). `mamebert doctor --help` tells"),
+    ],
+)
+def test_a_mistake_in_the_words_is_a_sentence_too(mamebert, words, sentence):
+    assert sentence in mamebert(*words).mistake
+
+
+def test_every_command_has_its_place_in_the_help(mamebert):
+    out = mamebert("--help").out
+    assert [each.name for each in app.registered_commands] == ORDER
+    assert all(f"─ {group} ─" in out for group in GROUPS)
 
 
 @pytest.mark.parametrize("command", stages.names())
@@ -326,16 +347,6 @@ def test_the_module_and_the_script_are_one_command(tmp_path):
     assert done.stderr == (
         f"mamebert: There is no folder {tmp_path / 'none'}. Check the path, or run the stage that makes it.\n"
     )
-
-
-def test_stages_and_their_settings_are_importable_from_the_package(world):
-    import mamebert as library
-
-    assert library.PretrainConfig.command == "pretrain"
-    assert callable(library.finetune)
-    assert TokenShards.open(world / "tokens").num_documents > 0
-    with pytest.raises(AttributeError, match="no attribute 'pretrian'"):
-        _ = library.pretrian
 
 
 def test_predict_takes_a_kind_that_overrules_what_ending_and_model_tell(mamebert, classifiers, tmp_path):

@@ -1,19 +1,60 @@
 """mamebert: from raw text in any language to a small BERT that `transformers` opens."""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["load"]
+if TYPE_CHECKING:
+    from mamebert.inspection import InspectConfig, inspect
+    from mamebert.serving.load import load
+    from mamebert.stages.clean import CleanConfig, clean
+    from mamebert.stages.compress import CompressConfig, compress
+    from mamebert.stages.evaluate import EvaluateConfig, evaluate
+    from mamebert.stages.finetune import FinetuneConfig, finetune
+    from mamebert.stages.pretrain import PretrainConfig, pretrain
+    from mamebert.stages.report import ReportConfig, report
+    from mamebert.stages.tokenize import TokenizeConfig, tokenize
+    from mamebert.stages.vectors import VectorsConfig, vectors
+    from mamebert.stages.vocab import VocabConfig, vocab
+
+__all__ = [
+    "CleanConfig",
+    "CompressConfig",
+    "EvaluateConfig",
+    "FinetuneConfig",
+    "InspectConfig",
+    "PretrainConfig",
+    "ReportConfig",
+    "TokenizeConfig",
+    "VectorsConfig",
+    "VocabConfig",
+    "clean",
+    "compress",
+    "evaluate",
+    "finetune",
+    "inspect",
+    "load",
+    "pretrain",
+    "report",
+    "tokenize",
+    "vectors",
+    "vocab",
+]
+
+__version__: str
+_MODULES = {"load": "serving.load", "inspect": "inspection"}
 
 
-def __getattr__(name: str) -> Any:
-    """Import `load`, the stages and their settings when they are first asked for: torch takes seconds."""
-    if name == "__version__":
-        return import_module("importlib.metadata").version("mamebert")
-    if name == "load":
-        return import_module("mamebert.serving.load").load
-    stages = import_module("mamebert.stages")
-    for stage in stages.names():
-        if name in (stage, f"{stage.capitalize()}Config"):
-            return getattr(import_module(f"mamebert.stages.{stage}"), name)
-    raise AttributeError(f"module 'mamebert' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return [*__all__, "__version__", "__doc__"]
+
+
+if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
+
+    def __getattr__(name: str) -> Any:
+        """Import a command, its settings or `load` when it is first asked for: torch takes seconds."""
+        if name == "__version__":
+            return import_module("importlib.metadata").version("mamebert")
+        if name not in __all__:
+            raise AttributeError(f"module 'mamebert' has no attribute {name!r}")
+        command = name.removesuffix("Config").lower()
+        return getattr(import_module(f"mamebert.{_MODULES.get(command, f'stages.{command}')}"), name)

@@ -5,15 +5,18 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from mamebert import stages
-from mamebert.config import build, described, read_settings, with_environment
-from mamebert.errors import UserError, printable
+from mamebert.config import Config, build, described, read_settings, with_environment
+from mamebert.errors import UserError, printable, unknown
 from mamebert.files.names import path_of
 from mamebert.preflight.ahead import check_and_compare
 from mamebert.progress import say
@@ -25,7 +28,57 @@ from mamebert.training.interruption import Stopped, exit_on_sigterm
 if TYPE_CHECKING:
     from mamebert.recipes import Prospect
 
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""What the library of the command line calls a mistake in it; it has no public name."""
+
+
+class Verbs(TyperGroup):
+    """The commands; a mistake in the words is a sentence with the nearest right word, as any other mistake."""
+
+    def make_context(self, *given: Any, **more: Any) -> Any:
+        """Read the words before the name of a command."""
+        with _mistakes_as_sentences():
+            return super().make_context(*given, **more)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Find the command, read its words, and do it."""
+        with _mistakes_as_sentences():
+            return super().invoke(ctx)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that the first word names."""
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            raise unknown("command", args[0], ORDER)
+        return super().resolve_command(ctx, args)
+
+
+@contextmanager
+def _mistakes_as_sentences() -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # not a mistake: the help is shown
+            raise
+        raise _usage_mistake(error) from error
+
+
+def _usage_mistake(error: Any) -> UserError:
+    """Return a mistake in the words of a command line as a fact and the way out."""
+    context = getattr(error, "ctx", None)
+    command = " ".join(["mamebert", *context.command_path.split("mamebert", 1)[1].split()]) if context else "mamebert"
+    way_out = f"`{command} --help` tells what it takes."
+    what = type(error).__name__  # the classes have no public names
+    if what == "NoSuchOption":
+        names = [name for each in context.command.get_params(context) for name in each.opts] if context else ["--help"]
+        return unknown("option", error.option_name, [name for name in names if name.startswith("--")])
+    if what == "MissingParameter":
+        return UserError(f"{command}: {error.param.name.upper()} is missing. {way_out}")
+    told = error.format_message().rstrip(".").replace("\n", " ")
+    return UserError(f"{told}. {way_out}")
+
+
 app = typer.Typer(
+    cls=Verbs,
     help="From raw text to a small BERT that transformers opens.",
     add_completion=False,
     no_args_is_help=True,
@@ -48,24 +101,30 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved sett
 Model = Annotated[Path, typer.Argument(help="A model folder, or the run folder that holds it.")]
 
 
-STAGES, OTHERS = "Stages, in the order of work", "Models, recipes, this machine"
-ORDER = (
-    *("clean", "vocab", "tokenize", "vectors", "pretrain", "finetune", "compress", "evaluate", "report"),
-    *("predict", "fill-mask", "run", "doctor"),
-)
+GROUPS = {
+    "Prepare text": ("clean", "vocab", "tokenize"),
+    "Train": ("vectors", "pretrain", "inspect", "finetune"),
+    "Make smaller": ("compress",),
+    "Look": ("evaluate", "report"),
+    "Use": ("predict", "fill-mask"),
+    "All of it, and this machine": ("run", "doctor"),
+}
+"""What --help shows, in the order of work."""
+ORDER = [command for group in GROUPS.values() for command in group]
+GROUP_OF = {command: group for group, commands in GROUPS.items() for command in commands}
 
 
 def _add_stage(command: str) -> None:
     def verb(settings: Words = None, show: ShowSettings = False, dry_run: DryRun = False) -> None:
         _do_stage(command, settings or [], show, dry_run)
 
-    app.command(command, help=_first_line(command), rich_help_panel=STAGES)(verb)
+    app.command(command, help=_first_line(command), rich_help_panel=GROUP_OF.get(command))(verb)
 
 
 def _do_stage(command: str, words: list[str], show: bool, dry_run: bool) -> None:
     kind, _ = stages.find(command)
     if show:
-        print("\n".join(described(kind, words[0] if words else "")))
+        _show_settings(kind, words)
         return
     config = build(kind, with_environment(read_settings(words)))
     if dry_run:
@@ -75,12 +134,18 @@ def _do_stage(command: str, words: list[str], show: bool, dry_run: bool) -> None
     _print_end(stages.do(command, config))
 
 
+def _show_settings(kind: type[Config], words: list[str]) -> None:
+    print("\n".join(described(kind, words[0] if words else "")))
+
+
 def _first_line(command: str) -> str:
     """Read a stage's first docstring line without importing it, so that --help stays quick."""
     place = Path(stages.__file__).with_name(command)
     file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
     source = file.read_text(encoding="utf-8")
-    return source.split('"""')[1].strip().partition(": ")[2] or source.split('"""')[1].strip()
+    told = source.split('"""')[1].strip()
+    line = told.partition(": ")[2] or told
+    return line[0].upper() + line[1:]
 
 
 for _command in stages.names():
@@ -88,29 +153,38 @@ for _command in stages.names():
         _add_stage(_command)
 
 
-@app.command("evaluate", help=_first_line("evaluate"), rich_help_panel=STAGES)
+@app.command("evaluate", help=_first_line("evaluate"), rich_help_panel=GROUP_OF["evaluate"])
 def evaluate_verb(
     settings: Words = None,
     show: ShowSettings = False,
     dry_run: DryRun = False,
-    check_data: Annotated[
-        bool,
-        typer.Option(
-            "--check-data",
-            help="Only look at the rows: counts, labels, lengths, duplicates, first rows. Takes settings of finetune.",
-        ),
-    ] = False,
+    check_data: Annotated[bool, typer.Option("--check-data", hidden=True)] = False,
 ) -> None:
-    """Ask fine-tuned models about labelled rows, or only look at the rows."""
+    """Ask fine-tuned models about labelled rows."""
     if not check_data:
         _do_stage("evaluate", settings or [], show, dry_run)
         return
-    from mamebert.inspection import inspect as check
+    say("`mamebert evaluate --check-data` is called `mamebert inspect` now.")
+    inspect_verb(settings, show)
 
-    check(with_environment(read_settings(settings or [])))
+
+@app.command("inspect", rich_help_panel=GROUP_OF["inspect"])
+def inspect_verb(settings: Words = None, show: ShowSettings = False) -> None:
+    """Labelled rows, looked at before training: counts, labels, lengths, duplicates, first rows."""
+    from mamebert.inspection import InspectConfig, inspect
+    from mamebert.inspection.settings import play_no_part
+
+    if show:
+        _show_settings(InspectConfig, settings or [])
+        return
+    given = with_environment(read_settings(settings or []))
+    config = build(InspectConfig, given)
+    if names := play_no_part(given):
+        say(f"Settings of other commands, which play no part here: {', '.join(names)}.")
+    inspect(config)
 
 
-@app.command("run", rich_help_panel=OTHERS)
+@app.command("run", rich_help_panel=GROUP_OF["run"])
 def run(
     recipe: Annotated[
         list[str],
@@ -156,7 +230,7 @@ def _prospect(found: "Prospect", width: int) -> str:
     return f"{told} ({found.outlook})" if found.outlook else told
 
 
-@app.command("fill-mask", rich_help_panel=OTHERS)
+@app.command("fill-mask", rich_help_panel=GROUP_OF["fill-mask"])
 def fill_mask_verb(
     model: Model,
     texts: Annotated[list[str], typer.Argument(help="Texts with [MASK] where a word is wanted.")],
@@ -169,7 +243,7 @@ def fill_mask_verb(
         print(json.dumps({"text": text, "masks": masks}, ensure_ascii=False, allow_nan=False))
 
 
-@app.command("predict", rich_help_panel=OTHERS)
+@app.command("predict", rich_help_panel=GROUP_OF["predict"])
 def predict_verb(
     model: Model,
     texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, --file is read.")] = None,
@@ -217,7 +291,7 @@ def predict_verb(
     predict(answer, items, out, show_progress=bool(file))
 
 
-@app.command("doctor", rich_help_panel=OTHERS)
+@app.command("doctor", rich_help_panel=GROUP_OF["doctor"])
 def doctor_verb() -> None:
     """What this machine has, and which path a training takes on it and why."""
     from mamebert.doctor import findings

@@ -6,7 +6,7 @@ from mamebert.compression.opening import open_main
 from mamebert.config import build
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.errors import UserError
-from mamebert.inspection import inspect as check_data
+from mamebert.inspection import InspectConfig, inspect
 from mamebert.preflight.ahead import check_and_compare
 from mamebert.runs import Run
 from mamebert.serving.load import load
@@ -88,7 +88,7 @@ def test_an_evaluation_reads_so_too_and_its_settings_stay_what_was_said(folder, 
     assert run.results["rows"] == {"test": 4}
     assert Run.open(run.folder).settings["test"] == config.test.model_dump(mode="json")
     assert f"{new} is read as the training rows of the model were (format=jsonl)." in capsys.readouterr().err
-    check_data({"models": {"N": str(folder)}, "test": str(new)})
+    inspect(InspectConfig(models={"N": str(folder)}, test=str(new)))
     assert "The first rows of test" in capsys.readouterr().out
 
 

@@ -1,12 +1,10 @@
-"""`mamebert inspect`: labelled rows, looked at before anything is learnt from them or asked about them."""
+"""`mamebert inspect`: labelled rows in, what a model would see of them and what training would refuse out."""
 
-from typing import Any
+from mamebert.inspection.settings import InspectConfig
 
 
-def inspect(settings: dict[str, Any]) -> None:
-    """Print what there is to know of labelled rows before anything is learnt from them or asked about them."""
-    from mamebert.config import build
+def inspect(config: InspectConfig) -> None:
+    """Print counts, labels, lengths, duplicates and first rows, before anything is learnt from labelled rows."""
     from mamebert.inspection.inspecting import check_rows
-    from mamebert.stages.evaluate.settings import EvaluateConfig
 
-    check_rows(build(EvaluateConfig, {"output": "looked-at", **settings}))
+    check_rows(config)

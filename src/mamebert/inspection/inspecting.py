@@ -1,7 +1,6 @@
 """Labelled rows looked at before anything is learnt from them: counts, labels, lengths, duplicates, first rows."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table as Drawn
@@ -10,9 +9,10 @@ from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.config import build
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.errors import UserError
+from mamebert.inspection.settings import InspectConfig
 from mamebert.labelled.data_tables import balance, between, duplicates_inside, first_rows, histogram, lengths_of
 from mamebert.labelled.leaks import shifted
-from mamebert.labelled.rows import PARTS, LabelledConfig, RowsConfig, drawn, read_labelled, read_sources
+from mamebert.labelled.rows import PARTS, LabelledSources, RowSources, drawn, read_labelled, read_sources
 from mamebert.reports.text.blocks import Table, cells
 from mamebert.reports.text.number_format import count, percent
 from mamebert.stages.evaluate.evaluating import read_as_kept, same_task
@@ -22,13 +22,10 @@ from mamebert.tasks.network.task_network import open_network
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.unknown import Unknown
 
-if TYPE_CHECKING:
-    from mamebert.stages.evaluate.settings import EvaluateConfig
-
 WIDTH = 120  # of a page where there is no terminal
 
 
-def check_rows(config: "EvaluateConfig") -> None:
+def check_rows(config: InspectConfig) -> None:
     """Print everything; rows that cannot be read at all are a UserError."""
     task, tokenizer, learnt, kept = _task_and_tokenizer(config)
     config = read_as_kept(config, kept, task.columns(), print)
@@ -55,7 +52,7 @@ def check_rows(config: "EvaluateConfig") -> None:
     print("\n".join(first_rows(parts[name], features.get(name), tokenizer, name)))
 
 
-def _task_and_tokenizer(config: "EvaluateConfig") -> tuple[Task, Tokenizer | None, TaskState | None, Kept]:
+def _task_and_tokenizer(config: InspectConfig) -> tuple[Task, Tokenizer | None, TaskState | None, Kept]:
     """Return the task, a fine-tuned model's own where one is named, and the tokenizer of the first folder.
 
     Also what that model learnt besides weights, and how its training rows were read.
@@ -73,7 +70,7 @@ def _task_and_tokenizer(config: "EvaluateConfig") -> tuple[Task, Tokenizer | Non
             if "task" in opened.about:
                 task, learnt, _ = open_network(opened.path)
                 kept = Kept.read(opened.about.get("reader"), opened.path)
-                return same_task(config, {folder.name: task})[folder.name], tokenizer, learnt, kept
+                return same_task(config.task, {folder.name: task})[folder.name], tokenizer, learnt, kept
     else:
         tokenizer = None
         told = "No model is given" if folder is None else f"There is nothing in {folder} yet"
@@ -82,11 +79,11 @@ def _task_and_tokenizer(config: "EvaluateConfig") -> tuple[Task, Tokenizer | Non
     return build(kind, config.task), tokenizer, None, Kept()
 
 
-def _parts(config: RowsConfig, task: Task) -> tuple[dict[str, list[Example]], dict[str, dict[str, int]]]:
+def _parts(config: RowSources, task: Task) -> tuple[dict[str, list[Example]], dict[str, dict[str, int]]]:
     """Return the parts as a fine-tuning would have them; where it could not be begun, every source whole."""
     if config.source or (config.train and config.test):
-        rows = {name: getattr(config, name) for name in RowsConfig.model_fields}
-        labelled = read_labelled(LabelledConfig(**rows, task=task))
+        rows = {name: getattr(config, name) for name in RowSources.model_fields}
+        labelled = read_labelled(LabelledSources(**rows, task=task))
         return {**dict(zip(PARTS, labelled.parts, strict=True)), **labelled.tests}, labelled.unusable
     if not config.readers():
         raise UserError("There are no labelled rows. Give source, or train and test.")

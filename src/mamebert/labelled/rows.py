@@ -52,7 +52,7 @@ class Split(Config):
         return self
 
 
-class RowsConfig(StageConfig):
+class RowSources(Config):
     """Where labelled rows come from."""
 
     source: Reader | None = None
@@ -89,12 +89,16 @@ class RowsConfig(StageConfig):
         named = {"source": self.source, "train": self.train, "valid": self.valid, "test": self.test, **self.tests}
         return {name: reader for name, reader in named.items() if reader}
 
+
+class RowsConfig(RowSources, StageConfig):
+    """What commands share that read labelled rows and make a run folder."""
+
     def fingerprint(self) -> list[Source]:
         """Return the text behind the rows."""
         return [each for reader in self.readers().values() for each in reader.fingerprint()]
 
 
-class LabelledConfig(RowsConfig):
+class LabelledSources(RowSources):
     """A task and the rows it is learnt from and judged on."""
 
     task: Task = Field(default_factory=Task.find("classification"))
@@ -104,6 +108,10 @@ class LabelledConfig(RowsConfig):
         if not self.source and not (self.train and self.test):
             raise ValueError("There are no labelled rows. Give source, or train and test.")
         return self
+
+
+class LabelledConfig(LabelledSources, RowsConfig):
+    """What commands share that learn a task and make a run folder."""
 
 
 def one_model_needs_no_name(values: Any) -> Any:
@@ -135,7 +143,7 @@ class Labelled:
         return {"test": self.parts.test, **self.tests}
 
 
-def read_labelled(config: LabelledConfig) -> Labelled:
+def read_labelled(config: LabelledSources) -> Labelled:
     """Read and part all rows; too few, or none, is a UserError."""
     found, unusable = read_sources(config.task, config.readers())
     seed, most, most_tests = config.split.seed, config.max_rows, config.max_test_rows

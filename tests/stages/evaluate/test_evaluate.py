@@ -96,59 +96,6 @@ def test_what_cannot_be_evaluated_is_a_sentence(settings, encoders, tmp_path, cl
         evaluated(settings, models={**settings["models"], "W": str(other)})
 
 
-def test_check_data_tells_all_of_the_rows_that_a_fine_tuning_would_use(mamebert, finetuning, world, tmp_path):
-    lines = (world / "rows.jsonl").read_text().splitlines()
-    long = json.dumps({"text": "The old boat meets the rope. " * 20, "label": "harbour"})
-    rows = [*lines, lines[0], json.dumps({"text": " ", "label": "garden"}), long]
-    (tmp_path / "train.jsonl").write_text("\n".join(rows) + "\n")
-    (tmp_path / "test.jsonl").write_text("\n".join(lines[:10]) + "\n")
-    given = {n: v for n, v in finetuning.items() if n != "source"}
-    given |= {"models": {n: str(p) for n, p in finetuning["models"].items()}, "split": {"valid": 0.2}}
-    toml = [f"{n}={json.dumps(v)}" for n, v in given.items() if isinstance(v, int | float | str)]
-    toml += [f"models.N={given['models']['N']}", "task.max_length=32", "split.valid=0.2", "training.epochs=2"]
-    code, out, err = mamebert(
-        "evaluate", "--check-data", *toml, f"train={tmp_path / 'train.jsonl'}", f"test={tmp_path / 'test.jsonl'}"
-    )
-    assert code == 0, err
-    seen = " ".join(out.split())
-    assert "Rows of train that cannot be used They have Rows no text 1" in seen
-    assert "Part Rows Share train" in seen
-    assert "Right answers train valid test garden" in seen or "Right answers train valid test" in seen
-    assert "test, also in train" in seen
-    assert "Lengths in tokens" in seen
-    assert "(task.max_length 32) Part Rows Share Pieces not read" in seen
-    assert "The first rows of train, as the model will see them row 0" in seen
-    assert "row 0 [CLS] The" in seen
-    assert "[SEP]" in seen
-    assert "target: [" in seen
-
-
-def test_check_data_needs_no_model_and_no_test(mamebert, world):
-    code, out, err = mamebert("evaluate", "--check-data", f"train={world / 'rows.jsonl'}")
-    assert code == 0, err
-    assert "No model is given" in out
-    assert "Lengths in characters" in out
-    assert "asked: ('The" in out
-    assert "right answer: " in out
-    code, out, err = mamebert("evaluate", "--check-data", f"source={world / 'rows.jsonl'}", "model=runs/not/yet")
-    assert code == 0, err
-    assert "There is nothing in runs/not/yet yet" in out
-    assert "no labelled rows" in mamebert("evaluate", "--check-data").mistake
-    assert (
-        "no column called 'txt'"
-        in mamebert("evaluate", "--check-data", f"source={world / 'rows.jsonl'}", 'task.text_columns=["txt"]').mistake
-    )
-
-
-def test_check_data_says_what_training_would_refuse(mamebert, tmp_path):
-    (tmp_path / "rows.csv").write_text("text,label\na,x\nb,x\nb,y\n")
-    _, out, _ = mamebert("evaluate", "--check-data", f"train={tmp_path / 'rows.csv'}")
-    assert "1 33.3 % 1" in " ".join(out.replace("\u00a0", " ").split())  # a duplicate, with another answer
-    (tmp_path / "rows.csv").write_text("text,label\na,x\nb,x\n")
-    _, out, _ = mamebert("evaluate", "--check-data", f"train={tmp_path / 'rows.csv'}")
-    assert "Training would refuse these rows" in out
-
-
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     path = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"

@@ -33,10 +33,13 @@ def check_evaluation(config: EvaluateConfig, ahead: Ahead) -> Found:
         yield from wrong or tried(lambda n=name, p=path: found.update({n: _task_of(p, config, ahead)}))
     if config.models.keys() == found.keys() and found:
         tasks = {name: task for name, (task, _) in found.items()}
-        wrong = list(tried(same_task, config, tasks))
+        wrong = list(tried(same_task, config.task, tasks))
         yield from wrong
         if not wrong:
-            task, kept = next(iter(same_task(config, tasks).values())), first_kept(kept for _, kept in found.values())
+            task, kept = (
+                next(iter(same_task(config.task, tasks).values())),
+                first_kept(kept for _, kept in found.values()),
+            )
             yield from tried(
                 lambda: _look_at_all(task, read_as_kept(config, kept, task.columns(), str).tested().values())
             )

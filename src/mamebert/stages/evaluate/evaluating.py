@@ -15,7 +15,7 @@ from mamebert.errors import UserError
 from mamebert.evaluation.metrics.bootstrap import Measure
 from mamebert.labelled.comparing import comparisons, scores_of, write_answers
 from mamebert.labelled.leaks import SEEN, SeenTexts, repeated, rows_behind
-from mamebert.labelled.rows import PARTS, RowsConfig, answers_file, drawn, parted, read_sources
+from mamebert.labelled.rows import PARTS, RowSources, answers_file, drawn, parted, read_sources
 from mamebert.progress import say
 from mamebert.runs import Run
 from mamebert.serving.load import Model, load
@@ -24,7 +24,7 @@ from mamebert.tasks import Answer, Task
 from mamebert.tasks.data.features import Example
 from mamebert.tasks.network.task_network import answers_of, raw_outputs
 
-C = TypeVar("C", bound=RowsConfig)
+C = TypeVar("C", bound=RowSources)
 
 
 class Evaluating:
@@ -35,7 +35,7 @@ class Evaluating:
         if not config.models:
             raise UserError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
         self.models = {name: open_model(path, config) for name, path in config.models.items()}
-        self.tasks = same_task(config, {name: model.task for name, model in self.models.items()})
+        self.tasks = same_task(config.task, {name: model.task for name, model in self.models.items()})
         self.task = next(iter(self.tasks.values()))
         kept = first_kept(model.kept for model in self.models.values())
         self.config = config = read_as_kept(config, kept, self.task.columns(), say)
@@ -127,8 +127,8 @@ def open_model(path: Path, config: EvaluateConfig) -> Model:
     return model
 
 
-def same_task(config: EvaluateConfig, tasks: dict[str, Task]) -> dict[str, Task]:
-    """Return the tasks with the changes of the settings; different kinds are a UserError."""
+def same_task(changes: dict[str, Any], tasks: dict[str, Task]) -> dict[str, Task]:
+    """Return the tasks with the `changes` that settings ask for; different kinds are a UserError."""
     (first, task), *others = tasks.items()
     for name, other in others:
         if other.kind != task.kind:
@@ -136,10 +136,10 @@ def same_task(config: EvaluateConfig, tasks: dict[str, Task]) -> dict[str, Task]
                 f"{first} does {task.kind} and {name} does {other.kind}. Give models of one kind of task, and evaluate "
                 "the others by themselves."
             )
-    asked = config.task.get("kind", task.kind)
+    asked = changes.get("kind", task.kind)
     if asked != task.kind:
         raise UserError(f"{first} does {task.kind}, and the settings ask for {asked}. Give the rows of its own task.")
-    return {name: changed(each, config.task) for name, each in tasks.items()}
+    return {name: changed(each, changes) for name, each in tasks.items()}
 
 
 def changed(task: Task, changes: dict[str, Any]) -> Task:
