@@ -91,7 +91,20 @@ def test_help_leaves_torch_alone():
     assert done.returncode == 0, done.stderr
     for command in (*stages.names(), "run", "fill-mask", "predict"):
         assert f" {command} " in done.stdout
-    order = ["clean", "vocab", "tokenize", "vectors", "pretrain", "inspect", "finetune", "compress", "evaluate", "report", "predict", "run"]
+    order = [
+        "clean",
+        "vocab",
+        "tokenize",
+        "vectors",
+        "pretrain",
+        "inspect",
+        "finetune",
+        "compress",
+        "evaluate",
+        "report",
+        "predict",
+        "run",
+    ]
     places = [done.stdout.index(f" {command} ") for command in order]
     assert places == sorted(places)
 

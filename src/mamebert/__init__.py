@@ -4,13 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mamebert.inspection import InspectConfig, inspect
+    from mamebert.inspection import inspect
+    from mamebert.inspection.settings import InspectConfig
     from mamebert.serving.load import load
     from mamebert.stages.clean import CleanConfig, clean
-    from mamebert.stages.compress import CompressConfig, compress
-    from mamebert.stages.evaluate import EvaluateConfig, evaluate
-    from mamebert.stages.finetune import FinetuneConfig, finetune
-    from mamebert.stages.pretrain import PretrainConfig, pretrain
+    from mamebert.stages.compress import compress
+    from mamebert.stages.compress.settings import CompressConfig
+    from mamebert.stages.evaluate import evaluate
+    from mamebert.stages.evaluate.settings import EvaluateConfig
+    from mamebert.stages.finetune import finetune
+    from mamebert.stages.finetune.settings import FinetuneConfig
+    from mamebert.stages.pretrain import pretrain
+    from mamebert.stages.pretrain.settings import PretrainConfig
     from mamebert.stages.report import ReportConfig, report
     from mamebert.stages.tokenize import TokenizeConfig, tokenize
     from mamebert.stages.vectors import VectorsConfig, vectors

@@ -171,8 +171,8 @@ def evaluate_verb(
 @app.command("inspect", rich_help_panel=GROUP_OF["inspect"])
 def inspect_verb(settings: Words = None, show: ShowSettings = False) -> None:
     """Labelled rows, looked at before training: counts, labels, lengths, duplicates, first rows."""
-    from mamebert.inspection import InspectConfig, inspect
-    from mamebert.inspection.settings import play_no_part
+    from mamebert.inspection import inspect
+    from mamebert.inspection.settings import InspectConfig, play_no_part
 
     if show:
         _show_settings(InspectConfig, settings or [])

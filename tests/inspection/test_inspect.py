@@ -1,6 +1,7 @@
 import json
 
-from mamebert.inspection import InspectConfig, inspect
+from mamebert.inspection import inspect
+from mamebert.inspection.settings import InspectConfig
 
 
 def test_inspect_tells_all_of_the_rows_that_a_fine_tuning_would_use(mamebert, finetuning, world, tmp_path):
@@ -13,9 +14,7 @@ def test_inspect_tells_all_of_the_rows_that_a_fine_tuning_would_use(mamebert, fi
     given |= {"models": {n: str(p) for n, p in finetuning["models"].items()}, "split": {"valid": 0.2}}
     toml = [f"{n}={json.dumps(v)}" for n, v in given.items() if isinstance(v, int | float | str)]
     toml += [f"models.N={given['models']['N']}", "task.max_length=32", "split.valid=0.2", "training.epochs=2"]
-    code, out, err = mamebert(
-        "inspect", *toml, f"train={tmp_path / 'train.jsonl'}", f"test={tmp_path / 'test.jsonl'}"
-    )
+    code, out, err = mamebert("inspect", *toml, f"train={tmp_path / 'train.jsonl'}", f"test={tmp_path / 'test.jsonl'}")
     assert code == 0, err
     seen = " ".join(out.split())
     assert "Rows of train that cannot be used They have Rows no text 1" in seen

@@ -6,7 +6,8 @@ from mamebert.compression.opening import open_main
 from mamebert.config import build
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.errors import UserError
-from mamebert.inspection import InspectConfig, inspect
+from mamebert.inspection import inspect
+from mamebert.inspection.settings import InspectConfig
 from mamebert.preflight.ahead import check_and_compare
 from mamebert.runs import Run
 from mamebert.serving.load import load

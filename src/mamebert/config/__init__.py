@@ -11,9 +11,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from string import Template
 from types import UnionType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, cast, dataclass_transform, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails, core_schema
 
 from mamebert.config.spellings import as_declared, as_written
@@ -41,14 +41,20 @@ BARE = ""  # in a table of settings: the value that stood in its place before, `
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
 class _Explaining(ModelMetaclass):
-    """Makes a mistake in settings that are spelt in Python the sentence that it is on the command line."""
+    """Makes a mistake in settings that are spelt in Python the sentence that it is on the command line.
 
-    def __call__(cls, *given: Any, **settings: Any) -> Any:
-        try:
-            return super().__call__(*given, **settings)
-        except ValidationError as error:
-            raise BadSettings(_explain(cast("type[Config]", cls), error, settings)) from error
+    The decorator tells type checkers, which do not inherit it from pydantic's own, that fields are what can be given.
+    """
+
+    if not TYPE_CHECKING:  # a checker would believe this signature, which takes everything
+
+        def __call__(cls, *given: Any, **settings: Any) -> Any:
+            try:
+                return super().__call__(*given, **settings)
+            except ValidationError as error:
+                raise BadSettings(_explain(cast("type[Config]", cls), error, settings)) from error
 
 
 class Config(BaseModel, metaclass=_Explaining):
@@ -195,26 +201,30 @@ def _other_than_bare(table: Mapping[str, Any]) -> str:
     return next((str(name) for name in table if name != BARE), "")
 
 
-class RunPath(type(Path())):  # type: ignore[misc]  # Path() picks the class of this operating system
-    """The folder of an earlier stage, or a model folder inside one; its identity becomes part of ours."""
+if TYPE_CHECKING:
+    RunPath = Path  # a Path may be given
+else:
 
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        """Read a string or path; write a string."""
-        return core_schema.no_info_plain_validator_function(
-            cls._check, serialization=core_schema.plain_serializer_function_ser_schema(str)
-        )
+    class RunPath(type(Path())):  # Path() picks the class of this operating system
+        """The folder of an earlier stage, or a model folder inside one; its identity becomes part of ours."""
 
-    @classmethod
-    def _check(cls, value: Any) -> "RunPath":
-        if isinstance(value, Mapping):
-            raise ValueError(
-                "The path of a folder is expected, and this is a table. "
-                'A name with a dot in it stands in quotes: models."v1.2"=FOLDER.'
+        @classmethod
+        def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+            """Read a string or path; write a string."""
+            return core_schema.no_info_plain_validator_function(
+                cls._check, serialization=core_schema.plain_serializer_function_ser_schema(str)
             )
-        if not isinstance(value, str | Path) or not str(value).strip():
-            raise ValueError("The path of a folder is expected. Give the output of a stage, or a model folder.")
-        return cls(path_of(value))
+
+        @classmethod
+        def _check(cls, value: Any) -> "RunPath":
+            if isinstance(value, Mapping):
+                raise ValueError(
+                    "The path of a folder is expected, and this is a table. "
+                    'A name with a dot in it stands in quotes: models."v1.2"=FOLDER.'
+                )
+            if not isinstance(value, str | Path) or not str(value).strip():
+                raise ValueError("The path of a folder is expected. Give the output of a stage, or a model folder.")
+            return cls(path_of(value))
 
 
 def build(kind: type[C], settings: Mapping[str, Any]) -> C:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.compression.goals import TaskGoal
@@ -128,7 +128,13 @@ def _first(items: Iterator[Any], most: int) -> Iterator[Any]:
             return
 
 
-def load(folder: Path | str, kind: Kind | None = None, device: str = "auto") -> Any:
+@overload
+def load(folder: Path | str, kind: Literal["fill-mask"], device: str = "auto") -> FillMask: ...
+@overload
+def load(folder: Path | str, kind: Literal["task", "sentence_embeddings"], device: str = "auto") -> Model: ...
+@overload
+def load(folder: Path | str, kind: None = None, device: str = "auto") -> FillMask | Model: ...
+def load(folder: Path | str, kind: Kind | None = None, device: str = "auto") -> FillMask | Model:
     """Return a saved model as a function of texts: a `FillMask` for an encoder, a `Model` for a fine-tuned one.
 
     `folder` is a model folder or the run folder that holds it; `kind` says what is expected of it. A folder of
