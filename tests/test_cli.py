@@ -143,7 +143,6 @@ def test_the_settings_shown_are_those_that_hold(mamebert):
     assert "training.peak_lr = 0.0002  > 0" in out
     assert "one of: char, word, none" in out
     assert mamebert("finetune", "--settings", "training").out in out
-    assert "There is no setting called 'trainin'" in mamebert("finetune", "--settings", "trainin").mistake
     assert "task.tags_column" in mamebert("finetune", "--settings", "task.tagging").out
     brief = mamebert("finetune", "--settings").out
     assert len(brief.splitlines()) < 100
@@ -152,6 +151,40 @@ def test_the_settings_shown_are_those_that_hold(mamebert):
     _, out, _ = mamebert("pretrain", "--settings", "all")
     assert "training.peak_lr = 0.001  > 0" in out
     assert "objective.kind = 'masked_lm_nsp'  one of: masked_lm, masked_lm_nsp" in out
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ("training.peak_lr", ["training.peak_lr"]),
+        ("training.peak", ["training.peak_lr"]),
+        ("task.kind", ["task.kind"]),
+        ("task.tagging.max_length", ["task.max_length"]),
+        ("task.max_len", ["task.max_length", "task.max_length"]),  # of the kinds that differ in it
+        ("split.", ["split.train", "split.valid", "split.seed"]),
+        ("max_", ["max_rows", "max_test_rows"]),
+    ],
+)
+def test_settings_are_asked_for_by_how_their_names_begin(mamebert, asked, names):
+    code, out, err = mamebert("finetune", "--settings", asked)
+    assert code == 0, err
+    settings = [line.split()[0] for line in out.splitlines() if " = " in line and not line.startswith("with ")]
+    assert settings == names
+    assert "training.peak_lr = 0.0002" in out or "peak" not in asked
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("trianing", "There is no setting called 'trianing'. Did you mean 'training'?"),
+        ("training.peek", "There is no setting called 'training.peek'. Did you mean 'training.peak_lr'?"),
+        ("training.peak_lr.x", "training.peak_lr is a single setting, with none in it."),
+        ("task.taging", "There is no setting or kind called 'task.taging'. Did you mean 'task.tagging'?"),
+        ("task.tagging.maxlength", "Did you mean 'task.max_length'?"),
+    ],
+)
+def test_settings_that_are_not_there_are_a_sentence(mamebert, asked, sentence):
+    assert sentence in mamebert("finetune", "--settings", asked).mistake
 
 
 @pytest.mark.parametrize("command", stages.names())

@@ -93,8 +93,9 @@ ShowSettings = Annotated[
     bool,
     typer.Option(
         "--settings",
-        help="Print the settings with default, bounds and meaning. `--settings training` prints those of that group, "
-        "`--settings task.tagging` those of one kind, `--settings all` every one.",
+        help="Print the settings with default, bounds and meaning: `--settings training` those of that group, "
+        "`--settings training.peak` those whose names begin so, `--settings task.tagging` those of one kind, "
+        "`--settings all` every one.",
     ),
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and what it will take, and stop.")]

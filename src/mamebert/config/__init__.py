@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib import import_module
+from itertools import islice
 from pathlib import Path
 from pkgutil import iter_modules
 from string import Template
@@ -384,25 +385,78 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 def described(kind: type[Config], asked: str = "") -> Iterator[str]:
     """Yield the help of all settings in brief, a line for each group; of those `asked` for, or of "all", in full.
 
-    `asked` is the name of a setting or a group (training), or of one kind of a choice (task.tagging).
+    `asked` is the name of a setting or a group, however deep (training.peak_lr), or of one kind of a choice
+    (task.tagging), or how such names begin (training.peak). Where none does so it is a UserError.
     """
     if asked == "all":
         yield from describe(kind)
-        return
-    first, _, second = asked.partition(".")
-    if first and first not in kind.model_fields:
-        raise unknown("setting", first, [*kind.model_fields, "all"])
+    elif asked:
+        yield from _below(kind, asked.split("."))
+    else:
+        yield from _brief(kind)
+
+
+def _brief(kind: type[Config]) -> Iterator[str]:
     for name, field in kind.model_fields.items():
         inner = _config_in(field.annotation)
         alone = list(describe(kind, only=name))
-        if not first and inner and len(alone) > MOST_LINES:
+        if inner and len(alone) > MOST_LINES:
             number = sum(not line.strip().startswith("with ") for line in alone) // 2
             yield f"{name}.*  {number} settings: --settings {name}"
             yield f"    {_one_line(field.description or inner.__doc__)}"
-        elif inner and first == name and second and issubclass(inner, Choice) and second != "kind":
-            yield from describe(inner.find(second), f"{name}.")
-        elif not first or first == name:
+        else:
             yield from alone
+
+
+def _below(kind: type[Config], names: list[str], prefix: str = "", within: Config | None = None) -> Iterator[str]:
+    """Yield the help of the setting, group or kind that the parts of a dotted name lead to from a group."""
+    name, *deeper = names
+    known = [each for each in kind.model_fields if each != "kind"]
+    begun = [each for each in known if each.startswith(name)] if not deeper else []
+    if name not in known and not begun:
+        raise unknown(
+            "setting", f"{prefix}{name}", [*(f"{prefix}{each}" for each in known), *([] if prefix else ["all"])]
+        )
+    if name not in known:
+        for each in begun:
+            yield from describe(kind, prefix, within, only=each)
+        return
+    field = kind.model_fields[name]
+    inner = _config_in(field.annotation)
+    if not deeper:
+        yield from describe(kind, prefix, within, only=name)
+    elif inner is None:
+        raise UserError(f"{prefix}{name} is a single setting, with none in it. Ask for --settings {prefix}{name}.")
+    elif issubclass(inner, Choice) and inner is inner.family:
+        if deeper == ["kind"]:
+            yield from islice(describe(kind, prefix, within, only=name), 2)
+        else:
+            yield from _below_choice(inner, deeper, f"{prefix}{name}.")
+    else:
+        is_given = within is not None and name in within.model_fields_set
+        default = getattr(within, name) if is_given else field.get_default(call_default_factory=True)
+        yield from _below(inner, deeper, f"{prefix}{name}.", default if isinstance(default, Config) else None)
+
+
+def _below_choice(family: type[Choice], names: list[str], prefix: str) -> Iterator[str]:
+    """Yield the help of one kind, of a setting in it, or of a setting in every kind that has it."""
+    first, *deeper = names
+    if first in family.names():
+        yield from _below(family.find(first), deeper, prefix) if deeper else describe(family.find(first), prefix)
+        return
+    fields = {each: family.find(each).model_fields.keys() - {"kind"} for each in family.names()}
+    whose: dict[tuple[str, ...], list[str]] = {}
+    for each, known in fields.items():
+        if not deeper and each.startswith(first):
+            whose[tuple(describe(family.find(each), prefix))] = [each]
+        elif first in known or (not deeper and any(name.startswith(first) for name in known)):
+            whose.setdefault(tuple(_below(family.find(each), names, prefix)), []).append(each)
+    if not whose:
+        known_names = {*fields, *(name for known in fields.values() for name in known)}
+        raise unknown("setting or kind", f"{prefix}{first}", [f"{prefix}{name}" for name in known_names])
+    for lines, kinds in whose.items():
+        yield f"with {prefix}kind = {' or '.join(map(repr, kinds))}:"
+        yield from (f"    {line}" for line in lines)
 
 
 def describe(kind: type[Config], prefix: str = "", within: Config | None = None, only: str = "") -> Iterator[str]:
