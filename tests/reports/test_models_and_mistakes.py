@@ -22,7 +22,7 @@ def test_the_page_says_where_models_are_and_how_to_call_them(make, tmp_path):
     told = to_markdown(page)
     assert f"mamebert predict {folder / 'models' / 'N'} --file FILE" in told
     assert f'mamebert.load("{folder / "models" / "N"}")' in told
-    assert "Wrong answers" not in told
+    assert not any(title in told for title in ("Right and wrong answers", "Calibration", "Lengths of rows"))
 
 
 def test_of_several_models_the_best_pretrained_one_is_shown_in_use(make, tmp_path):
@@ -73,10 +73,11 @@ def test_the_page_shows_what_is_taken_for_what_and_the_surest_mistakes(make, tmp
     ]
     _, page = page_of(make, tmp_path, [*right, *wrong])
     told = to_markdown(page)
-    assert f"| {labels[0]} | 7 | 2 |" in told
+    assert f"| {labels[0]} | **7 (78 %)** | 2 (22 %) | 9 |" in told
+    assert f"| ✓ {labels[0]} | ✗ {labels[1]} | 71 | 0.970 |" in told
     assert "2 of 9 rows are answered wrongly" in told
     assert told.index("| 71 | 0.970 |") < told.index("| 70 | 0.600 |")
-    assert "Wrong answers" in to_html(page)
+    assert "Right and wrong answers" in to_html(page)
 
 
 def test_wrong_answers_come_with_their_texts_and_plain_row_numbers(make, tmp_path):
@@ -96,3 +97,43 @@ def test_commands_within_a_sentence_are_code_and_show_no_backticks(make, tmp_pat
     assert "<code>mamebert evaluate</code>" in to_html(page)
     assert "`mamebert evaluate`" not in to_html(page)
     assert "with `mamebert evaluate`," in to_markdown(page)
+
+
+def test_the_page_shows_calibration_of_all_models_and_draws_the_best(make, tmp_path):
+    labels = make["finetuning"]()["results"]["labels"][:2]
+    answers = [{"row": n, "label": labels[n % 4 == 0], "gold": labels[0], "probability": 0.75} for n in range(40)]
+    _, page = page_of(make, tmp_path, [*answers, {"row": 41, "label": labels[0], "gold": labels[0]}])
+    told = to_markdown(page)
+    assert "| 0.73 to 0.80 | 40 | 0.750 | 0.750 | +0.000 |" in told
+    assert told.count("| **0.000** | 0.750 | 0.750 | 40 |") == 2
+    assert to_html(page).count("expected calibration error 0.000") == 1
+
+
+def test_answers_with_odd_probabilities_and_lines_of_other_kinds_are_read_all_the_same(make, tmp_path):
+    labels = make["finetuning"]()["results"]["labels"][:2]
+    odd = [{"row": 1, "label": labels[1], "gold": labels[0], "probability": p} for p in ("x", None, 7, float("nan"))]
+    _, page = page_of(make, tmp_path, [*odd, [1], {"label": ["a"], "gold": "a"}])
+    told = to_markdown(page)
+    assert "4 of 4 rows are answered wrongly" in told
+    assert "Calibration" not in told
+
+
+def test_labels_that_a_folder_from_elsewhere_spells_otherwise_are_no_mistakes(make, tmp_path):
+    label = make["finetuning"]()["results"]["labels"][0]
+    _, page = page_of(make, tmp_path, [{"row": 1, "label": f" {label}\u200b", "gold": label, "probability": 0.9}])
+    assert "answered wrongly" not in to_markdown(page)
+
+
+def test_lengths_of_rows_are_told_once_for_models_that_see_the_same(make, tmp_path):
+    run = make["finetuning"]()
+    parts = {"train": {"counts": [0, 3, 1], "median": 7.0, "longest": 15, "cut": 1}, "test": {"counts": [1, 1, 0]}}
+    for model in run["results"]["models"]:
+        model["lengths"] = {"max_length": 8, "edges": [0, 4, 8, 16], "parts": parts}
+    told = to_markdown(make_page(Story([Run.open(make["write_run"](tmp_path / "task", **run))])))
+    assert told.count("| 9 to 16 | 1 | 0 |") == 1
+    assert "| Rows that are cut | 1 (25.0 %) | – |" in told
+    assert "Of 1 of 4 rows (25.0 %) only the first 8 tokens are read." in told
+    odd = {"edges": [4, 0], "parts": {"train": {"counts": "many"}}}
+    run["results"]["models"] = [{**model, "lengths": odd} for model in run["results"]["models"]]
+    told = to_markdown(make_page(Story([Run.open(make["write_run"](tmp_path / "odd", **run))])))
+    assert "Lengths of rows" not in told

@@ -36,7 +36,7 @@ def balance(task: Task, parts: Examples) -> list[Table]:
 def lengths_of(parts: Examples, features: Mapping[str, Sequence[Features]]) -> dict[str, list[int]]:
     """Return for each example its tokens, those left out included, or without features its characters."""
     if features:
-        return {name: [each.num_tokens + each.num_truncated for each in part] for name, part in features.items()}
+        return {name: [each.full_length for each in part] for name, part in features.items()}
     return {name: [sum(map(len, texts_in(each.inputs))) for each in part] for name, part in parts.items()}
 
 

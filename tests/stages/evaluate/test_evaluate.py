@@ -70,6 +70,10 @@ def test_settings_of_the_fine_tuning_serve_too_and_other_columns_can_be_named(se
     for model in run.results["models"]:
         assert model["scores"]["accuracy"] in (0.0, pytest.approx(2 / 3))
         assert model["tests"]["again"] == model["scores"]
+        assert {name: sum(part["counts"]) for name, part in model["lengths"]["parts"].items()} == {
+            "test": 3,
+            "again": 3,
+        }
     assert len((run.folder / "answers" / "W-again.jsonl").read_text().splitlines()) == 3
     assert "counted as wrong in test (W): 1 with a label that no training row has" in capsys.readouterr().err
 

@@ -2,11 +2,13 @@
 
 from mamebert.reports.page.comparison import arenas
 from mamebert.reports.page.sections import (
+    calibration,
     compression,
     corpus,
     curves,
     epochs,
     fill_mask,
+    lengths,
     mistakes,
     models,
     overview,
@@ -27,9 +29,11 @@ ORDER = (
     compression,
     results,
     mistakes,
+    calibration,
     models,
     epochs,
     rows,
+    lengths,
     time,
     curves,
     sizes,
@@ -54,6 +58,7 @@ def make_page(story: Story, title: str = "", command_line: str = "", recipe: str
         facts=facts(story),
         sections=sections,
         footer=_footer(story, command_line),
+        next_steps=models.next_steps(story, any(section.anchor == "mistakes" for section in sections)),
     )
 
 

@@ -147,6 +147,8 @@ class Page:
     facts: Sequence[Fact]
     sections: Sequence[Section]
     footer: Sequence[str] = field(default=())
+    next_steps: str = ""
+    """What a reader may do now, on the first screen."""
 
 
 def cells(*texts: str | Cell | None, quiet: bool = False) -> list[Cell]:

@@ -15,13 +15,14 @@ from mamebert.errors import UserError
 from mamebert.evaluation.metrics.bootstrap import Measure
 from mamebert.labelled.comparing import comparisons, scores_of, write_answers
 from mamebert.labelled.leaks import SEEN, SeenTexts, repeated, rows_behind
+from mamebert.labelled.lengths import count_lengths
 from mamebert.labelled.rows import PARTS, RowSources, answers_file, drawn, parted, read_sources
 from mamebert.progress import say
 from mamebert.runs import Run
 from mamebert.serving.load import Model, load
 from mamebert.stages.evaluate.settings import EvaluateConfig
 from mamebert.tasks import Answer, Task
-from mamebert.tasks.data.features import Example
+from mamebert.tasks.data.features import Example, Features
 from mamebert.tasks.network.task_network import answers_of, raw_outputs
 
 C = TypeVar("C", bound=RowSources)
@@ -62,13 +63,13 @@ class Evaluating:
     def ask_models(self) -> None:
         """Let every model answer every part, and keep its answers and scores."""
         for name, model in self.models.items():
-            started, scores, cut = monotonic(), {}, 0.0
+            started, scores, shown = monotonic(), {}, {}
             for part, examples in self.parts.items():
-                answers, num_truncated = self._ask(model, self.tasks[name], examples)
+                answers, shown[part] = self._ask(model, self.tasks[name], examples)
                 measures = self.task.measures(examples, answers)
                 scores[part] = scores_of(measures)
                 if part == "test":
-                    self.measured[name], cut = measures[0], num_truncated / len(examples)
+                    self.measured[name] = measures[0]
                 write_answers(self.run.folder / "answers" / answers_file(name, part), examples, answers)
                 self._tell_unseen(name, part, model, examples)
             measure, value = next(iter(scores["test"].items()))
@@ -84,7 +85,8 @@ class Evaluating:
                     "scores": scores.pop("test"),
                     "tests": scores,
                     "unknown_rate": round(model.tokenizer.unknown.rate, 6),
-                    "truncated_share": cut,
+                    "truncated_share": sum(each.num_truncated > 0 for each in shown["test"]) / len(shown["test"]),
+                    "lengths": count_lengths(shown, self.tasks[name].max_length),
                     "seen_test_text": self._has_seen_these_rows(name),
                     "seconds": round(monotonic() - started, 3),
                 }
@@ -96,10 +98,10 @@ class Evaluating:
             self.run.results["comparisons"].append(line)
             say(f"{line['a']} - {line['b']}: {line['difference']:+.4f}, p = {line['p']:.4f}")
 
-    def _ask(self, model: Model, task: Task, examples: list[Example]) -> tuple[list[Answer], int]:
+    def _ask(self, model: Model, task: Task, examples: list[Example]) -> tuple[list[Answer], list[Features]]:
         features = task.features(model.tokenizer, examples, model.learnt)
         raws = raw_outputs(task, model.network, features, self.config.batch_tokens)
-        return answers_of(task, raws, features, model.learnt), sum(each.num_truncated > 0 for each in features)
+        return answers_of(task, raws, features, model.learnt), features
 
     def _tell_unseen(self, name: str, part: str, model: Model, examples: list[Example]) -> None:
         reasons = self.task.unseen(examples, model.learnt)

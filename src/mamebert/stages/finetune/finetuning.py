@@ -16,6 +16,7 @@ from mamebert.files.json_files import read_own
 from mamebert.files.names import file_name
 from mamebert.labelled.comparing import comparisons, scores_of, write_answers
 from mamebert.labelled.leaks import SeenTexts, repeated, shifted
+from mamebert.labelled.lengths import count_lengths
 from mamebert.labelled.rows import PARTS, read_labelled
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
@@ -85,7 +86,8 @@ class Finetuning:
         """Fine-tune one encoder with each of its seeds and add the summary to the results."""
         config = self._searched(model)
         found = [self._done_before(model, seed) or self._train(model, seed, config) for seed in model.seeds]
-        features = self.rows.to(model)["train"].features
+        parts = {name: part.features for name, part in self.rows.to(model).items()}
+        features = parts["train"]
         if num_truncated := sum(each.num_truncated > 0 for each in features):
             longest = f"task.max_length={self.task.max_length}"
             say(
@@ -101,6 +103,7 @@ class Finetuning:
                 "seen_test_text": not model.random_weights and self._has_seen_these_texts(model.path),
                 "unknown_rate": round(self.rows.unknown_to(model).rate, 6),
                 "truncated_share": sum(each.num_truncated > 0 for each in features) / len(features),
+                "lengths": count_lengths(parts, model.task.max_length) if model.epoch is None else None,
                 "parameters": found[0]["parameters"],
                 "seeds": [{k: v for k, v in each.items() if k not in ("answers", "parameters")} for each in found],
                 "best_seed": self._best(model)["seed"],

@@ -69,6 +69,11 @@ class Features:
         """Tokens of all sequences."""
         return sum(map(len, self.sequences))
 
+    @property
+    def full_length(self) -> int:
+        """Tokens of all sequences, and the pieces that none of them holds."""
+        return self.num_tokens + self.num_truncated
+
 
 @dataclass(frozen=True)
 class TaskBatch:

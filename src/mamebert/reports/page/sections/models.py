@@ -5,7 +5,7 @@ from pathlib import Path
 from mamebert.files.names import file_name
 from mamebert.reports.page.story import Story
 from mamebert.reports.readings.run_json import listed, value_at
-from mamebert.reports.text.blocks import Block, Code, Section, Table, Text, cells
+from mamebert.reports.text.blocks import Block, Code, Section, Table, cells
 from mamebert.runs import Run
 
 
@@ -21,7 +21,6 @@ def tell(story: Story) -> list[Section]:
         Table("Folders that transformers opens", ["Model", "Folder"], rows, num_text_columns=2),
         Code(f"mamebert {verb}", "On the command line"),
         Code(f'import mamebert\n\nmodel = mamebert.load("{last}")\nmodel(["A text."])', "In Python"),
-        Text([_next(answers)]),
     ]
     return [Section("models", "The models and how to use them", blocks)]
 
@@ -50,10 +49,18 @@ def _title(run: Run, place: Path) -> str:
     return f"{run.final.name}: {place.name}" if place.parent.name == "models" else run.final.name
 
 
-def _next(answers: bool) -> str:
-    if answers:
+def next_steps(story: Story, shows_mistakes: bool) -> str:
+    """Return what to do with the last model of the page; nothing where there is none."""
+    found = [(run, place) for run in story.runs for place in _folders(run)]
+    if not found:
+        return ""
+    if found[-1][0].command == "pretrain":
         return (
-            "Next: look at rows it answers wrongly (the folder answers/ beside the models has every answer), ask it "
-            "about new rows with `mamebert evaluate`, or make it smaller with `mamebert compress`."
+            f"Next: try it with `mamebert fill-mask {_best(found)}`, then give it a task with `mamebert finetune`, and "
+            "labelled rows."
         )
-    return "Next: give it a task with `mamebert finetune`, and labelled rows."
+    where = "below" if shows_mistakes else "in the folder answers/ beside the models"
+    return (
+        f"Next: ask the best model with `mamebert predict {_best(found)} --file FILE`, look at rows it answers wrongly "
+        f"({where}), ask it about new rows with `mamebert evaluate`, or make it smaller with `mamebert compress`."
+    )
