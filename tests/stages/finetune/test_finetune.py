@@ -129,11 +129,12 @@ def test_all_models_and_seeds_see_one_split(classifiers, small, tmp_path, unprov
 
 
 def test_lengths_of_all_rows_are_counted_for_each_finished_model(classifiers):
-    finished = [model for model in classifiers.results["models"] if model["epoch"] is None]
+    results = Run.open(classifiers).results
+    finished = [model for model in results["models"] if model["epoch"] is None]
     assert finished
     for model in finished:
         parts = model["lengths"]["parts"]
-        assert {name: sum(part["counts"]) for name, part in parts.items()} == classifiers.results["rows"]
+        assert {name: sum(part["counts"]) for name, part in parts.items()} == results["rows"]
         assert parts["train"]["cut"] / sum(parts["train"]["counts"]) == model["truncated_share"]
 
 
