@@ -25,7 +25,7 @@ def _of(task: Task, several: bool) -> list[Block]:
         return []
     of_task = f"{task.name}: " if several else ""
     found = confusions(answers, task.labels, MOST_LABELS)
-    others = f"; {found.num_others} rarer labels are summed up" if found.num_others else ""
+    others = f"; {found.num_others} rarer labels are summed up, mix-ups among them too" if found.num_others else ""
     matrix = Matrix(f"{of_task}Confusion matrix of {best.short}{others}", found)
     wrong = [each for each in answers if not each.is_right]
     return [matrix, _errors(best.short, of_task, wrong, len(answers))] if wrong else [matrix]
