@@ -16,10 +16,11 @@ from pydantic.fields import FieldInfo
 from mamebert import stages
 from mamebert.config import Choice, Config
 from mamebert.errors import UserError
+from mamebert.inspection.settings import InspectConfig
 from mamebert.training.settings import Training
 
 PAGES = Path(__file__).parents[1] / "settings"
-ORDER = ("clean", "vocab", "tokenize", "vectors", "pretrain", "finetune", "compress", "evaluate", "report")
+ORDER = ("clean", "vocab", "tokenize", "vectors", "pretrain", "inspect", "finetune", "compress", "evaluate", "report")
 FAMILIES = {
     "Reader": "sources",
     "Vocabulary": "vocabularies",
@@ -41,11 +42,15 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> list[str]:
-    return sorted(stages.names(), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    return sorted([*stages.names(), "inspect"], key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+
+def _settings(command: str) -> type[Config]:
+    return InspectConfig if command == "inspect" else stages.find(command)[0]
 
 
 def _index() -> str:
-    rows = [f"| [`{command}`]({command}.md) | {_about(stages.find(command)[0])} |" for command in _commands()]
+    rows = [f"| [`{command}`]({command}.md) | {_about(_settings(command))} |" for command in _commands()]
     return "\n".join(
         [
             "# Settings",
@@ -78,7 +83,7 @@ def _index() -> str:
 
 
 def _command(command: str, families: dict[str, type[Choice]]) -> str:
-    kind, _ = stages.find(command)
+    kind = _settings(command)
     sections = list(_sections(kind, "", families))
     return "\n".join([f"# Settings of `{command}`", "", NOTE, _about(kind), "", *sections])
 
