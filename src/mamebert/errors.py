@@ -1,4 +1,4 @@
-"""What a user can get wrong, said in one sentence with the way out."""
+"""Mistakes of users, each one sentence with the way out."""
 
 import re
 from collections.abc import Iterable, Sequence

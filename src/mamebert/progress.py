@@ -1,4 +1,4 @@
-"""How far long work has come: a bar on a terminal, plain lines elsewhere; rate and time left in both."""
+"""The progress of long work: a bar on a terminal, plain lines elsewhere; rate and time left in both."""
 
 import sys
 from collections import deque

@@ -1,4 +1,4 @@
-"""Who this process is among those that torchrun started, as it says in the environment."""
+"""The rank of this process among those that torchrun started."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Whether the sizes in config.json are those of the stored weights: asked before anything of these sizes is built."""
+"""The sizes in config.json against those of the stored weights, before anything of these sizes is built."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the library `sentence-transformers` (Reimers and Gurevych, 2019) reads of a folder besides the encoder."""
+"""The files that `sentence-transformers` (Reimers and Gurevych, 2019) reads besides the encoder."""
 
 import json
 from collections.abc import Mapping, Sequence

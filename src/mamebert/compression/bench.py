@@ -1,4 +1,4 @@
-"""Where a model is made smaller: data to calibrate with and to learn from, and the one way of learning."""
+"""The bench of a compression: data to calibrate with and to learn from, and one way of learning."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What a network on the bench is for: a task with a head of its own, or masked words."""
+"""The goal of a network on the bench: a task with a head of its own, or masked words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

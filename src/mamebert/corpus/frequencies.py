@@ -1,4 +1,4 @@
-"""How often each token occurs."""
+"""Token counts."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""What is kept of the cleaned documents, and a count of all that is not, by reason."""
+"""The cleaned documents that are kept, and a count of all that are not, by reason."""
 
 from collections import Counter
 from random import Random

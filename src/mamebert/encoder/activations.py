@@ -1,4 +1,4 @@
-"""What bends a hidden layer, by the names of `transformers`."""
+"""Activations, by the names of `transformers`."""
 
 from collections.abc import Callable, Mapping
 from math import pi, sqrt

@@ -1,4 +1,4 @@
-"""What a token is before any context: its word, its place and its segment, added and normalised."""
+"""Input embeddings: word, position and segment, added and normalised."""
 
 import torch
 from torch import Tensor, nn

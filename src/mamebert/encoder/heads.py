@@ -1,4 +1,4 @@
-"""What stands on top of the encoder: masked words, sentence pairs, labels."""
+"""Heads on top of the encoder: masked words, sentence pairs, labels."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""What keeps the numbers within bounds: LayerNorm, or the cheap stand-in of MobileBERT."""
+"""Normalisation: LayerNorm, or the cheap stand-in of MobileBERT."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What the score of each word starts from."""
+"""The bias that the score of each word starts from."""
 
 import torch
 from torch import Tensor

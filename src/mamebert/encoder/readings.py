@@ -1,4 +1,4 @@
-"""What is read of an encoder: its last layer, or several layers joined, with or without an LSTM on top.
+"""Readings of an encoder: its last layer, or several layers joined, with or without an LSTM on top.
 
 The feature-based way of using BERT (Devlin et al., 2019, section 5.3; the weighted sum is ELMo's, Peters et al., 2018).
 """

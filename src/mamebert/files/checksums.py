@@ -1,4 +1,4 @@
-"""What files were when they were written: a SHA256SUMS beside them, in the form that `sha256sum -c` reads.
+"""SHA256SUMS beside the files of a folder, in the form that `sha256sum -c` reads.
 
 Without it a changed byte of a weight, a table or a text gives another answer, and nobody is told. Folders from
 elsewhere have none and are opened as they are.

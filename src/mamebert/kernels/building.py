@@ -1,4 +1,4 @@
-"""Where the compiled kernels are kept, and when what lies there may be loaded.
+"""The cache of compiled kernels, and when a library in it may be loaded.
 
 A library that is loaded is code that runs. So the folder is this user's own and nobody else's to write in, and the name
 of the file ends with the hash of what is in it: what another user has planted, or a disk has damaged, is built anew.

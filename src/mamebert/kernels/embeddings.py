@@ -1,4 +1,4 @@
-"""What a token is before any context: three embeddings added, LayerNorm and dropout, in one pass over memory."""
+"""Input embeddings in one pass over memory: three embeddings added, LayerNorm and dropout."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is made of the answers to the test rows, whoever gave them: scores, files, and what tells any two apart."""
+"""Scores and files of the answers to the test rows, and tests of the difference between any two models."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

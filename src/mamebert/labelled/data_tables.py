@@ -1,4 +1,4 @@
-"""What is told of labelled rows: label balance, lengths, duplicates, and how the model will see the first of them."""
+"""Tables of labelled rows: label balance, lengths, duplicates, and the first rows as the model sees them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

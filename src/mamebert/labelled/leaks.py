@@ -1,4 +1,4 @@
-"""What test rows have in common with what was learnt from: the same rows, the same sentences, other labels."""
+"""Leaks between test and training data: the same rows, the same sentences, other labels."""
 
 import re
 import unicodedata

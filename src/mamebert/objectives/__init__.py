@@ -1,4 +1,4 @@
-"""What an encoder is asked while it is pretrained: ONE FILE PER OBJECTIVE."""
+"""Pretraining objectives: ONE FILE PER OBJECTIVE."""
 
 from abc import abstractmethod
 from dataclasses import dataclass

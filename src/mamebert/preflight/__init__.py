@@ -1,1 +1,1 @@
-"""What can be known of a stage before it begins."""
+"""Checks before a stage begins."""

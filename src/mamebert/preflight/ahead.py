@@ -1,4 +1,4 @@
-"""What can be known of a stage before it is begun: why it would be refused, and what it makes for those after it."""
+"""A stage before it is begun: why it would be refused, and what it makes for those after it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase

@@ -1,4 +1,4 @@
-"""What the checks before a stage look at: rows, models, shapes, memory; seconds each, and nothing is built."""
+"""Rows, models, shapes and memory, looked at before a stage: in seconds, and nothing is built."""
 
 from collections.abc import Iterable
 from math import prod

@@ -1,4 +1,4 @@
-"""How well an encoder foresees text: each token masked in turn (Salazar, Liang, Nguyen and Kirchhoff, 2020)."""
+"""Pseudo-perplexity: each token masked in turn (Salazar, Liang, Nguyen and Kirchhoff, 2020)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where answers go: standard output, a file that gets its name when it is whole, or a device, pipe or link as it is."""
+"""The place of answers: standard output, a file that gets its name when it is whole, or a device, pipe or link."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What is to be answered: rows of a file or of standard input, one after the other."""
+"""Rows to be answered, from a file or from standard input, one after the other."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Whether the files of a model's tokenizer say the same: plain `transformers` follows several of them at once.
+"""Agreement between the files of a model's tokenizer: plain `transformers` follows several of them at once.
 
 A class such as BertTokenizer takes the vocabulary from `tokenizer.json` and makes the rules for text itself; names and
 added tokens stand in up to four files. Where they contradict each other the model was trained with one of them, and

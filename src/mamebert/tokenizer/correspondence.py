@@ -1,4 +1,4 @@
-"""Which tokens of one vocabulary are in another, and of which pieces of it the others consist."""
+"""Correspondence of two vocabularies: shared tokens, and the pieces that the others consist of."""
 
 from dataclasses import dataclass
 

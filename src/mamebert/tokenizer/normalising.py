@@ -1,4 +1,4 @@
-"""What a vocabulary of spaced words does to a text before it is cut: what `clean` has done to the text it learnt from.
+"""Normalisation in the tokenizer: the same that `clean` has done to the text that a vocabulary learnt from.
 
 So a text gets the same pieces in whatever form it is asked: accents and Hangul put together or taken apart (as in the
 file names of macOS), invisible marks inside words or not. Two things are more than BERT does. The joiners, without

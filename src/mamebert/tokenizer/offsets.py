@@ -1,4 +1,4 @@
-"""Where the characters of a normalised text come from in the text as given.
+"""Offsets: the characters of a text that those of its normalised form come from.
 
 NFKC (Unicode Standard Annex 15) may merge characters (half-width kana and its voice mark) or split one (a square
 era name), but only inside short runs: a run ends before every character that can neither be reordered nor be

@@ -1,4 +1,4 @@
-"""What encoding a text gives, and the names of the special tokens."""
+"""The result of encoding a text, and the names of the special tokens."""
 
 import re
 from typing import Literal, NamedTuple

@@ -1,4 +1,4 @@
-"""How well a tokenizer fits a text, in numbers that can be compared between tokenizers."""
+"""The fit of a tokenizer to a text, in numbers that can be compared between tokenizers."""
 
 from typing import Any
 

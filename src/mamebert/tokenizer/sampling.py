@@ -1,4 +1,4 @@
-"""Which sentences a vocabulary learns from, and which are kept aside to judge it; the words counted in them.
+"""The sentences that a vocabulary learns from and those kept aside to judge it; the words counted in them.
 
 Every choice derives from the seed and the number of the document shard, so that neither the number of processes
 nor their order matters.

@@ -1,4 +1,4 @@
-"""How much of what a tokenizer is asked is unknown to its vocabulary, counted in one place and told in one sentence."""
+"""Unknown tokens, counted in one place and reported in one sentence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What decides how sums are rounded: with the same of it, the same steps give the same bits."""
+"""Everything that decides how sums are rounded: with the same of it, the same steps give the same bits."""
 
 import torch
 

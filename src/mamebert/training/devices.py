@@ -1,4 +1,4 @@
-"""Where the arithmetic runs and in which type."""
+"""The device and the type of the arithmetic."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""What the processes of a group do that do not lead, where the leader writes, and who of all tells how it ended."""
+"""Processes of a group other than the main one, and which of all reports how it ended."""
 
 from typing import Any, Self
 

@@ -1,4 +1,4 @@
-"""Which parameters learn, from which epoch on, and how fast beside the peak rate.
+"""Parameter groups: which parameters learn, from which epoch on, and how fast beside the peak rate.
 
 Top layers alone (Lee, Tang and Lin, 2019), rates that fall from layer to layer and layers that begin one after the
 other (Howard and Ruder, 2018, ULMFiT).

@@ -1,4 +1,4 @@
-"""How long, how fast and with what the network learns."""
+"""The settings of a training: its length, its rate, its network's part in it."""
 
 from typing import Literal, Self
 

@@ -1,4 +1,4 @@
-"""Which class of plain `transformers` holds a network, and under which names: ONE FILE PER FAMILY.
+"""Classes of plain `transformers` that hold our networks, and their names of weights: ONE FILE PER FAMILY.
 
 A network has one set of parameter names here, BERT's, whatever it is (Encoder, PretrainingNetwork, TaskNetwork). A
 layout turns shape and tensors into what a family's own classes read, and back.

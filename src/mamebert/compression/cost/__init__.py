@@ -1,1 +1,1 @@
-"""What the forms of a model cost: time, memory, energy, arithmetic."""
+"""The cost of the forms of a model: time, memory, energy, arithmetic."""

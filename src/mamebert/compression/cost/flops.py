@@ -1,4 +1,4 @@
-"""What one text costs a network in matrix products (evaluation/cost/flops.py), from the network and its texts."""
+"""Matrix products of one text (evaluation/cost/flops.py), from the network and its texts."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

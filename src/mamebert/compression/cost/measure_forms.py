@@ -1,4 +1,4 @@
-"""What the forms of models cost where they run: time, memory and arithmetic.
+"""Time, memory and arithmetic of the forms of a model, measured where they run.
 
 Every form has a process of its own, in which nothing else was opened, so that the memory it takes is its own. All
 processes stay, and work in turns: what disturbs the machine for a while disturbs them all. Other work on the machine

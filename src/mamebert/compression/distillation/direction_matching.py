@@ -1,4 +1,4 @@
-"""Which way things point, rather than how long they are: what a network of signs can learn from a teacher of floats.
+"""Directions rather than lengths: distillation from a teacher of floats to a network of signs.
 
 Direction-matching distillation (Qin et al., 2022): the similarities between the tokens' queries, keys, values and the
 hidden states are laid to length 1 before they are compared, for a binary network cannot have the teacher's lengths.

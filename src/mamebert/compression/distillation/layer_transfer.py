@@ -1,4 +1,4 @@
-"""What one layer of a student takes over from the same layer of its teacher (MobileBERT; Sun et al., 2020)."""
+"""Transfer from one layer of a teacher to the same layer of its student (MobileBERT; Sun et al., 2020)."""
 
 from dataclasses import dataclass
 from typing import Any

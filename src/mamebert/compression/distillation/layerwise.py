@@ -1,4 +1,4 @@
-"""What the layers of a student learn from those of its teacher (TinyBERT; Jiao et al., 2020)."""
+"""Layer by layer distillation (TinyBERT; Jiao et al., 2020)."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a student can be told by a teacher: the terms that losses of distillation are made of, each a plain function.
+"""The terms that losses of distillation are made of, each a plain function.
 
 All are means over what they compare, and zero, with zero gradient, for a student that equals its teacher.
 """

@@ -1,4 +1,4 @@
-"""Where a student comes from: some layers of its teacher, or the folder of another model."""
+"""Students: some layers of the teacher, or the folder of another model."""
 
 from collections.abc import Sequence
 from dataclasses import replace

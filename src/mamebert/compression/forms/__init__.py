@@ -1,1 +1,1 @@
-"""How a compressed model lies on disk, and what runs it."""
+"""Forms of a compressed model on disk, and the programs that run them."""

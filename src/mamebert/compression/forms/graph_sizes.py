@@ -1,4 +1,4 @@
-"""What a graph may hold, and how much memory it asks for: told from its file, before any program loads it.
+"""The contents of a graph and the memory it asks for, read from its file before any program loads it.
 
 `OPERATORS` are those that the exporter and the quantiser write; a test exports every task and finds no other. Each
 tells the size of what it gives. Once the sizes of the inputs are known all others follow, since what decides them

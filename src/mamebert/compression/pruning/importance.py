@@ -1,4 +1,4 @@
-"""What each head and each feed-forward neuron is worth."""
+"""The importance of each head and each feed-forward neuron."""
 
 from collections.abc import Sequence
 from math import ceil

@@ -1,4 +1,4 @@
-"""How long the halves of a layer take with fewer heads and neurons: on this machine, in the pass that answers.
+"""The time that the halves of a layer take with fewer heads and neurons, on this machine.
 
 With one thread on a processor every time is the processor's own, so that other work on the machine hardly changes it;
 else it is the clock's (`evaluation.latency.seconds_of`). What is compared is taken in turn, and medians count.

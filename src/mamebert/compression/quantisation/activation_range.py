@@ -1,4 +1,4 @@
-"""What flows between layers on a grid of few bits, which goes from its smallest number to its largest.
+"""Activations on a grid of few bits, from their smallest number to their largest.
 
 Asymmetric linear quantisation (Jacob et al., 2018): with N = 2^bits - 1 and a range [low, high] that holds 0, the step
 is (high - low) / N and the zero point z = round(-low / step) is the integer that stands for 0, exactly. The integer of

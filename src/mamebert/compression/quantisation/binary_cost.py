@@ -1,4 +1,4 @@
-"""What a binary network would cost on hardware for it: an estimate, for ours runs simulated."""
+"""The cost of a binary network on hardware made for it: an estimate, for ours runs simulated."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""How sharply the loss bends along some weights: the top eigenvalue of its Hessian, without ever forming it.
+"""The sharpness of the loss: the top eigenvalue of its Hessian, without ever forming it.
 
 A Hessian-vector product is the gradient of (gradient · vector), which a second backward pass gives; power iteration
 over such products finds the eigenvalue of the largest magnitude (Yao et al., 2018; Dong et al., HAWQ, 2019). Where

@@ -1,4 +1,4 @@
-"""What the first bytes of a file tell: that it is no text at all, or in which encoding it is or may be."""
+"""The first bytes of a file: no text at all, or the encoding that it is or may be in."""
 
 import codecs
 from math import log

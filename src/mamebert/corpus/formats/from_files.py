@@ -1,4 +1,4 @@
-"""What all readers of files share: which files, how their characters are written, and what names them."""
+"""The base of all readers of files: the files themselves, their encoding, and their names in messages."""
 
 from abc import abstractmethod
 from collections import Counter

@@ -1,4 +1,4 @@
-"""How likely a text is to have been written by somebody: what tells one reading of some bytes from another.
+"""The likelihood that somebody wrote a text, to tell one reading of some bytes from another.
 
 A letter counts by how often it is written in its script, a syllable or an ideograph by whether it is a common one, and
 what hardly anybody writes counts little: words of two scripts, capitals behind small letters, signs within words.

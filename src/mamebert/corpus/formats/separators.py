@@ -1,4 +1,4 @@
-"""What stands between the columns of a table: found in its first lines, or compared with what the settings say."""
+"""The separator of a table: found in its first lines, or compared with the settings."""
 
 import csv
 import re

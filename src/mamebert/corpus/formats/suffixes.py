@@ -1,4 +1,4 @@
-"""What a file's suffix means: how its bytes become rows."""
+"""The meaning of a file's suffix: a reader that turns its bytes into rows."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What every format does with what it reads: lines of bounded length, values that a tokenizer can take."""
+"""Lines of bounded length and values that a tokenizer can take, for every format."""
 
 from collections.abc import Iterator
 from math import isnan

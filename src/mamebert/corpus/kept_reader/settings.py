@@ -1,4 +1,4 @@
-"""How a model's training rows were read, kept with the model: other files of such rows are read so, too."""
+"""The settings of the reader of the training rows, kept with the model for other files of such rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Where rows come from: one file per kind of source."""
+"""Sources of rows: ONE FILE PER KIND."""
 
 from abc import abstractmethod
 from collections import Counter

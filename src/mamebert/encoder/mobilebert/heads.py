@@ -1,4 +1,4 @@
-"""What stands on top of an encoder with bottlenecks where BERT has something else (MobileBERT; Sun et al., 2020)."""
+"""Heads of an encoder with bottlenecks, where they differ from BERT's (MobileBERT; Sun et al., 2020)."""
 
 import torch
 from torch import Tensor, nn

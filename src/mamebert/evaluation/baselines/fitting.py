@@ -1,4 +1,4 @@
-"""What the simplest baselines of an encoder are given and what they give; they tell what all the training was for.
+"""The rows that baselines are fitted to, and the answers that they give.
 
 All fit on the training rows alone, take the strength of their regularisation from the validation rows, and
 answer the test rows once.

@@ -1,4 +1,4 @@
-"""What a forward pass and a pretraining step cost in matrix products, counted by hand from the shape and the batch.
+"""Matrix products of a forward pass and of a pretraining step, counted from the shape and the batch.
 
 Only products are counted: two operations (a multiplication and an addition) for each pair of numbers that meet.
 With H the width, I the width inside the feed-forward block, V the vocabulary, T tokens, and sequences of lengths L,

@@ -1,4 +1,4 @@
-"""How long an answer takes: alone, as a user waits for it, and in batches, as many texts pass through.
+"""The time of an answer: alone, as a user waits for it, and in batches, as many texts pass through.
 
 Whatever answers is a function of the numbers of the texts that it is to answer together. With one thread the time of
 a call is the processor's, so that other work on the machine, which would only make it wait, hardly changes it; with

@@ -1,4 +1,4 @@
-"""How much memory this process has held at most."""
+"""The most memory that this process has held."""
 
 import os
 import resource

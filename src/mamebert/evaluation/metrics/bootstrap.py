@@ -1,4 +1,4 @@
-"""What a test row adds to a measure, so that any measure can be drawn again: the paired bootstrap is a matrix product.
+"""Metrics as sums over test rows, so that any can be resampled: the paired bootstrap is a matrix product.
 
 Every measure here (accuracy, F1, a correlation, ...) is a function of sums over the test rows. A sample of rows drawn
 with replacement is a number of times for each row; times the rows' counts, that gives the sums of the sample.

@@ -1,4 +1,4 @@
-"""How an epoch of sequences falls into batches of exactly so many tokens, without padding.
+"""Batches of exactly so many tokens, without padding: where an epoch of sequences is cut.
 
 Where a run of text crosses the end of a batch it is cut in two, and its rest begins the next batch: no token is lost.
 A pair of segments cannot go on in another batch, so the longest pairs of the batch are shortened, token by token.

@@ -1,4 +1,4 @@
-"""What a step over one batch costs."""
+"""The cost of a step over one batch."""
 
 import numpy as np
 

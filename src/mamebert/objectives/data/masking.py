@@ -1,4 +1,4 @@
-"""Which tokens are asked for, and what is shown in their place."""
+"""Masking: which tokens are predicted, and what is shown in their place."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What the card of a model made smaller says: what it was made from and how, what it costs, and what to beware of."""
+"""The card of a compressed model: what it was made from and how, its cost, and its limits."""
 
 import json
 from collections.abc import Callable

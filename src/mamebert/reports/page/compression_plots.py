@@ -1,4 +1,4 @@
-"""How good models are over what they cost, as drawings."""
+"""Plots of quality over cost."""
 
 from mamebert.reports.page.comparison import Arena
 from mamebert.reports.plots.scatter import Group, Point, Scatter

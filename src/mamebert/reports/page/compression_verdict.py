@@ -1,4 +1,4 @@
-"""What came of making models smaller, in sentences and headline numbers."""
+"""The outcome of compressing models, in sentences and headline numbers."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What the paper of each method reports, beside what it did here."""
+"""The results that the paper of each method reports, beside ours."""
 
 from mamebert.reports.page.comparison import Arena
 from mamebert.reports.readings.compressions import Compression, FormMeasured

@@ -1,4 +1,4 @@
-"""What is to be known of labelled rows before scores are believed, in sentences for page and card."""
+"""Notes on labelled rows to be read before scores are believed, for page and card."""
 
 from collections.abc import Iterator
 

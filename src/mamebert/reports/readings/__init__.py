@@ -1,1 +1,1 @@
-"""What runs wrote down, as the page needs it."""
+"""Records of runs, as the page needs them."""

@@ -1,4 +1,4 @@
-"""What a pretraining cost, in the words of the card and of the page; None for what was not measured."""
+"""The cost of a pretraining, in the words of card and page; None for what was not measured."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How a model or a baseline did on the test part of a run with labelled rows."""
+"""The outcome of a model or a baseline on the test part of a run with labelled rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a pretraining run tells about its encoder: name, shape, side, time per epoch."""
+"""The encoder of a pretraining run: name, shape, side, time per epoch."""
 
 from dataclasses import dataclass
 from statistics import mean, stdev

@@ -1,4 +1,4 @@
-"""Who is ahead of whom, and whether that can be told at all.
+"""Which of two models is ahead, and whether that can be told at all.
 
 A difference is only called one when it is larger than the spreads of both sides taken together (the root of the sum
 of their squares), and where a test was made, when its p-value is below 0.05.

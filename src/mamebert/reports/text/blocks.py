@@ -1,4 +1,4 @@
-"""What a page is made of; each block is drawn as HTML by `blocks.html.jinja` and as Markdown by `report.md.jinja`."""
+"""The blocks of a page; each is drawn as HTML by `blocks.html.jinja` and as Markdown by `report.md.jinja`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a compression would be refused for, told before rows or weights are read."""
+"""Everything a compression would be refused for, found before rows or weights are read."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a model that is made smaller is judged by: the rows of its task, or held-out text."""
+"""Scores of a compressed model: on the rows of its task, or on held-out text."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

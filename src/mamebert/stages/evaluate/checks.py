@@ -1,4 +1,4 @@
-"""What an evaluation would be refused for, told before rows or weights are read."""
+"""Everything an evaluation would be refused for, found before rows or weights are read."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What fine-tuning would be refused for, told before rows or weights are read."""
+"""Everything a fine-tuning would be refused for, found before rows or weights are read."""
 
 from mamebert.preflight.ahead import Ahead, Found, tried
 from mamebert.preflight.looking import (

@@ -1,4 +1,4 @@
-"""What encoders make of the rows: token sequences, and the hidden states of those that do not learn."""
+"""Rows as encoders see them: token sequences, and the hidden states of encoders that do not learn."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

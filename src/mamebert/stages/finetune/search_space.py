@@ -1,4 +1,4 @@
-"""What a search for settings tries, and how."""
+"""The space of a search for settings, and its method."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, Self

@@ -1,4 +1,4 @@
-"""What a pretraining would be refused for, and about what it will take, told before it is begun."""
+"""Everything a pretraining would be refused for, and an estimate of its time, before it is begun."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a pretraining tells while it runs: a line of progress, metrics.jsonl, loss.svg, and TensorBoard if asked to."""
+"""The reports of a running pretraining: a line of progress, metrics.jsonl, loss.svg, and TensorBoard if asked for."""
 
 from collections import deque
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What pretraining keeps count of."""
+"""The counters of a pretraining."""
 
 from dataclasses import asdict, dataclass, field
 from time import monotonic, process_time

@@ -1,4 +1,4 @@
-"""What a pretraining changed: pseudo-perplexity of held-out text before its first step and after its last."""
+"""Pseudo-perplexity of held-out text before the first step of a pretraining and after its last."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What keeps a pretraining from being lost: snapshots to go on from, and earlier weights when those at hand break."""
+"""Recovery of a pretraining: snapshots to go on from, and earlier weights when those at hand break."""
 
 from time import monotonic
 from typing import Any

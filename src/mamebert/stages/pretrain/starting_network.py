@@ -1,4 +1,4 @@
-"""What the network of a pretraining is before its first step: new, or that of a folder (`start`)."""
+"""The network before the first step of a pretraining: new, or that of a folder (`start`)."""
 
 from typing import Any
 

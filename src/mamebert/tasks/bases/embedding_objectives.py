@@ -1,4 +1,4 @@
-"""What the vectors of texts are trained for: what a row must tell, the loss, and how good the vectors are at it."""
+"""Objectives of text vectors: what a row must hold, the loss, and the metric."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What the tasks share that give a text one of several labels."""
+"""The base of tasks that give a text one of several labels."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence

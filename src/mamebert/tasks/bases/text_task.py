@@ -1,4 +1,4 @@
-"""What the tasks share whose input is a text, or a pair of texts."""
+"""The base of tasks whose input is a text, or a pair of texts."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

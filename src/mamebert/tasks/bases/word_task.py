@@ -1,4 +1,4 @@
-"""What the tasks share that answer something to each word of a sentence."""
+"""The base of tasks that answer something to each word of a sentence."""
 
 from collections.abc import Sequence
 from typing import Any

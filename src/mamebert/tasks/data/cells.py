@@ -1,4 +1,4 @@
-"""What the cell of a table means: a text, a label, or nothing at all."""
+"""The meaning of a table's cell: a text, a label, or nothing at all."""
 
 import ast
 import json

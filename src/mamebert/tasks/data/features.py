@@ -1,4 +1,4 @@
-"""What a task asks, as the network reads it: sequences, the places a head reads in them, and packed batches of both."""
+"""A task's input as the network reads it: sequences, the positions a head reads, and packed batches of both."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

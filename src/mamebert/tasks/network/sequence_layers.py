@@ -1,4 +1,4 @@
-"""What runs along the vectors of an example: the sentences of a document, the chunks of a long text."""
+"""Layers over the vectors of an example: the sentences of a document, the chunks of a long text."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""What a `tokenizer.json` may ask for: nothing that multiplies a text, never ends, or needs memory out of proportion.
+"""Limits of a `tokenizer.json`: nothing that multiplies a text, never ends, or needs memory out of proportion.
 
 The library believes the file: an id of 400 million makes a table of that length, a rule that puts a thousand letters
 in the place of one makes gigabytes of a line, a pattern can try every way to cut a text. All of that is told before

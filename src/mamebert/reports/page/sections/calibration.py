@@ -1,4 +1,4 @@
-"""Whether the probabilities of a classifier are what they claim (Guo, Pleiss, Sun and Weinberger, 2017)."""
+"""Calibration of a classifier's probabilities (Guo, Pleiss, Sun and Weinberger, 2017)."""
 
 from mamebert.reports.page.story import Story
 from mamebert.reports.plots.reliability import Reliability

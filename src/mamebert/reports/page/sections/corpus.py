@@ -1,4 +1,4 @@
-"""Which text was read, what was dropped, what the tokenizer makes of it."""
+"""The text that was read, what was dropped, and what the tokenizer makes of it."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What each task goes by after each pretraining epoch; beside it Table 3 of the paper."""
+"""Task scores after each pretraining epoch; beside it Table 3 of the paper."""
 
 from mamebert.reports.page.story import Story
 from mamebert.reports.plots.chart import Chart, Line

@@ -1,4 +1,4 @@
-"""What the encoders put in the place of [MASK]."""
+"""Words that the encoders put in the place of [MASK]."""
 
 from mamebert.reports.page.story import Story
 from mamebert.reports.readings.run_json import listed, value_at

@@ -1,4 +1,4 @@
-"""How long the labelled rows are in tokens, and where they are cut."""
+"""Lengths of the labelled rows in tokens, and where they are cut."""
 
 from mamebert.reports.page.story import Story
 from mamebert.reports.plots.histogram import Histogram

@@ -1,4 +1,4 @@
-"""What the best model of each task takes for what, and some rows that it answers wrongly."""
+"""Confusions of the best model of each task, and some rows that it answers wrongly."""
 
 from mamebert.reports.page.story import Story
 from mamebert.reports.plots.matrix import Matrix

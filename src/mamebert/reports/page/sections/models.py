@@ -1,4 +1,4 @@
-"""Where the models of the page are, how they are called, and what to do next."""
+"""The models of the page: their folders, how to call them, and what to do next."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""How to make it again: commands, settings, versions, machine, seconds of each stage."""
+"""Provenance: commands, settings, versions, machine, seconds of each stage."""
 
 import shlex
 from typing import Any

@@ -1,4 +1,4 @@
-"""How many rows train, choose and test, by label where answers can be counted; beside it Table 1 of the paper."""
+"""Training, validation and test rows, by label where answers can be counted; beside it Table 1 of the paper."""
 
 from mamebert.reports.page.row_notes import row_notes
 from mamebert.reports.page.story import Story

@@ -1,4 +1,4 @@
-"""What an epoch costs, N against W; beside it Table 2 of the paper."""
+"""The cost of an epoch, N against W; beside it Table 2 of the paper."""
 
 from statistics import mean
 
