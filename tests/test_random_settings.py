@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import pytest
 
 from mamebert import stages
-from mamebert.config import Choice, Config, _config_in
+from mamebert.config import Choice, Config
+from mamebert.config.groups import group_in
 
 NUMBERS: list[Any] = [0, 1, -1, 2, 3, 7, 8, 64, 100, 0.0, 0.1, 0.5, 0.999, 1.0, 1.5, -0.1, 1e-9, 1e9, 1e308]
 TEXTS = [
@@ -72,7 +73,7 @@ def leaves(kind: type[Config], path: str = "", chosen: dict[str, str] | None = N
     """Return all settings; of a choice, those of each of its kinds."""
     found: list[Leaf] = []
     for name, field in kind.model_fields.items():
-        inner, place, chosen = _config_in(field.annotation), f"{path}{name}", chosen or {}
+        inner, place, chosen = group_in(field.annotation), f"{path}{name}", chosen or {}
         marks = [getattr(m, n) for m in field.metadata for n in ("gt", "ge", "lt", "le") if hasattr(m, n)]
         found.append(Leaf(place, field.annotation, tuple(marks), chosen))
         if not inner or depth > 2 or place == "tests":

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from mamebert import stages
-from mamebert.config import Choice, Config, _config_in, build, describe
+from mamebert.config import Choice, Config, build, describe
+from mamebert.config.groups import group_in
 from mamebert.preflight.ahead import Ahead
 from mamebert.runs import StageConfig
 
@@ -31,7 +32,7 @@ def groups(kind: type[Config]):
     """Yield a settings class and all that are inside it, every kind of a choice included."""
     yield kind
     for field in kind.model_fields.values():
-        inner = _config_in(field.annotation)
+        inner = group_in(field.annotation)
         if inner and issubclass(inner, Choice) and inner is inner.family:
             for each in inner.names():
                 yield from groups(inner.find(each))
@@ -77,7 +78,7 @@ def test_every_setting_has_a_meaning(command):
     for group in groups(stages.find(command)[0]):
         assert inspect.getdoc(group), group
         for name, field in group.model_fields.items():
-            inner = _config_in(field.annotation)
+            inner = group_in(field.annotation)
             if name not in ("kind", "command") and not inner:
                 assert field.description, f"{group.__name__}.{name}"
                 assert field.description.rstrip().endswith((".", "!", "?", ")")), f"{group.__name__}.{name}"

@@ -3,6 +3,7 @@
 `output=20240101` and `task.positive_label=1` are numbers to TOML, and texts to who wrote them.
 """
 
+import json
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from pathlib import Path
@@ -83,3 +84,8 @@ def _as_text(value: Any) -> Any:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     return str(value) if isinstance(value, int | float) else value
+
+
+def plain(value: Any) -> str:
+    """Return a value as a message shows it."""
+    return json.dumps(value, ensure_ascii=False, default=str)

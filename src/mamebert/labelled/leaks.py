@@ -133,10 +133,9 @@ def runs_behind(path: Path) -> Iterator[Run]:
 
     Of the encoders that a fine-tuning compares, the one that the model in the folder began as.
     """
-    folder = next((each for each in (path, *path.parents) if (each / "run.json").is_file()), None)
-    if folder is None:
+    run = Run.around(path)
+    if run is None:
         return
-    run = Run.open(folder)
     yield run
     for entry in _inputs_of(run, path).values():
         yield from runs_behind(Path(entry["path"]))

@@ -8,7 +8,16 @@ from typing import Any
 
 from mamebert.config import RunPath, walk
 from mamebert.errors import Refusals, UserError
-from mamebert.runs import Run, StageConfig, State, identity, refuse_reading_itself, sources_behind
+from mamebert.files.disk import partial
+from mamebert.runs import (
+    Run,
+    StageConfig,
+    State,
+    identity,
+    refuse_reading_itself,
+    refuse_what_is_no_place,
+    sources_behind,
+)
 from mamebert.runs.renewing import replaced_at, within
 
 Found = Iterator[UserError]
@@ -92,11 +101,10 @@ class Ahead:
 
         Settings are compared and, only where a run of the same name is there, the contents of all it reads.
         """
-        run = Run(final=config.output)
-        run.refuse_what_is_no_place()
+        refuse_what_is_no_place(config.output)
         refuse_reading_itself(config)
         self.refuse_taken(config)
-        if not (run.final.exists() or run.folder.exists()):
+        if not (config.output.exists() or partial(config.output).exists()):
             return "new"
         return self.run_of(config).state()
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mamebert.errors import UserError
-from mamebert.files.json_files import parse, read_value
+from mamebert.files.json_files import read_value
 
 NAME = "run.json"
 MOST_BYTES = 32_000_000
@@ -53,17 +53,13 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return record
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any] | None]:
-    """Yield each line of a metrics.jsonl, None for one that is no object of JSON; the last one may be torn too."""
-    lines = path.read_bytes().split(b"\n") if path.is_file() else []
-    for number, line in enumerate(lines, 1):
-        if number == len(lines) and not line:
-            return  # behind the end of the last line
-        try:
-            found = parse(line, finite=False, whole=False) if number < len(lines) else None
-        except ValueError:
-            found = None
-        yield found if isinstance(found, dict) else None
+def record_around(path: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the nearest run folder that `path` is, or lies in, and its record; None for a path from elsewhere."""
+    for folder in (path, *path.parents):
+        record = read_record(folder)
+        if record is not None:
+            return folder, record
+    return None
 
 
 def _hash(record: Mapping[str, Any]) -> str:

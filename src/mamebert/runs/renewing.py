@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mamebert.files.disk import remove
 from mamebert.runs.growing import BEFORE
-from mamebert.runs.record import NAME, read_record
+from mamebert.runs.record import NAME, record_around
 
 
 def replaced_at(path: Path) -> list[str]:
@@ -14,12 +14,11 @@ def replaced_at(path: Path) -> list[str]:
 
     A folder inside a run is named by the id of the run and the place inside, as `identity` names it.
     """
-    for folder in (path, *path.parents):
-        record = read_record(folder)
-        if record is not None:
-            inside = path.relative_to(folder)
-            return within(record.get("replaces", []), "" if folder == path else str(inside))
-    return []
+    found = record_around(path)
+    if found is None:
+        return []
+    folder, record = found
+    return within(record.get("replaces", []), "" if folder == path else str(path.relative_to(folder)))
 
 
 def within(ids: Iterable[str], inside: str) -> list[str]:

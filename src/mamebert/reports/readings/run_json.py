@@ -9,7 +9,8 @@ from mamebert.errors import UserError
 from mamebert.progress import say
 from mamebert.reports.text.number_format import is_number
 from mamebert.runs import Run
-from mamebert.runs.record import read_lines, read_record
+from mamebert.runs.metrics import read_lines
+from mamebert.runs.record import read_record
 
 MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What comes of numbers, texts and tables that are of another kind than stages write."""
@@ -96,10 +97,7 @@ def runs_behind(run: Run) -> list[Run]:
 
 
 def _run_around(path: Path) -> Run | None:
-    for folder in (path, *path.parents):
-        if (folder / "run.json").is_file():
-            try:
-                return Run.open(folder)
-            except (UserError, KeyError):
-                return None
-    return None
+    try:
+        return Run.around(path)
+    except UserError:  # made by another version, or damaged
+        return None

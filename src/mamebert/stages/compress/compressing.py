@@ -188,9 +188,8 @@ class Compressing:
 
     def _teacher_name(self) -> str:
         path = self.config.model
-        found: str = next(
-            (folder.name for folder in (path, *path.parents) if (folder / "run.json").is_file()), path.name
-        )
+        run = Run.around(path)
+        found = run.final.name if run else path.name
         return f"{found} (before)" if found == self.config.title else found
 
     def _place(self, seed: int) -> Path:

@@ -199,7 +199,7 @@ def read_parts(config: CompressConfig, task: Task) -> Parts:
 
 def _rows_behind(model: Path) -> dict[str, Any]:
     """Return the settings of the rows that a model learnt from, however often it was compressed since."""
-    run = next((Run.open(folder) for folder in (model, *model.parents) if (folder / "run.json").is_file()), None)
+    run = Run.around(model)
     found = {n: v for n, v in run.settings.items() if n in RowsConfig.model_fields} if run else {}
     if found.get("source") or found.get("train"):
         return found

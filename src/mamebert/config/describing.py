@@ -1,0 +1,141 @@
+"""What `--settings` prints: name, default, bounds, choices and meaning of every setting."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel
+
+from mamebert.config.groups import Family, family_of, group_in, leaves_open_the_kind
+from mamebert.config.spellings import plain
+from mamebert.errors import UserError, unknown
+
+MOST_LINES = 4  # of a group that is listed among others
+
+
+def described(kind: type[BaseModel], asked: str = "") -> Iterator[str]:
+    """Yield the help of all settings in brief, a line for each group; of those `asked` for, or of "all", in full.
+
+    `asked` is the name of a setting or a group, however deep (training.peak_lr), or of one kind of a choice
+    (task.tagging), or how such names begin (training.peak). Where none does so it is a UserError.
+    """
+    if asked == "all":
+        yield from describe(kind)
+    elif asked:
+        yield from _below(kind, asked.split("."))
+    else:
+        yield from _brief(kind)
+
+
+def _brief(kind: type[BaseModel]) -> Iterator[str]:
+    for name, field in kind.model_fields.items():
+        inner = group_in(field.annotation)
+        alone = list(describe(kind, only=name))
+        if inner and len(alone) > MOST_LINES:
+            number = sum(not line.strip().startswith("with ") for line in alone) // 2
+            yield f"{name}.*  {number} settings: --settings {name}"
+            yield f"    {_one_line(field.description or inner.__doc__)}"
+        else:
+            yield from alone
+
+
+def _below(kind: type[BaseModel], names: list[str], prefix: str = "", within: BaseModel | None = None) -> Iterator[str]:
+    """Yield the help of the setting, group or kind that the parts of a dotted name lead to from a group."""
+    name, *deeper = names
+    known = [each for each in kind.model_fields if each != "kind"]
+    begun = [each for each in known if each.startswith(name)] if not deeper else []
+    if name not in known and not begun:
+        raise unknown(
+            "setting", f"{prefix}{name}", [*(f"{prefix}{each}" for each in known), *([] if prefix else ["all"])]
+        )
+    if name not in known:
+        for each in begun:
+            yield from describe(kind, prefix, within, only=each)
+        return
+    field = kind.model_fields[name]
+    inner = group_in(field.annotation)
+    if not deeper:
+        yield from describe(kind, prefix, within, only=name)
+    elif inner is None:
+        raise UserError(f"{prefix}{name} is a single setting, with none in it. Ask for --settings {prefix}{name}.")
+    elif (family := family_of(inner)) and leaves_open_the_kind(inner):
+        if deeper == ["kind"]:
+            yield from islice(describe(kind, prefix, within, only=name), 2)
+        else:
+            yield from _below_choice(family, deeper, f"{prefix}{name}.")
+    else:
+        is_given = within is not None and name in within.model_fields_set
+        default = getattr(within, name) if is_given else field.get_default(call_default_factory=True)
+        yield from _below(inner, deeper, f"{prefix}{name}.", default if isinstance(default, BaseModel) else None)
+
+
+def _below_choice(family: Family, names: list[str], prefix: str) -> Iterator[str]:
+    """Yield the help of one kind, of a setting in it, or of a setting in every kind that has it."""
+    first, *deeper = names
+    if first in family.names():
+        yield from _below(family.find(first), deeper, prefix) if deeper else describe(family.find(first), prefix)
+        return
+    fields = {each: family.find(each).model_fields.keys() - {"kind"} for each in family.names()}
+    whose: dict[tuple[str, ...], list[str]] = {}
+    for each, known in fields.items():
+        if not deeper and each.startswith(first):
+            whose[tuple(describe(family.find(each), prefix))] = [each]
+        elif first in known or (not deeper and any(name.startswith(first) for name in known)):
+            whose.setdefault(tuple(_below(family.find(each), names, prefix)), []).append(each)
+    if not whose:
+        known_names = {*fields, *(name for known in fields.values() for name in known)}
+        raise unknown("setting or kind", f"{prefix}{first}", [f"{prefix}{name}" for name in known_names])
+    for lines, kinds in whose.items():
+        yield f"with {prefix}kind = {' or '.join(map(repr, kinds))}:"
+        yield from (f"    {line}" for line in lines)
+
+
+def describe(kind: type[BaseModel], prefix: str = "", within: BaseModel | None = None, only: str = "") -> Iterator[str]:
+    """Yield the help text of every setting: name, default, bounds, choices and meaning.
+
+    Defaults are those of the fields, or those that `within`, a group's own default, has instead.
+    """
+    for name, field in kind.model_fields.items():
+        if only and name != only:
+            continue
+        inner = group_in(field.annotation)
+        required = field.is_required() and within is None
+        default = None if required else field.get_default(call_default_factory=True)
+        if within is not None and name in within.model_fields_set:
+            default = getattr(within, name)
+        family = family_of(inner)
+        if inner and family and leaves_open_the_kind(inner):
+            shown = "(required)" if required else f"= {getattr(default, 'kind', None)!r}"
+            yield f"{prefix}{name}.kind {shown}  one of: {', '.join(family.names())}"
+            yield f"    {_one_line(field.description or inner.__doc__)}"
+            for each in family.names():
+                yield f"    with {name}.kind = {each!r}:"
+                yield from (f"    {line}" for line in describe(family.find(each), f"{prefix}{name}."))
+        elif inner:
+            yield from describe(inner, f"{prefix}{name}.", default if default != _as_declared(inner) else None)
+        elif name != "kind":
+            shown = "(required)" if required else f"= {plain(default)}"
+            bounds = "".join(f"  {bound}" for bound in map(_bound, field.metadata) if bound)
+            yield f"{prefix}{name} {shown}{bounds}{_choices(field.annotation)}"
+            yield f"    {_one_line(field.description)}"
+
+
+def _as_declared(kind: type[BaseModel]) -> BaseModel | None:
+    try:
+        return kind()
+    except UserError:  # something in it must be given
+        return None
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _choices(annotation: Any) -> str:
+    names = get_args(annotation) if get_origin(annotation) is Literal else ()
+    return f"  one of: {', '.join(map(str, names))}" if names else ""
+
+
+def _bound(mark: Any) -> str:
+    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+    return " ".join(f"{sign} {getattr(mark, name)}" for name, sign in signs.items() if hasattr(mark, name))
