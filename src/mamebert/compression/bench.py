@@ -21,14 +21,13 @@ from mamebert.files.disk import hash_file
 from mamebert.objectives import HeldOutSums, PretrainingBatch
 from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.objectives.data.held_out import HELD_OUT_BATCH, HELD_OUT_MASKS
-from mamebert.progress import Meter
 from mamebert.tasks.data.encoded import Part
 from mamebert.tasks.data.features import Example, TaskBatch, batches, batches_of_like_length, pack
 from mamebert.tasks.network.task_network import answers_of, raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.best_epoch import BestEpoch, run_epochs
 from mamebert.training.devices import pick_precision
-from mamebert.training.interruption import stop_between_steps
-from mamebert.training.loop import derive_seed, train
+from mamebert.training.loop import Step, derive_seed, train
 from mamebert.training.optimizer import make_optimizer
 from mamebert.training.settings import Training
 
@@ -82,24 +81,28 @@ class LearningBench(Bench):
         loss = loss or (lambda batch: subject.goal.loss(network, batch))
         steps_each = len(self.batches_of_epoch(subject, training, seed, 0))
         total = training.steps or training.epochs * steps_each
-        best, best_weights, done = -np.inf, {}, 0
-        with Meter(self.title, total, "steps") as meter, stop_between_steps() as stopping:
-            for epoch in range(-(-total // steps_each)):
-                of_epoch = self.batches_of_epoch(subject, training, seed, epoch)
-                numbers = range(min(len(of_epoch), total - done))
-                parts = ([of_epoch[number].to(self.device)] for number in numbers)
-                for step in train(learner, optimizer, parts, loss, training, total, seed, done):
-                    done = step.number
-                    meter.advance(1, "  ".join(f"{k} {v:.3f}" for k, v in {"loss": step.loss, **step.parts}.items()))
-                    if stopping.asked:
-                        stopping.raise_if_requested()
-                if choose_best or done == total:
-                    self.scores.append(self.score(subject))
-                if choose_best and self.scores[-1] > best:
-                    best, best_weights = self.scores[-1], {k: v.clone() for k, v in network.state_dict().items()}
-        if best_weights:
-            network.load_state_dict(best_weights)
+        best = BestEpoch(network)
+
+        def steps_of(epoch: int, done: int) -> Iterator[Step]:
+            of_epoch = self.batches_of_epoch(subject, training, seed, epoch)
+            numbers = range(min(len(of_epoch), total - done))
+            parts = ([of_epoch[number].to(self.device)] for number in numbers)
+            return train(learner, optimizer, parts, loss, training, total, seed, done)
+
+        def is_enough(epoch: int, done: int) -> bool:
+            if choose_best or done == total:
+                self.scores.append(self.score(subject))
+            if choose_best:
+                best.judge(self.scores[-1])
+            return False
+
+        run_epochs(self.title, total, range(-(-total // steps_each)), steps_of, is_enough, _losses)
+        best.restore()
         network.eval()
+
+
+def _losses(step: Step) -> str:
+    return "  ".join(f"{name} {loss:.3f}" for name, loss in {"loss": step.loss, **step.parts}.items())
 
 
 class RowsBench(LearningBench):

@@ -47,9 +47,9 @@ def drop_empty(output: Path) -> None:
         about = (folder / ".lock").stat()
     except OSError:
         return
-    lock = _OUR_LOCKS.pop((about.st_dev, about.st_ino), None)
-    if lock is None:
+    held = _OUR_LOCKS.pop((about.st_dev, about.st_ino), None)
+    if held is None:
         return
     if not has_work(folder):
         shutil.rmtree(folder, ignore_errors=True)
-    lock.close()
+    held.close()

@@ -7,18 +7,18 @@ from time import monotonic
 from types import MappingProxyType
 
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from mamebert.encoder.fixed_embeddings import count_parameters
-from mamebert.progress import Meter, say
+from mamebert.progress import say
 from mamebert.stages.finetune.hidden_state_cache import HiddenStates
 from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks.data.encoded import Part
 from mamebert.tasks.data.features import TaskBatch, TaskState, batches, pack
 from mamebert.tasks.network.task_network import TaskNetwork, answers_of, raw_outputs
+from mamebert.training.best_epoch import BestEpoch, best_of, run_epochs
 from mamebert.training.groups import plan_learning
-from mamebert.training.interruption import stop_between_steps
 from mamebert.training.loop import Losses, Step, derive_seed, train
 from mamebert.training.optimizer import make_optimizer
 
@@ -39,7 +39,7 @@ class Fitted:
     @property
     def best_epoch(self) -> int:
         """Counted from 1; of equals the first."""
-        return int(np.argmax(self.valid_by_epoch)) + 1
+        return best_of(self.valid_by_epoch)
 
 
 class Fitting:
@@ -71,35 +71,29 @@ class Fitting:
 
     def run(self, title: str, seed: int) -> Fitted:
         """Train; every epoch is judged on the validation rows, and patience ends it once all learns that should."""
-        fitted, best_weights = Fitted(self.learnt, parameters=self.parameters), self._weights()
-        started, done = monotonic(), 0
-        with Meter(title, self.total, "steps") as meter, stop_between_steps() as stopping:
-            for epoch in range(self.training.epochs) if self.training.epochs else count():
-                for step in self._epoch(seed, epoch, done):
-                    done = step.number
-                    best = f"  best valid {max(fitted.valid_by_epoch):.4f}" if fitted.valid_by_epoch else ""
-                    meter.advance(1, f"loss {step.loss:.3f}{best}")
-                    if stopping.asked:
-                        say("Finished seeds and trials are kept.")
-                        stopping.raise_if_requested()
-                    if done == self.training.steps:
-                        break
-                learnt, score = self._validate()
-                fitted.valid_by_epoch.append(score)
-                self.record(epoch=epoch + 1, valid=score)
-                if fitted.best_epoch == epoch + 1:
-                    fitted.learnt, best_weights = learnt, self._weights()
-                waited = epoch + 1 - max(fitted.best_epoch, self.plan.last_begin)
-                if done == self.training.steps or waited >= self.config.patience:
-                    break
-        self.network.load_state_dict(best_weights, strict=False)
-        fitted.seconds = monotonic() - started
-        return fitted
-
-    def _weights(self) -> dict[str, Tensor]:
-        """Return a copy of all that training can change."""
+        fitted, started = Fitted(self.learnt, parameters=self.parameters), monotonic()
         frozen = {name for name, _ in self.network.named_parameters()} - self.plan.factors.keys()
-        return {k: v.detach().clone() for k, v in self.network.state_dict().items() if k not in frozen}
+        best = BestEpoch(self.network, unchanging=frozen)
+
+        def is_enough(epoch: int, done: int) -> bool:
+            learnt, score = self._validate()
+            if best.judge(score):
+                fitted.learnt = learnt
+            self.record(epoch=epoch + 1, valid=score)
+            waited = epoch + 1 - max(best_of(best.scores), self.plan.last_begin)
+            return done == self.training.steps or waited >= self.config.patience
+
+        def describe(step: Step) -> str:
+            return f"loss {step.loss:.3f}" + (f"  best valid {max(best.scores):.4f}" if best.scores else "")
+
+        run_epochs(
+            title, self.total, range(self.training.epochs) if self.training.epochs else count(),
+            lambda epoch, done: self._epoch(seed, epoch, done), is_enough, describe,
+            max_steps=self.training.steps, farewell="Finished seeds and trials are kept.",
+        )  # fmt: skip
+        best.restore()
+        fitted.valid_by_epoch, fitted.seconds = best.scores, monotonic() - started
+        return fitted
 
     def _epoch(self, seed: int, epoch: int, done: int) -> Iterator[Step]:
         self.plan.open(self.network, epoch)
