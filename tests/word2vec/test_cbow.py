@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from mamebert.config import build
+from mamebert.corpus.frequencies import token_counts
 from mamebert.corpus.token_shards import TokenShards, shard_path, write_manifest, write_token_shard
 from mamebert.errors import UserError
 from mamebert.word2vec import cbow
-from mamebert.word2vec.cbow import Cbow, count_tokens, num_workers, train_cbow
+from mamebert.word2vec.cbow import Cbow, num_workers, train_cbow
 from mamebert.word2vec.gensim_text import Lines
 
 VOCAB_SIZE = 45
@@ -83,7 +84,7 @@ def test_counts_are_of_the_whole_vocabulary_and_rare_tokens_learn_nothing(shards
     found = train_cbow(shards, SETTINGS.model_copy(update={"min_count": 4, "epochs": 1}), 0, tmp_path)
 
     assert found.counts[40] == 3
-    assert found.counts.tolist() == count_tokens(shards).tolist()
+    assert found.counts.tolist() == token_counts(shards).tolist()
     assert found.counts.sum() == shards.num_tokens
     assert sorted(found.ids.tolist()) == [*range(5, 15), *range(20, 30)]
 

@@ -20,7 +20,7 @@ from mamebert.errors import UserError
 from mamebert.files.disk import hash_file
 from mamebert.objectives import HeldOutSums, PretrainingBatch
 from mamebert.objectives.data.batches import EpochOfBatches
-from mamebert.objectives.data.held_out import HELD_OUT_BATCH, HELD_OUT_MASKS
+from mamebert.objectives.data.held_out import held_out_batches
 from mamebert.tasks.data.encoded import Part
 from mamebert.tasks.data.features import Example, TaskBatch, batches, batches_of_like_length, pack
 from mamebert.tasks.network.task_network import answers_of, raw_outputs
@@ -242,16 +242,15 @@ class TextBench(LearningBench):
         shards = TokenShards.open(self.shards.folder, "heldout")
         goal = subject.goal
         assert isinstance(goal, MaskedWords)
-        asked = replace(subject, goal=replace(goal, objective=goal.objective.model_copy(update=HELD_OUT_MASKS)))
-        epoch = self._epoch(asked, shards, HELD_OUT_BATCH, 0, 0)
-        for number in range(min(-(-self.heldout_tokens // HELD_OUT_BATCH), len(epoch))):
-            yield epoch[number].to(self.device)
+        theirs, ours = Tokenizer.open(shards.tokenizer_folder), subject.tokenizer
+        new_ids = None if ours.tokens == theirs.tokens else _new_ids(theirs, ours)
+        for batch in held_out_batches(goal.objective, shards, theirs.special, self.heldout_tokens):
+            yield (batch if new_ids is None else _renumbered(batch, new_ids)).to(self.device)
 
     def _epoch(self, subject: Subject, shards: TokenShards, batch_tokens: int, seed: int, epoch: int) -> Ordered:
         assert isinstance(subject.goal, MaskedWords)
         theirs = Tokenizer.open(shards.tokenizer_folder)
-        named = dict(zip(("pad", "unk", "cls", "sep", "mask"), theirs.special_ids, strict=True))
-        found = EpochOfBatches(subject.goal.objective, shards, named, batch_tokens, seed, epoch)
+        found = EpochOfBatches(subject.goal.objective, shards, theirs.special, batch_tokens, seed, epoch)
         ours = subject.tokenizer
         return found if ours.tokens == theirs.tokens else _InFewerTokens(found, theirs, ours)
 
@@ -266,9 +265,12 @@ class _InFewerTokens:
         return len(self.batches)
 
     def __getitem__(self, number: int) -> PretrainingBatch:
-        batch = self.batches[number]
-        packed = replace(batch.packed, ids=self.new_ids[batch.packed.ids])
-        return replace(batch, packed=packed, targets=self.new_ids[batch.targets])
+        return _renumbered(self.batches[number], self.new_ids)
+
+
+def _renumbered(batch: PretrainingBatch, new_ids: Tensor) -> PretrainingBatch:
+    packed = replace(batch.packed, ids=new_ids[batch.packed.ids])
+    return replace(batch, packed=packed, targets=new_ids[batch.targets])
 
 
 def counts_for(tokenizer: Tokenizer, shards: TokenShards) -> Tensor:

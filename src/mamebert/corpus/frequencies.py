@@ -13,7 +13,7 @@ def token_counts(shards: TokenShards, about: int = 10_000_000) -> npt.NDArray[np
 
     Ten million take a twentieth of a second; all are counted where there are fewer.
     """
-    every = RUN * -(-shards.num_tokens // about)
+    every = RUN * max(1, -(-shards.num_tokens // max(1, about)))
     counts = np.zeros(shards.vocab_size, np.int64)
     for start in range(0, shards.num_tokens, every):
         ids = shards.tokens(start, min(start + RUN, shards.num_tokens))

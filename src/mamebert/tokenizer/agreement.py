@@ -11,10 +11,11 @@ from typing import Any
 
 from mamebert.errors import UserError
 from mamebert.tokenizer.files import read_about
+from mamebert.tokenizer.pieces import SPECIAL_NAMES
 
 AS_DESCRIBED = ("PreTrainedTokenizerFast", "TokenizersBackend")
 """Classes of `transformers` that do what `tokenizer.json` says; others take the vocabulary from it and no more."""
-SPECIALS = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+SPECIALS = tuple(f"{name}_token" for name in SPECIAL_NAMES)
 _BERT = ("Bert", "DistilBert", "Electra", "MobileBert")
 _OF_KIND = {
     "BPE": ("Bertweet", "Deberta", "GPT2", "Luke", "Phobert", "Roberta"),

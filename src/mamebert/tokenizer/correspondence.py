@@ -40,7 +40,7 @@ def _all_known(ids: list[int], unk_id: int, rows: int) -> bool:
 
 def _keys(tokenizer: Tokenizer) -> list[tuple[str, str]]:
     """Return for every token (what it is, its text)."""
-    names = dict(zip(tokenizer.special_ids, ("pad", "unk", "cls", "sep", "mask"), strict=True))
+    names = {number: name for name, number in tokenizer.special.items()}
     marks_begins = any(token.startswith(BEGINS) for token in tokenizer.tokens)
     return [
         ("special", names[number]) if number in names else _key(token, number, marks_begins)

@@ -29,7 +29,7 @@ from mamebert.tokenizer.foreign.slow import open_slowly
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.normalising import are_rules_of_words
 from mamebert.tokenizer.offsets import align_nfkc
-from mamebert.tokenizer.pieces import Located, Pieces, Special, mend
+from mamebert.tokenizer.pieces import SPECIAL_NAMES, Located, Pieces, Special, mend
 from mamebert.tokenizer.unknown import Unknown
 from mamebert.tokenizer.words import WordEncoder
 
@@ -60,8 +60,9 @@ class Tokenizer:
         self.unknown = Unknown()
         """What was unknown of all that was encoded so far; set it to a new one to begin again."""
         ids = {token: number for number, token in enumerate(tokens)}
-        names = ("pad", "unk", "cls", "sep", "mask")
-        self.special_ids = [_special_id(name, config, ids) for name in names]
+        self.special = {name: _special_id(name, config, ids) for name in SPECIAL_NAMES}
+        """Ids by what the tokens are for: pad, unk, cls, sep and mask."""
+        self.special_ids = list(self.special.values())
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = self.special_ids
 
     @classmethod

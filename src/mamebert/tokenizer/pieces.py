@@ -6,7 +6,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+SPECIAL_NAMES = ("pad", "unk", "cls", "sep", "mask")
+SPECIAL_TOKENS = tuple(f"[{name.upper()}]" for name in SPECIAL_NAMES)
+"""As BERT writes them; the ids of new vocabularies follow this order."""
 """Ids 0 to 4 of every vocabulary trained here, in this order."""
 
 Special = Literal["text", "token"]

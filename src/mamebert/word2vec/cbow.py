@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from mamebert.config import Config
+from mamebert.corpus.frequencies import token_counts
 from mamebert.corpus.parallel import num_cores
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.errors import UserError
@@ -80,7 +81,7 @@ def train_cbow(shards: TokenShards, settings: Cbow, seed: int, scratch_folder: P
     """
     from gensim.models import Word2Vec
 
-    counts = count_tokens(shards)
+    counts = token_counts(shards, about=shards.num_tokens)
     width = len(str(shards.vocab_size))
     frequent = {spell(i, width): n for i, n in enumerate(counts.tolist()) if n >= settings.min_count}
     if not frequent:
@@ -134,15 +135,6 @@ def _learn(model: Any, shards: TokenShards, settings: Cbow, slice_tokens: int, p
                     meter.advance(words, note=f"pass {epoch + 1} of {settings.epochs}")
     finally:
         path.unlink(missing_ok=True)
-
-
-def count_tokens(shards: TokenShards) -> npt.NDArray[np.int64]:
-    """Return how often each id of the vocabulary occurs."""
-    counts = np.zeros(shards.vocab_size, dtype=np.int64)
-    for start in range(0, shards.num_tokens, 10_000_000):
-        end = min(start + 10_000_000, shards.num_tokens)
-        counts += np.bincount(shards.tokens(start, end), minlength=shards.vocab_size)
-    return counts
 
 
 def num_workers(processes: int, num_tokens: int) -> int:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mamebert.word2vec.table import SPECIAL_TOKENS, VectorTable
+from mamebert.tokenizer.pieces import SPECIAL_TOKENS
+from mamebert.word2vec.table import VectorTable
 
 Neighbours = dict[str, list[tuple[str, float]]]
 

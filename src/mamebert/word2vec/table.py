@@ -13,9 +13,9 @@ from mamebert.errors import UserError
 from mamebert.files.checksums import seal, verify
 from mamebert.files.disk import hash_file, save_tensors, write_bytes
 from mamebert.files.json_files import require_ordinary
+from mamebert.tokenizer.pieces import SPECIAL_TOKENS
 from mamebert.word2vec.cbow import LearntVectors
 
-SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 FILE = "vectors.safetensors"
 WRITTEN = (FILE, "vocab.txt")
 # The standard deviation with which BERT draws its embeddings (Devlin et al., 2019; `initializer_range`).

@@ -11,14 +11,14 @@ import torch
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.verify import verify
 from mamebert.corpus.token_shards import TokenShards
-from mamebert.encoder.fixed_embeddings import count_parameters, freeze, set_token_embeddings, words
+from mamebert.encoder.fixed_embeddings import count_parameters, words
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.evaluation.cost.memory import forget_peak_memory
 from mamebert.files.disk import need_space, write_text
 from mamebert.objectives import HeldOutSums, LossDivisors, ObjectiveModule, PretrainingBatch
 from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.objectives.data.flops import batch_flops
-from mamebert.objectives.data.held_out import HELD_OUT_BATCH, HELD_OUT_MASKS
+from mamebert.objectives.data.held_out import held_out_batches
 from mamebert.probes.fill_mask import fill_mask
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
@@ -29,6 +29,7 @@ from mamebert.stages.pretrain.pseudo_perplexity import BeforeAndAfter
 from mamebert.stages.pretrain.recovery import Recovery
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.starting_network import first_network, tell
+from mamebert.stages.pretrain.token_table import FrozenTable
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.arithmetic import arithmetic
 from mamebert.training.devices import pick_device, pick_precision
@@ -38,9 +39,6 @@ from mamebert.training.optimizer import make_optimizer
 from mamebert.training.processes import Processes, gather_into
 from mamebert.training.snapshot import digest, state_of
 from mamebert.training.trouble import Watch
-from mamebert.word2vec.table import VectorTable
-
-# Losses of two recipes can be compared only where both are asked the same.
 
 
 class Pretraining:
@@ -56,7 +54,7 @@ class Pretraining:
         forget_peak_memory(self.device)
         torch.manual_seed(derive_seed(config.seed, "weights"))
         network, self.start = first_network(config, self.shards, self.tokenizer)
-        self._place_vectors(network)
+        self.table = FrozenTable(config.embeddings, network, self.shards)
         self.parameters = count_parameters(network)
         self.network = network.to(self.device)
         if run and not words(network).requires_grad:
@@ -98,10 +96,9 @@ class Pretraining:
         if shards.num_documents < 2:
             say("No documents were held out (the corpus is small), so no held-out loss is measured.")
             return []
-        objective = self.config.objective.model_copy(update=HELD_OUT_MASKS)
-        plan = EpochOfBatches(objective, shards, self._special, HELD_OUT_BATCH, seed=0, epoch=0)
-        num_batches = -(-self.config.heldout_tokens // HELD_OUT_BATCH)
-        return [plan[number].to(self.device) for number in range(min(num_batches, len(plan)))]
+        special, num_tokens = self.tokenizer.special, self.config.heldout_tokens
+        found = held_out_batches(self.config.objective, shards, special, num_tokens)
+        return [batch.to(self.device) for batch in found]
 
     def resume(self) -> None:
         """Go to the last snapshot, if there is one."""
@@ -132,7 +129,8 @@ class Pretraining:
             # A shard cut short while it is mapped would end the process without a word.
             TokenShards.open(self.config.shards, check=False)
             plan = self.epoch(self.count.epoch)
-            self._thaw_when_due()
+            if self.table.thaw(self.network, self.count.epoch):
+                self._spread()
             batches = self._remembered(plan.starting_from(self.count.batch))
             taken = train(
                 self.network, self.optimizer, map(self._parts, batches), self._loss, self.training,
@@ -234,7 +232,7 @@ class Pretraining:
             **self.telling.summary(self.count),
             "epochs": self.count.epochs,
             "kept": self.count.kept,
-            "embeddings_unchanged": self._table_is_unchanged(),
+            "embeddings_unchanged": self.table.is_unchanged(self.network),
             "fill_mask": self._filled_masks(network),
             "trouble": {"left_out": self.watch.left_out, "went_back": self.watch.went_back},
             "state_sha256": digest(state),
@@ -277,14 +275,9 @@ class Pretraining:
     def _epoch(self, number: int) -> EpochOfBatches:
         before = number * self.shards.num_tokens
         return EpochOfBatches(
-            self.config.objective, self.shards, self._special, self.training.batch_tokens, self.config.seed, number,
-            lambda read: self.training.batch_tokens_at(before + read),
+            self.config.objective, self.shards, self.tokenizer.special, self.training.batch_tokens, self.config.seed,
+            number, lambda read: self.training.batch_tokens_at(before + read),
         )  # fmt: skip
-
-    @property
-    def _special(self) -> dict[str, int]:
-        names = self.tokenizer
-        return dict(zip(("pad", "unk", "cls", "sep", "mask"), names.special_ids, strict=True))
 
     @property
     def _epoch_is_over(self) -> bool:
@@ -325,35 +318,6 @@ class Pretraining:
                 self._keep()
             self.snapshot()
             self.clock.restart()
-
-    def _place_vectors(self, network: PretrainingNetwork) -> None:
-        settings = self.config.embeddings
-        self._table, self._hook = None, None
-        if settings.vectors is None:
-            return
-        vectors = VectorTable.open(settings.vectors)
-        vocabulary = self.shards.tokenizer_folder / "vocab.txt"
-        vectors.check(self.shards.vocab_size, self.config.encoder.embedding_width, vocabulary)
-        table = torch.from_numpy(vectors.scaled(settings.scale))
-        set_token_embeddings(network, table)
-        if settings.frozen:
-            self._hook = freeze(network, settings, torch.from_numpy(vectors.learnt))
-            self._table = digest({"table": table.to(getattr(torch, settings.storage))})
-
-    def _thaw_when_due(self) -> None:
-        after = self.config.embeddings.unfreeze_after_epochs
-        if after and self.count.epoch >= after:
-            if not words(self.network).requires_grad:
-                words(self.network).requires_grad_(True)
-                self._spread()
-            if self._hook:
-                self._hook.remove()
-
-    def _table_is_unchanged(self) -> bool | None:
-        settings = self.config.embeddings
-        if self._table is None or settings.special_trainable or settings.unfreeze_after_epochs:
-            return None
-        return digest({"table": words(self.network).detach()}) == self._table
 
     def _filled_masks(self, network: PretrainingNetwork) -> list[dict[str, Any]]:
         texts = self.config.probe_texts

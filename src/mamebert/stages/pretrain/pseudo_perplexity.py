@@ -19,7 +19,7 @@ class BeforeAndAfter:
 
     def __init__(self, config: PretrainConfig, tokenizer: Tokenizer) -> None:
         num_tokens = config.measured_tokens
-        self._special = dict(zip(("pad", "unk", "cls", "sep", "mask"), tokenizer.special_ids, strict=True))
+        self._special = tokenizer.special
         texts = {"heldout": config.shards, "general": config.general_shards} if num_tokens else {}
         opened = {name: TokenShards.open(path, "heldout") for name, path in texts.items() if path}
         if "general" in opened:

@@ -15,7 +15,7 @@ from mamebert.files.disk import disk_errors, write_text
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.joining import learn_pieces
 from mamebert.tokenizer.normalising import rules_of_words
-from mamebert.tokenizer.pieces import SPECIAL_TOKENS, mend
+from mamebert.tokenizer.pieces import SPECIAL_NAMES, SPECIAL_TOKENS, mend
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies import Vocabulary
 
@@ -113,7 +113,7 @@ class Wordpiece(Vocabulary):
                 return
             # BertTokenizer would take the vocabulary from tokenizer.json and leave the rules for text there.
             rust = _rust({token: number for number, token in enumerate(vocab)}, rules)
-            names = {f"{token[1:-1].lower()}_token": token for token in SPECIAL_TOKENS}
+            names = {f"{name}_token": token for name, token in zip(SPECIAL_NAMES, SPECIAL_TOKENS, strict=True)}
             PreTrainedTokenizerFast(tokenizer_object=rust, **names, **common).save_pretrained(folder)
 
 
