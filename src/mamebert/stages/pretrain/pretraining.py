@@ -15,7 +15,7 @@ from mamebert.encoder.fixed_embeddings import count_parameters, words
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.evaluation.cost.memory import forget_peak_memory
 from mamebert.files.disk import need_space, write_text
-from mamebert.objectives import HeldOutSums, LossDivisors, ObjectiveModule, PretrainingBatch
+from mamebert.objectives import HeldOutSums, PretrainingBatch
 from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.objectives.data.flops import batch_flops
 from mamebert.objectives.data.held_out import held_out_batches
@@ -23,20 +23,21 @@ from mamebert.probes.fill_mask import fill_mask
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
 from mamebert.runs import Run
+from mamebert.stages.pretrain.learner import Learner
 from mamebert.stages.pretrain.monitor import Hardware, TrainingMonitor
 from mamebert.stages.pretrain.progress_counts import Clock, Counters
 from mamebert.stages.pretrain.pseudo_perplexity import BeforeAndAfter
 from mamebert.stages.pretrain.recovery import Recovery
 from mamebert.stages.pretrain.settings import PretrainConfig
-from mamebert.stages.pretrain.starting_network import first_network, tell
+from mamebert.stages.pretrain.starting_network import first_network, tell, tell_untrained_positions
 from mamebert.stages.pretrain.token_table import FrozenTable
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.arithmetic import arithmetic
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.training.interruption import stop_between_steps
-from mamebert.training.loop import Losses, Step, derive_seed, train
+from mamebert.training.loop import Step, derive_seed, train
 from mamebert.training.optimizer import make_optimizer
-from mamebert.training.processes import Processes, gather_into
+from mamebert.training.processes import Processes
 from mamebert.training.snapshot import digest, state_of
 from mamebert.training.trouble import Watch
 
@@ -45,7 +46,7 @@ class Pretraining:
     """Network, data and counts of one pretraining, from its last snapshot on."""
 
     def __init__(self, config: PretrainConfig, run: Run | None, processes: Processes | None = None) -> None:
-        self.config, self.run, self.training = config, run, config.training
+        self.config, self.run, self.training, self.marks = config, run, config.training, config.marks()
         self.shards = TokenShards.open(config.shards)
         config.objective.check(self.shards)
         self.tokenizer = Tokenizer.open(self.shards.tokenizer_folder)
@@ -64,7 +65,7 @@ class Pretraining:
             self.network.bert.compile_layers()
         self.before_and_after = BeforeAndAfter(config, self.tokenizer)
         self._filled_masks(self.network)  # a text that cannot be filled is told now, not when the training is over
-        self._spread()
+        self.learner = Learner(config, self.network, self.shards.vocab_size, self.processes)
         table = words(self.network)
         exact = [table] if config.embeddings.special_trainable else []
         thawing = [table] if config.embeddings.unfreeze_after_epochs else []
@@ -80,6 +81,12 @@ class Pretraining:
         """Shape and kind in the paper's words: H256-L4-N learns its token embeddings, -W keeps word2vec's."""
         shape = self.config.encoder
         return f"H{shape.hidden_size}-L{shape.num_hidden_layers}-{'W' if self.config.embeddings.freezes else 'N'}"
+
+    @property
+    def recorded(self) -> Run:
+        """The run that records it; a dry run has none, and takes steps alone."""
+        assert self.run
+        return self.run
 
     @cached_property
     def total_steps(self) -> int:
@@ -102,13 +109,8 @@ class Pretraining:
 
     def resume(self) -> None:
         """Go to the last snapshot, if there is one."""
-        assert self.run
-        reached, room = self.config.objective.max_length, self.config.encoder.max_position_embeddings
-        if reached < room and not self.start:  # a folder that it starts from has trained them
-            say(
-                f"Sequences have up to {reached} tokens and the encoder has {room} positions: those beyond stay "
-                "untrained. Lower encoder.max_position_embeddings, or raise objective.max_length."
-            )
+        if not self.start:  # a folder that it starts from has trained them
+            tell_untrained_positions(self.config)
         self.count, self.watch = self.safe.resume()
         if self.count.step:
             say(f"{self.name}: going on from step {self.count.step} of {self.total_steps}.")
@@ -116,12 +118,13 @@ class Pretraining:
             say(tell(self.start))
         place = Hardware(self.device, self.network.bert.compute_dtype, self.processes.count)
         self.telling = TrainingMonitor(
-            self.run, self.name, self.total_steps, self.count.step, place, self.config.tensorboard
+            self.recorded, self.name, self.total_steps, self.count.step, place, self.config.tensorboard
         )
         # Weights and optimizer state (three times the weights) of the snapshots, and a model for every epoch.
         snapshots = self.config.keep_snapshots + 1 + (2 if self.config.trouble.goes_back else 0)
         models = self.config.keep_models + 1
-        need_space(self.run.folder, 4 * self.parameters["total"] * (3 * snapshots + models), "Snapshots and models")
+        size = 4 * self.parameters["total"] * (3 * snapshots + models)
+        need_space(self.recorded.folder, size, "Snapshots and models")
 
     def steps(self) -> Iterator[tuple[Step, PretrainingBatch]]:
         """Take the remaining steps, epoch after epoch; yield after each."""
@@ -130,10 +133,10 @@ class Pretraining:
             TokenShards.open(self.config.shards, check=False)
             plan = self.epoch(self.count.epoch)
             if self.table.thaw(self.network, self.count.epoch):
-                self._spread()
+                self.learner.spread()
             batches = self._remembered(plan.starting_from(self.count.batch))
             taken = train(
-                self.network, self.optimizer, map(self._parts, batches), self._loss, self.training,
+                self.network, self.optimizer, map(self.learner.parts, batches), self.learner.loss, self.training,
                 self.total_steps, self.config.seed, self.count.step, self.processes, self.watch,
             )  # fmt: skip
             for step in taken:
@@ -144,7 +147,6 @@ class Pretraining:
 
     def learn(self) -> None:
         """Take all steps: count, record, evaluate, snapshot, and stop when asked to."""
-        assert self.run
         with (
             self.telling,
             stop_between_steps() as stopping,
@@ -166,7 +168,7 @@ class Pretraining:
                     self.telling.record(**self.count.line(step))
                 if step.number % self.config.evaluate_every == 0 and not self._epoch_is_over:
                     self.telling.record(**self.count.place(), **self.measure())
-                if self.training.steps and step.number in self._marks:
+                if self.training.steps and step.number in self.marks:
                     self._keep()
                 stop, due = self.processes.any(stopping.asked, self.safe.due)
                 due = self.watch.mark(step.number) or stop or due
@@ -182,7 +184,7 @@ class Pretraining:
     def _measure_before(self) -> None:
         """Ask the held-out text before the first step, once: a run that begins again at step 0 has the line already."""
         if self.before_and_after.wanted:
-            network = self._whole()
+            network = self.learner.whole()
             if self.processes.is_main_process and not self._before:
                 self.telling.record(**self.count.place(), **self.before_and_after.measure(network))
             self.clock.restart()
@@ -190,8 +192,7 @@ class Pretraining:
     @property
     def _before(self) -> dict[str, Any]:
         """Return the line of metrics.jsonl that has the measures taken before the first step."""
-        assert self.run
-        first = self.run.metrics()[:1]
+        first = self.recorded.metrics()[:1]
         return first[0] if first and first[0]["step"] == 0 else {}
 
     def snapshot(self) -> None:
@@ -201,7 +202,7 @@ class Pretraining:
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
         """Return held-out loss (nats per masked token) and accuracies; empty where nothing was held out."""
-        network, answers = self._whole(), HeldOutSums()
+        network, answers = self.learner.whole(), HeldOutSums()
         network.eval()
         for share in self.processes.shares(self.held_out):
             if share.counts:
@@ -211,14 +212,13 @@ class Pretraining:
 
     def save(self) -> None:
         """Leave the Hugging Face folder, proved to open in plain transformers, and the numbers of the report."""
-        assert self.run
-        network, state = self._whole(), state_of(self.network, self.optimizer)
+        network, state = self.learner.whole(), state_of(self.network, self.optimizer)
         if not self.processes.is_main_process:
             return
-        model = self.run.folder / "model"
+        model = self.recorded.folder / "model"
         save_pretraining(network, self.shards.tokenizer_folder, model)
-        folders = [model, *(self.run.folder / place["folder"] for place in self.count.kept)]
-        self.run.results |= {
+        folders = [model, *(self.recorded.folder / place["folder"] for place in self.count.kept)]
+        self.recorded.results |= {
             "name": self.name,
             "parameters": self.parameters,
             "model_bytes": (model / "model.safetensors").stat().st_size,
@@ -240,13 +240,12 @@ class Pretraining:
             "pseudo_perplexity": self.before_and_after.compare(self._before, self.before_and_after.measure(network)),
             "verified": {"largest_difference": max(verify(folders).values(), default=None), "folders": len(folders)},
         }
-        write_text(model / "README.md", model_card(self.run, model, "pretrain"))
+        write_text(model / "README.md", model_card(self.recorded, model, "pretrain"))
 
     def drop_snapshots(self) -> None:
         """Delete what going on would have needed: the run is finished."""
-        assert self.run
         if self.processes.is_main_process:
-            shutil.rmtree(self.run.folder / "snapshots")
+            shutil.rmtree(self.recorded.folder / "snapshots")
 
     @property
     def _is_done(self) -> bool:
@@ -254,19 +253,12 @@ class Pretraining:
             return self.count.epoch == self.training.epochs
         return self.count.step == self.training.steps
 
-    @cached_property
-    def _marks(self) -> set[int]:
-        """Epochs, or else steps, after which a model is kept; the last of them is the finished model."""
-        length, parts = self.training.epochs or self.training.steps, self.config.keep_models
-        return {round(length * part / parts) for part in range(1, parts)}
-
     def _keep(self) -> None:
-        assert self.run
         step = self.count.step
         folder = f"kept/step-{step:09}"
-        network = self._whole()
+        network = self.learner.whole()
         if self.processes.is_main_process:
-            save_pretraining(network, self.shards.tokenizer_folder, self.run.folder / folder)
+            save_pretraining(network, self.shards.tokenizer_folder, self.recorded.folder / folder)
         epochs_seen = self.count.epoch + self.count.batch / len(self.epoch(self.count.epoch))
         self.count.kept.append(
             {"folder": folder, "step": step, "tokens": self.count.tokens, "epoch": round(epochs_seen, 3)}
@@ -288,33 +280,12 @@ class Pretraining:
             self._batch = batch.to(self.device)
             yield self._batch
 
-    def _parts(self, batch: PretrainingBatch) -> list[tuple[PretrainingBatch, LossDivisors]]:
-        num_tokens, processes = len(batch.packed.ids), self.processes.count
-        rounds = -(-num_tokens // (processes * (self.training.micro_batch_tokens or num_tokens)))
-        return [(part, batch.asked) for part in batch.parts(rounds * processes)]
-
-    def _loss(self, part: tuple[PretrainingBatch, LossDivisors]) -> Losses:
-        return Losses(*self._learner(*part))
-
-    def _spread(self) -> None:
-        asking = ObjectiveModule(self.config.objective, self.network)
-        self._learner = self.processes.spread(asking, list(self.network.bert.encoder.layer))
-
-    def _whole(self) -> PretrainingNetwork:
-        """Return the network with all its weights in this process; every process has to ask for it."""
-        if not self.processes.sharded:
-            return self.network
-        network = PretrainingNetwork(self.config.encoder, self.shards.vocab_size, self.config.embeddings.tied)
-        network.bert.compute_dtype = self.network.bert.compute_dtype
-        gather_into(self.network, network.to(self.device))
-        return network
-
     def _end_epoch(self, num_batches: int) -> None:
         if self.run:
             found = self.measure()
             self.telling.record(**self.count.place(), **found)
             self.count.close_epoch(num_batches, found)
-            if self.training.epochs and self.count.epoch in self._marks:
+            if self.training.epochs and self.count.epoch in self.marks:
                 self._keep()
             self.snapshot()
             self.clock.restart()

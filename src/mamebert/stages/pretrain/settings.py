@@ -133,6 +133,11 @@ class PretrainConfig(StageConfig):
             return 2_000 if self.start else 0  # some seconds for a small encoder
         return self.pseudo_perplexity_tokens
 
+    def marks(self) -> set[int]:
+        """Return the epochs, or else steps, after which a model is kept; the last of them is the finished model."""
+        length, parts = self.training.epochs or self.training.steps, self.keep_models
+        return {round(length * part / parts) for part in range(1, parts)}
+
     def places(self) -> list[str]:
         """Return the output, the folder in it that transformers opens, and those kept on the way."""
         return ["", "model", "kept/*"]

@@ -12,6 +12,7 @@ from mamebert.encoder.carry_over import carry_over
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.output_bias import start_from_frequencies
 from mamebert.errors import UserError
+from mamebert.progress import say
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.tokenizer.correspondence import Correspondence, correspond
 from mamebert.tokenizer.encoding import Tokenizer
@@ -37,6 +38,16 @@ def tell(start: dict[str, Any]) -> str:
     tokens = f"{rows['copied']} of {rows['tokens']} token embeddings are copied{'' if all_copied else made_up}"
     replaced = "; then all token embeddings are replaced by embeddings.vectors" if start["vectors_instead"] else ""
     return f"Starting from {start['path']}: {heads}; {tokens}{replaced}."
+
+
+def tell_untrained_positions(config: PretrainConfig) -> None:
+    """Say which positions no sequence is long enough for."""
+    reached, room = config.objective.max_length, config.encoder.max_position_embeddings
+    if reached < room:
+        say(
+            f"Sequences have up to {reached} tokens and the encoder has {room} positions: those beyond stay "
+            "untrained. Lower encoder.max_position_embeddings, or raise objective.max_length."
+        )
 
 
 def _take_over(network: PretrainingNetwork, config: PretrainConfig, tokenizer: Tokenizer) -> dict[str, Any]:
