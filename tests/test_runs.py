@@ -219,3 +219,11 @@ def test_missing_space_is_told_before_work_starts(tmp_path):
     need_space(tmp_path / "not" / "there" / "yet", 1, "Shards")
     with pytest.raises(UserError, match=r"Shards need about .* MB free"):
         need_space(tmp_path, 10**18, "Shards")
+
+
+def test_the_run_around_a_folder_is_the_nearest_one_and_folders_from_elsewhere_have_none(tmp_path):
+    done = finished(tmp_path / "bread")
+    (tmp_path / "bread" / "model").mkdir()
+    (tmp_path / "bread" / "model" / "run.json").write_text("{}")  # of another program
+    assert Run.around(tmp_path / "bread" / "model").id == done.id
+    assert Run.around(tmp_path) is None
