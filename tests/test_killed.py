@@ -133,7 +133,7 @@ class Killing:
 
 def _before_us(said: str) -> bool:
     """Tell whether Python had not begun with the program yet: what it says then is not ours to change."""
-    return "mamebert/cli.py" not in said and ("site.py" in said or "<frozen" in said) and "__main__.py" not in said
+    return "mamebert/cli/" not in said and ("site.py" in said or "<frozen" in said) and "__main__.py" not in said
 
 
 def made(out: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from mamebert.cli import _prospect
+from mamebert.cli.telling import prospect
 from mamebert.recipes import look_ahead, plan
 from mamebert.runs import Run
 from mamebert.runs.record import read_record
@@ -40,7 +40,7 @@ def recipe(classifiers, world, tmp_path):
 
 def test_an_evaluation_and_a_report_follow_a_fine_tuning_with_more_seeds(recipe, tmp_path, capsys):
     prospects = list(look_ahead(plan([str(recipe)])))
-    told = [_prospect(each, 6) for each in prospects]
+    told = [prospect(each, 6) for each in prospects]
     out, tuned = tmp_path / "out", tmp_path / "tuned"
     assert told == [
         f"scores  will be done again: models.N is new ({tuned / 'models' / 'N'})",

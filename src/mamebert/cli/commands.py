@@ -1,81 +1,22 @@
-"""The command line: one verb per stage, with settings from a TOML file and key=value pairs."""
+"""One verb per stage and a few more, with settings from a TOML file and key=value pairs."""
 
-import errno
 import json
 import os
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from mamebert import stages
+from mamebert.cli.mistakes import Verbs
+from mamebert.cli.order import GROUP_OF, ORDER
+from mamebert.cli.telling import print_end, prospect, tell_plan
 from mamebert.config import Config, build, described, read_settings, with_environment
-from mamebert.errors import UserError, printable, unknown
+from mamebert.errors import UserError
 from mamebert.files.names import path_of
 from mamebert.preflight.ahead import check_and_compare
 from mamebert.progress import say
-from mamebert.ranks import is_main_process, num_processes
-from mamebert.runs import Run
-from mamebert.streams import all_written, make_ready
-from mamebert.training.interruption import Stopped, exit_on_sigterm
-
-if TYPE_CHECKING:
-    from mamebert.recipes import Prospect
-
-UsageError: type[Exception] = typer.BadParameter.__bases__[0]
-"""What the library of the command line calls a mistake in it; it has no public name."""
-
-
-class Verbs(TyperGroup):
-    """The commands; a mistake in the words is a sentence with the nearest right word, as any other mistake."""
-
-    def make_context(self, *given: Any, **more: Any) -> Any:
-        """Read the words before the name of a command."""
-        with _mistakes_as_sentences():
-            return super().make_context(*given, **more)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Find the command, read its words, and do it."""
-        with _mistakes_as_sentences():
-            return super().invoke(ctx)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Return the command that the first word names."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            raise unknown("command", args[0], ORDER)
-        return super().resolve_command(ctx, args)
-
-
-@contextmanager
-def _mistakes_as_sentences() -> Iterator[None]:
-    try:
-        yield
-    except UsageError as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # not a mistake: the help is shown
-            raise
-        raise _usage_mistake(error) from error
-
-
-def _usage_mistake(error: Any) -> UserError:
-    """Return a mistake in the words of a command line as a fact and the way out."""
-    context = getattr(error, "ctx", None)
-    command = " ".join(["mamebert", *context.command_path.split("mamebert", 1)[1].split()]) if context else "mamebert"
-    way_out = f"`{command} --help` tells what it takes."
-    what = type(error).__name__  # the classes have no public names
-    if what == "NoSuchOption":
-        names = [name for each in context.command.get_params(context) for name in each.opts] if context else ["--help"]
-        return unknown("option", error.option_name, [name for name in names if name.startswith("--")])
-    if what == "MissingParameter":
-        return UserError(f"{command}: {error.param.name.upper()} is missing. {way_out}")
-    told = error.format_message().rstrip(".").replace("\n", " ")
-    return UserError(f"{told}. {way_out}")
-
+from mamebert.ranks import is_main_process
 
 app = typer.Typer(
     cls=Verbs,
@@ -102,19 +43,6 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved sett
 Model = Annotated[Path, typer.Argument(help="A model folder, or the run folder that holds it.")]
 
 
-GROUPS = {
-    "Prepare text": ("clean", "vocab", "tokenize"),
-    "Train": ("vectors", "pretrain", "inspect", "finetune"),
-    "Make smaller": ("compress",),
-    "Look": ("evaluate", "report"),
-    "Use": ("predict", "fill-mask"),
-    "All of it, and this machine": ("run", "doctor"),
-}
-"""What --help shows, in the order of work."""
-ORDER = [command for group in GROUPS.values() for command in group]
-GROUP_OF = {command: group for group, commands in GROUPS.items() for command in commands}
-
-
 def _add_stage(command: str) -> None:
     def verb(settings: Words = None, show: ShowSettings = False, dry_run: DryRun = False) -> None:
         _do_stage(command, settings or [], show, dry_run)
@@ -130,9 +58,9 @@ def _do_stage(command: str, words: list[str], show: bool, dry_run: bool) -> None
     config = build(kind, with_environment(read_settings(words)))
     if dry_run:
         check_and_compare(config, stages.of(command, "check"))
-        _tell_plan(command, config)
+        tell_plan(command, config)
         return
-    _print_end(stages.do(command, config))
+    print_end(stages.do(command, config))
 
 
 def _show_settings(kind: type[Config], words: list[str]) -> None:
@@ -206,7 +134,7 @@ def run(
     for number, found in enumerate(look_ahead(planned), start=1):
         prospects.append(found)
         if dry_run and not as_json and is_main_process():
-            print(f"[{number}/{len(planned)}] {_prospect(found, max(len(stage.name) for stage in planned))}")
+            print(f"[{number}/{len(planned)}] {prospect(found, max(len(stage.name) for stage in planned))}")
     if dry_run and as_json and is_main_process():
         told = {found.stage.name: found.config.model_dump(mode="json") for found in prospects}
         print(json.dumps(told, ensure_ascii=False, indent=1))
@@ -219,16 +147,7 @@ def run(
             say(stage)
         done = stages.do(found.stage.command, found.config)
         say(f"{stage} {'was there already' if already else 'took'} {done.seconds:.1f} s -> {done.folder}")
-    _print_end(done)
-
-
-def _prospect(found: "Prospect", width: int) -> str:
-    words = {"finished": "is finished", "begun": "goes on where it stopped", "new": "will run"}
-    words["again"] = f"will be done again: {found.why_again}"
-    told = f"{found.stage.name:{width}}  {words[found.state]}"
-    if found.refusals:
-        told = f"{found.stage.name:{width}}  would be refused: {' '.join(map(str, found.refusals))}"
-    return f"{told} ({found.outlook})" if found.outlook else told
+    print_end(done)
 
 
 @app.command("fill-mask", rich_help_panel=GROUP_OF["fill-mask"])
@@ -309,85 +228,3 @@ def _path(given: Path) -> Path:
 
 
 app.registered_commands.sort(key=lambda each: ORDER.index(each.name) if each.name in ORDER else len(ORDER))
-
-
-def _tell_plan(command: str, config: Any) -> None:
-    if not is_main_process():
-        return
-    told: dict[str, Any] = {"settings": config.model_dump(mode="json")}
-    if estimate := stages.of(command, "estimate"):
-        told["estimate"] = estimate(config)
-    print(json.dumps(told, ensure_ascii=False, indent=1))
-
-
-def _print_end(done: Run) -> None:
-    if not is_main_process():
-        return
-    page = done.folder / "report.html"
-    _tell_models(done.folder)
-    print(page.resolve() if page.is_file() else done.folder)
-
-
-def _tell_models(folder: Path) -> None:
-    for config in sorted([*folder.glob("model/config.json"), *folder.glob("models/*/config.json")]):
-        verb = "fill-mask {} 'A [MASK] .'" if Run.open(folder).command == "pretrain" else "predict {} --file FILE"
-        usable = verb.format(quote(str(config.parent)))
-        say(f"The model is {config.parent} (Hugging Face format). Use it: mamebert {usable}")
-
-
-def _tell_end(how: object) -> None:
-    if num_processes() > 1:
-        from mamebert.training.followers import claims_the_message
-
-        if not claims_the_message():
-            return
-    for line in printable(str(how)).splitlines():
-        print(f"mamebert: {line}", file=sys.stderr, flush=True)
-
-
-def _lost_another(error: Exception) -> bool:
-    from mamebert.training.followers import lost_a_process
-
-    return lost_a_process(error)
-
-
-def main() -> None:
-    """Run a command; a user's mistake is one sentence and exit code 2, Ctrl-C is 130, SIGTERM is 0 where it can go on.
-
-    A closed pipe is 141 (128 and the number of SIGPIPE), as for other programs, and SIGTERM 143 where it cannot go on.
-    """
-    # Waiting threads that spin take the cores from whoever works.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    if num_processes() > 1:
-        # Every process would warn that DDP looked for unused parameters and found none.
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    make_ready()
-    try:
-        with exit_on_sigterm(), all_written():
-            app()
-    except UserError as error:
-        _tell_end(error)
-        sys.exit(2)
-    except OSError as error:
-        if error.filename is None and error.errno != errno.ENOSPC:
-            raise
-        _tell_end(f"{error.filename or 'Something written'}: {error.strerror}. Fix that, or give another path.")
-        sys.exit(2)
-    except Exception as error:
-        if num_processes() == 1 or not _lost_another(error):
-            raise
-        _tell_end("Another process has ended. Start the same command again: it goes on.")
-        sys.exit(2)
-    except SystemExit as end:
-        if end.code == 130 or isinstance(end, Stopped):  # 130 is what typer makes of a KeyboardInterrupt
-            _tell_end(f"stopped.{' Start the same command again and it goes on.' if _goes_on() else ''}")
-        if isinstance(end, Stopped) and not _goes_on():
-            sys.exit(128 + signal.SIGTERM)
-        raise
-
-
-def _goes_on() -> bool:
-    """Tell whether the command keeps what it has done and goes on from there."""
-    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-    return command == "run" or command in stages.names()

@@ -1,0 +1,13 @@
+"""The commands in the order of work, as --help shows them."""
+
+GROUPS = {
+    "Prepare text": ("clean", "vocab", "tokenize"),
+    "Train": ("vectors", "pretrain", "inspect", "finetune"),
+    "Make smaller": ("compress",),
+    "Look": ("evaluate", "report"),
+    "Use": ("predict", "fill-mask"),
+    "All of it, and this machine": ("run", "doctor"),
+}
+"""What --help shows, in the order of work."""
+ORDER = [command for group in GROUPS.values() for command in group]
+GROUP_OF = {command: group for group, commands in GROUPS.items() for command in commands}

@@ -1,0 +1,49 @@
+"""What commands print: plans before the work, and where its result is after it."""
+
+import json
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from mamebert import stages
+from mamebert.progress import say
+from mamebert.ranks import is_main_process
+from mamebert.recipes import Prospect
+from mamebert.runs import Run
+
+
+def prospect(found: Prospect, width: int) -> str:
+    """Return what will become of one stage of a recipe, in a line; `width` is that of the longest name."""
+    words = {"finished": "is finished", "begun": "goes on where it stopped", "new": "will run"}
+    words["again"] = f"will be done again: {found.why_again}"
+    told = f"{found.stage.name:{width}}  {words[found.state]}"
+    if found.refusals:
+        told = f"{found.stage.name:{width}}  would be refused: {' '.join(map(str, found.refusals))}"
+    return f"{told} ({found.outlook})" if found.outlook else told
+
+
+def tell_plan(command: str, config: Any) -> None:
+    """Print the resolved settings of a stage, and what it will take where it can say so, as JSON."""
+    if not is_main_process():
+        return
+    told: dict[str, Any] = {"settings": config.model_dump(mode="json")}
+    if estimate := stages.of(command, "estimate"):
+        told["estimate"] = estimate(config)
+    print(json.dumps(told, ensure_ascii=False, indent=1))
+
+
+def print_end(done: Run) -> None:
+    """Print the page of a finished run, or its folder, and tell where its models are."""
+    if not is_main_process():
+        return
+    page = done.folder / "report.html"
+    tell_models(done.folder)
+    print(page.resolve() if page.is_file() else done.folder)
+
+
+def tell_models(folder: Path) -> None:
+    """Say where the models of a run are, and a command that uses each."""
+    for config in sorted([*folder.glob("model/config.json"), *folder.glob("models/*/config.json")]):
+        verb = "fill-mask {} 'A [MASK] .'" if Run.open(folder).command == "pretrain" else "predict {} --file FILE"
+        usable = verb.format(quote(str(config.parent)))
+        say(f"The model is {config.parent} (Hugging Face format). Use it: mamebert {usable}")
