@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from mamebert import runs
 from mamebert.files.disk import partial
 
 PRETRAIN = {
@@ -268,7 +267,7 @@ def test_a_folder_that_is_somebody_elses(mamebert, world, tmp_path):
 
 
 def test_no_space_for_shards_is_told_before_starting(stage, world, monkeypatch, out):
-    monkeypatch.setattr(runs.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 10))
     told = stage("tokenize", corpus=str(world / "clean"), tokenizer=str(world / "vocab"), processes=1)
     assert "Token shards need about" in told
     assert "Free some space or choose another output." in told
@@ -276,7 +275,7 @@ def test_no_space_for_shards_is_told_before_starting(stage, world, monkeypatch, 
 
 
 def test_no_space_for_snapshots_is_told_before_starting(stage, world, monkeypatch, out):
-    monkeypatch.setattr(runs.shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 10))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 10))
     assert "Snapshots and models need about" in stage("pretrain", shards=str(world / "tokens"), **PRETRAIN)
 
 

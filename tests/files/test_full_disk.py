@@ -9,8 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mamebert import runs
-
 
 @pytest.fixture
 def smallest(world, encoders, classifiers):
@@ -58,12 +56,12 @@ def full_in_rust(*_, **__):
     ("command", "owner", "name", "failure"),
     [
         ("clean", pq, "write_table", full),
-        ("vocab", runs.os, "fsync", full),
+        ("vocab", os, "fsync", full),
         ("tokenize", pa, "OSFile", full),
         ("pretrain", "safetensors.torch", "save_file", full_in_rust),
         ("finetune", "safetensors.torch", "save_file", full_in_rust),
         ("compress", "torch.onnx", "export", full),
-        ("report", runs.os, "fsync", full),
+        ("report", os, "fsync", full),
     ],
 )
 def test_a_full_disk_loses_nothing(mamebert, smallest, tmp_path, unproved, monkeypatch, command, owner, name, failure):
