@@ -50,7 +50,7 @@ def pretraining(name, seconds=(3700.0, 3690.0, 3710.0), frozen=0, loss=3.0):
                 }
             )
     epochs = [
-        {"epoch": i + 1, "seconds": s, "cpu_seconds": s * 1.9, "extrapolated": False, "tokens": 1_638_400, "tokens_per_second": 1_638_400 / s,
+        {"epoch": i + 1, "seconds": s, "cpu_seconds": s * 1.9, "extrapolated": False, "tokens": 1_638_400, "tokens_per_second": round(1_638_400 / s),
          "train_loss": loss + 1 - i / 3, "heldout_mlm_loss": loss + 0.9 - i / 3, "heldout_mlm_accuracy": 0.36 + i / 50, "heldout_nsp_accuracy": 0.81}
         for i, s in enumerate(seconds)
     ]  # fmt: skip

@@ -18,10 +18,11 @@ from mamebert.reports.page.row_notes import row_notes
 from mamebert.reports.readings.compressions import Compression
 from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.pretrainings import Pretrained, model_name
-from mamebert.reports.readings.run_json import MISREAD, listed, numbers, record_of, runs_behind, value_at
+from mamebert.reports.readings.run_json import MISREAD, finite, listed, record_of, runs_behind, value_at
 from mamebert.reports.text.names import lower_first
-from mamebert.reports.text.number_format import amount, is_number, percent
+from mamebert.reports.text.number_format import amount, percent
 from mamebert.reports.text.render import language, render_markdown
+from mamebert.results.pretrain import Parameters, PretrainResults
 from mamebert.runs import Run
 
 Kind = Literal["pretrain", "finetune", "compress"]
@@ -78,7 +79,7 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
         sections=card_sections(run, behind, config, kind),
         limits=_limits(run, kind, model_folder),
         citation=_citation(run),
-        fixed=any(value_at(r.results, "parameters.frozen") for r in origins),
+        fixed=any(_has_fixed_embeddings(r) for r in origins),
     )
 
 
@@ -95,6 +96,11 @@ def _name(run: Run, folder: Path, kind: Kind) -> str:
     if kind == "compress":
         return f"{run.final.name}: {Compression(run).name}"
     return model_name(run) if kind == "pretrain" else f"{run.final.name}, {folder.name}"
+
+
+def _has_fixed_embeddings(pretraining: Run) -> bool:
+    parameters = PretrainResults.read(pretraining.results).parameters
+    return bool(parameters and parameters.frozen)
 
 
 def _library(ways: Sequence[Use], has_modules: bool) -> str:
@@ -129,8 +135,9 @@ def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind) -> str:
         names = list(dict.fromkeys(model_name(r) for r in origins))
         base = f", from {'one of ' if len(names) > 1 else ''}{', '.join(names)}" if names else ""
         return f"A BERT fine-tuned for {lower_first(task.kind)} ({task.title}){base}."
-    total, fixed = value_at(run.results, "parameters.total"), value_at(run.results, "parameters.frozen")
-    size = f" of {amount(total)} parameters" if is_number(total) else ""
+    parameters = PretrainResults.read(run.results).parameters or Parameters()
+    total, fixed = parameters.total, parameters.frozen
+    size = f" of {amount(total)} parameters" if total is not None else ""
     embeddings = (
         f" Its token embeddings ({amount(fixed)} of the parameters) are fixed word2vec vectors." if fixed else ""
     )
@@ -150,8 +157,9 @@ def _limits(run: Run, kind: Kind, folder: Path) -> list[str]:
     names = [str(value_at(model, "name", "")) for model in listed(run.results, "models")]
     only = next((name for name in names if file_name(name) == folder.name), "")
     limits = compress_limits(run) if kind == "compress" else []
-    tokens = value_at(run.results, "tokens") or sum(numbers(listed(run.results, "epochs"), "tokens"))
     if kind == "pretrain":
+        results = PretrainResults.read(run.results)
+        tokens = results.tokens or sum(finite(epoch.tokens for epoch in results.epochs))
         seen = f"It read {amount(tokens)} tokens, counted over all epochs" if tokens else "It read little text"
         limits.append(
             f"{seen}: far less than the large public models. Expect it to know the words of its corpus and few facts."

@@ -9,9 +9,10 @@ from mamebert.reports.page.sections.results import tables
 from mamebert.reports.page.story import Story
 from mamebert.reports.readings.cost import energy_told, peak_memory, share_told, speed
 from mamebert.reports.readings.pretrainings import Pretrained, model_name
-from mamebert.reports.readings.run_json import listed, numbers, value_at
+from mamebert.reports.readings.run_json import finite, value_at
 from mamebert.reports.text.blocks import Block, Section, Table, cells
 from mamebert.reports.text.number_format import clock, count, is_number, megabytes, percent
+from mamebert.results.pretrain import Epoch, PretrainResults
 from mamebert.runs import Run
 
 
@@ -41,8 +42,9 @@ def _data(behind: list[Run]) -> list[Block]:
             told = f"{count(characters)} characters in {count(value_at(run.results, 'documents'))} documents"
             rows.append(cells("Cleaned text", told))
         if run.command == "vocab":
-            tokenizer = value_at(run.settings, "tokenizer.kind", value_at(run.settings, "kind", "wordpiece"))
-            rows.append(cells("Tokenizer", f"{tokenizer}, {count(value_at(run.results, 'size'))} entries"))
+            kind = value_at(run.settings, "vocabulary.kind")
+            size = f"{count(value_at(run.results, 'size'))} entries"
+            rows.append(cells("Tokenizer", f"{kind}, {size}" if kind else size))
         covered = value_at(run.results, "coverage.rows_learnt_rate")
         if run.command == "vectors" and is_number(covered):
             rows.append(cells("Word vectors", f"CBOW; {percent(covered)} of the vocabulary has a learnt vector"))
@@ -52,31 +54,37 @@ def _data(behind: list[Run]) -> list[Block]:
 def _results(run: Run) -> list[Block]:
     model = Pretrained(run, model_name(run))
     rows = [
-        cells(
-            str(e.get("epoch", i)),
-            *(f"{e[k]:.3f}" if is_number(e.get(k)) else None for k in _MEASURED),
-            clock(e.get("seconds")),
-        )
-        for i, e in enumerate(model.epochs, 1)
+        cells(str(each.epoch or number), *map(_three, _measured(each)), clock(each.seconds))
+        for number, each in enumerate(model.epochs, 1)
     ]
     header = ["Epoch", "Training loss", "Held-out MLM loss", "Held-out MLM accuracy", "Held-out NSP accuracy", "Time"]
     reckoned = (
         ["The time of an epoch that was stopped early is reckoned for a whole one."] if model.extrapolated else []
     )
     after_epochs = [Table("After each epoch", header, rows, notes=reckoned)] if rows else []
-    return [*after_epochs, *_before_and_after(run)]
+    return [*after_epochs, *_before_and_after(model.results)]
 
 
-def _before_and_after(run: Run) -> list[Block]:
+def _measured(epoch: Epoch) -> list[float | None]:
+    return [epoch.train_loss, epoch.heldout_mlm_loss, epoch.heldout_mlm_accuracy, epoch.heldout_nsp_accuracy]
+
+
+def _three(number: float | None) -> str | None:
+    return f"{number:.3f}" if is_number(number) else None
+
+
+def _before_and_after(results: PretrainResults) -> list[Block]:
     texts = {"heldout": "held out of the text trained on", "general": "general text"}
-    found = {name: value_at(run.results, f"pseudo_perplexity.{name}") for name in texts}
+    found = {name: results.pseudo_perplexity[name] for name in texts if name in results.pseudo_perplexity}
     rows = [
         cells(
-            f"{texts[name]}, {count(value_at(told, 'tokens'))} tokens",
-            *(f"{told[key]:.2f}" if is_number(told.get(key)) else None for key in _SURPRISES),
+            f"{texts[name]}, {count(told.tokens)} tokens",
+            *(
+                f"{number:.2f}" if is_number(number) else None
+                for number in (told.before, told.after, told.per_word_before, told.per_word_after)
+            ),
         )
         for name, told in found.items()
-        if told
     ]
     header = ["Text", "Before", "After", "Before, per word", "After, per word"]
     note = (
@@ -85,22 +93,18 @@ def _before_and_after(run: Run) -> list[Block]:
     return [Table("Pseudo-perplexity before and after", header, rows, notes=[note])] if rows else []
 
 
-_SURPRISES = ("before", "after", "per_word_before", "per_word_after")
-_MEASURED = ("train_loss", "heldout_mlm_loss", "heldout_mlm_accuracy", "heldout_nsp_accuracy")
-
-
 def _task_results(run: Run) -> list[Block]:
     return [table for task in Story([run]).tasks for table in tables(task, task.title)]
 
 
 def _training(run: Run, config: dict[str, Any]) -> list[Block]:
-    epochs = numbers(listed(run.results, "epochs"), "seconds")
-    seconds = run.seconds or value_at(run.results, "training_seconds") or sum(epochs)
+    results = PretrainResults.read(run.results) if run.command == "pretrain" else PretrainResults()
+    seconds = run.seconds or results.training_seconds or sum(finite(epoch.seconds for epoch in results.epochs))
     rows = [cells(name, str(value)) for name, value in walk(run.settings) if value is not None and value != ""]
     rows += [cells("seconds", clock(seconds))] if seconds else []
-    rows += [cells(name, told) for name, write in _COST if (told := write(run.results))]
+    rows += [cells(name, told) for name, write in _COST if (told := write(results))]
     rows += [cells(f"config.{name}", str(config[name])) for name in _SHAPE if name in config]
-    rows += [cells("model file", megabytes(size))] if (size := value_at(run.results, "model_bytes")) else []
+    rows += [cells("model file", megabytes(results.model_bytes))] if results.model_bytes else []
     rows += [cells(name, text) for name, text in (("machine", machine_of(run)), ("versions", versions_of(run))) if text]
     return [Table("Settings, time and machine", ["Setting", "Value"], rows, num_text_columns=2)]
 

@@ -10,11 +10,12 @@ from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.outcomes import Outcome
 from mamebert.reports.readings.paper_tables import BEST_ACCURACY, BEST_EPOCH, BEST_MODEL
 from mamebert.reports.readings.pretrainings import Pretrained
-from mamebert.reports.readings.run_json import numbers, value_at
+from mamebert.reports.readings.run_json import finite, value_at
 from mamebert.reports.readings.who_is_ahead import who_is_ahead
 from mamebert.reports.text.blocks import Fact
 from mamebert.reports.text.names import in_a_sentence, measure_name, value_of
 from mamebert.reports.text.number_format import amount, clock, count, is_number, percent
+from mamebert.results.pretrain import Parameters
 
 FEW = 3  # sets that are told one by one; of more, only how many are won
 
@@ -44,7 +45,7 @@ def facts(story: Story) -> list[Fact]:
             found.append(_time_fact(n, w))
     if not story.tasks:
         for model in story.pretrained[:4]:
-            held = numbers(model.epochs, "heldout_mlm_loss")[-1:]
+            held = finite(epoch.heldout_mlm_loss for epoch in model.epochs)[-1:]
             found += [Fact(f"Held-out MLM loss of {model.short}", f"{loss:.3f}", "nats") for loss in held]
     return found
 
@@ -81,7 +82,7 @@ def _time_fact(n: Pretrained, w: Pretrained) -> Fact:
 def what_was_made(story: Story) -> list[str]:
     """Return one sentence on text, vocabulary and encoders; none where there are none of them."""
     tokens = _sum(story, "tokenize", "train.tokens")
-    read = max((value_at(model.results, "tokens", 0) for model in story.pretrained), default=0)
+    read = max((model.results.tokens or 0 for model in story.pretrained), default=0)
     size = max((value_at(run.results, "size", 0) for run in story.of("vocab")), default=0)
     of_text = f"{amount(read)} of {amount(tokens)}" if 0 < read < tokens else amount(tokens)
     text = [f"{of_text} tokens of text"] if tokens else []
@@ -176,8 +177,9 @@ def _paper(best: Outcome) -> str:
 
 
 def _described(model: Pretrained) -> str:
-    total, fixed = value_at(model.results, "parameters.total"), value_at(model.results, "parameters.frozen")
-    if not is_number(total):
+    parameters = model.results.parameters or Parameters()
+    total, fixed = parameters.total, parameters.frozen
+    if total is None:
         return model.short
     return f"{model.short} ({amount(total)} parameters" + (
         f", {amount(fixed)} of them fixed by word2vec)" if fixed else ", all learnt)"

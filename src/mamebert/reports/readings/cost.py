@@ -1,48 +1,43 @@
 """The cost of a pretraining, in the words of card and page; None for what was not measured."""
 
-from typing import Any
-
-from mamebert.reports.readings.run_json import value_at
 from mamebert.reports.text.number_format import GLUE, amount, is_number, megabytes, percent, three_digits
+from mamebert.results.pretrain import PretrainResults
 
 
-def speed(results: dict[str, Any]) -> str | None:
+def speed(results: PretrainResults) -> str | None:
     """Return tokens a second over all steps; pauses between them (evaluations, say) are not in it."""
-    tokens, seconds = value_at(results, "tokens"), value_at(results, "training_seconds")
-    return amount(tokens / seconds) if is_number(tokens) and is_number(seconds) and seconds > 0 else None
+    tokens, seconds = results.tokens, results.training_seconds
+    return amount(tokens / seconds) if tokens is not None and seconds and seconds > 0 else None
 
 
-def share_of_peak(results: dict[str, Any]) -> str | None:
+def share_of_peak(results: PretrainResults) -> str | None:
     """Return the MFU: matrix products computed, as a share of what the machine could compute in that time."""
-    share = value_at(results, "mfu")
-    return percent(share) if is_number(share) else None
+    return percent(results.mfu) if is_number(results.mfu) else None
 
 
-def peak_memory(results: dict[str, Any]) -> str | None:
+def peak_memory(results: PretrainResults) -> str | None:
     """Return the most memory held at once."""
-    held = value_at(results, "peak_memory_bytes")
-    return megabytes(held) if is_number(held) else None
+    held = results.peak_memory_bytes
+    return megabytes(held) if held is not None else None
 
 
-def energy(results: dict[str, Any]) -> str | None:
+def energy(results: PretrainResults) -> str | None:
     """Return watt-hours or kilowatt-hours."""
-    used = value_at(results, "energy.kilowatt_hours")
-    if not is_number(used):
+    used = results.energy.kilowatt_hours if results.energy else None
+    if used is None or not is_number(used):
         return None
     return f"{three_digits(used)}{GLUE}kWh" if used >= 1 else f"{three_digits(used * 1000)}{GLUE}Wh"
 
 
-def energy_told(results: dict[str, Any]) -> str | None:
+def energy_told(results: PretrainResults) -> str | None:
     """Return the energy with what it is made of."""
-    used = energy(results)
-    return (
-        f"{used}, {value_at(results, 'energy.watts')}{GLUE}W ({value_at(results, 'energy.source')})" if used else None
-    )
+    used, told = energy(results), results.energy
+    return f"{used}, {told.watts}{GLUE}W ({told.source})" if used and told else None
 
 
-def share_told(results: dict[str, Any]) -> str | None:
+def share_told(results: PretrainResults) -> str | None:
     """Return the MFU with the peak that it is a share of."""
-    share, peak = share_of_peak(results), value_at(results, "product_peak.flops")
-    if not share or not is_number(peak):
+    share, peak = share_of_peak(results), results.product_peak
+    if not share or not peak or peak.flops is None:
         return share
-    return f"{share} of {amount(peak)}FLOP/s ({value_at(results, 'product_peak.source')})"
+    return f"{share} of {amount(peak.flops)}FLOP/s ({peak.source})"

@@ -1,11 +1,11 @@
 """The encoder of a pretraining run: name, shape, side, time per epoch."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import mean, stdev
-from typing import Any
 
-from mamebert.reports.readings.run_json import first_number, listed, numbers, value_at
-from mamebert.reports.text.number_format import is_number
+from mamebert.reports.readings.run_json import finite, first_number, value_at
+from mamebert.results.pretrain import Epoch, PretrainResults
 from mamebert.runs import Run
 
 
@@ -35,67 +35,59 @@ class Pretrained:
         last = self.name.rpartition("-")[2]
         return last if last in ("N", "W") else ""
 
-    @property
-    def results(self) -> dict[str, Any]:
+    @cached_property
+    def results(self) -> PretrainResults:
         """Return the numbers the run ended with."""
-        return self.run.results
+        return PretrainResults.read(self.run.results)
 
     @property
-    def epochs(self) -> list[dict[str, Any]]:
+    def epochs(self) -> list[Epoch]:
         """Return what was written down of each epoch."""
-        return [epoch for epoch in listed(self.results, "epochs") if isinstance(epoch, dict)]
+        return self.results.epochs
 
     @property
-    def whole_epochs(self) -> list[dict[str, Any]]:
+    def whole_epochs(self) -> list[Epoch]:
         """Return the epochs that were run to their end."""
-        whole = self.epochs[:-1] if value_at(self.results, "partial_epoch") else self.epochs
-        return [epoch for epoch in whole if not epoch.get("extrapolated")]
+        return [epoch for epoch in self.epochs if not epoch.extrapolated]
 
     @property
     def epochs_seen(self) -> float | None:
         """Return the epochs the finished encoder has seen; None where it stopped inside one and no share is known."""
         if self.epochs and len(self.whole_epochs) == len(self.epochs):
             return len(self.epochs)
-        for kept in listed(self.results, "kept")[-1:]:
-            steps = value_at(self.results, "steps")
-            if is_number(kept.get("epoch")) and is_number(kept.get("step")) and is_number(steps):
-                return float(round(kept["epoch"] * steps / kept["step"], 3))
+        last = self.results.kept[-1] if self.results.kept else None
+        if last and last.epoch is not None and last.step and self.results.steps is not None:
+            return round(last.epoch * self.results.steps / last.step, 3)
         return None
 
     @property
     def extrapolated(self) -> bool:
         """Tell whether the time per epoch was reckoned from a part of one."""
-        return bool(
-            value_at(
-                self.results, "extrapolated", not self.whole_epochs and any(e.get("extrapolated") for e in self.epochs)
-            )
-        )
+        return bool(self.epochs) and not self.whole_epochs
 
     @property
     def seconds_per_epoch(self) -> float | None:
-        """Return the stated seconds per epoch, else the mean over whole epochs, else what a part of one comes to."""
-        whole = numbers(self.whole_epochs, "seconds")
-        parts = numbers([e for e in self.epochs if e.get("extrapolated")], "seconds")
-        return first_number(value_at(self.results, "seconds_per_epoch"), mean(whole) if whole else None, *parts)
+        """Return the mean over whole epochs, else what a part of one comes to."""
+        whole = finite(epoch.seconds for epoch in self.whole_epochs)
+        return mean(whole) if whole else first_number(*(epoch.seconds for epoch in self.epochs))
 
     @property
     def processor_seconds_per_epoch(self) -> float | None:
         """Return the processor seconds of an epoch on a CPU, which other work on the machine hardly changes."""
-        each = numbers(self.whole_epochs, "cpu_seconds") or numbers(self.epochs, "cpu_seconds")
-        return mean(each) if each and value_at(self.results, "device") == "cpu" else None
+        each = finite(epoch.cpu_seconds for epoch in self.whole_epochs or self.epochs)
+        return mean(each) if each and self.results.device == "cpu" else None
 
     @property
     def seconds_spread(self) -> float | None:
         """Return the standard deviation over whole epochs, where there are two or more."""
-        whole = numbers(self.whole_epochs, "seconds")
+        whole = finite(epoch.seconds for epoch in self.whole_epochs)
         return stdev(whole) if len(whole) > 1 and not self.extrapolated else None
 
 
 def model_name(run: Run) -> str:
     """Return the name an encoder has by its shape and by who made its embeddings: H256-L4-W."""
-    stated = value_at(run.results, "name")
-    if stated:
-        return str(stated)
+    if stated := PretrainResults.read(run.results).name:
+        return stated
     width, depth = value_at(run.settings, "encoder.hidden_size"), value_at(run.settings, "encoder.num_hidden_layers")
     if width is None or depth is None:
         return run.final.name

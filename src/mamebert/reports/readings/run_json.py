@@ -51,6 +51,11 @@ def numbers(records: Iterable[Any], key: str) -> list[float]:
     return [float(value) for record in records if is_number(value := value_at(record, key))]
 
 
+def finite(values: Iterable[float | None]) -> list[float]:
+    """Return the values that are there, and are numbers."""
+    return [float(value) for value in values if value is not None and is_number(value)]
+
+
 def first_number(*values: Any) -> float | None:
     """Return the first of the values that is a number."""
     return next((float(v) for v in values if is_number(v)), None)

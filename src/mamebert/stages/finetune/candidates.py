@@ -11,6 +11,7 @@ import torch
 from mamebert.checkpoints.model_folder import ModelFolder, model_folder
 from mamebert.encoder.readings import Reading
 from mamebert.files.disk import hash_file
+from mamebert.results.pretrain import PretrainResults
 from mamebert.runs import Run
 from mamebert.stages.finetune.search import check_search
 from mamebert.stages.finetune.settings import FinetuneConfig
@@ -48,9 +49,9 @@ def candidates(config: FinetuneConfig) -> Iterator[Candidate]:
     """Yield every encoder, and where asked the models kept on its way before it and its shape after it."""
     for name, path in config.models.items():
         has_record = config.epoch_seeds and (path / "run.json").is_file()
-        for place in Run.open(path).results.get("kept", []) if has_record else []:
-            kept = path / place["folder"]
-            yield Candidate(name, kept, place["epoch"], config.epoch_seeds, config.task.starting_from(kept))
+        for place in PretrainResults.read(Run.open(path).results).kept if has_record else []:
+            kept = path / (place.folder or "")
+            yield Candidate(name, kept, place.epoch, config.epoch_seeds, config.task.starting_from(kept))
         folder = model_folder(path)
         task = config.task.starting_from(folder)
         yield Candidate(name, folder, None, config.seeds, task)

@@ -16,6 +16,7 @@ from mamebert.progress import Meter
 from mamebert.ranks import is_main_process
 from mamebert.reports.plots.loss_plot import LossPlot
 from mamebert.reports.text.number_format import count, percent
+from mamebert.results.pretrain import Energy, ProductPeak, TrainingCost
 from mamebert.runs import Run
 from mamebert.stages.pretrain.progress_counts import Counters
 from mamebert.stages.pretrain.tensorboard import Board
@@ -112,24 +113,24 @@ class TrainingMonitor:
         if monotonic() - self._pictured >= SECONDS_BETWEEN_PICTURES:
             self._draw(running=True)
 
-    def summary(self, counted: Counters) -> dict[str, Any]:
+    def summary(self, counted: Counters) -> TrainingCost:
         """Return what the finished run cost, for its results."""
         memory = peak_memory(self.place.device)
         busy = counted.cpu_seconds / max(counted.seconds, 1e-9)
         power = self._energy.power(busy * self.place.processes, memory * self.place.processes / 1e9)
-        return {
-            "flops": counted.flops,
-            "mfu": self._share_of_peak(counted.flops / max(counted.seconds, 1e-9)),
-            "product_peak": vars(self._peak) if self._peak else None,
-            "peak_memory_bytes": memory,
-            "energy": {
-                "kilowatt_hours": power.watts * counted.seconds / 3.6e6,
-                "watts": round(power.watts, 1),
-                "source": power.source,
-            }
+        return TrainingCost(
+            flops=counted.flops,
+            mfu=self._share_of_peak(counted.flops / max(counted.seconds, 1e-9)),
+            product_peak=ProductPeak(flops=self._peak.flops, source=self._peak.source) if self._peak else None,
+            peak_memory_bytes=memory,
+            energy=Energy(
+                kilowatt_hours=power.watts * counted.seconds / 3.6e6,
+                watts=round(power.watts, 1),
+                source=power.source,
+            )
             if power
             else None,
-        }
+        )
 
     def _share_of_peak(self, flops_per_second: float) -> float | None:
         return round(flops_per_second / (self._peak.flops * self.place.processes), 4) if self._peak else None

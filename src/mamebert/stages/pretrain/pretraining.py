@@ -22,6 +22,7 @@ from mamebert.objectives.data.held_out import held_out_batches
 from mamebert.probes.fill_mask import fill_mask
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
+from mamebert.results.pretrain import Epoch, FilledMask, KeptModel, Parameters, PretrainResults, Trouble, Verified
 from mamebert.runs import Run
 from mamebert.stages.pretrain.learner import Learner
 from mamebert.stages.pretrain.monitor import Hardware, TrainingMonitor
@@ -218,28 +219,28 @@ class Pretraining:
         model = self.recorded.folder / "model"
         save_pretraining(network, self.shards.tokenizer_folder, model)
         folders = [model, *(self.recorded.folder / place["folder"] for place in self.count.kept)]
-        self.recorded.results |= {
-            "name": self.name,
-            "parameters": self.parameters,
-            "model_bytes": (model / "model.safetensors").stat().st_size,
-            "precision": str(self.network.bert.compute_dtype).removeprefix("torch."),
-            "device": str(self.device),
-            "threads": torch.get_num_threads(),
-            "processes": self.processes.count,
-            "steps": self.count.step,
-            "tokens": self.count.tokens,
-            "training_seconds": round(self.count.seconds, 3),
-            **self.telling.summary(self.count),
-            "epochs": self.count.epochs,
-            "kept": self.count.kept,
-            "embeddings_unchanged": self.table.is_unchanged(self.network),
-            "fill_mask": self._filled_masks(network),
-            "trouble": {"left_out": self.watch.left_out, "went_back": self.watch.went_back},
-            "state_sha256": digest(state),
-            "start": self.start,
-            "pseudo_perplexity": self.before_and_after.compare(self._before, self.before_and_after.measure(network)),
-            "verified": {"largest_difference": max(verify(folders).values(), default=None), "folders": len(folders)},
-        }
+        self.recorded.results = PretrainResults(
+            name=self.name,
+            parameters=Parameters(**self.parameters),
+            model_bytes=(model / "model.safetensors").stat().st_size,
+            precision=str(self.network.bert.compute_dtype).removeprefix("torch."),
+            device=str(self.device),
+            threads=torch.get_num_threads(),
+            processes=self.processes.count,
+            steps=self.count.step,
+            tokens=self.count.tokens,
+            training_seconds=round(self.count.seconds, 3),
+            **dict(self.telling.summary(self.count)),
+            epochs=[Epoch(**each) for each in self.count.epochs],
+            kept=[KeptModel(**each) for each in self.count.kept],
+            embeddings_unchanged=self.table.is_unchanged(self.network),
+            fill_mask=self._filled_masks(network),
+            trouble=Trouble(left_out=self.watch.left_out, went_back=self.watch.went_back),
+            state_sha256=digest(state),
+            start=self.start,
+            pseudo_perplexity=self.before_and_after.compare(self._before, self.before_and_after.measure(network)),
+            verified=Verified(largest_difference=max(verify(folders).values(), default=None), folders=len(folders)),
+        ).written()
         write_text(model / "README.md", model_card(self.recorded, model, "pretrain"))
 
     def drop_snapshots(self) -> None:
@@ -290,7 +291,7 @@ class Pretraining:
             self.snapshot()
             self.clock.restart()
 
-    def _filled_masks(self, network: PretrainingNetwork) -> list[dict[str, Any]]:
+    def _filled_masks(self, network: PretrainingNetwork) -> list[FilledMask]:
         texts = self.config.probe_texts
         found = fill_mask(network, self.tokenizer, texts)
-        return [{"text": text, "candidates": masks[0]} for text, masks in zip(texts, found, strict=True)]
+        return [FilledMask(text=text, candidates=masks[0]) for text, masks in zip(texts, found, strict=True)]

@@ -7,6 +7,7 @@ from mamebert.encoder.model import PretrainingNetwork
 from mamebert.errors import UserError
 from mamebert.probes.pseudo_perplexity import draw_windows, pseudo_perplexity
 from mamebert.progress import say
+from mamebert.results.pretrain import PerplexityChange
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -46,26 +47,23 @@ class BeforeAndAfter:
             }
         return line
 
-    def compare(self, before: Line, after: Line) -> dict[str, Any]:
+    def compare(self, before: Line, after: Line) -> dict[str, PerplexityChange]:
         """Return both, text by text, and say them."""
         return {name: _compared(name, before, after) for name in self._windows}
 
 
-def _compared(name: str, before: Line, after: Line) -> dict[str, Any]:
+def _compared(name: str, before: Line, after: Line) -> PerplexityChange:
     key = f"{name}_pseudo_perplexity"
-    found = {
-        "before": before[key],
-        "after": after[key],
-        "per_word_before": before[f"{key}_per_word"],
-        "per_word_after": after[f"{key}_per_word"],
-        "tokens": after[f"{key}_tokens"],
-        "unknown": after[f"{key}_unknown"],
-    }
-    title = "held-out text" if name == "heldout" else "general text"
-    say(
-        f"Pseudo-perplexity of {title} ({found['tokens']} tokens): {found['before']:.2f} before, "
-        f"{found['after']:.2f} after."
+    found = PerplexityChange(
+        before=before[key],
+        after=after[key],
+        per_word_before=before[f"{key}_per_word"],
+        per_word_after=after[f"{key}_per_word"],
+        tokens=after[f"{key}_tokens"],
+        unknown=after[f"{key}_unknown"],
     )
+    title = "held-out text" if name == "heldout" else "general text"
+    say(f"Pseudo-perplexity of {title} ({found.tokens} tokens): {found.before:.2f} before, {found.after:.2f} after.")
     return found
 
 

@@ -1,7 +1,5 @@
 """The network before the first step of a pretraining: new, or that of a folder (`start`)."""
 
-from typing import Any
-
 import torch
 
 from mamebert.checkpoints.model_folder import ModelFolder
@@ -13,6 +11,7 @@ from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.output_bias import start_from_frequencies
 from mamebert.errors import UserError
 from mamebert.progress import say
+from mamebert.results.pretrain import Start, StartVocabulary
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.tokenizer.correspondence import Correspondence, correspond
 from mamebert.tokenizer.encoding import Tokenizer
@@ -20,24 +19,24 @@ from mamebert.tokenizer.encoding import Tokenizer
 
 def first_network(
     config: PretrainConfig, shards: TokenShards, tokenizer: Tokenizer
-) -> tuple[PretrainingNetwork, dict[str, Any] | None]:
+) -> tuple[PretrainingNetwork, Start | None]:
     """Return the network before its first step and, with `start`, what of it comes from there."""
     network = PretrainingNetwork(config.encoder, shards.vocab_size, config.embeddings.tied)
     told = None if config.start is None else _take_over(network, config, tokenizer)
-    if config.output_bias == "frequencies" and (told is None or "masked words" in told["new_heads"]):
+    if config.output_bias == "frequencies" and (told is None or "masked words" in told.new_heads):
         start_from_frequencies(network, torch.from_numpy(token_counts(shards)))
     return network, told
 
 
-def tell(start: dict[str, Any]) -> str:
+def tell(start: Start) -> str:
     """Return in a line what comes from the folder and what is new."""
-    rows, new = start["vocabulary"], start["new_heads"]
+    rows, new = start.vocabulary or StartVocabulary(), start.new_heads
     heads = f"new heads: {', '.join(new)}" if new else "all heads are its own"
-    made_up = f", {rows['mean_of_pieces']} are the mean of their old pieces, {rows['drawn']} are drawn at random"
-    all_copied = rows["copied"] == rows["tokens"]
-    tokens = f"{rows['copied']} of {rows['tokens']} token embeddings are copied{'' if all_copied else made_up}"
-    replaced = "; then all token embeddings are replaced by embeddings.vectors" if start["vectors_instead"] else ""
-    return f"Starting from {start['path']}: {heads}; {tokens}{replaced}."
+    made_up = f", {rows.mean_of_pieces} are the mean of their old pieces, {rows.drawn} are drawn at random"
+    all_copied = rows.copied == rows.tokens
+    tokens = f"{rows.copied} of {rows.tokens} token embeddings are copied{'' if all_copied else made_up}"
+    replaced = "; then all token embeddings are replaced by embeddings.vectors" if start.vectors_instead else ""
+    return f"Starting from {start.path}: {heads}; {tokens}{replaced}."
 
 
 def tell_untrained_positions(config: PretrainConfig) -> None:
@@ -50,7 +49,7 @@ def tell_untrained_positions(config: PretrainConfig) -> None:
         )
 
 
-def _take_over(network: PretrainingNetwork, config: PretrainConfig, tokenizer: Tokenizer) -> dict[str, Any]:
+def _take_over(network: PretrainingNetwork, config: PretrainConfig, tokenizer: Tokenizer) -> Start:
     assert config.start
     old, new_heads = start_pretraining(config.start)
     found = _correspondence(config, old.bert.vocab_size, tokenizer)
@@ -58,17 +57,17 @@ def _take_over(network: PretrainingNetwork, config: PretrainConfig, tokenizer: T
     if "masked words" in new_heads and not config.embeddings.tied:
         with torch.no_grad():  # a new output matrix begins as the table, as it does in a new network
             network.cls.predictions.output_matrix.copy_(network.bert.embeddings.word_embeddings.weight)
-    return {
-        "path": str(config.start),
-        "new_heads": new_heads,
-        "vocabulary": {
-            "tokens": tokenizer.vocab_size,
-            "copied": len(found.same),
-            "mean_of_pieces": len(found.pieces),
-            "drawn": len(found.neither),
-        },
-        "vectors_instead": config.embeddings.vectors is not None,
-    }
+    return Start(
+        path=str(config.start),
+        new_heads=new_heads,
+        vocabulary=StartVocabulary(
+            tokens=tokenizer.vocab_size,
+            copied=len(found.same),
+            mean_of_pieces=len(found.pieces),
+            drawn=len(found.neither),
+        ),
+        vectors_instead=config.embeddings.vectors is not None,
+    )
 
 
 def _correspondence(config: PretrainConfig, num_rows: int, tokenizer: Tokenizer) -> Correspondence:

@@ -8,6 +8,7 @@ from mamebert.reports.readings.run_json import listed, value_at
 from mamebert.reports.text.blocks import Block, Cell, Fold, Section, Table, cells, drop_empty_columns
 from mamebert.reports.text.names import in_a_sentence, measure_name, value_of
 from mamebert.reports.text.number_format import amount, clock, count, is_number, megabytes, score
+from mamebert.results.pretrain import PretrainResults
 
 SEEN = " †"
 ABOUT = ["Seeds", "Parameters", "File", "Time per seed"]
@@ -55,12 +56,12 @@ def _measured(task: Task, scores: Scores, is_best: bool) -> list[Cell]:
 
 
 def _about(tested: Outcome) -> list[str | None]:
-    behind = tested.pretrained.results if tested.pretrained else {}
-    total = value_at(behind, "parameters.total")
+    behind = tested.pretrained.results if tested.pretrained else PretrainResults()
+    total = behind.parameters.total if behind.parameters else None
     return [
         str(tested.num_seeds) if tested.num_seeds else None,
         amount(total) if total else None,
-        megabytes(value_at(behind, "model_bytes")),
+        megabytes(behind.model_bytes),
         clock(tested.seconds),
     ]
 

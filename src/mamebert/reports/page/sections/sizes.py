@@ -2,9 +2,10 @@
 
 from mamebert.reports.page.story import Story
 from mamebert.reports.readings.pretrainings import Pretrained
-from mamebert.reports.readings.run_json import numbers, value_at
+from mamebert.reports.readings.run_json import finite
 from mamebert.reports.text.blocks import Cell, Section, Table, cells, drop_empty_columns
 from mamebert.reports.text.number_format import amount, count, is_number, megabytes, percent, three_digits
+from mamebert.results.pretrain import Epoch, Parameters
 
 EQUAL = 1e-5  # float32 logits closer than this are the same model
 TRIVIAL = 0.99  # encoders of BERT's size reach 0.97 to 0.98 on text with real documents
@@ -31,16 +32,17 @@ def tell(story: Story) -> list[Section]:
 
 
 def _size(model: Pretrained) -> list[Cell]:
-    total, fixed = value_at(model.results, "parameters.total"), value_at(model.results, "parameters.frozen")
-    share = f" ({percent(fixed / total)})" if fixed and is_number(total) and total else ""
-    largest = value_at(model.results, "verified.largest_difference")
+    parameters = model.results.parameters or Parameters()
+    total, fixed = parameters.total, parameters.frozen
+    share = f" ({percent(fixed / total)})" if fixed and total else ""
+    largest = model.results.verified.largest_difference if model.results.verified else None
     return cells(
         model.name,
         count(total),
-        count(value_at(model.results, "parameters.trainable")),
+        count(parameters.trainable),
         f"{count(fixed)}{share}",
-        megabytes(value_at(model.results, "model_bytes")),
-        _proof(largest) if is_number(largest) else None,
+        megabytes(model.results.model_bytes),
+        _proof(largest) if largest is not None else None,
     )
 
 
@@ -50,11 +52,14 @@ def _proof(largest: float) -> str:
 
 def _reached(model: Pretrained) -> list[Cell]:
     epochs = model.epochs
-    last = epochs[-1] if epochs else {}
-    tokens = sum(numbers(epochs, "tokens"))
-    partial = " (the last in part)" if value_at(model.results, "partial_epoch") or last.get("extrapolated") else ""
+    last = epochs[-1] if epochs else Epoch()
+    tokens = sum(finite(epoch.tokens for epoch in epochs))
+    partial = " (the last in part)" if last.extrapolated else ""
     loss, held, right, order = (
-        value_at(last, n) for n in ("train_loss", "heldout_mlm_loss", "heldout_mlm_accuracy", "heldout_nsp_accuracy")
+        last.train_loss,
+        last.heldout_mlm_loss,
+        last.heldout_mlm_accuracy,
+        last.heldout_nsp_accuracy,
     )
     return cells(
         model.name,
@@ -68,8 +73,8 @@ def _reached(model: Pretrained) -> list[Cell]:
 
 
 def _notes(story: Story) -> list[str]:
-    kept = [m.name for m in story.pretrained if value_at(m.results, "embeddings_unchanged") is True]
-    changed = [m.name for m in story.pretrained if value_at(m.results, "embeddings_unchanged") is False]
+    kept = [m.name for m in story.pretrained if m.results.embeddings_unchanged is True]
+    changed = [m.name for m in story.pretrained if m.results.embeddings_unchanged is False]
     notes = []
     if kept:
         notes.append(f"The fixed embeddings of {' and '.join(kept)} are bit-identical before and after training.")
@@ -85,5 +90,5 @@ def _notes(story: Story) -> list[str]:
 
 
 def _order_is_trivial(model: Pretrained) -> bool:
-    found = value_at(model.epochs[-1], "heldout_nsp_accuracy") if model.epochs else None
-    return is_number(found) and found is not None and float(found) >= TRIVIAL
+    found = model.epochs[-1].heldout_nsp_accuracy if model.epochs else None
+    return found is not None and found >= TRIVIAL

@@ -6,7 +6,7 @@ from mamebert.reports.page.story import Story
 from mamebert.reports.readings.cost import energy, peak_memory, share_of_peak
 from mamebert.reports.readings.paper_tables import SECONDS_PER_EPOCH
 from mamebert.reports.readings.pretrainings import Pretrained
-from mamebert.reports.readings.run_json import numbers, value_at
+from mamebert.reports.readings.run_json import finite
 from mamebert.reports.text.blocks import Cell, Section, Table, cells, drop_empty_columns
 from mamebert.reports.text.number_format import amount, clock, percent
 
@@ -63,7 +63,8 @@ def _by_model(timed: list[Pretrained], story: Story) -> Table:
     rows = []
     for model in timed:
         reckoned = model.epochs if model.extrapolated else model.whole_epochs
-        cpu, speed = numbers(reckoned, "cpu_seconds"), numbers(model.epochs, "tokens_per_second")
+        cpu = finite(epoch.cpu_seconds for epoch in reckoned)
+        speed = finite(epoch.tokens_per_second for epoch in model.epochs)
         rows.append(
             cells(
                 model.name,
@@ -82,13 +83,13 @@ def _by_model(timed: list[Pretrained], story: Story) -> Table:
 
 
 def _device(model: Pretrained) -> str | None:
-    threads = value_at(model.results, "threads")
+    threads = model.results.threads
     told = (
-        value_at(model.results, "device"),
-        value_at(model.results, "precision"),
+        model.results.device,
+        model.results.precision,
         f"{threads} thread{'s' if threads != 1 else ''}" if threads else None,
     )
-    return ", ".join(str(part) for part in told if part) or None
+    return ", ".join(part for part in told if part) or None
 
 
 def _notes(timed: list[Pretrained], story: Story) -> list[str]:
@@ -101,7 +102,7 @@ def _notes(timed: list[Pretrained], story: Story) -> list[str]:
         notes.append("± is the standard deviation over the epochs.")
     if any(share_of_peak(m.results) for m in timed):
         notes.append("MFU: matrix products that were needed, as a share of what the machine could do in that time.")
-    sources = dict.fromkeys(value_at(m.results, "energy.source") for m in timed if energy(m.results))
+    sources = dict.fromkeys(m.results.energy.source for m in timed if m.results.energy and energy(m.results))
     notes += [f"Energy of the training steps: {source}." for source in sources]
     making = [run.seconds for run in story.of("vectors") if run.seconds]
     if making and any(m.side == "W" for m in timed):

@@ -1,0 +1,1 @@
+"""What each stage ends with: the `results` of its run.json, one file for each command."""
