@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from pathlib import Path
-from typing import Any
 
 from mamebert.evaluation.metrics.bootstrap import Measure, compare_measures
 from mamebert.files.disk import write_text
 from mamebert.labelled.data_tables import texts_in
+from mamebert.results.labelled import Comparison
 from mamebert.tasks import Answer
 from mamebert.tasks.data.features import Example
 
@@ -21,12 +21,11 @@ def scores_of(measures: Iterable[Measure]) -> dict[str, float]:
     return {measure.name: measure.score for measure in measures}
 
 
-def comparisons(measured: Mapping[str, Measure], seed: int) -> Iterator[dict[str, Any]]:
-    """Yield for every two names how far the first is above the second on the same rows, as a line of results."""
+def comparisons(measured: Mapping[str, Measure], seed: int) -> Iterator[Comparison]:
+    """Yield for every two names how far the first is above the second on the same rows."""
     for a, b in combinations(measured, 2):
         found = compare_measures(measured[b], measured[a], seed=seed)  # a minus b
-        line = {"a": a, "b": b, "difference": found.difference, "interval": list(found.interval)}
-        yield {**line, "p": found.p_value}
+        yield Comparison(a=a, b=b, difference=found.difference, interval=list(found.interval), p=found.p_value)
 
 
 def write_answers(path: Path, examples: Sequence[Example], answers: Sequence[Answer]) -> None:

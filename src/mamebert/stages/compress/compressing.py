@@ -25,6 +25,9 @@ from mamebert.files.names import file_name
 from mamebert.labelled.comparing import comparisons
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
+from mamebert.results.compress import CompressionSeed, FormResult, Paper, SmallerModel, Step, Teacher
+from mamebert.results.labelled import Spread
+from mamebert.results.pretrain import Verified
 from mamebert.runs import Run
 from mamebert.stages.compress.judging import Judge, RowsJudge, Scores, TextJudge
 from mamebert.stages.compress.settings import CompressConfig
@@ -58,22 +61,20 @@ class Compressing:
     def tell(self) -> None:
         """Write down what is done to what, and how good it is before."""
         self.before = self.judge.judge(self.teacher.folder, self.whole)
-        self.run.results |= self.judge.about() | {
-            "measure": next(iter(self.before.scores)),
-            "chain": [
-                {"kind": m.kind, "settings": m.model_dump(mode="json", exclude={"kind"}), "paper": m.paper._asdict()}
-                for m in self.config.method
-            ],
-            "teacher": {
-                "name": self._teacher_name(),
-                "path": str(self.teacher.folder),
-                "scores": self.before.scores,
-                "parameters": _num_parameters(self.teacher),
-                "forms": [_form(self.teacher.folder, self.whole)],
-            },
-            "models": [],
-            "comparisons": [],
-        }
+        self.results = self.judge.about()
+        self.results.measure = next(iter(self.before.scores))
+        self.results.chain = [
+            Step(kind=m.kind, settings=m.model_dump(mode="json", exclude={"kind"}), paper=Paper(**m.paper._asdict()))
+            for m in self.config.method
+        ]
+        self.told_teacher = Teacher(
+            name=self._teacher_name(),
+            path=str(self.teacher.folder),
+            scores=self.before.scores,
+            parameters=_num_parameters(self.teacher),
+            forms=[_form(self.teacher.folder, self.whole)],
+        )
+        self.results.models, self.results.comparisons = [], []
         say(f"{self._teacher_name()}: {_listed(self.before)}")
 
     def compress(self, seed: int) -> None:
@@ -123,41 +124,39 @@ class Compressing:
         self.forms = [Form(**form) for form in best["forms"]]
         plain = [folder / form.place for form in self.forms if form.name == "plain"]
         differences = self.judge.verify(plain) if plain else {}
-        self.run.results["verified"] = {
-            "largest_difference": max(differences.values(), default=None),
-            "folders": len(plain),
-        }
-        self.run.results["models"] = [self._told(found, best, self._forms_told(folder, differences))]
+        self.results.verified = Verified(largest_difference=max(differences.values(), default=None), folders=len(plain))
+        self.told_model = self._told(found, best, self._forms_told(folder, differences))
         for each in (self.run.folder / "seeds").glob("*/"):
             shutil.rmtree(each)
         shutil.rmtree(self.run.folder / "scratch", ignore_errors=True)
 
     def compare(self) -> None:
         """Tell the result and the teacher apart on the same rows."""
-        name = self.run.results["teacher"]["name"]
+        name = self._teacher_name()
         if self.after.measure and self.before.measure:
             measured = {self.config.title: self.after.measure, name: self.before.measure}
-            self.run.results["comparisons"].extend(comparisons(measured, self.config.seed))
+            self.results.comparisons.extend(comparisons(measured, self.config.seed))
 
     def measure(self) -> None:
         """Time every form of the result, and the teacher, in turn."""
         if not self.config.measure_seconds:
             return
-        model, teacher = self.run.results["models"][0], self.run.results["teacher"]
-        lines = [*model["forms"], *teacher["forms"]]
+        model, teacher = self.told_model, self.told_teacher
         places = [(self.run.folder / "model", form) for form in self.forms] + [(self.teacher.folder, self.whole)]
-        for line, found in zip(lines, measure(places, self.judge.samples(), self.config.measure_seconds), strict=True):
-            line.update(found)
+        costs = iter(measure(places, self.judge.samples(), self.config.measure_seconds))
         for each in (model, teacher):
-            each["flops"] = each["forms"][0].get("flops")
+            each.forms = [form.with_cost(next(costs)) for form in each.forms]
+            each.flops = each.forms[0].flops
 
     def describe(self) -> None:
-        """Write the model card of every folder."""
+        """Write down the results, and the model card of every folder."""
+        self.results.teacher, self.results.models = self.told_teacher, [self.told_model]
+        self.run.results = self.results.written()
         folder = self.run.folder / "model"
         for place in {".", *(form.place for form in self.forms if (folder / form.place).is_dir())}:
             write_text(folder / place / "README.md", model_card(self.run, folder / place, "compress"))
 
-    def _forms_told(self, folder: Path, differences: dict[str, float]) -> list[dict[str, Any]]:
+    def _forms_told(self, folder: Path, differences: dict[str, float]) -> list[FormResult]:
         told = []
         for number, form in enumerate(self.forms):
             judged = self.judge.judge(folder, form)
@@ -167,24 +166,26 @@ class Compressing:
             difference = _apart(judged, self.after) if number else None
             if difference is None and form.name == "plain":
                 difference = differences.get(str(folder / form.place))
-            told.append({**_form(folder, form), "scores": judged.scores, "largest_difference": difference})
+            line = _form(folder, form)
+            line.scores, line.largest_difference = dict(judged.scores), difference
+            told.append(line)
         return told
 
-    def _told(self, found: list[dict[str, Any]], best: dict[str, Any], forms: list[dict[str, Any]]) -> dict[str, Any]:
+    def _told(self, found: list[dict[str, Any]], best: dict[str, Any], forms: list[FormResult]) -> SmallerModel:
         spreads = {name: mean_and_spread([each["scores"][name] for each in found]) for name in best["scores"]}
-        measure_name = self.run.results["measure"]
+        measure_name = self.results.measure
         before = self.before.scores[measure_name]
-        return {
-            "name": self.config.title,
-            "scores": {name: {"mean": s.mean, "spread": s.deviation} for name, s in spreads.items()},
-            "tests": {},
-            "seeds": [{key: each[key] for key in SEED_KEYS} for each in found],
-            "best_seed": best["seed"],
-            "parameters": best["parameters"],
+        return SmallerModel(
+            name=self.config.title,
+            scores={name: Spread(mean=each.mean, spread=each.deviation) for name, each in spreads.items()},
+            tests={},
+            seeds=[CompressionSeed(**{key: each[key] for key in SEED_KEYS}) for each in found],
+            best_seed=best["seed"],
+            parameters=best["parameters"],
             # of a correlation below 0 there is no share to keep
-            "kept": spreads[measure_name].mean / before if before > 0 and self.is_task else None,
-            "forms": forms,
-        }
+            kept=spreads[measure_name].mean / before if before > 0 and self.is_task else None,
+            forms=forms,
+        )
 
     def _teacher_name(self) -> str:
         path = self.config.model
@@ -216,11 +217,12 @@ def _num_parameters(subject: Subject) -> int:
     return count_parameters(subject.network)["total"]
 
 
-def _form(folder: Path, form: Form) -> dict[str, Any]:
+def _form(folder: Path, form: Form) -> FormResult:
     """Return what there is to tell of a form without running it; bytes are those of weights and graph."""
     place = folder / form.place
     files = place.iterdir() if place.is_dir() else place.parent.glob(f"{place.stem}*")
-    return {**form._asdict(), "bytes": sum(path.stat().st_size for path in files if path.suffix in WEIGHTS)}
+    num_bytes = sum(path.stat().st_size for path in files if path.suffix in WEIGHTS)
+    return FormResult(name=form.name, place=form.place, opens_with=form.opens_with, bytes=num_bytes)
 
 
 def _apart(one: Scores, other: Scores) -> float | None:

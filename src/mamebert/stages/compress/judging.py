@@ -21,6 +21,7 @@ from mamebert.errors import UserError
 from mamebert.evaluation.metrics.bootstrap import Measure
 from mamebert.labelled.comparing import write_answers
 from mamebert.labelled.rows import PARTS, LabelledConfig, RowsConfig, drawn, read_labelled
+from mamebert.results.compress import CompressResults
 from mamebert.runs import Run
 from mamebert.stages.compress.settings import CompressConfig
 from mamebert.tasks import Answer, Parts, Raw, Task
@@ -50,7 +51,7 @@ class Judge(ABC):
         self.config, self.teacher, self.device = config, teacher, device
 
     @abstractmethod
-    def about(self) -> dict[str, Any]:
+    def about(self) -> CompressResults:
         """Return what results begin with: the task, its labels, how many rows."""
 
     @abstractmethod
@@ -85,18 +86,18 @@ class RowsJudge(Judge):
         if teacher.goal.learnt == TaskState():  # a folder from elsewhere, which was asked without any rows
             teacher.goal = replace(teacher.goal, learnt=self.task.learn(self.parts.train))
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> CompressResults:
         """Return task, labels and rows."""
         goal = self.teacher.goal
         assert isinstance(goal, TaskGoal)
-        return {
-            "task": self.task.kind,
-            "labels": list(goal.learnt.labels),
-            "columns": self.task.columns(),
-            "example": self.task.example(),
-            "rows": {name: len(part) for name, part in zip(PARTS, self.parts, strict=True)},
-            "split": {name: self.task.describe(part) for name, part in zip(PARTS, self.parts, strict=True)},
-        }
+        return CompressResults(
+            task=self.task.kind,
+            labels=list(goal.learnt.labels),
+            columns=self.task.columns(),
+            example=self.task.example(),
+            rows={name: len(part) for name, part in zip(PARTS, self.parts, strict=True)},
+            split={name: self.task.describe(part) for name, part in zip(PARTS, self.parts, strict=True)},
+        )
 
     def bench(self, seed: int, scratch: Path) -> LearningBench:
         """Return a bench with the training and validation rows."""
@@ -134,9 +135,9 @@ class TextJudge(Judge):
         super().__init__(config, teacher, device)
         self.shards = refuse_without_text(config)
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> CompressResults:
         """Return what is asked."""
-        return {"task": "masked_lm", "labels": [], "rows": {}}
+        return CompressResults(task="masked_lm", labels=[], rows={})
 
     def bench(self, seed: int, scratch: Path) -> LearningBench:
         """Return a bench with the text."""

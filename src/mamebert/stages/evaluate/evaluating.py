@@ -18,6 +18,8 @@ from mamebert.labelled.leaks import SEEN, SeenTexts, repeated, rows_behind
 from mamebert.labelled.lengths import count_lengths
 from mamebert.labelled.rows import PARTS, RowSources, answers_file, drawn, parted, read_sources
 from mamebert.progress import say
+from mamebert.results.evaluate import EvaluateResults
+from mamebert.results.labelled import TestedModel
 from mamebert.runs import Run
 from mamebert.serving.load import Model, load
 from mamebert.stages.evaluate.settings import EvaluateConfig
@@ -46,18 +48,18 @@ class Evaluating:
 
     def tell_rows(self) -> None:
         """Write down how many rows every part has, and what could not be used."""
-        self.run.results |= {
-            "task": self.task.kind,
-            "labels": list(next(iter(self.models.values())).learnt.labels),
-            "columns": self.task.columns(),
-            "split": {"test": self.task.describe(self.parts["test"])},
-            "rows": {name: len(part) for name, part in self.parts.items()},
-            "unusable_rows": {name: reasons for name, reasons in self.unusable.items() if reasons},
-            "unseen": {},
-            "models": [],
-            "baselines": [],
-            "comparisons": [],
-        }
+        self.results = EvaluateResults(
+            task=self.task.kind,
+            labels=list(next(iter(self.models.values())).learnt.labels),
+            columns=self.task.columns(),
+            split={"test": self.task.describe(self.parts["test"])},
+            rows={name: len(part) for name, part in self.parts.items()},
+            unusable_rows={name: reasons for name, reasons in self.unusable.items() if reasons},
+            unseen={},
+            models=[],
+            baselines=[],
+            comparisons=[],
+        )
         say("evaluate: " + ", ".join(f"{len(part)} {name}" for name, part in self.parts.items()) + " rows")
 
     def ask_models(self) -> None:
@@ -76,27 +78,28 @@ class Evaluating:
             say(f"{name}: {measure} {value:.4f}")
             if told := model.tokenizer.unknown.told("the rows"):
                 say(f"{name}: {told}")
-            self.run.results["measure"] = measure
-            self.run.results["models"].append(
-                {
-                    "name": name,
-                    "path": str(self.config.models[name]),
-                    "epoch": None,
-                    "scores": scores.pop("test"),
-                    "tests": scores,
-                    "unknown_rate": round(model.tokenizer.unknown.rate, 6),
-                    "truncated_share": sum(each.num_truncated > 0 for each in shown["test"]) / len(shown["test"]),
-                    "lengths": count_lengths(shown, self.tasks[name].max_length),
-                    "seen_test_text": self._has_seen_these_rows(name),
-                    "seconds": round(monotonic() - started, 3),
-                }
+            self.results.measure = measure
+            self.results.models.append(
+                TestedModel(
+                    name=name,
+                    path=str(self.config.models[name]),
+                    epoch=None,
+                    scores=dict(scores.pop("test")),
+                    tests={part: dict(found) for part, found in scores.items()},
+                    unknown_rate=round(model.tokenizer.unknown.rate, 6),
+                    truncated_share=sum(each.num_truncated > 0 for each in shown["test"]) / len(shown["test"]),
+                    lengths=count_lengths(shown, self.tasks[name].max_length),
+                    seen_test_text=self._has_seen_these_rows(name),
+                    seconds=round(monotonic() - started, 3),
+                )
             )
 
     def compare(self) -> None:
         """Test every pair of models on the same rows."""
         for line in comparisons(self.measured, self.config.seed):
-            self.run.results["comparisons"].append(line)
-            say(f"{line['a']} - {line['b']}: {line['difference']:+.4f}, p = {line['p']:.4f}")
+            self.results.comparisons.append(line)
+            say(f"{line.a} - {line.b}: {line.difference:+.4f}, p = {line.p:.4f}")
+        self.run.results = self.results.written()
 
     def _ask(self, model: Model, task: Task, examples: list[Example]) -> tuple[list[Answer], list[Features]]:
         features = task.features(model.tokenizer, examples, model.learnt)
@@ -107,7 +110,7 @@ class Evaluating:
         reasons = self.task.unseen(examples, model.learnt)
         if reasons:
             where = part if len(self.models) == 1 else f"{part} ({name})"
-            self.run.results["unseen"][where] = reasons
+            self.results.unseen[where] = reasons
             told = ", ".join(f"{count} with {why}" for why, count in reasons.items())
             say(f"{name}: counted as wrong in {where}: {told}.")
 

@@ -20,6 +20,9 @@ from mamebert.labelled.lengths import count_lengths
 from mamebert.labelled.rows import PARTS, read_labelled
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
+from mamebert.results.finetune import FinetuneResults, Search
+from mamebert.results.labelled import BaselineResult, MetricScores, RepeatedRows, SeedResult, Spread, TestedModel
+from mamebert.results.pretrain import Parameters, Verified
 from mamebert.runs import Run
 from mamebert.stages.finetune.candidates import Candidate, candidates, check_candidates, start, twin
 from mamebert.stages.finetune.encoded_rows import EncodedRows
@@ -47,24 +50,23 @@ class Finetuning:
         self.rows = EncodedRows(self._all_parts(), self.learnt)
         (run.folder / "seeds").mkdir(exist_ok=True)
         run.keep_metrics([line for line in run.metrics() if self._is_finished(line)])
-        run.results |= {"models": [], "baselines": [], "comparisons": []}
+        self.results = FinetuneResults(models=[], baselines=[], comparisons=[])
         if config.search.how != "none":
-            run.results["search"] = []
+            self.results.search = []
 
     def tell_rows(self) -> None:
         """Write down how many rows every part has, and what could not be used."""
         everything = self._all_parts()
         unseen = {name: found for name, part in everything.items() if (found := self.task.unseen(part, self.learnt))}
-        self.run.results |= {
-            "task": self.task.kind,
-            "labels": list(self.learnt.labels),
-            "columns": self.task.columns(),
-            "example": self.task.example(),
-            "split": {name: self.task.describe(everything[name]) for name in PARTS},
-            "rows": {name: len(part) for name, part in everything.items()},
-            "unusable_rows": {name: reasons for name, reasons in self.labelled.unusable.items() if reasons},
-            "unseen": unseen,
-        }
+        results = self.results
+        results.task = self.task.kind
+        results.labels = list(self.learnt.labels)
+        results.columns = self.task.columns()
+        results.example = self.task.example()
+        results.split = {name: self.task.describe(everything[name]) for name in PARTS}
+        results.rows = {name: len(part) for name, part in everything.items()}
+        results.unusable_rows = {name: reasons for name, reasons in self.labelled.unusable.items() if reasons}
+        results.unseen = unseen
         for name, reasons in unseen.items():
             told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items())
             say(f"Rows in {name} that no model here can get right: {told}.")
@@ -94,31 +96,34 @@ class Finetuning:
                 f"{model.title}: of {num_truncated} of {len(features)} train rows only the beginning is read "
                 f"({longest})."
             )
-        self.run.results["models"].append(
-            {
-                "name": model.name,
-                "path": str(model.path),
-                "epoch": model.epoch,
-                "random_weights": model.random_weights,
-                "seen_test_text": not model.random_weights and self._has_seen_these_texts(model.path),
-                "unknown_rate": round(self.rows.unknown_to(model).rate, 6),
-                "truncated_share": sum(each.num_truncated > 0 for each in features) / len(features),
-                "lengths": count_lengths(parts, model.task.max_length) if model.epoch is None else None,
-                "parameters": found[0]["parameters"],
-                "seeds": [{k: v for k, v in each.items() if k not in ("answers", "parameters")} for each in found],
-                "best_seed": self._best(model)["seed"],
-                "scores": _summary([each["scores"] for each in found]),
-                "tests": {name: _summary([each["tests"][name] for each in found]) for name in self.labelled.tests},
-            }
+        self.results.models.append(
+            TestedModel(
+                name=model.name,
+                path=str(model.path),
+                epoch=model.epoch,
+                random_weights=model.random_weights,
+                seen_test_text=not model.random_weights and self._has_seen_these_texts(model.path),
+                unknown_rate=round(self.rows.unknown_to(model).rate, 6),
+                truncated_share=sum(each.num_truncated > 0 for each in features) / len(features),
+                lengths=count_lengths(parts, model.task.max_length) if model.epoch is None else None,
+                parameters=Parameters(**found[0]["parameters"]),
+                seeds=[
+                    SeedResult(**{k: v for k, v in each.items() if k not in ("answers", "parameters")})
+                    for each in found
+                ],
+                best_seed=self._best(model)["seed"],
+                scores=_summary([each["scores"] for each in found]),
+                tests={name: _summary([each["tests"][name] for each in found]) for name in self.labelled.tests},
+            )
         )
-        self.run.results["measure"] = next(iter(found[0]["scores"]))
+        self.results.measure = next(iter(found[0]["scores"]))
 
     def compare(self) -> None:
         """Test every pair of models and baselines on the same rows, each model with its best validated seed."""
         test = self.labelled.parts.test
         answers = {m.name: self._best(m)["answers"] for m in candidates(self.config) if m.epoch is None}
         measured = {name: self.task.measures(test, found)[0] for name, found in {**answers, **self.peers}.items()}
-        self.run.results["comparisons"].extend(comparisons(measured, self.config.seed))
+        self.results.comparisons.extend(comparisons(measured, self.config.seed))
 
     def save(self) -> None:
         """Keep the best model of every encoder, proved to open in plain transformers; drop the other seeds' weights."""
@@ -135,10 +140,10 @@ class Finetuning:
                     remove(target)
                     put_in_place(best, target)
                 kept.append(target)
-        self.run.results["verified"] = {
-            "largest_difference": max(verify(kept, plain_logits).values(), default=None),
-            "folders": len(kept),
-        }
+        self.results.verified = Verified(
+            largest_difference=max(verify(kept, plain_logits).values(), default=None), folders=len(kept)
+        )
+        self.run.results = self.results.written()
         for folder in kept:
             write_text(folder / "README.md", model_card(self.run, folder, "finetune"))
         for folder in (self.run.folder / "seeds").glob("*/"):
@@ -151,7 +156,7 @@ class Finetuning:
         trials = search(self.config, model.title, self.run.folder / "search", partial(self._try, model))
         best = best_of(trials)
         say(f"{model.title}: all seeds are trained with {told(best)}")
-        self.run.results["search"].append({"model": model.title, "best": best, "trials": trials})
+        self.results.search.append(Search(model=model.title, best=best, trials=trials))
         return with_settings(self.config, best)
 
     def _try(self, model: Candidate, config: FinetuneConfig, number: int) -> dict[str, Any]:
@@ -234,20 +239,20 @@ class Finetuning:
 
     def _tell_leaks(self, parts: dict[str, list[Example]]) -> None:
         """Write down, and tell, which tested rows were learnt from and whether labels are shared out otherwise."""
-        train, told = parts["train"], {}
+        train, told = parts["train"], dict[str, RepeatedRows]()
         for name in ("valid", *self.labelled.all_tests()):
             found = repeated(parts[name], train)
             if found.rows:
-                told[name] = {"rows": found.rows, "with_another_answer": found.otherwise}
+                told[name] = RepeatedRows(rows=found.rows, with_another_answer=found.otherwise)
                 share = f"{found.rows:,} of {len(parts[name]):,} rows ({found.rows / len(parts[name]):.1%})"
                 otherwise = f", {found.otherwise:,} of them with another answer" if found.otherwise else ""
                 say(f"{name}: {share} are in the training part too{otherwise}.")
-        self.run.results["repeated_rows"] = told
-        self.run.results["label_shift"] = {}
+        self.results.repeated_rows = told
+        self.results.label_shift = {}
         for name, examples in self.labelled.all_tests().items():
             if shift := shifted(self.task.describe(train), self.task.describe(examples)):
                 label, before, now = shift
-                self.run.results["label_shift"][name] = {"label": label, "train": before, name: now}
+                self.results.label_shift[name] = {"label": label, "train": before, name: now}
                 say(f"{name}: labels are shared out otherwise than in training: {label!r} {now:.1%}, not {before:.1%}.")
 
     def _has_seen_these_texts(self, path: Path) -> bool:
@@ -258,10 +263,12 @@ class Finetuning:
         measure, value = next(iter(scores.items()))
         say(f"{found.name}: test {measure} {value:.4f}")
         self.peers[found.name] = found.answers
-        line = {"name": found.name, "scores": scores, "seconds": found.seconds, "chosen": found.chosen}
+        line = BaselineResult(
+            name=found.name, scores=dict(scores), seconds=found.seconds, chosen=found.chosen, seen_test_text=seen
+        )
         if found.knows_answers:
-            line["knows_answers"] = True
-        self.run.results["baselines"].append({**line, "seen_test_text": seen})
+            line.knows_answers = True
+        self.results.baselines.append(line)
 
     def _is_finished(self, line: dict[str, Any]) -> bool:
         if "trial" in line:
@@ -287,7 +294,7 @@ def _file(line: dict[str, Any]) -> str:
     return f"{file_name(line['model'])}-seed-{line['seed']}.json"
 
 
-def _summary(scores: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+def _summary(scores: list[dict[str, float]]) -> MetricScores:
     """Return mean and sample standard deviation over the seeds, for each measure."""
     found = {name: mean_and_spread([each[name] for each in scores]) for name in scores[0]}
-    return {name: {"mean": spread.mean, "spread": spread.deviation} for name, spread in found.items()}
+    return {name: Spread(mean=each.mean, spread=each.deviation) for name, each in found.items()}
