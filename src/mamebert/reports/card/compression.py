@@ -6,10 +6,9 @@ from typing import Any
 
 from mamebert.config import walk
 from mamebert.reports.readings.compressions import FAR, WHAT_DIFFERS, ComparedModel, Compression
-from mamebert.reports.readings.run_json import listed, value_at
 from mamebert.reports.text.blocks import Block, Section, Table, cells, drop_empty_columns
 from mamebert.reports.text.names import in_a_sentence, measure_name, task_name, value_of
-from mamebert.reports.text.number_format import GLUE, amount, count, is_number, megabytes, percent, three_digits
+from mamebert.reports.text.number_format import GLUE, amount, count, megabytes, percent, three_digits
 from mamebert.runs import Run
 
 LONGEST = 200  # letters of what a method decided; the rest is in run.json
@@ -18,9 +17,9 @@ LONGEST = 200  # letters of what a method decided; the rest is in run.json
 def what_it_is(run: Run) -> str:
     """Return one sentence: what was made of what, by which methods, and how small it is."""
     it = Compression(run)
-    task = str(value_at(run.results, "task", ""))
+    task = it.results.task or ""
     kind = "BERT encoder" if task in ("", "masked_lm") else f"BERT fine-tuned for {task_name(task).lower()}"
-    kinds = [str(step.get("kind")) for step in it.chain]
+    kinds = [step.kind for step in it.chain]
     by = f" by {', then '.join(kinds)}" if kinds else ""
     before, after = it.teacher.parameters, it.result.parameters if it.result else None
     size = f": {amount(after)} parameters instead of {amount(before)}" if before and after else ""
@@ -52,7 +51,7 @@ def compress_limits(run: Run) -> list[str]:
         f"The plain form ({form.place}) computes otherwise than the first one, whose scores are told: its outputs "
         f"differ by up to {three_digits(gap)}. Its own score stands in the table of forms."
         for form in (it.result.forms[1:] if it.result else [])
-        if form.name == "plain" and (gap := form.number("largest_difference") or 0.0) > FAR
+        if form.name == "plain" and (gap := form.difference or 0.0) > FAR
     ]
     if it.result and it.result.kept is not None:
         limits.append(
@@ -65,18 +64,13 @@ def compress_limits(run: Run) -> list[str]:
 
 
 def _lineage(it: Compression) -> list[Block]:
-    teacher = [it.teacher.name, str(value_at(it.results, "teacher.path", "")) or None, None, None]
+    path = it.results.teacher.path if it.results.teacher else None
+    teacher = [it.teacher.name, path or None, None, None]
     rows = [cells("0", *teacher)]
     for number, step in enumerate(it.chain):
-        paper = value_at(step, "paper.source")
+        paper = step.paper.source if step.paper else None
         rows.append(
-            cells(
-                str(number + 1),
-                str(step.get("kind")),
-                _short(dict(walk(value_at(step, "settings", {})))),
-                _short(it.notes(number)),
-                paper,
-            )
+            cells(str(number + 1), step.kind, _short(dict(walk(step.settings))), _short(it.notes(number)), paper)
         )
     rows[0][2], rows[0][4] = cells("the teacher", None)
     header = ["Step", "Method", "Settings", "What it decided", "Paper"]
@@ -96,25 +90,23 @@ def _before_and_after(it: Compression) -> list[Block]:
     if not it.result:
         return []
     both = (it.teacher, it.result)
-    names = list(dict.fromkeys([it.measure, *value_at(it.results, "teacher.scores", {})]))
+    names = list(dict.fromkeys([it.measure, *(it.results.teacher.scores if it.results.teacher else ())]))
     rows = [cells(measure_name(name), _score(it, it.teacher, name), _score(it, it.result, name)) for name in names]
     if it.result.kept is not None:
         rows.append(cells(f"Share of the teacher's {in_a_sentence(it.measure)}", None, percent(it.result.kept)))
     rows += [cells(title, *(write(each) for each in both)) for title, write in _COSTS]
     rows = [row for row in rows if any(cell.text not in ("", "–") for cell in row[1:])]
     notes = ["± is the standard deviation over the seeds; the model kept is the one that validated best."]
-    tests = f", {count(value_at(it.results, 'rows.test'))} test rows" if value_at(it.results, "rows.test") else ""
+    num_rows = it.results.rows.get("test", 0)
+    tests = f", {count(num_rows)} test rows" if num_rows else ""
     return [
         Table(f"Before and after{tests}", ["", it.teacher.name, it.name], rows, notes=notes if it.seeds[1:] else [])
     ]
 
 
 def _score(it: Compression, entrant: ComparedModel, name: str) -> str | None:
-    if entrant.role == "teacher":
-        return value_of(name, value) if is_number(value := value_at(it.results, f"teacher.scores.{name}")) else None
-    found = value_at(listed(it.results, "models")[0], f"scores.{name}")
-    spread = value_at(found, "spread") if len(it.seeds) > 1 else None
-    return value_of(name, value_at(found, "mean"), spread) if is_number(value_at(found, "mean")) else None
+    found = it.scores(entrant).get(name)
+    return value_of(name, found.mean, found.spread if len(it.seeds) > 1 else None) if found else None
 
 
 _COSTS: tuple[tuple[str, Callable[[ComparedModel], str | None]], ...] = (
@@ -122,9 +114,9 @@ _COSTS: tuple[tuple[str, Callable[[ComparedModel], str | None]], ...] = (
     ("FLOPs of a text", lambda e: amount(e.flops) if e.flops else None),
     ("On disk", lambda e: megabytes(e.main.num_bytes) if e.main.num_bytes else None),
     ("Latency, p50", lambda e: _milliseconds(e.main.p50)),
-    ("Latency, p95", lambda e: _milliseconds(e.main.number("latency_ms.p95"))),
-    ("Texts a second", lambda e: three_digits(n) if (n := e.main.number("texts_per_second")) else None),
-    ("Peak memory", lambda e: megabytes(n) if (n := e.main.number("peak_memory_bytes")) else None),
+    ("Latency, p95", lambda e: _milliseconds(e.main.p95)),
+    ("Texts a second", lambda e: three_digits(n) if (n := e.main.known.texts_per_second) else None),
+    ("Peak memory", lambda e: megabytes(n) if (n := e.main.known.peak_memory_bytes) else None),
 )
 
 
@@ -133,7 +125,7 @@ def _milliseconds(value: float | None) -> str | None:
 
 
 def _forms(it: Compression) -> list[Block]:
-    forms = [form for form in (it.result.forms if it.result else []) if form.record]
+    forms = [form for form in (it.result.forms if it.result else []) if form.told]
     rows = [
         cells(
             form.name,
@@ -141,9 +133,9 @@ def _forms(it: Compression) -> list[Block]:
             form.opens_with or None,
             megabytes(form.num_bytes) if form.num_bytes else None,
             value_of(it.measure, form.score) if form.score is not None else None,
-            three_digits(gap) if (gap := form.number("largest_difference")) is not None else None,
+            three_digits(gap) if (gap := form.difference) is not None else None,
             _milliseconds(form.p50),
-            megabytes(held) if (held := form.number("peak_memory_bytes")) else None,
+            megabytes(held) if (held := form.known.peak_memory_bytes) else None,
         )
         for form in forms
     ]
@@ -157,6 +149,6 @@ def _forms(it: Compression) -> list[Block]:
         "p50",
         "Peak memory",
     ]
-    notes = [WHAT_DIFFERS] if any(form.number("largest_difference") is not None for form in forms) else []
+    notes = [WHAT_DIFFERS] if any(form.difference is not None for form in forms) else []
     table = Table("What opens it", *drop_empty_columns(header, rows), notes=notes, num_text_columns=3)
     return [table] if rows else []

@@ -22,6 +22,7 @@ from mamebert.reports.readings.run_json import MISREAD, finite, listed, record_o
 from mamebert.reports.text.names import lower_first
 from mamebert.reports.text.number_format import amount, percent
 from mamebert.reports.text.render import language, render_markdown
+from mamebert.results.labelled import LabelledResults, RowsResults
 from mamebert.results.pretrain import Parameters, PretrainResults
 from mamebert.runs import Run
 
@@ -72,7 +73,7 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
         auto_class=auto_class,
         pipeline=pipeline,
         folder=model_folder.name,
-        row=example_rows(run.results),
+        row=example_rows(RowsResults.read(run.results)),
         plain=plain_code(auto_class, model_folder.name),
         mask=tokenizer.get("mask_token") if isinstance(tokenizer.get("mask_token"), str) else "[MASK]",
         needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")) or "mecab" in json.dumps(tokenizer).lower(),
@@ -111,7 +112,7 @@ def _library(ways: Sequence[Use], has_modules: bool) -> str:
 
 
 def _use(config: dict[str, Any], run: Run, kind: Kind) -> tuple[str | None, str]:
-    sequences = "classification" in str(value_at(run.results, "task", ""))
+    sequences = "classification" in (RowsResults.read(run.results).task or "")
     expected = "MaskedLM" if kind == "pretrain" else "SequenceClassification" if sequences else ""
     name = str((listed(config, "architectures") or [expected])[0])
     return next(((pipeline, auto) for words, pipeline, auto in USES if words in name), (None, "AutoModel"))
@@ -154,8 +155,8 @@ def _beginning(run: Run, behind: list[Run]) -> str:
 
 
 def _limits(run: Run, kind: Kind, folder: Path) -> list[str]:
-    names = [str(value_at(model, "name", "")) for model in listed(run.results, "models")]
-    only = next((name for name in names if file_name(name) == folder.name), "")
+    labelled = LabelledResults.read(run.results if kind == "finetune" else {})
+    only = next((model.name for model in labelled.models if file_name(model.name) == folder.name), "")
     limits = compress_limits(run) if kind == "compress" else []
     if kind == "pretrain":
         results = PretrainResults.read(run.results)
@@ -164,15 +165,16 @@ def _limits(run: Run, kind: Kind, folder: Path) -> list[str]:
         limits.append(
             f"{seen}: far less than the large public models. Expect it to know the words of its corpus and few facts."
         )
-    cut = Task(run, [], []).truncated
+    seeds = [Compression(run).seeds] if kind == "compress" else [model.seeds for model in labelled.models]
+    cut = max(finite(model.truncated_share for model in labelled.models), default=None)
     if cut:
         limits.append(f"{percent(cut)} of the labelled texts are longer than it reads at once.")
-    if any(value_at(m, "seen_test_text") for m in listed(run.results, "models")):
+    if any(model.seen_test_text for model in labelled.models):
         limits.append(
             "The texts of the test rows, without labels, were part of the pretraining text of models measured here."
         )
-    limits += row_notes(run, only)
-    if any(len(listed(m, "seeds")) == 1 for m in listed(run.results, "models")):
+    limits += row_notes(labelled, only)
+    if any(num_seeds == 1 for num_seeds in map(len, seeds)):
         limits.append("Its scores were measured with one seed only: their spread is not known.")
     limits.append("It repeats what its training text says, biases included; nobody has examined them for this model.")
     return limits

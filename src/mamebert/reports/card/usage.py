@@ -3,10 +3,9 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mamebert.reports.readings.compressions import Compression, FormMeasured
-from mamebert.reports.readings.run_json import listed, value_at
+from mamebert.results.labelled import RowsResults
 from mamebert.runs import Run
 
 PLAIN = "transformers "
@@ -33,7 +32,7 @@ def uses(run: Run, folder: Path) -> list[Use]:
 
 
 def _forms_in(it: Compression, folder: Path) -> list[FormMeasured]:
-    forms = [form for form in (it.result.forms if it.result else []) if form.record]
+    forms = [form for form in (it.result.forms if it.result else []) if form.told]
     return [form for form in forms if _is_of(form, folder)] or forms
 
 
@@ -50,11 +49,7 @@ def _path(form: FormMeasured, folder: Path) -> str:
 def _use(form: FormMeasured, path: str, folder: Path, it: Compression) -> Use:
     if form.name == "plain":
         return _use_vectors(path) if SENTENCES in form.opens_with else _use_plain(form, path)
-    if (
-        form.name in ("onnx", "onnx_int8")
-        and value_at(it.results, "task") != VECTORS
-        and not _has_more(folder / form.place)
-    ):
+    if form.name in ("onnx", "onnx_int8") and it.results.task != VECTORS and not _has_more(folder / form.place):
         return _use_graph(form, path)
     path = path.removesuffix(form.place).rstrip("/") or "."
     return _use_ours(path, it)
@@ -115,11 +110,11 @@ print(graph.run(None, {{each.name: inputs[each.name] for each in graph.get_input
 
 
 def _use_ours(path: str, it: Compression) -> Use:
-    row = example_rows(it.results) if value_at(it.results, "task") != "masked_lm" else '"… [MASK] …"'
+    row = example_rows(it.results) if it.results.task != "masked_lm" else '"… [MASK] …"'
     return Use("With mamebert:", f'import mamebert\n\nmodel = mamebert.load("{path}")\nprint(model({row}))')
 
 
-def example_rows(results: dict[str, Any]) -> str:
+def example_rows(results: RowsResults) -> str:
     """Return a list of one row, as Python, that a model of a run can be asked."""
-    row = value_at(results, "example") or dict.fromkeys(listed(results, "columns") or ["text"], "…")
+    row = results.example or dict.fromkeys(results.columns or ["text"], "…")
     return json.dumps([row], ensure_ascii=False)

@@ -10,7 +10,6 @@ from mamebert.reports.readings.compressions import ComparedModel, Compression, F
 from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.outcomes import Outcome
 from mamebert.reports.readings.paper_tables import is_livedoor
-from mamebert.reports.readings.run_json import first_number, listed, value_at
 from mamebert.reports.text.names import task_name
 
 LOSSES = ("loss", "perplexity")
@@ -39,10 +38,7 @@ class Arena:
     def title(self) -> str:
         """Return what is done, with which data."""
         first = self.compressions[0]
-        labels, task = (
-            [str(label) for label in listed(first.results, "labels")],
-            str(value_at(first.results, "task", "")),
-        )
+        labels, task = first.results.labels, first.results.task or ""
         if task == "masked_lm":
             return f"{first.teacher.name}: masked words"
         told = f"{len(labels)} classes" if task == "classification" and labels else task_name(task)
@@ -52,7 +48,7 @@ class Arena:
     @property
     def num_test_rows(self) -> int:
         """Return the number of test rows; 0 where it was not written down."""
-        return int(value_at(self.compressions[0].results, "rows.test", 0))
+        return self.compressions[0].results.rows.get("test", 0)
 
     @property
     def everyone(self) -> list[ComparedModel]:
@@ -88,7 +84,7 @@ class Arena:
                 model.scores[self.measure],
                 _parameters(task, model),
                 None,
-                [FormMeasured({}, self.measure)],
+                [FormMeasured(None, self.measure)],
             )
             for task in self.tasks
             for model in task.final
@@ -131,9 +127,7 @@ def arenas(story: Story) -> list[Arena]:
         if compression.result:
             found.setdefault(compression.data, []).append(compression)
     return [
-        Arena(
-            some, [task for task in story.tasks if task.run.command == "finetune" and data_of(task.run.results) == data]
-        )
+        Arena(some, [task for task in story.tasks if task.run.command == "finetune" and data_of(task.results) == data])
         for data, some in found.items()
     ]
 
@@ -147,7 +141,7 @@ def _lies_at(path: str, task: Task, model: Outcome) -> bool:
 
 
 def _parameters(task: Task, model: Outcome) -> float | None:
-    for record in listed(task.run.results, "models"):
-        if value_at(record, "name") == model.record and value_at(record, "epoch") == model.epoch:
-            return first_number(value_at(record, "parameters.total"), value_at(record, "parameters"))
+    for told in task.results.models:
+        if told.name == model.record and told.epoch == model.epoch:
+            return told.parameters.total if told.parameters else None
     return None

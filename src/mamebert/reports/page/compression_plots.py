@@ -1,5 +1,8 @@
 """Plots of quality over cost."""
 
+from collections.abc import Callable
+from operator import attrgetter
+
 from mamebert.reports.page.comparison import Arena
 from mamebert.reports.plots.scatter import Group, Point, Scatter
 from mamebert.reports.readings.compressions import ComparedModel, FormMeasured
@@ -12,25 +15,25 @@ def drawings(arena: Arena) -> list[Block]:
     """Return the score over bytes and over latency, side by side, where two models or more have them."""
     measure = measure_name(arena.measure)
     kinds = (
-        ("size", "on disk (MB)", "bytes", lambda v: f"{v / 1e6:.3g}{GLUE}MB"),
-        ("latency", "p50 latency (ms)", "latency_ms.p50", lambda v: f"{v:.3g}{GLUE}ms"),
+        ("size", "on disk (MB)", attrgetter("num_bytes"), lambda v: f"{v / 1e6:.3g}{GLUE}MB"),
+        ("latency", "p50 latency (ms)", attrgetter("p50"), lambda v: f"{v:.3g}{GLUE}ms"),
     )
     found: list[Block] = []
-    for what, title, path, write in kinds:
-        points = _points(arena, path)
+    for what, title, cost, write in kinds:
+        points = _points(arena, cost)
         if len(points) > 1:
             told = f"{measure} against {what}, {arena.title}"
             found.append(Scatter(told, title, measure, points, write, arena.lower_is_better))
     return [Row(found)] if found else []
 
 
-def _points(arena: Arena, path: str) -> list[Point]:
+def _points(arena: Arena, cost_of: Callable[[FormMeasured], float | None]) -> list[Point]:
     """Return every form with a cost; other forms are moved from the mean over seeds by what they change."""
     found = []
     for each in arena.everyone:
         number = arena.number(each)
         for form in each.forms:
-            cost, moved = form.number(path), _moved(each, form)
+            cost, moved = cost_of(form), _moved(each, form)
             if each.score and number and cost and moved is not None:
                 main = form is each.main
                 name = each.name if main else f"{each.name}, {form.name}"

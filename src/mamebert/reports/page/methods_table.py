@@ -2,21 +2,21 @@
 
 from mamebert.reports.page.comparison import Arena
 from mamebert.reports.readings.compressions import Compression, FormMeasured
-from mamebert.reports.readings.run_json import value_at
 from mamebert.reports.text.blocks import Cell, Table, cells
 from mamebert.reports.text.names import in_a_sentence
 from mamebert.reports.text.number_format import GLUE, is_number, percent, three_digits
+from mamebert.results.compress import Paper, Step
 
 
 def methods_table(arena: Arena) -> Table:
     """Return a row for each use of a method alone; a method that was only used with others has those rows."""
-    alone = {str(each.chain[0].get("kind")) for each in arena.compressions if len(each.chain) == 1}
-    rows = []
-    for each in arena.compressions:
-        for step in each.chain:
-            kind = str(step.get("kind"))
-            if each.result and (len(each.chain) == 1 or kind not in alone):
-                rows.append(_row(arena, each, kind, step))
+    alone = {each.chain[0].kind for each in arena.compressions if len(each.chain) == 1}
+    rows = [
+        _row(arena, each, step)
+        for each in arena.compressions
+        for step in each.chain
+        if each.result and (len(each.chain) == 1 or step.kind not in alone)
+    ]
     header = ["Method", "Paper", "Reported there", "Model", "Here"]
     notes = [
         "Papers compress models of 100 million parameters and more, trained on far more text, mostly on GLUE: a method "
@@ -25,13 +25,13 @@ def methods_table(arena: Arena) -> Table:
     return Table(f"Methods beside their papers, {arena.title}", header, rows, notes=notes, num_text_columns=5)
 
 
-def _row(arena: Arena, each: Compression, kind: str, step: object) -> list[Cell]:
-    source, headline = value_at(step, "paper.source"), value_at(step, "paper.headline")
+def _row(arena: Arena, each: Compression, step: Step) -> list[Cell]:
+    paper = step.paper or Paper()
     number = arena.number(each.result) if each.result else 0
     told = cells(
-        kind,
-        str(source) if source else None,
-        str(headline) if headline else None,
+        step.kind,
+        paper.source or None,
+        paper.headline or None,
         f"{number} {each.name}",
         here(arena, each),
     )

@@ -3,16 +3,15 @@
 Every answer bears with missing keys: an older or shorter run shows what it has.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.outcomes import Outcome
 from mamebert.reports.readings.pretrainings import Pretrained, model_name
-from mamebert.reports.readings.run_json import listed, value_at
+from mamebert.results.labelled import LabelledResults, TestedModel
 from mamebert.runs import Run
 
 
@@ -66,12 +65,12 @@ class Story:
         return any(task.is_livedoor for task in self.tasks)
 
     def _task(self, run: Run) -> Task:
-        measure = str(value_at(run.results, "measure", ""))
-        models = _present(Outcome.of(m, measure, self._pretrained_of(m)) for m in listed(run.results, "models"))
-        return Task(run, models, _present(Outcome.of(b, measure) for b in listed(run.results, "baselines")))
+        results = LabelledResults.read(run.results)
+        models = _present(Outcome.of(m, results.measure, self._pretrained_of(m)) for m in results.models)
+        return Task(run, models, _present(Outcome.of_baseline(b, results.measure) for b in results.baselines))
 
-    def _pretrained_of(self, record: Mapping[str, Any]) -> Pretrained | None:
-        path, name = Path(str(record.get("path", ""))), str(record.get("name", ""))
+    def _pretrained_of(self, model: TestedModel) -> Pretrained | None:
+        path, name = Path(model.path or ""), model.name
         inside = [m for m in self.pretrained if path.absolute().is_relative_to(m.run.final.absolute())]
         named = [m for m in self.pretrained if name in (m.name, model_name(m.run))]
         sided = [m for m in self.pretrained if name and m.side == name]

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from mamebert.reports.readings.outcomes import Outcome, Score
-from mamebert.reports.readings.run_json import first_number, listed, value_at
+from mamebert.reports.readings.outcomes import Score, scores_of
+from mamebert.reports.readings.run_json import first_number
 from mamebert.reports.readings.who_is_ahead import LIKELY
 from mamebert.reports.text.number_format import is_number
+from mamebert.results.compress import CompressionSeed, CompressResults, FormResult, SmallerModel, Step, Teacher
+from mamebert.results.labelled import RowsResults
 from mamebert.runs import Run
 
 WHAT_DIFFERS = (
@@ -24,42 +26,54 @@ Role = Literal["teacher", "smaller", "other"]
 class FormMeasured:
     """One way in which a model lies on disk and runs, with what was measured of it; None where nothing was."""
 
-    record: dict[str, Any]
+    told: FormResult | None
+    """None for a model of which no form is known."""
     measure: str
+
+    @property
+    def known(self) -> FormResult:
+        """Return what was written down of it; an empty table where nothing was."""
+        return self.told or FormResult()
 
     @property
     def name(self) -> str:
         """Return plain, compact, onnx or onnx_int8."""
-        return str(value_at(self.record, "name", "plain"))
+        return self.known.name
 
     @property
     def place(self) -> str:
         """Return where it lies within the model's folder."""
-        return str(value_at(self.record, "place", "."))
+        return self.known.place
 
     @property
     def opens_with(self) -> str:
         """Return the program that opens it."""
-        return str(value_at(self.record, "opens_with", ""))
+        return self.known.opens_with
 
     @property
     def score(self) -> float | None:
         """Return what the best seed reached through this very form."""
-        return self.number(f"scores.{self.measure}")
-
-    def number(self, path: str) -> float | None:
-        """Return a number of the record."""
-        return first_number(value_at(self.record, path))
+        return first_number(self.known.scores.get(self.measure))
 
     @property
     def num_bytes(self) -> float | None:
         """Return its bytes on disk."""
-        return self.number("bytes")
+        return self.known.bytes
 
     @property
     def p50(self) -> float | None:
         """Return milliseconds within which half of the texts were answered, one at a time."""
-        return self.number("latency_ms.p50")
+        return first_number(self.known.latency_ms.p50) if self.known.latency_ms else None
+
+    @property
+    def p95(self) -> float | None:
+        """Return milliseconds within which 95 of 100 were answered."""
+        return first_number(self.known.latency_ms.p95) if self.known.latency_ms else None
+
+    @property
+    def difference(self) -> float | None:
+        """Return how far its outputs are from those of the first form, or of plain transformers."""
+        return first_number(self.known.largest_difference)
 
 
 @dataclass(frozen=True)
@@ -89,52 +103,56 @@ class Compression:
 
     run: Run
 
-    @property
-    def results(self) -> dict[str, Any]:
+    @cached_property
+    def results(self) -> CompressResults:
         """Return the numbers the run ended with."""
-        return self.run.results
+        return CompressResults.read(self.run.results)
 
     @property
     def measure(self) -> str:
         """Return what models are judged by."""
-        return str(value_at(self.results, "measure", ""))
+        return self.results.measure
 
     @property
-    def chain(self) -> list[dict[str, Any]]:
+    def chain(self) -> list[Step]:
         """Return the methods, in the order they were used."""
-        return [step for step in listed(self.results, "chain") if isinstance(step, dict) and step.get("kind")]
+        return [step for step in self.results.chain if step.kind]
 
     @property
     def name(self) -> str:
         """Return the name of the result; its methods where it has none."""
-        kinds = [str(step.get("kind")) for step in self.chain]
-        stated = str(value_at(self._model, "name", "+".join(kinds)) or self.run.final.name)
+        kinds = [step.kind for step in self.chain]
+        stated = (self._model.name if self._model else "") or "+".join(kinds) or self.run.final.name
         return " + ".join(kinds) if stated == "+".join(kinds) else stated  # a long chain may go on in a second line
 
     @property
-    def seeds(self) -> list[dict[str, Any]]:
+    def seeds(self) -> list[CompressionSeed]:
         """Return what was written down of each seed."""
-        return [seed for seed in listed(self._model, "seeds") if isinstance(seed, dict)]
+        return self._model.seeds if self._model else []
 
     def notes(self, number: int) -> dict[str, Any]:
         """Return what the method of this number decided, for the seed that was kept."""
-        best = next((seed for seed in self.seeds if seed.get("seed") == value_at(self._model, "best_seed")), {})
-        told = listed(best, "notes")[number : number + 1]
-        return told[0] if told and isinstance(told[0], dict) else {}
+        best = self._model.best_seed if self._model else None
+        notes = next((seed.notes for seed in self.seeds if seed.seed == best), [])
+        return notes[number] if number < len(notes) else {}
+
+    def scores(self, model: "ComparedModel") -> dict[str, Score]:
+        """Return all scores of the teacher or of the result."""
+        if model.role == "teacher":
+            return scores_of(dict(self._teacher.scores), 1)
+        return scores_of(self._model.scores, len(self.seeds)) if self._model else {}
 
     @cached_property
     def teacher(self) -> ComparedModel:
         """Return the model that was made smaller; its spread is only known to the run that made it."""
-        record = value_at(self.results, "teacher", {})
-        value = value_at(record, f"scores.{self.measure}")
-        score = Score(float(value), None) if is_number(value) else None
-        return self._entrant(record, str(value_at(record, "name", "teacher")), "teacher", score)
+        score = scores_of(dict(self._teacher.scores), 1).get(self.measure)
+        return self._entrant(self._teacher, self._teacher.name, "teacher", score)
 
     @cached_property
     def result(self) -> ComparedModel | None:
         """Return the smaller model; None where the run has none."""
-        outcome = Outcome.of(self._model, self.measure) if self._model else None
-        return self._entrant(self._model, self.name, "smaller", outcome.scores[self.measure]) if outcome else None
+        score = scores_of(self._model.scores, len(self.seeds)).get(self.measure) if self._model else None
+        return self._entrant(self._model, self.name, "smaller", score) if self._model and score else None
 
     @property
     def data(self) -> tuple[object, ...]:
@@ -144,40 +162,42 @@ class Compression:
     @property
     def teacher_path(self) -> str:
         """Return the folder of the teacher."""
-        return str(value_at(self.results, "teacher.path", self.teacher.name))
+        return self._teacher.path or self.teacher.name
 
     def times_smaller(self, form: FormMeasured) -> float | None:
         """Return how many times fewer bytes a form takes than the teacher's main one."""
         return ratio_of(self.teacher.main.num_bytes, form.num_bytes)
 
     @property
-    def _model(self) -> dict[str, Any]:
-        models = [model for model in listed(self.results, "models") if isinstance(model, dict)]
-        return models[0] if models else {}
+    def _teacher(self) -> Teacher:
+        return self.results.teacher or Teacher()
 
-    def _entrant(self, record: dict[str, Any], name: str, role: Role, score: Score | None) -> ComparedModel:
-        forms = [FormMeasured(form, self.measure) for form in listed(record, "forms") if isinstance(form, dict)]
-        pairs = [pair for pair in listed(self.results, "comparisons") if is_number(value_at(pair, "p"))]
+    @property
+    def _model(self) -> SmallerModel | None:
+        return self.results.models[0] if self.results.models else None
+
+    def _entrant(self, model: Teacher | SmallerModel, name: str, role: Role, score: Score | None) -> ComparedModel:
+        forms = [FormMeasured(form, self.measure) for form in model.forms]
+        chances = [pair.p for pair in self.results.comparisons if pair.p is not None and is_number(pair.p)]
         return ComparedModel(
             name,
             role,
             score,
-            first_number(value_at(record, "parameters")),
-            first_number(value_at(record, "flops")),
-            forms or [FormMeasured({}, self.measure)],
-            first_number(value_at(record, "kept")) if role == "smaller" else None,
-            role == "smaller" and any(pair["p"] >= LIKELY for pair in pairs),
+            model.parameters,
+            model.flops,
+            forms or [FormMeasured(None, self.measure)],
+            first_number(model.kept) if isinstance(model, SmallerModel) else None,
+            role == "smaller" and any(p >= LIKELY for p in chances),
         )
 
 
-def data_of(results: dict[str, Any], otherwise: str = "") -> tuple[object, ...]:
+def data_of(results: RowsResults, otherwise: str = "") -> tuple[object, ...]:
     """Return what tells the data set of a run; `otherwise` where it has no rows.
 
     A method may have learnt from fewer rows than another: what they are judged by is the same.
     """
-    labels = tuple(map(str, listed(results, "labels")))
-    rows = tuple(value_at(results, f"rows.{part}") for part in ("valid", "test"))
-    return value_at(results, "task", ""), value_at(results, "measure", ""), labels, rows if any(rows) else otherwise
+    rows = tuple(results.rows.get(part) for part in ("valid", "test"))
+    return results.task or "", results.measure, tuple(results.labels), rows if any(rows) else otherwise
 
 
 def ratio_of(above: float | None, below: float | None) -> float | None:

@@ -5,9 +5,10 @@ from functools import cached_property
 
 from mamebert.reports.readings.outcomes import Outcome, fair
 from mamebert.reports.readings.paper_tables import is_livedoor
-from mamebert.reports.readings.run_json import listed, numbers, value_at
+from mamebert.reports.readings.run_json import finite
 from mamebert.reports.text.names import task_name
 from mamebert.reports.text.number_format import is_number
+from mamebert.results.labelled import LabelledResults
 from mamebert.runs import Run
 
 
@@ -19,6 +20,11 @@ class Task:
     models: list[Outcome]
     baselines: list[Outcome]
 
+    @cached_property
+    def results(self) -> LabelledResults:
+        """Return the numbers the run ended with."""
+        return LabelledResults.read(self.run.results)
+
     @property
     def name(self) -> str:
         """Return the name of the run's folder, which as a rule is that of the data set."""
@@ -27,12 +33,12 @@ class Task:
     @property
     def kind(self) -> str:
         """Return what is done: "Classification", "Span QA"."""
-        return task_name(str(value_at(self.run.results, "task", "task")))
+        return task_name(self.results.task or "task")
 
     @property
     def measure(self) -> str:
         """Return the measure that the task goes by."""
-        return str(value_at(self.run.results, "measure", ""))
+        return self.results.measure
 
     @property
     def measures(self) -> list[str]:
@@ -43,27 +49,26 @@ class Task:
     @property
     def labels(self) -> list[str]:
         """Return the labels, in the order of the run."""
-        return [str(label) for label in listed(self.run.results, "labels")]
+        return self.results.labels
 
     @property
     def is_livedoor(self) -> bool:
         """Tell whether the paper's tables can stand beside this task."""
-        return value_at(self.run.results, "task") == "classification" and is_livedoor(self.labels)
+        return self.results.task == "classification" and is_livedoor(self.labels)
 
     def num_rows(self, part: str) -> int:
         """Return the number of rows of a part; 0 where it was not written down."""
-        return int(value_at(self.run.results, "rows", {}).get(part, 0))
+        return self.results.rows.get(part, 0)
 
     @property
     def truncated(self) -> float | None:
         """Return the share of rows longer than the encoders read at once: the largest of its models."""
-        shares = numbers(listed(self.run.results, "models"), "truncated_share")
-        return max(shares, default=None)
+        return max(finite(model.truncated_share for model in self.results.models), default=None)
 
     @property
     def title(self) -> str:
         """Return the task's name for a heading: what is read, and what is told of it."""
-        columns = " + ".join(str(c) for c in listed(self.run.results, "columns"))
+        columns = " + ".join(self.results.columns)
         of_classes = self.kind == "Classification" and self.labels
         kind = f"{len(self.labels)} classes" if of_classes else self.kind
         corpus = "Livedoor news, " if self.is_livedoor else ""
@@ -102,9 +107,9 @@ class Task:
 
     def chance(self, a: Outcome, b: Outcome) -> float | None:
         """Return the p-value of the difference between two models, where it was computed."""
-        for pair in listed(self.run.results, "comparisons"):
-            if {value_at(pair, "a"), value_at(pair, "b")} == {a.record, b.record} and is_number(value_at(pair, "p")):
-                return float(pair["p"])
+        for pair in self.results.comparisons:
+            if {pair.a, pair.b} == {a.record, b.record} and is_number(pair.p):
+                return pair.p
         return None
 
     def shown(self, record: str) -> str:

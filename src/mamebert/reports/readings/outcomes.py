@@ -1,13 +1,13 @@
 """The outcome of a model or a baseline on the test part of a run with labelled rows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import mean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mamebert.reports.readings.pretrainings import Pretrained
-from mamebert.reports.readings.run_json import first_number, listed, numbers, value_at
+from mamebert.reports.readings.run_json import finite, first_number
 from mamebert.reports.text.number_format import is_number
+from mamebert.results.labelled import BaselineResult, MetricScores, Spread, TestedModel
 
 
 class Score(NamedTuple):
@@ -63,12 +63,12 @@ class Outcome:
         return self.pretrained.short if self.pretrained and not self.has_own_name else self.name
 
     @classmethod
-    def of(cls, record: Mapping[str, Any], measure: str, pretrained: Pretrained | None = None) -> "Outcome | None":
-        """Read a record of the stages finetune and evaluate; None where it lacks the measure."""
-        seeds, scores = listed(record, "seeds"), _scores(value_at(record, "scores"), len(listed(record, "seeds")))
+    def of(cls, model: TestedModel, measure: str, pretrained: Pretrained | None = None) -> "Outcome | None":
+        """Return how a model of finetune or evaluate did; None where it lacks the measure."""
+        seeds, scores = model.seeds, scores_of(model.scores, len(model.seeds))
         if measure not in scores:
             return None
-        name, random = str(record.get("name", "model")), bool(record.get("random_weights"))
+        name, random = model.name, model.random_weights
         own = name.removesuffix("-random") if random else name
         is_own = pretrained is not None and own not in ("model", pretrained.side, pretrained.shape, pretrained.name)
         shown = pretrained.name if pretrained and not is_own else own
@@ -77,25 +77,41 @@ class Outcome:
             measure=measure,
             scores=scores,
             num_seeds=len(seeds),
-            epoch=value_at(record, "epoch"),
-            seen_test_text=bool(record.get("seen_test_text")),
-            seconds=first_number(value_at(record, "seconds"), _mean(seeds, "seconds")),
+            epoch=model.epoch,
+            seen_test_text=model.seen_test_text,
+            seconds=first_number(model.seconds, _mean(finite(seed.seconds for seed in seeds))),
             pretrained=None if random else pretrained,
             record=name,
             random_weights=random,
-            knows_answers=bool(record.get("knows_answers")),
             has_own_name=is_own,
-            tests={str(test): _scores(found, len(seeds)) for test, found in value_at(record, "tests", {}).items()},
+            tests={test: scores_of(found, len(seeds)) for test, found in model.tests.items()},
+        )
+
+    @classmethod
+    def of_baseline(cls, baseline: BaselineResult, measure: str) -> "Outcome | None":
+        """Return how a baseline did; None where it lacks the measure."""
+        scores = scores_of(baseline.scores, 0)
+        if measure not in scores:
+            return None
+        return cls(
+            name=baseline.name,
+            measure=measure,
+            scores=scores,
+            seen_test_text=baseline.seen_test_text,
+            seconds=first_number(baseline.seconds),
+            record=baseline.name,
+            knows_answers=baseline.knows_answers,
         )
 
 
-def _scores(told: Any, num_seeds: int) -> Scores:
-    """Return the scores of a record: numbers, or means with their spreads over the seeds."""
+def scores_of(told: MetricScores, num_seeds: int) -> Scores:
+    """Return the scores that can be told: numbers, or means with their spreads over the seeds."""
     found: Scores = {}
-    for name, value in (told or {}).items():
-        number, spread = value_at(value, "mean", value), value_at(value, "spread")
-        if is_number(number):
-            found[str(name)] = Score(float(number), float(spread) if num_seeds != 1 and is_number(spread) else None)
+    for name, value in told.items():
+        each = value if isinstance(value, Spread) else Spread(mean=value)
+        if each.mean is not None and is_number(each.mean):
+            spread = each.spread if num_seeds != 1 and is_number(each.spread) else None
+            found[name] = Score(each.mean, spread)
     return found
 
 
@@ -104,6 +120,5 @@ def fair(tested: list[Outcome]) -> list[Outcome]:
     return [t for t in tested if not t.seen_test_text] or tested
 
 
-def _mean(records: list[Any], key: str) -> float | None:
-    values = numbers(records, key)
+def _mean(values: list[float]) -> float | None:
     return mean(values) if values else None

@@ -1,6 +1,6 @@
 """Models made smaller: how good they still are, and what each form of them costs; beside it what papers report."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mamebert.reports.page.comparison import Arena, arenas
 from mamebert.reports.page.compression_plots import drawings
@@ -13,14 +13,14 @@ from mamebert.reports.text.number_format import GLUE, amount, count, is_number, 
 
 DIGITS = 3
 FEW = 8  # rows up to which the table of programs stands open
-PATHS = {
-    "On disk": "bytes",
-    "p50": "latency_ms.p50",
-    "p95": "latency_ms.p95",
-    "Texts/s": "texts_per_second",
-    "Its own": "own_memory_bytes",
+COSTS: dict[str, Callable[[FormMeasured], float | None]] = {
+    "On disk": lambda form: form.num_bytes,
+    "p50": lambda form: form.p50,
+    "p95": lambda form: form.p95,
+    "Texts/s": lambda form: form.known.texts_per_second,
+    "Its own": lambda form: form.known.own_memory_bytes,
 }
-"""Columns whose best is marked, and where their numbers lie in the record of a form."""
+"""Columns whose best is marked, and their numbers."""
 LEAD = (
     "Each model was made from its teacher by the methods in its name, one after the other; a form is one way in which "
     "it lies on disk and runs. The same numbers name the models in tables and drawings."
@@ -85,13 +85,12 @@ def _kept(arena: Arena, entrant: ComparedModel) -> str | None:
 
 
 def _costs(form: FormMeasured) -> list[Cell]:
-    told = [form.number(path) for path in ("latency_ms.p50", "latency_ms.p95", "texts_per_second")]
-    held = [form.number(path) for path in ("peak_memory_bytes", "own_memory_bytes")]
+    known = form.known
     return cells(
         _megabytes(form.num_bytes),
-        *(f"{three_digits(ms)}{GLUE}ms" if ms else None for ms in told[:2]),
-        three_digits(told[2]) if told[2] else None,
-        *map(_megabytes, held),
+        *(f"{three_digits(ms)}{GLUE}ms" if ms else None for ms in (form.p50, form.p95)),
+        three_digits(known.texts_per_second) if known.texts_per_second else None,
+        *map(_megabytes, (known.peak_memory_bytes, known.own_memory_bytes)),
     )
 
 
@@ -107,8 +106,8 @@ def _best_marked(arena: Arena, header: Sequence[str], rows: list[list[Cell]]) ->
             judged = {i: e for i, (e, f) in enumerate(owners) if e.role == "smaller" and f is e.main}
             known = {i: e.score.mean for i, e in judged.items() if e.score}
             best = (min if arena.lower_is_better else max)(known.values(), default=None)
-        elif name in PATHS:
-            known = {i: v for i, (_, f) in enumerate(owners) if (v := f.number(PATHS[name])) is not None}
+        elif name in COSTS:
+            known = {i: v for i, (_, f) in enumerate(owners) if (v := COSTS[name](f)) is not None}
             best = (max if name == "Texts/s" else min)(known.values(), default=None)
         else:
             continue
@@ -131,23 +130,23 @@ def _notes(arena: Arena) -> list[str]:
         notes.append("The score beside another form is that of the seed that was kept, answered by this very form.")
     measured = [form for each in everyone for form in each.forms if form.p50]
     if measured:
-        threads = {int(n) for form in measured if (n := form.number("threads"))}
+        threads = {form.known.threads for form in measured if form.known.threads}
         on = f" on {' or '.join(map(str, sorted(threads)))} thread{'s' if threads != {1} else ''}" if threads else ""
         notes.append(
             f"p50 and p95: within so long half, and 95 of 100, of the texts were answered, one at a time{on}, without "
             "the making of tokens; texts a second in the fastest of a few batch sizes. Other work on the machine "
             "disturbs them: compare what was measured in one run."
         )
-    if any(form.number("peak_memory_bytes") for form in measured):
+    if any(form.known.peak_memory_bytes for form in measured):
         notes.append(
             "Peak memory is that of the whole process, one text at a time; its own, what an empty process with the "
             "same libraries does not hold."
         )
     notes += [
-        f"{_named(arena, each, form).text} is not measured: {form.record['not_measured']}"
+        f"{_named(arena, each, form).text} is not measured: {form.known.not_measured}"
         for each in everyone
         for form in each.forms
-        if form.record.get("not_measured")
+        if form.known.not_measured
     ]
     if any(each.flops for each in everyone):
         notes.append("FLOPs: matrix products of one text, mean over the texts that were timed.")
@@ -155,19 +154,19 @@ def _notes(arena: Arena) -> list[str]:
 
 
 def _programs(arena: Arena) -> list[Block]:
-    owners = [(each, form) for each in arena.everyone for form in each.forms if form.record]
+    owners = [(each, form) for each in arena.everyone for form in each.forms if form.told]
     rows = [
         cells(
             _numbered(arena, each),
             form.name,
             form.place,
             form.opens_with or None,
-            three_digits(gap) if (gap := form.number("largest_difference")) is not None else None,
+            three_digits(gap) if (gap := form.difference) is not None else None,
         )
         for each, form in owners
     ]
     header = ["Model", "Form", "Where in its folder", "Opens with", "Largest difference"]
-    known = any(form.number("largest_difference") is not None for _, form in owners)
+    known = any(form.difference is not None for _, form in owners)
     title = f"What opens them, {arena.title}"
     table = Table(title, *drop_empty_columns(header, rows), notes=[WHAT_DIFFERS] if known else [], num_text_columns=4)
     return [table if len(rows) <= FEW else Fold(title, [table])] if rows else []

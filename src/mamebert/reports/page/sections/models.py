@@ -4,8 +4,9 @@ from pathlib import Path
 
 from mamebert.files.names import file_name
 from mamebert.reports.page.story import Story
-from mamebert.reports.readings.run_json import listed, value_at
+from mamebert.reports.readings.outcomes import scores_of
 from mamebert.reports.text.blocks import Block, Code, Section, Table, cells
+from mamebert.results.labelled import LabelledResults
 from mamebert.runs import Run
 
 
@@ -36,11 +37,12 @@ def _best(found: list[tuple[Run, Path]]) -> Path:
     """Return the folder of the last run that is shown in use: of several models the best that was pretrained."""
     run = found[-1][0]
     places = {place.name: place for each, place in found if each is run}
-    measure = value_at(run.results, "measure", "")
+    results = LabelledResults.read(run.results if run.command == "finetune" else {})
     scores = {
-        places[name]: float(value_at(model, f"scores.{measure}.mean", 0))
-        for model in listed(run.results, "models")
-        if (name := file_name(str(value_at(model, "name", "")))) in places and not value_at(model, "random_weights")
+        places[name]: told[results.measure].mean
+        for model in results.models
+        if (name := file_name(model.name)) in places and not model.random_weights
+        if results.measure in (told := scores_of(model.scores, len(model.seeds)))
     }
     return max(scores, key=lambda place: scores[place], default=found[-1][1])
 

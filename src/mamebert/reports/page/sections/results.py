@@ -4,7 +4,6 @@ from mamebert.reports.page.story import Story
 from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.outcomes import Outcome, Scores
 from mamebert.reports.readings.paper_tables import BEST_ACCURACY, BEST_EPOCH, BEST_MODEL
-from mamebert.reports.readings.run_json import listed, value_at
 from mamebert.reports.text.blocks import Block, Cell, Fold, Section, Table, cells, drop_empty_columns
 from mamebert.reports.text.names import in_a_sentence, measure_name, value_of
 from mamebert.reports.text.number_format import amount, clock, count, is_number, megabytes, score
@@ -98,17 +97,17 @@ def _tests(task: Task, title: str) -> list[Block]:
 
 
 def _comparisons(task: Task, title: str) -> list[Block]:
-    pairs = [c for c in listed(task.run.results, "comparisons") if is_number(value_at(c, "difference"))]
+    pairs = [pair for pair in task.results.comparisons if is_number(pair.difference)]
     if not pairs:
         return []
     rows = [
         cells(
-            f"{task.shown(str(c.get('a')))} − {task.shown(str(c.get('b')))}",
-            f"{c['difference']:+.4f}",
-            _range(listed(c, "interval")),
-            _chance(c.get("p")),
+            f"{task.shown(pair.a)} − {task.shown(pair.b)}",
+            f"{pair.difference:+.4f}",
+            _range(pair.interval),
+            _chance(pair.p),
         )
-        for c in pairs
+        for pair in pairs
     ]
     note = "Paired bootstrap over the test rows; of each model the seed that validated best."
     table = Table(
@@ -123,7 +122,7 @@ def _range(interval: list[float]) -> str | None:
     return f"{interval[0]:+.4f} to {interval[1]:+.4f}" if len(interval) == 2 and all(map(is_number, interval)) else None
 
 
-def _chance(p: object) -> str | None:
-    if not is_number(p):
+def _chance(p: float | None) -> str | None:
+    if p is None or not is_number(p):
         return None
-    return "< 0.001" if float(p) < 0.001 else f"{float(p):.3f}"  # type: ignore[arg-type]
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"

@@ -4,7 +4,6 @@ from mamebert.reports.page.row_notes import row_notes
 from mamebert.reports.page.story import Story
 from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.paper_tables import SPLIT, SPLIT_NOTE, split_of
-from mamebert.reports.readings.run_json import value_at
 from mamebert.reports.text.blocks import Block, Cell, Fold, Section, Table, cells
 from mamebert.reports.text.number_format import count, percent
 
@@ -17,7 +16,7 @@ def tell(story: Story) -> list[Section]:
     blocks: list[Block] = []
     shown: list[object] = []
     for task in story.tasks:
-        split = value_at(task.run.results, "split")
+        split = task.results.split
         if split and split not in shown:
             shown.append(split)
             title = _title(task) if len(story.tasks) == 1 else f"{task.name}: {_title(task).lower()}"
@@ -31,13 +30,13 @@ def _title(task: Task) -> str:
 
 
 def _table(task: Task, title: str) -> Table:
-    split = task.run.results["split"]
-    counted = list(dict.fromkeys(name for part in PARTS for name in value_at(split, part, {})))
+    split = task.results.split
+    counted = list(dict.fromkeys(name for part in PARTS for name in split.get(part, {})))
     names = [*(name for name in task.labels if name in counted), *(name for name in counted if name not in task.labels)]
     paper = task.is_livedoor
     rows = []
     for name in names if names != ["rows"] else []:
-        ours = [count(value_at(split, part, {}).get(name, 0)) for part in PARTS]
+        ours = [count(split.get(part, {}).get(name, 0)) for part in PARTS]
         theirs = cells(*map(count, split_of(name)), quiet=True) if paper else []
         rows.append([*cells(name, *ours), *theirs])
     all_of = cells(*(count(sum(counts[i] for counts in SPLIT.values())) for i in range(3)), quiet=True) if paper else []
@@ -57,4 +56,4 @@ def _notes(task: Task) -> list[str]:
     notes = [SPLIT_NOTE] if task.is_livedoor else []
     if task.truncated is not None:
         notes.append(f"{percent(task.truncated)} of the rows are longer than the encoder reads at once.")
-    return [*notes, *row_notes(task.run)]
+    return [*notes, *row_notes(task.results)]

@@ -1,0 +1,45 @@
+"""What `mamebert vocab` ends with."""
+
+from pydantic import Field
+
+from mamebert.results.entry import Entry
+
+
+class Segmentation(Entry):
+    """A text beside its tokens."""
+
+    text: str = ""
+    tokens: list[str] = Field(default=[])
+
+
+class TokenizerQuality(Entry):
+    """How a tokenizer cuts text that it was not learnt from. White space is not counted."""
+
+    unknown_rate: float | None = None
+    """Share of the pieces that are [UNK]."""
+    unknown_character_rate: float | None = None
+    """Share of the characters that lie in them, which tells of long words that become a single [UNK]."""
+    pieces_per_word: float | None = None
+    """Also called fertility."""
+    characters_per_piece: float | None = None
+    whole_word_rate: float | None = None
+    """Share of the words that are one known piece."""
+    vocab_bytes: int | None = None
+    """UTF-8 bytes of all tokens."""
+
+
+class VocabResults(TokenizerQuality):
+    """The results of learning a vocabulary."""
+
+    words_too_long: int | None = None
+    """Words that are too long to be cut into pieces, and become [UNK] whole."""
+    characters_too_long_rate: float | None = None
+    """Share of the characters that lie in them."""
+    size: int | None = None
+    """Number of tokens."""
+    sample_rate: float | None = None
+    """Share of the text that the vocabulary was learnt from."""
+    held_sentences: int | None = None
+    """Sentences that the quality was measured on."""
+    longest_tokens: list[str] = Field(default=[])
+    segmentations: list[Segmentation] = Field(default=[])
