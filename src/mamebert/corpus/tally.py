@@ -2,11 +2,11 @@
 
 from collections import Counter
 from random import Random
-from typing import Any
 
 from mamebert.corpus.batches import CleanBatch, Unit
 from mamebert.corpus.duplicates import Seen
 from mamebert.errors import UserError
+from mamebert.results.clean import CleanResults, TextRead
 
 NUM_SAMPLES = 8
 
@@ -49,16 +49,15 @@ class Tally:
         self.sources[batch.source]["characters_read"] += batch.characters_read
         return stay
 
-    def results(self) -> dict[str, Any]:
+    def results(self) -> CleanResults:
         """Return all counts for run.json: in sum, by reason, by source, and a few sentences to look at."""
         total = sum(self.sources, Counter[str]())
-        names = ("documents_read", "characters_read", "documents", "sentences", "characters")
-        return {
-            **{name: total[name] for name in names},
-            "dropped": dict(sorted(self.dropped.items())),
-            "sources": [{name: count[name] for name in names} for count in self.sources],
-            "samples": self.samples,
-        }
+        return CleanResults(
+            **dict(_text_read(total)),
+            dropped=dict(sorted(self.dropped.items())),
+            sources=[_text_read(count) for count in self.sources],
+            samples=self.samples,
+        )
 
     def require_documents(self) -> None:
         """Raise a UserError when no document is left: it says what was read and why it was dropped."""
@@ -87,3 +86,13 @@ class Tally:
         place = len(self.samples) if self.num_kept <= NUM_SAMPLES else self._random.randrange(self.num_kept)
         if place < NUM_SAMPLES:
             self.samples[place : place + 1] = [self._random.choice(sentences)]
+
+
+def _text_read(count: Counter[str]) -> TextRead:
+    return TextRead(
+        documents_read=count["documents_read"],
+        characters_read=count["characters_read"],
+        documents=count["documents"],
+        sentences=count["sentences"],
+        characters=count["characters"],
+    )

@@ -12,24 +12,8 @@ class Segmentation(Entry):
     tokens: list[str] = Field(default=[])
 
 
-class TokenizerQuality(Entry):
-    """How a tokenizer cuts text that it was not learnt from. White space is not counted."""
-
-    unknown_rate: float | None = None
-    """Share of the pieces that are [UNK]."""
-    unknown_character_rate: float | None = None
-    """Share of the characters that lie in them, which tells of long words that become a single [UNK]."""
-    pieces_per_word: float | None = None
-    """Also called fertility."""
-    characters_per_piece: float | None = None
-    whole_word_rate: float | None = None
-    """Share of the words that are one known piece."""
-    vocab_bytes: int | None = None
-    """UTF-8 bytes of all tokens."""
-
-
-class VocabResults(TokenizerQuality):
-    """The results of learning a vocabulary."""
+class VocabResults(Entry):
+    """The results of learning a vocabulary; those on text that it was not learnt from do not count white space."""
 
     words_too_long: int | None = None
     """Words that are too long to be cut into pieces, and become [UNK] whole."""
@@ -41,5 +25,16 @@ class VocabResults(TokenizerQuality):
     """Share of the text that the vocabulary was learnt from."""
     held_sentences: int | None = None
     """Sentences that the quality was measured on."""
+    unknown_rate: float | None = None
+    """Share of the pieces that are [UNK]."""
+    unknown_character_rate: float | None = None
+    """Share of the characters that lie in them, which tells of long words that become a single [UNK]."""
+    pieces_per_word: float | None = None
+    """Also called fertility."""
+    characters_per_piece: float | None = None
+    whole_word_rate: float | None = None
+    """Share of the words that are one known piece."""
+    vocab_bytes: int | None = None
+    """UTF-8 bytes of all tokens."""
     longest_tokens: list[str] = Field(default=[])
     segmentations: list[Segmentation] = Field(default=[])

@@ -105,11 +105,13 @@ def clean(config: CleanConfig) -> Run:
                 break
 
     tally.require_documents()
-    run.results["passed_over"] = dict(sum((reader.passed_over() for reader in config.sources), Counter()))
-    if passed_over := run.results["passed_over"]:
+    results = tally.results()
+    results.passed_over = dict(sum((reader.passed_over() for reader in config.sources), Counter()))
+    if passed_over := results.passed_over:
         listed = ", ".join(f"{number:,} {name or 'without an ending'}" for name, number in sorted(passed_over.items()))
         say(f"Files passed over in the folders, for they are of no kind that is read: {listed}.")
-    run.results |= tally.results() | {"shards": writer.num_shards, "seconds": round(monotonic() - began, 2)}
+    results.shards, results.seconds = writer.num_shards, round(monotonic() - began, 2)
+    run.results = results.written()
     return run.finish()
 
 

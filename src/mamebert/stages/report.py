@@ -7,6 +7,7 @@ from pydantic import Field
 from mamebert.config import RunPath
 from mamebert.files.disk import write_text
 from mamebert.preflight.ahead import Ahead, Found, check_first
+from mamebert.results.report import ReportResults
 from mamebert.runs import Run, StageConfig
 from mamebert.stages import names
 
@@ -46,11 +47,9 @@ def report(config: ReportConfig) -> Run:
     write_text(run.folder / "report.html", as_html)
     write_text(run.folder / "report.md", as_markdown)
 
-    run.results |= {
-        "verdict": [plain_spaces(sentence) for sentence in page.verdict],
-        "page": "report.html",
-        "tables": "report.md",
-    }
+    run.results = ReportResults(
+        verdict=[plain_spaces(sentence) for sentence in page.verdict], page="report.html", tables="report.md"
+    ).written()
     return run.finish()
 
 

@@ -21,6 +21,7 @@ from mamebert.files.checksums import seal
 from mamebert.files.disk import need_space
 from mamebert.preflight.ahead import Ahead, Found, check_first
 from mamebert.progress import progress, say
+from mamebert.results.tokenize import TextTokens, TokenizeResults
 from mamebert.runs import Run, StageConfig
 from mamebert.tokenizer.copying import copy_tokenizer
 from mamebert.tokenizer.encoding import Tokenizer
@@ -74,12 +75,14 @@ def tokenize(config: TokenizeConfig) -> Run:
     work = ordered_map(bind(_encode_shard, run.folder), left, config.processes)
     for done in progress(work, "tokenizing", "shards", len(left)):
         run.record(**done)
-    run.results["seconds_encoding"] = round(monotonic() - begun, 3)
+    seconds = round(monotonic() - begun, 3)
 
     manifest = write_manifest(run.folder, tokenizer.vocab_size)
-    run.results.update(_count(run, tokenizer.unk_id, manifest, sizes))
-    if told := Unknown(run.results["tokens"], run.results["unknown_tokens"]).told("the corpus"):
+    results = _count(run, tokenizer.unk_id, manifest, sizes)
+    results.seconds_encoding = seconds
+    if told := Unknown(results.tokens or 0, results.unknown_tokens or 0).told("the corpus"):
         say(told)
+    run.results = results.written()
     return run.finish()
 
 
@@ -166,26 +169,32 @@ def _choose_heldout(config: TokenizeConfig, sizes: list[ShardSize], tokens_per_c
     return [np.flatnonzero(lot < rate).tolist() for lot in lots]
 
 
-def _count(run: Run, unk_id: int, manifest: dict[str, Any], sizes: list[ShardSize]) -> dict[str, Any]:
-    results: dict[str, Any] = {}
+def _count(run: Run, unk_id: int, manifest: dict[str, Any], sizes: list[ShardSize]) -> TokenizeResults:
+    opened = {part: TokenShards.open(run.folder, part, check=False) for part in PARTS}
     unknown = 0
-    for part in PARTS:
-        shards = TokenShards.open(run.folder, part, check=False)
-        numbers = {"tokens": shards.num_tokens, "sentences": shards.num_sentences, "documents": shards.num_documents}
-        results[part] = numbers
+    for shards in opened.values():
         for start in range(0, shards.num_tokens, 2**20):
             unknown += int(np.count_nonzero(shards.tokens(start, min(start + 2**20, shards.num_tokens)) == unk_id))
-    if not results["train"]["tokens"]:
+    if not opened["train"].num_tokens:
         raise UserError("No document has a token to train on. Give more text, or set heldout_rate=0.")
-    totals = {name: sum(results[part][name] for part in PARTS) for name in ("tokens", "sentences", "documents")}
+    tokens = sum(shards.num_tokens for shards in opened.values())
+    sentences = sum(shards.num_sentences for shards in opened.values())
+    documents = sum(shards.num_documents for shards in opened.values())
     seconds = sum(line["seconds"] for line in run.metrics())
-    return {
-        **totals,
-        **results,
-        "empty_sentences_dropped": sum(size.sentences for size in sizes) - totals["sentences"],
-        "empty_documents_dropped": sum(size.documents for size in sizes) - totals["documents"],
-        "unknown_tokens": unknown,
-        "unknown_rate": round(unknown / totals["tokens"], 6),
-        "bytes": sum(shard["bytes"] for shard in manifest["shards"]),
-        "tokens_per_core_second": round(totals["tokens"] / max(seconds, 1e-3)),
-    }
+    return TokenizeResults(
+        tokens=tokens,
+        sentences=sentences,
+        documents=documents,
+        train=_counted(opened["train"]),
+        heldout=_counted(opened["heldout"]),
+        empty_sentences_dropped=sum(size.sentences for size in sizes) - sentences,
+        empty_documents_dropped=sum(size.documents for size in sizes) - documents,
+        unknown_tokens=unknown,
+        unknown_rate=round(unknown / tokens, 6),
+        bytes=sum(shard["bytes"] for shard in manifest["shards"]),
+        tokens_per_core_second=round(tokens / max(seconds, 1e-3)),
+    )
+
+
+def _counted(shards: TokenShards) -> TextTokens:
+    return TextTokens(tokens=shards.num_tokens, sentences=shards.num_sentences, documents=shards.num_documents)

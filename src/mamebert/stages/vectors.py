@@ -1,7 +1,7 @@
 """`mamebert vectors`: token shards in, one word vector for every vocabulary id out."""
 
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -9,6 +9,7 @@ from mamebert.config import RunPath
 from mamebert.corpus.token_shards import TokenShards, read_manifest
 from mamebert.preflight.ahead import Ahead, Found, check_first
 from mamebert.progress import say
+from mamebert.results.vectors import Coverage, VectorsResults
 from mamebert.runs import Run, StageConfig
 from mamebert.word2vec.cbow import Cbow, train_cbow
 from mamebert.word2vec.neighbours import frequent_words, neighbours
@@ -45,10 +46,11 @@ def vectors(config: VectorsConfig) -> Run:
     table = VectorTable.align(found, shards.tokenizer_folder / "vocab.txt", config.seed)
     table.save(run.folder)
 
-    run.results["coverage"] = table.coverage()
-    run.results["learning_seconds"] = round(seconds, 3)
-    run.results["tokens_per_second"] = round(config.cbow.epochs * shards.num_tokens / seconds)
-    run.results.update(_neighbours(table, config.probe_words))
+    results = _neighbours(table, config.probe_words)
+    results.coverage = Coverage(**table.coverage())
+    results.learning_seconds = round(seconds, 3)
+    results.tokens_per_second = round(config.cbow.epochs * shards.num_tokens / seconds)
+    run.results = results.written()
     return run.finish()
 
 
@@ -57,7 +59,7 @@ def check(config: VectorsConfig, ahead: Ahead) -> Found:
     yield from ahead.made_by(config.shards, ["tokenize"], read_manifest)
 
 
-def _neighbours(table: VectorTable, asked: list[str]) -> dict[str, Any]:
+def _neighbours(table: VectorTable, asked: list[str]) -> VectorsResults:
     near = neighbours(table, asked or frequent_words(table))
     unknown = [word for word in asked if word not in near]
     if unknown:
@@ -69,5 +71,4 @@ def _neighbours(table: VectorTable, asked: list[str]) -> dict[str, Any]:
             "The word vectors have collapsed: all words lie in one direction, so that neighbours mean nothing. Give "
             "more text, more cbow.epochs, or a smaller cbow.vector_size."
         )
-    shown = {word: [[other, cosine] for other, cosine in found] for word, found in near.items()}
-    return {"neighbours": shown, "probe_words_unknown": unknown, "collapsed": collapsed}
+    return VectorsResults(neighbours=near, probe_words_unknown=unknown, collapsed=collapsed)

@@ -11,6 +11,7 @@ from mamebert.corpus.documents import document_shards
 from mamebert.files.checksums import seal
 from mamebert.preflight.ahead import Ahead, Found, check_first, tried
 from mamebert.progress import say
+from mamebert.results.vocab import Segmentation, VocabResults
 from mamebert.runs import Run, StageConfig
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.normalising import NormalForm
@@ -57,13 +58,16 @@ def vocab(config: VocabConfig) -> Run:
 
     seal(run.folder / "tokenizer")
     tokenizer, held = Tokenizer.open(run.folder / "tokenizer"), sample.held()
-    run.results |= told
-    run.results["size"] = tokenizer.vocab_size
-    run.results["sample_rate"] = sample.rate
-    run.results["held_sentences"] = len(held)
-    run.results.update(measure(tokenizer, held))
-    run.results["longest_tokens"] = longest_tokens(tokenizer)
-    run.results["segmentations"] = segmentations(tokenizer, held[:: max(len(held) // 5, 1)][:5])
+    shown = segmentations(tokenizer, held[:: max(len(held) // 5, 1)][:5])
+    run.results = VocabResults(
+        **told,
+        size=tokenizer.vocab_size,
+        sample_rate=sample.rate,
+        held_sentences=len(held),
+        **measure(tokenizer, held),  # type: ignore[arg-type]  # the model looks
+        longest_tokens=longest_tokens(tokenizer),
+        segmentations=[Segmentation(**each) for each in shown],
+    ).written()
     return run.finish()
 
 

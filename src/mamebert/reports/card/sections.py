@@ -1,5 +1,6 @@
 """The tables of a model card: what it was made from, what it reached, with which settings and in what time."""
 
+from collections.abc import Callable
 from typing import Any
 
 from mamebert.config import walk
@@ -10,9 +11,13 @@ from mamebert.reports.page.story import Story
 from mamebert.reports.readings.cost import energy_told, peak_memory, share_told, speed
 from mamebert.reports.readings.pretrainings import Pretrained, model_name
 from mamebert.reports.readings.run_json import finite, value_at
-from mamebert.reports.text.blocks import Block, Section, Table, cells
+from mamebert.reports.text.blocks import Block, Cell, Section, Table, cells
 from mamebert.reports.text.number_format import clock, count, is_number, megabytes, percent
+from mamebert.results.clean import CleanResults
 from mamebert.results.pretrain import Epoch, PretrainResults
+from mamebert.results.tokenize import TokenizeResults
+from mamebert.results.vectors import VectorsResults
+from mamebert.results.vocab import VocabResults
 from mamebert.runs import Run
 
 
@@ -29,26 +34,49 @@ def card_sections(run: Run, behind: list[Run], config: dict[str, Any], kind: str
 
 
 def _data(behind: list[Run]) -> list[Block]:
-    rows = []
-    for run in behind:
-        tokens, documents = value_at(run.results, "train.tokens"), value_at(run.results, "train.documents")
-        if run.command == "tokenize" and is_number(tokens):
-            of = f" in {count(documents)} documents" if is_number(documents) else ""
-            size = value_at(run.results, "bytes")
-            room = f", {megabytes(size)} of token shards" if is_number(size) else ""
-            rows.append(cells("Text for pretraining", f"{count(tokens)} tokens{of}{room}"))
-        characters = value_at(run.results, "characters")
-        if run.command == "clean" and is_number(characters):
-            told = f"{count(characters)} characters in {count(value_at(run.results, 'documents'))} documents"
-            rows.append(cells("Cleaned text", told))
-        if run.command == "vocab":
-            kind = value_at(run.settings, "vocabulary.kind")
-            size = f"{count(value_at(run.results, 'size'))} entries"
-            rows.append(cells("Tokenizer", f"{kind}, {size}" if kind else size))
-        covered = value_at(run.results, "coverage.rows_learnt_rate")
-        if run.command == "vectors" and is_number(covered):
-            rows.append(cells("Word vectors", f"CBOW; {percent(covered)} of the vocabulary has a learnt vector"))
+    rows = [row for run in behind if (row := _DATA.get(run.command, _nothing)(run))]
     return [Table("What it was made from", ["", ""], rows, num_text_columns=2)] if rows else []
+
+
+def _tokens(run: Run) -> list[Cell]:
+    results = TokenizeResults.read(run.results)
+    if not results.train or results.train.tokens is None:
+        return []
+    documents = results.train.documents
+    of = f" in {count(documents)} documents" if documents is not None else ""
+    room = f", {megabytes(results.bytes)} of token shards" if results.bytes is not None else ""
+    return cells("Text for pretraining", f"{count(results.train.tokens)} tokens{of}{room}")
+
+
+def _text(run: Run) -> list[Cell]:
+    results = CleanResults.read(run.results)
+    if results.characters is None:
+        return []
+    return cells("Cleaned text", f"{count(results.characters)} characters in {count(results.documents)} documents")
+
+
+def _vocabulary(run: Run) -> list[Cell]:
+    kind, size = value_at(run.settings, "vocabulary.kind"), f"{count(VocabResults.read(run.results).size)} entries"
+    return cells("Tokenizer", f"{kind}, {size}" if kind else size)
+
+
+def _vectors(run: Run) -> list[Cell]:
+    coverage = VectorsResults.read(run.results).coverage
+    if not coverage or coverage.rows_learnt_rate is None:
+        return []
+    return cells("Word vectors", f"CBOW; {percent(coverage.rows_learnt_rate)} of the vocabulary has a learnt vector")
+
+
+def _nothing(run: Run) -> list[Cell]:
+    return []
+
+
+_DATA: dict[str, Callable[[Run], list[Cell]]] = {
+    "tokenize": _tokens,
+    "clean": _text,
+    "vocab": _vocabulary,
+    "vectors": _vectors,
+}
 
 
 def _results(run: Run) -> list[Block]:

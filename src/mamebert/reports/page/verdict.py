@@ -10,12 +10,14 @@ from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.outcomes import Outcome
 from mamebert.reports.readings.paper_tables import BEST_ACCURACY, BEST_EPOCH, BEST_MODEL
 from mamebert.reports.readings.pretrainings import Pretrained
-from mamebert.reports.readings.run_json import finite, value_at
+from mamebert.reports.readings.run_json import finite
 from mamebert.reports.readings.who_is_ahead import who_is_ahead
 from mamebert.reports.text.blocks import Fact
 from mamebert.reports.text.names import in_a_sentence, measure_name, value_of
-from mamebert.reports.text.number_format import amount, clock, count, is_number, percent
+from mamebert.reports.text.number_format import amount, clock, count, percent
 from mamebert.results.pretrain import Parameters
+from mamebert.results.tokenize import TokenizeResults
+from mamebert.results.vocab import VocabResults
 
 FEW = 3  # sets that are told one by one; of more, only how many are won
 
@@ -81,9 +83,10 @@ def _time_fact(n: Pretrained, w: Pretrained) -> Fact:
 
 def what_was_made(story: Story) -> list[str]:
     """Return one sentence on text, vocabulary and encoders; none where there are none of them."""
-    tokens = _sum(story, "tokenize", "train.tokens")
+    trained = (TokenizeResults.read(run.results).train for run in story.of("tokenize"))
+    tokens = sum(part.tokens or 0 for part in trained if part)
     read = max((model.results.tokens or 0 for model in story.pretrained), default=0)
-    size = max((value_at(run.results, "size", 0) for run in story.of("vocab")), default=0)
+    size = max((VocabResults.read(run.results).size or 0 for run in story.of("vocab")), default=0)
     of_text = f"{amount(read)} of {amount(tokens)}" if 0 < read < tokens else amount(tokens)
     text = [f"{of_text} tokens of text"] if tokens else []
     vocabulary = [f"a vocabulary of {count(size)}"] if size else []
@@ -184,11 +187,6 @@ def _described(model: Pretrained) -> str:
     return f"{model.short} ({amount(total)} parameters" + (
         f", {amount(fixed)} of them fixed by word2vec)" if fixed else ", all learnt)"
     )
-
-
-def _sum(story: Story, command: str, path: str) -> float:
-    found = [value_at(run.results, path) for run in story.of(command)]
-    return sum(float(each) for each in found if is_number(each))
 
 
 def _and(texts: list[str]) -> str:

@@ -46,11 +46,6 @@ def listed(value: Any, path: str) -> list[Any]:
     return list(found) if isinstance(found, list | tuple) else []
 
 
-def numbers(records: Iterable[Any], key: str) -> list[float]:
-    """Return the numbers that records have under a key."""
-    return [float(value) for record in records if is_number(value := value_at(record, key))]
-
-
 def finite(values: Iterable[float | None]) -> list[float]:
     """Return the values that are there, and are numbers."""
     return [float(value) for value in values if value is not None and is_number(value)]

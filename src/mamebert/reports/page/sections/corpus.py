@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from mamebert.reports.page.story import Story
-from mamebert.reports.readings.run_json import listed, value_at
 from mamebert.reports.text.blocks import Block, Fold, Pieces, Row, Section, Table, Text, cells
 from mamebert.reports.text.number_format import count, is_number, plain, words
+from mamebert.results.clean import CleanResults
+from mamebert.results.vocab import VocabResults
 from mamebert.runs import Run
 
 TITLES = {
@@ -62,18 +63,16 @@ def _numbers(group: Mapping[str, Any]) -> dict[str, Any]:
 
 def _dropped(run: Run) -> list[Block]:
     # No sum: some reasons count documents, others paragraphs.
-    reasons = {str(name): n for name, n in value_at(run.results, "dropped", {}).items() if is_number(n)}
+    reasons = CleanResults.read(run.results).dropped if run.command == "clean" else {}
     rows = [cells(words(name), count(n)) for name, n in sorted(reasons.items(), key=lambda item: -item[1])]
     return [Table("What was dropped, and why", ["Reason", "Number"], rows)] if rows else []
 
 
 def _samples(run: Run) -> list[Block]:
-    samples = [*listed(run.results, "samples"), *listed(run.results, "segmentations")]
-    pieces = [(value_at(s, "text"), listed(s, "pieces") or listed(s, "tokens")) for s in samples]
-    cut = [(str(text), [str(piece) for piece in found]) for text, found in pieces if text and found]
-    if cut:
+    shown = VocabResults.read(run.results).segmentations if run.command == "vocab" else []
+    if cut := [(each.text, each.tokens) for each in shown if each.text and each.tokens]:
         return [Pieces("How the tokenizer cuts a text", cut[:6])]
-    texts = [text for s in samples if isinstance(text := s if isinstance(s, str) else value_at(s, "text"), str)]
+    texts = CleanResults.read(run.results).samples if run.command == "clean" else []
     if not texts:
         return []
     return [
