@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mamebert.reports.card.usage import example_rows, plain_code, uses
+from mamebert.results.labelled import RowsResults
 from mamebert.runs import Run
 
 
@@ -25,8 +26,8 @@ def test_a_class_for_choices_is_asked_a_question_with_its_choices(tmp_path, monk
 
 def test_rows_are_those_that_the_task_reads():
     row = {"question": "…", "choices": ["…", "…"]}
-    assert json.loads(example_rows({"example": row, "columns": ["question", "choices"]})) == [row]
-    assert json.loads(example_rows({"columns": ["a", "b"]})) == [{"a": "…", "b": "…"}]  # of a run from before
+    assert json.loads(example_rows(RowsResults(example=row, columns=["question", "choices"]))) == [row]
+    assert json.loads(example_rows(RowsResults(columns=["a", "b"]))) == [{"a": "…", "b": "…"}]  # of a run from before
 
 
 @pytest.mark.parametrize("beside", [None, "onnx/model_head.safetensors"])
