@@ -61,8 +61,8 @@ def test_nothing_that_this_version_declares_is_lost_or_changed_by_reading():
 
 def check(run: Run) -> None:
     """Fail where a run has something that its table does not declare, or of another kind than it declares."""
-    as_written = json.dumps(run.results)
-    assert table(run.command).model_validate_json(as_written).written() == json.loads(as_written)
+    # Tuples are lists in JSON, so types are those of reading; what a stage writes was checked strictly before.
+    assert table(run.command).model_validate(run.results, strict=False).written() == run.results
 
 
 @pytest.mark.parametrize("name", ["clean", "vocab", "tokens", "vectors"])
