@@ -80,8 +80,8 @@ def test_no_step_is_no_change(settings, encoders):
     named = dict(work.network.named_parameters())
     assert named.keys() == saved.keys()
     assert all(torch.equal(named[name], value) for name, value in saved.items())
-    assert work.start["new_heads"] == []
-    assert work.start["vocabulary"] == {"tokens": 80, "copied": 80, "mean_of_pieces": 0, "drawn": 0}
+    assert work.start.new_heads == []
+    assert work.start.vocabulary.written() == {"tokens": 80, "copied": 80, "mean_of_pieces": 0, "drawn": 0}
 
 
 @torch.no_grad()
@@ -105,13 +105,13 @@ def test_a_folder_of_plain_transformers_gives_its_own_logits_before_the_first_st
     close = {"atol": 1e-5, "rtol": 1e-5}
     if name == "BertModel":
         torch.testing.assert_close(hidden, torch.cat([out.last_hidden_state[0] for out in outs]), **close)
-        assert work.start["new_heads"] == ["masked words", "next sentence"]
+        assert work.start.new_heads == ["masked words", "next sentence"]
         assert float(network.cls.predictions.bias.std()) > 0.5  # word frequencies, as in a new network
     else:
         logits = torch.cat([out["prediction_logits" if name == "BertForPreTraining" else "logits"][0] for out in outs])
         torch.testing.assert_close(network.cls.predictions(hidden), logits, **close)
     if name == "BertForMaskedLM":
-        assert work.start["new_heads"] == ["pooler", "next sentence"]
+        assert work.start.new_heads == ["pooler", "next sentence"]
 
 
 def test_it_goes_on_learning_and_tells_where_it_came_from(settings, encoders, unproved, capsys):
@@ -176,7 +176,7 @@ def test_rows_of_tokens_in_both_vocabularies_are_copied(settings, other_shards, 
     work = before_training(settings, shards=str(other_shards), start_vocabulary="shared_rows")
     old, new = (Tokenizer.open(f) for f in (encoders("N") / "model", other_shards / "tokenizer"))
     saved = load_file(encoders("N") / "model" / "model.safetensors")
-    counts = work.start["vocabulary"]
+    counts = work.start.vocabulary.written()
     shared = [token for token in new.tokens if token in old.tokens]
     assert counts["copied"] == len(shared) < counts["tokens"] == 60 or counts["copied"] == 60
     for token in shared:
@@ -193,7 +193,7 @@ def test_another_vocabulary_is_refused_with_both_ways_out(settings, other_shards
 
 def test_text_tokenized_with_the_folders_own_tokenizer_fits(settings, world, encoders, tmp_path):
     tokens = _tokenized(world / "clean", encoders("N") / "model", tmp_path / "tokens")
-    assert before_training(settings, shards=str(tokens)).start["vocabulary"]["copied"] == 80
+    assert before_training(settings, shards=str(tokens)).start.vocabulary.copied == 80
 
 
 @pytest.mark.parametrize(
