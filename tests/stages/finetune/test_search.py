@@ -166,7 +166,7 @@ def test_a_training_that_goes_wrong_is_a_trial_that_failed(small, tmp_path, monk
     settings = config(small, tmp_path / "run", search={"how": how, "space": space, "trials": 12})
     work = _finetuning.Finetuning(settings, _finetuning.Run.start(settings))
     assert work._searched(next(_candidates.candidates(work.config))).training.peak_lr == 1e-3
-    failed = [t for t in work.run.results["search"][0]["trials"] if t["settings"]["training.peak_lr"] > 1]
+    failed = [t for t in work.results.search[0].trials if t["settings"]["training.peak_lr"] > 1]
     assert failed
     assert all(t["valid"] is None and "went wrong at step 3" in t["trouble"] for t in failed)
     with pytest.raises(UserError, match="All 2 trials"):
