@@ -36,6 +36,26 @@ class SeedResult(Entry):
     seconds: float | None = None
 
 
+class LengthsOfPart(Entry):
+    """Lengths of the rows of a part, in tokens."""
+
+    counts: list[int] = Field(default=[])
+    """Rows between any two edges: longer than the lower one, and at most as long as the upper one."""
+    median: float | None = None
+    longest: int | None = None
+    cut: int | None = None
+    """Rows of which only the beginning is read."""
+
+
+class RowLengths(Entry):
+    """Lengths of the rows in the tokens of one model; those that are not read count too."""
+
+    max_length: int | None = None
+    """Tokens that are read of a row; None where a row has several sequences, each cut by itself."""
+    edges: list[int] = Field(default=[])
+    parts: dict[str, LengthsOfPart] = Field(default={})
+
+
 class TestedModel(Entry):
     """A model on the test rows. An evaluation fills in no seeds: it trains nothing."""
 
@@ -54,6 +74,8 @@ class TestedModel(Entry):
     """Share of the pieces of all rows that are [UNK] to it."""
     truncated_share: float | None = None
     """Share of the rows of which only the beginning is read."""
+    lengths: RowLengths | None = None
+    """None for a model kept on the way: the finished one has the same."""
     parameters: Parameters | None = None
     seeds: list[SeedResult] = Field(default=[])
     best_seed: int | None = None

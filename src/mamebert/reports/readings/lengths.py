@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from mamebert.reports.readings.finetunings import Task
-from mamebert.reports.readings.run_json import first_number, listed, value_at
+from mamebert.reports.readings.run_json import first_number
+from mamebert.results.labelled import RowLengths
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,11 @@ class Lengths:
 def lengths_of(task: Task) -> list[Lengths]:
     """Return the lengths, once for all models that see the same; none where a run of an earlier version has none."""
     found: list[Lengths] = []
-    for model in listed(task.run.results, "models"):
-        told, name = value_at(model, "lengths"), str(value_at(model, "name", ""))
-        one = _read(told, name) if told and not value_at(model, "random_weights") else None
+    for model in task.results.models:
+        one = _read(model.lengths, model.name) if model.lengths and not model.random_weights else None
         same = [each for each in found if one and (each.edges, each.parts, each.max_length) == _key(one)]
         if same:
-            same[0].models.append(name)
+            same[0].models.append(model.name)
         elif one:
             found.append(one)
     return found
@@ -59,29 +58,14 @@ def _key(lengths: Lengths) -> tuple[list[int], list[PartLengths], int | None]:
     return lengths.edges, lengths.parts, lengths.max_length
 
 
-def _read(told: Any, name: str) -> Lengths | None:
-    edges = listed(told, "edges")
-    if not all(_is_whole(edge) for edge in edges) or any(low >= high for low, high in pairwise(edges)):
+def _read(told: RowLengths, name: str) -> Lengths | None:
+    edges = told.edges
+    if any(edge < 0 for edge in edges) or any(low >= high for low, high in pairwise(edges)):
         return None
     parts = [
-        PartLengths(
-            str(part),
-            counts,
-            first_number(value_at(each, "median")),
-            _whole_at(each, "longest"),
-            _whole_at(each, "cut"),
-        )
-        for part, each in value_at(told, "parts", {}).items()
-        if len(counts := listed(each, "counts")) == len(edges) - 1 and all(_is_whole(number) for number in counts)
+        PartLengths(part, each.counts, first_number(each.median), each.longest, each.cut)
+        for part, each in told.parts.items()
+        if len(each.counts) == len(edges) - 1 and all(number >= 0 for number in each.counts)
     ]
     parts = [part for part in parts if part.num_rows]
-    return Lengths([name], edges, parts, _whole_at(told, "max_length") or None) if parts else None
-
-
-def _whole_at(value: Any, path: str) -> int | None:
-    found = value_at(value, path)
-    return found if _is_whole(found) else None
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return Lengths([name], edges, parts, told.max_length or None) if parts else None

@@ -19,7 +19,7 @@ from mamebert.labelled.lengths import count_lengths
 from mamebert.labelled.rows import PARTS, RowSources, answers_file, drawn, parted, read_sources
 from mamebert.progress import say
 from mamebert.results.evaluate import EvaluateResults
-from mamebert.results.labelled import TestedModel
+from mamebert.results.labelled import RowLengths, TestedModel
 from mamebert.runs import Run
 from mamebert.serving.load import Model, load
 from mamebert.stages.evaluate.settings import EvaluateConfig
@@ -88,7 +88,7 @@ class Evaluating:
                     tests={part: dict(found) for part, found in scores.items()},
                     unknown_rate=round(model.tokenizer.unknown.rate, 6),
                     truncated_share=sum(each.num_truncated > 0 for each in shown["test"]) / len(shown["test"]),
-                    lengths=count_lengths(shown, self.tasks[name].max_length),
+                    lengths=RowLengths(**count_lengths(shown, self.tasks[name].max_length)),
                     seen_test_text=self._has_seen_these_rows(name),
                     seconds=round(monotonic() - started, 3),
                 )

@@ -21,7 +21,15 @@ from mamebert.labelled.rows import PARTS, read_labelled
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
 from mamebert.results.finetune import FinetuneResults, Search
-from mamebert.results.labelled import BaselineResult, MetricScores, RepeatedRows, SeedResult, Spread, TestedModel
+from mamebert.results.labelled import (
+    BaselineResult,
+    MetricScores,
+    RepeatedRows,
+    RowLengths,
+    SeedResult,
+    Spread,
+    TestedModel,
+)
 from mamebert.results.pretrain import Parameters, Verified
 from mamebert.runs import Run
 from mamebert.stages.finetune.candidates import Candidate, candidates, check_candidates, start, twin
@@ -105,7 +113,7 @@ class Finetuning:
                 seen_test_text=not model.random_weights and self._has_seen_these_texts(model.path),
                 unknown_rate=round(self.rows.unknown_to(model).rate, 6),
                 truncated_share=sum(each.num_truncated > 0 for each in features) / len(features),
-                lengths=count_lengths(parts, model.task.max_length) if model.epoch is None else None,
+                lengths=RowLengths(**count_lengths(parts, model.task.max_length)) if model.epoch is None else None,
                 parameters=Parameters(**found[0]["parameters"]),
                 seeds=[
                     SeedResult(**{k: v for k, v in each.items() if k not in ("answers", "parameters")})
