@@ -133,7 +133,7 @@ def test_lengths_of_rows_are_told_once_for_models_that_see_the_same(make, tmp_pa
     assert told.count("| 9 to 16 | 1 | 0 |") == 1
     assert "| Rows that are cut | 1 (25.0 %) | – |" in told
     assert "Of 1 of 4 rows (25.0 %) only the first 8 tokens are read." in told
-    odd = {"edges": [4, 0], "parts": {"train": {"counts": "many"}}}
+    odd = {"edges": [4, 0], "parts": {"train": {"counts": [3]}}}
     run["results"]["models"] = [{**model, "lengths": odd} for model in run["results"]["models"]]
     told = to_markdown(make_page(Story([Run.open(make["write_run"](tmp_path / "odd", **run))])))
     assert "Lengths of rows" not in told
