@@ -54,10 +54,10 @@ class Trained:
     "learning",
     [
         {},
-        {"what": "head"},
-        {"what": "head", "cache_bytes": 0},
-        {"what": "top_layers", "top_layers": 1},
-        {"what": "groups", "groups": {"layer.0": 1e-3, "head": 0.1}},
+        {"trainable": "head"},
+        {"trainable": "head", "cache_bytes": 0},
+        {"trainable": "top_layers", "top_layers": 1},
+        {"trainable": "groups", "groups": {"layer.0": 1e-3, "head": 0.1}},
         {"embeddings": "frozen", "groups": {"layer.1.attention": 0}},
         {"layer_decay": 0.5, "unfreeze_every": 1},
     ],
@@ -84,8 +84,8 @@ def test_what_does_not_learn_stays_bit_for_bit_and_all_else_moves(small, tmp_pat
 def test_a_head_on_kept_hidden_states_learns_what_it_learns_on_the_fly(small, tmp_path):
     """With dropout, which the resting encoder has none of."""
     dropout = {"dropout": 0.3}
-    kept = Trained(small, tmp_path / "kept", learning={"what": "head"}, **dropout)
-    fly = Trained(small, tmp_path / "fly", learning={"what": "head", "cache_bytes": 0}, **dropout)
+    kept = Trained(small, tmp_path / "kept", learning={"trainable": "head"}, **dropout)
+    fly = Trained(small, tmp_path / "fly", learning={"trainable": "head", "cache_bytes": 0}, **dropout)
     assert set(kept.states) == {"train", "valid", "test"}
     assert not fly.states
     assert kept.fitted.valid_by_epoch == fly.fitted.valid_by_epoch
@@ -95,7 +95,7 @@ def test_a_head_on_kept_hidden_states_learns_what_it_learns_on_the_fly(small, tm
 
 def test_hidden_states_are_those_of_the_encoder_whatever_the_batch(small, tmp_path):
     trained = Trained(
-        small, tmp_path / "run", learning={"what": "head"}, reading={"layers": "all", "join": "weighted_sum"}
+        small, tmp_path / "run", learning={"trainable": "head"}, reading={"layers": "all", "join": "weighted_sum"}
     )
     features, states = trained.parts["train"].features, trained.states["train"]
     for rows in batches(features, np.random.default_rng(0).permutation(len(features)), 100):
@@ -113,7 +113,7 @@ def test_the_encoder_of_a_learning_head_runs_once_for_each_example_and_all_seeds
         "gather",
         lambda self, batch: (seen.extend(batch.features), gather(self, batch))[1],
     )
-    settings = {**small, "learning": {"what": "head"}, "seeds": [1, 2], "output": str(tmp_path / "run")}
+    settings = {**small, "learning": {"trainable": "head"}, "seeds": [1, 2], "output": str(tmp_path / "run")}
     run = finetune(build(FinetuneConfig, settings))
     assert len(seen) == len({id(each) for each in seen}) == sum(run.results["rows"].values())
     (model,) = run.results["models"]
@@ -122,7 +122,7 @@ def test_the_encoder_of_a_learning_head_runs_once_for_each_example_and_all_seeds
 
 def test_parts_that_do_not_fit_are_told_and_computed_on_the_fly(small, tmp_path, capsys):
     room = 48 * 32 * 4  # the 48 rows of training
-    trained = Trained(small, tmp_path / "run", learning={"what": "head", "cache_bytes": room})
+    trained = Trained(small, tmp_path / "run", learning={"trainable": "head", "cache_bytes": room})
     assert set(trained.states) == {"train"}
     assert "learning.cache_bytes and are computed each time: valid (0 MB), test" in capsys.readouterr().err
 
@@ -130,12 +130,14 @@ def test_parts_that_do_not_fit_are_told_and_computed_on_the_fly(small, tmp_path,
 def test_each_random_encoder_has_hidden_states_of_its_own(small, tmp_path, unproved, monkeypatch):
     made, keep = [], encoded_rows.keep_hidden_states
     monkeypatch.setattr(encoded_rows, "keep_hidden_states", lambda *w: made.append(1) or keep(*w))
-    settings = {**small, "learning": {"what": "head"}, "seeds": [1, 2], "random_weights": True}
+    settings = {**small, "learning": {"trainable": "head"}, "seeds": [1, 2], "random_weights": True}
     finetune(build(FinetuneConfig, {**settings, "output": str(tmp_path / "run")}))
     assert len(made) == 1 + 2
 
 
-@pytest.mark.parametrize("learning", [{"what": "head"}, {"what": "top_layers", "top_layers": 1}, {"unfreeze_every": 1}])
+@pytest.mark.parametrize(
+    "learning", [{"trainable": "head"}, {"trainable": "top_layers", "top_layers": 1}, {"unfreeze_every": 1}]
+)
 def test_parts_of_a_batch_add_up_to_the_batch(small, tmp_path, learning):
     whole, cut = (
         Trained(
@@ -202,7 +204,7 @@ def test_sgd_learns(small, tmp_path):
 
 
 def test_kept_hidden_states_give_the_answers_of_the_network(small, tmp_path):
-    trained = Trained(small, tmp_path / "run", learning={"what": "head"})
+    trained = Trained(small, tmp_path / "run", learning={"trainable": "head"})
     part = trained.parts["test"]
     kept = raw_outputs(trained.task, trained.network, part.features, gather=trained.states["test"].gather)
     fresh = start_network(trained.task, trained.model.path, trained.fitted.learnt, trained.config.reading)

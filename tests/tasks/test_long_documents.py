@@ -224,7 +224,7 @@ def test_what_stands_late_is_found_in_chunks_and_not_by_cutting(folder, late_cue
 def test_the_papers_two_steps_are_two_runs(folder, late_cue, tmp_path):
     task = {"kind": "long_documents", "chunk_tokens": 8}
     first, _, _ = finetuned(folder, late_cue, tmp_path / "first", aggregate="mean_prob", **task)
-    learning = {"what": "groups", "groups": {"head": 1e-2}}
+    learning = {"trainable": "groups", "groups": {"head": 1e-2}}
     second, accuracy, _ = finetuned(
         first, late_cue, tmp_path / "second", epochs=12, learning=learning, aggregate="lstm", **task
     )

@@ -42,9 +42,9 @@ ALL = {"bert.embeddings", LAYER + "0", LAYER + "1", LAYER + "2", "bert.pooler", 
     ("settings", "learning"),
     [
         ({}, ALL),
-        ({"what": "head"}, {"bert.pooler", "head"}),
-        ({"what": "top_layers", "top_layers": 2}, {LAYER + "1", LAYER + "2", "bert.pooler", "head"}),
-        ({"what": "groups", "groups": {"layer.-1": 1e-3, "head": 0.1}}, {LAYER + "2", "head"}),
+        ({"trainable": "head"}, {"bert.pooler", "head"}),
+        ({"trainable": "top_layers", "top_layers": 2}, {LAYER + "1", LAYER + "2", "bert.pooler", "head"}),
+        ({"trainable": "groups", "groups": {"layer.-1": 1e-3, "head": 0.1}}, {LAYER + "2", "head"}),
         ({"groups": {"layer.0": 0, "bert.pooler": 0}}, ALL - {LAYER + "0", "bert.pooler"}),
     ],
 )
@@ -60,7 +60,7 @@ def test_frozen_embeddings_are_the_token_table_alone():
 def test_the_rates_of_the_slide_are_rates():
     """Layer -2 5e-4, layer -1 1e-3, the classifier 0.1, nothing else (an SGD example of freezing)."""
     network = Network()
-    settings = build(Learning, {"what": "groups", "groups": {"layer.-2": 5e-4, "layer.-1": 1e-3, "head": 0.1}})
+    settings = build(Learning, {"trainable": "groups", "groups": {"layer.-2": 5e-4, "layer.-1": 1e-3, "head": 0.1}})
     found = plan_learning(network, settings, PEAK)
     found.open(network)
     training = Training(steps=1, optimizer="sgd", peak_lr=PEAK, warmup_rate=0)
@@ -106,7 +106,7 @@ def test_layers_begin_from_the_top_and_what_is_below_rests():
 
 
 def test_gradual_unfreezing_stops_at_what_never_learns():
-    found = plan(unfreeze_every=1, what="top_layers", top_layers=2)
+    found = plan(unfreeze_every=1, trainable="top_layers", top_layers=2)
     assert found.last_begin == 2
     network = Network()
     found.open(network, 99)
@@ -114,10 +114,10 @@ def test_gradual_unfreezing_stops_at_what_never_learns():
 
 
 def test_an_encoder_without_its_pooler_learns_or_not():
-    assert not plan(what="head").encoder_learns
-    assert not plan(what="groups", groups={"head": 1, "bert.pooler": 1}).encoder_learns
-    assert plan(what="groups", groups={"head": 1, "layer.0": 1}).encoder_learns
-    assert plan(what="groups", groups={"layer.2": 1}).encoder_learns
+    assert not plan(trainable="head").encoder_learns
+    assert not plan(trainable="groups", groups={"head": 1, "bert.pooler": 1}).encoder_learns
+    assert plan(trainable="groups", groups={"head": 1, "layer.0": 1}).encoder_learns
+    assert plan(trainable="groups", groups={"layer.2": 1}).encoder_learns
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,14 @@ def test_an_encoder_without_its_pooler_learns_or_not():
         ({"groups": {"bert.encoder.layer.-4": 1}}, "no group of parameters called 'bert.encoder.layer.-4.'"),
         ({"groups": {"head": -1}}, "negative"),
         (
-            {"what": "head", "groups": {"layer.0": 1}},
+            {"trainable": "head", "groups": {"layer.0": 1}},
             "gives layer.0. a rate, and the other settings of learning freeze",
         ),
-        ({"what": "top_layers"}, "Give both or neither"),
+        ({"trainable": "top_layers"}, "Give both or neither"),
         ({"top_layers": 2}, "Give both or neither"),
-        ({"what": "top_layers", "top_layers": 4}, "more than the 3 layers"),
-        ({"what": "groups"}, "names no group"),
-        ({"what": "groups", "groups": {"head": 0}}, "nothing learns"),
+        ({"trainable": "top_layers", "top_layers": 4}, "more than the 3 layers"),
+        ({"trainable": "groups"}, "names no group"),
+        ({"trainable": "groups", "groups": {"head": 0}}, "nothing learns"),
     ],
 )
 def test_a_group_that_is_not_there_is_told(settings, sentence):

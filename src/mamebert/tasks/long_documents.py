@@ -3,8 +3,8 @@
 RoBERT and ToBERT (Pappagari et al., 2019) put an LSTM or a Transformer on the chunks, AD-BERT (Mao et al., 2023) the
 largest value of each dimension. Here encoder and head learn together. The papers' two steps are two runs of
 `finetune`: first this task with aggregate = "mean_prob", which teaches every chunk the label of its document; then
-aggregate = "lstm" or "transformer" with the first run's models/NAME as the model and learning.what = "head" (or, so
-that BERT's pooler rests too, learning.what = "groups" and learning.groups = {"head." = 1e-3}).
+aggregate = "lstm" or "transformer" with the first run's models/NAME as the model and learning.trainable = "head"
+(or, so that BERT's pooler rests too, learning.trainable = "groups" and learning.groups = {"head." = 1e-3}).
 """
 
 from collections.abc import Sequence

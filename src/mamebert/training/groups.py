@@ -25,10 +25,10 @@ class Learning(Config):
     What stands on the hidden states is the head: BERT's pooler, and what joins or reads several layers, too.
     """
 
-    what: Literal["all", "head", "top_layers", "groups"] = "all"
+    trainable: Literal["all", "head", "top_layers", "groups"] = "all"
     """The whole network, the head alone, the head and the `top_layers` highest layers, or what `groups` names."""
     top_layers: int = Field(default=0, ge=0)
-    """Layers that learn with what = "top_layers", counted from the highest."""
+    """Layers that learn with trainable = "top_layers", counted from the highest."""
     embeddings: Literal["learn", "frozen"] = "learn"
     """frozen keeps the table of token embeddings as it is, as an encoder was pretrained whose table was fixed."""
     groups: dict[str, float] = Field(default={})
@@ -57,11 +57,11 @@ class Learning(Config):
 
     @model_validator(mode="after")
     def _what_learns_is_named_once(self) -> Self:
-        if (self.what == "top_layers") != bool(self.top_layers):
-            raise ValueError('learning.top_layers belongs to what = "top_layers". Give both or neither.')
-        if self.what == "groups" and not self.groups:
+        if (self.trainable == "top_layers") != bool(self.top_layers):
+            raise ValueError('learning.top_layers belongs to trainable = "top_layers". Give both or neither.')
+        if self.trainable == "groups" and not self.groups:
             raise ValueError(
-                'learning.what = "groups" names no group. Give learning.groups, such as {"layer.-1" = 1e-3}.'
+                'learning.trainable = "groups" names no group. Give learning.groups, such as {"layer.-1" = 1e-3}.'
             )
         return self
 
@@ -116,8 +116,8 @@ def plan_learning(network: nn.Module, settings: Learning, peak_lr: float) -> Pla
     learning = [
         name
         for name in names
-        if depths[name] >= lowest[settings.what]
-        and (named[name] or settings.what != "groups")
+        if depths[name] >= lowest[settings.trainable]
+        and (named[name] or settings.trainable != "groups")
         and groups.get(named[name], peak_lr) > 0
         and not (settings.embeddings == "frozen" and name.startswith(WORDS))
     ]
@@ -162,7 +162,7 @@ def _refuse_groups_in_vain(
         if groups[group] > 0 and not any(f"{name}.".startswith(group) for name in learning):
             raise UserError(
                 f"learning.groups gives {told} a rate, and the other settings of learning freeze it. "
-                'Leave the rate out, or set learning.what = "groups", with which all groups learn and nothing else.'
+                'Leave the rate out, or set learning.trainable = "groups": all groups learn then, and nothing else.'
             )
 
 

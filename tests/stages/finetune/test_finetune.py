@@ -339,11 +339,11 @@ def test_the_rate_falls_to_zero_when_training_ends_and_not_before(small, tmp_pat
         ({"task": {"label_column": "labels"}}, "Did you mean 'label'?"),
         ({"models": {}}, "No model is given"),
         ({"reading": {"layers": [3]}}, r"names layer 3, and the encoder has 2\. Choose from 0 .* to 2, or from -1"),
-        ({"learning": {"what": "top_layers", "top_layers": 3}}, "more than the 2 layers"),
+        ({"learning": {"trainable": "top_layers", "top_layers": 3}}, "more than the 2 layers"),
         ({"learning": {"groups": {"layer.-3": 0.1}}}, r"called 'layer.-3.'. Did you mean 'layer"),
-        ({"search": {"how": "grid", "space": {"reading.layers": [[-1], [7]]}}}, "names layer 7"),
-        ({"search": {"how": "grid", "space": {"training.peak_lrs": [1e-3]}}}, "Did you mean 'training.peak_lr'"),
-        ({"search": {"how": "grid", "space": {"dropout": [0.1, 2]}}}, "'dropout' cannot be 2"),
+        ({"search": {"method": "grid", "space": {"reading.layers": [[-1], [7]]}}}, "names layer 7"),
+        ({"search": {"method": "grid", "space": {"training.peak_lrs": [1e-3]}}}, "Did you mean 'training.peak_lr'"),
+        ({"search": {"method": "grid", "space": {"dropout": [0.1, 2]}}}, "'dropout' cannot be 2"),
     ],
 )
 def test_what_cannot_be_learnt_is_told_before_anything_is_trained(small, tmp_path, monkeypatch, changes, sentence):

@@ -21,9 +21,9 @@ class Killed(BaseException):
     """The power went."""
 
 
-GRID = {"how": "grid", "space": {"training.peak_lr": [1e-5, 3e-3], "dropout": [0.0, 0.1]}}
+GRID = {"method": "grid", "space": {"training.peak_lr": [1e-5, 3e-3], "dropout": [0.0, 0.1]}}
 TPE = {
-    "how": "optuna",
+    "method": "optuna",
     "trials": 14,
     "space": {"training.peak_lr": {"low": 1e-5, "high": 1e-1, "log": True}, "reading.layers": [[-1], [-2, -1]]},
 }
@@ -147,7 +147,7 @@ def test_optuna_finds_the_best_and_a_stop_changes_none_of_its_trials(small, tmp_
 def test_settings_that_were_tried_are_not_tried_again(small, tmp_path):
     pytest.importorskip("optuna")
     trained = []
-    settings = config(small, search={"how": "optuna", "trials": 6, "space": {"dropout": [0.0, 0.1]}})
+    settings = config(small, search={"method": "optuna", "trials": 6, "space": {"dropout": [0.0, 0.1]}})
     trials = search(settings, "N", tmp_path / "s", lambda s, n: (trained.append(s.dropout), {"valid": s.dropout})[1])
     assert sorted(trained) == [0.0, 0.1]
     assert [t["trial"] for t in trials] == list(range(6))
@@ -163,7 +163,7 @@ def test_a_training_that_goes_wrong_is_a_trial_that_failed(small, tmp_path, monk
 
     monkeypatch.setattr(_finetuning.Finetuning, "_fit", fit)
     space = {"training.peak_lr": [1e9, 1e-3, 1e8]}
-    settings = config(small, tmp_path / "run", search={"how": how, "space": space, "trials": 12})
+    settings = config(small, tmp_path / "run", search={"method": how, "space": space, "trials": 12})
     work = _finetuning.Finetuning(settings, _finetuning.Run.start(settings))
     assert work._searched(next(_candidates.candidates(work.config))).training.peak_lr == 1e-3
     failed = [t for t in work.results.search[0].trials if t["settings"]["training.peak_lr"] > 1]
@@ -174,12 +174,12 @@ def test_a_training_that_goes_wrong_is_a_trial_that_failed(small, tmp_path, monk
 
 
 def test_the_ranges_are_those_of_legal_bert(small):
-    standard = list(_search.check_search(config(small, search={"how": "grid"})))
+    standard = list(_search.check_search(config(small, search={"method": "grid"})))
     assert {c.training.peak_lr for c in standard} == {2e-5, 3e-5, 4e-5, 5e-5}
     assert {c.training.epochs for c in standard} == {3, 4}
     assert {c.batch_rows for c in standard} == {16, 32}
     assert {c.dropout for c in standard} == {0.1}
-    broad = list(_search.check_search(config(small, search={"how": "grid", "ranges": "broadened"})))
+    broad = list(_search.check_search(config(small, search={"method": "grid", "ranges": "broadened"})))
     assert {c.training.peak_lr for c in broad} == {1e-5, 2e-5, 3e-5, 4e-5, 5e-5}
     assert {c.dropout for c in broad} == {0.1, 0.2}
     assert min(c.training.epochs for c in broad) >= 1000
@@ -188,10 +188,10 @@ def test_the_ranges_are_those_of_legal_bert(small):
 def test_a_space_is_written_in_toml_and_on_the_command_line(small):
     wanted = {"training.peak_lr": [1e-5, 2e-5], "batch_rows": [16]}
     spelt = (
-        {"search": {"how": "grid", "space": wanted}},
-        parse_pair('search={how = "grid", space = {"training.peak_lr" = [1e-5, 2e-5], "batch_rows" = [16]}}'),
+        {"search": {"method": "grid", "space": wanted}},
+        parse_pair('search={method = "grid", space = {"training.peak_lr" = [1e-5, 2e-5], "batch_rows" = [16]}}'),
         read_settings(
-            ["search.how=grid", "search.space.training.peak_lr=[1e-5, 2e-5]", "search.space.batch_rows=[16]"]
+            ["search.method=grid", "search.space.training.peak_lr=[1e-5, 2e-5]", "search.space.batch_rows=[16]"]
         ),
     )
     for each in spelt:
@@ -211,12 +211,18 @@ def test_chosen_settings_replace_just_themselves(small):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"how": "grid", "space": {"seeds": [[1], [2]]}}, "seeds cannot be searched. Choose settings from: training"),
-        ({"how": "grid", "space": {"dropout": []}}, "empty"),
-        ({"how": "grid", "space": {"dropout": {"low": 0.0, "high": 0.5}}}, "needs a list .* or set search.how=optuna"),
-        ({"how": "optuna", "space": {"dropout": {"low": 0.5, "high": 0.1}}}, "Give low < high"),
-        ({"how": "optuna", "space": {"dropout": {"low": 0, "high": 0.1, "log": True}}}, "with log above 0"),
-        ({"how": "both"}, "search.how"),
+        (
+            {"method": "grid", "space": {"seeds": [[1], [2]]}},
+            "seeds cannot be searched. Choose settings from: training",
+        ),
+        ({"method": "grid", "space": {"dropout": []}}, "empty"),
+        (
+            {"method": "grid", "space": {"dropout": {"low": 0.0, "high": 0.5}}},
+            "needs a list .* or set search.method",
+        ),
+        ({"method": "optuna", "space": {"dropout": {"low": 0.5, "high": 0.1}}}, "Give low < high"),
+        ({"method": "optuna", "space": {"dropout": {"low": 0, "high": 0.1, "log": True}}}, "with log above 0"),
+        ({"method": "both"}, "search.method"),
     ],
 )
 def test_a_space_that_cannot_be_searched_is_told(small, settings, sentence):

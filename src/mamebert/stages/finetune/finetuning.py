@@ -59,7 +59,7 @@ class Finetuning:
         (run.folder / "seeds").mkdir(exist_ok=True)
         run.keep_metrics([line for line in run.metrics() if self._is_finished(line)])
         self.results = FinetuneResults(models=[], baselines=[], comparisons=[])
-        if config.search.how != "none":
+        if config.search.method != "none":
             self.results.search = []
 
     def tell_rows(self) -> None:
@@ -159,7 +159,7 @@ class Finetuning:
 
     def _searched(self, model: Candidate) -> FinetuneConfig:
         """Return the settings with which all seeds of a model are trained: those its trials found best."""
-        if self.config.search.how == "none":
+        if self.config.search.method == "none":
             return self.config
         trials = search(self.config, model.title, self.run.folder / "search", partial(self._try, model))
         best = best_of(trials)

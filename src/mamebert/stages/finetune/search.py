@@ -29,7 +29,7 @@ def search(config: FinetuneConfig, title: str, folder: Path, judge: Judge) -> li
     done: list[dict[str, Any]] = []
     space = config.search.tried
     total = prod(len(v) for v in space.values() if isinstance(v, list))
-    total = config.search.trials if config.search.how == "optuna" else total
+    total = config.search.trials if config.search.method == "optuna" else total
     for number in range(total):
         path = trial_file(folder, title, number)
         if path.is_file():
@@ -56,10 +56,10 @@ def best_of(trials: list[dict[str, Any]]) -> Chosen:
 
 def check_search(config: FinetuneConfig) -> Iterator[FinetuneConfig]:
     """Yield settings that show every value tried; a value that cannot be is a UserError before anything is trained."""
-    if config.search.how == "none":
+    if config.search.method == "none":
         yield config
         return
-    if config.search.how == "optuna":
+    if config.search.method == "optuna":
         _optuna()
     space = {name: v if isinstance(v, list) else [v.low, v.high] for name, v in config.search.tried.items()}
     first = {name: values[0] for name, values in space.items()}
@@ -93,7 +93,7 @@ def told(chosen: Chosen) -> str:
 
 def _proposed(config: FinetuneConfig, done: list[dict[str, Any]]) -> Chosen:
     space = config.search.tried
-    if config.search.how == "optuna":
+    if config.search.method == "optuna":
         return _suggested(space, done, derive_seed(config.seed, "search", len(done)))
     combinations = product(*(values for values in space.values() if isinstance(values, list)))
     return dict(zip(space, next(c for number, c in enumerate(combinations) if number == len(done)), strict=True))
@@ -132,7 +132,8 @@ def _optuna() -> Any:
         import optuna
     except ImportError as error:
         raise UserError(
-            "search.how=optuna needs the package optuna. Give `pip install 'mamebert[tune]'`, or set search.how=grid."
+            "search.method=optuna needs the package optuna. Give `pip install 'mamebert[tune]'`, or set "
+            "search.method=grid."
         ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

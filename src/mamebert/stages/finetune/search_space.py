@@ -45,7 +45,7 @@ class Range(Config):
 class Search(Config):
     """How settings are looked for before all seeds are trained with the best."""
 
-    how: Literal["none", "grid", "optuna"] = "none"
+    method: Literal["none", "grid", "optuna"] = "none"
     """grid tries all combinations; optuna tries `trials` of them, chosen by what came out before (TPE; Akiba et al.,
     2019)."""
     ranges: Literal["standard", "broadened"] = "standard"
@@ -67,8 +67,8 @@ class Search(Config):
         for name, values in self.space.items():
             if name.split(".")[0] not in SEARCHABLE:
                 raise ValueError(f"{name} cannot be searched. Choose settings from: {', '.join(SEARCHABLE)}.")
-            if isinstance(values, Range) and self.how == "grid":
-                raise ValueError(f"A grid needs a list of values for {name}. Give one, or set search.how=optuna.")
+            if isinstance(values, Range) and self.method == "grid":
+                raise ValueError(f"A grid needs a list of values for {name}. Give one, or set search.method=optuna.")
             if values == []:
                 raise ValueError(f"The list of values for {name} is empty. Give at least one.")
         return self
