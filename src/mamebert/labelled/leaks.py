@@ -18,6 +18,7 @@ from mamebert.files.names import file_name
 from mamebert.labelled.data_tables import texts_in
 from mamebert.labelled.rows import RowsConfig, drawn, parted, usable
 from mamebert.progress import say
+from mamebert.results.labelled import RepeatedRows
 from mamebert.runs import Run
 from mamebert.tasks import Task
 from mamebert.tasks.bases.word_task import WordTask
@@ -209,3 +210,29 @@ def _sentences(texts: Sequence[str], language: str) -> Iterator[str]:
 
 def _key(example: Example) -> tuple[str, ...]:
     return tuple(plain(text) for text in texts_in(example.inputs))
+
+
+def tell_repeated(train: Sequence[Example], parts: Mapping[str, Sequence[Example]]) -> dict[str, RepeatedRows]:
+    """Return, and say, which rows of each part are in the training part too; parts without any are left out."""
+    told = {}
+    for name, part in parts.items():
+        found = repeated(part, train)
+        if found.rows:
+            told[name] = RepeatedRows(rows=found.rows, with_another_answer=found.otherwise)
+            share = f"{found.rows:,} of {len(part):,} rows ({found.rows / len(part):.1%})"
+            otherwise = f", {found.otherwise:,} of them with another answer" if found.otherwise else ""
+            say(f"{name}: {share} are in the training part too{otherwise}.")
+    return told
+
+
+def tell_shifts(
+    task: Task, train: Sequence[Example], parts: Mapping[str, Sequence[Example]]
+) -> dict[str, dict[str, str | float]]:
+    """Return, and say, the label of each part whose share is farthest from that in training, where it is far."""
+    told: dict[str, dict[str, str | float]] = {}
+    for name, part in parts.items():
+        if shift := shifted(task.describe(train), task.describe(part)):
+            label, before, now = shift
+            told[name] = {"label": label, "train": before, name: now}
+            say(f"{name}: labels are shared out otherwise than in training: {label!r} {now:.1%}, not {before:.1%}.")
+    return told

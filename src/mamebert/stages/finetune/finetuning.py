@@ -15,7 +15,7 @@ from mamebert.files.disk import partial as beside
 from mamebert.files.json_files import read_own
 from mamebert.files.names import file_name
 from mamebert.labelled.comparing import comparisons, scores_of, write_answers
-from mamebert.labelled.leaks import SeenTexts, repeated, shifted
+from mamebert.labelled.leaks import SeenTexts, tell_repeated, tell_shifts
 from mamebert.labelled.lengths import count_lengths
 from mamebert.labelled.rows import PARTS, read_labelled
 from mamebert.progress import say
@@ -24,7 +24,6 @@ from mamebert.results.finetune import FinetuneResults, Search
 from mamebert.results.labelled import (
     BaselineResult,
     MetricScores,
-    RepeatedRows,
     RowLengths,
     SeedResult,
     Spread,
@@ -78,7 +77,9 @@ class Finetuning:
         for name, reasons in unseen.items():
             told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items())
             say(f"Rows in {name} that no model here can get right: {told}.")
-        self._tell_leaks(everything)
+        tested = self.labelled.all_tests()
+        results.repeated_rows = tell_repeated(everything["train"], {"valid": everything["valid"], **tested})
+        results.label_shift = tell_shifts(self.task, everything["train"], tested)
         told = ", ".join(f"{len(part)} {name}" for name, part in everything.items())
         say(f"finetune: {told} rows" + (f", {len(self.learnt.labels)} labels" if self.learnt.labels else ""))
 
@@ -244,24 +245,6 @@ class Finetuning:
 
     def _all_parts(self) -> dict[str, list[Example]]:
         return {**dict(zip(PARTS, self.labelled.parts, strict=True)), **self.labelled.tests}
-
-    def _tell_leaks(self, parts: dict[str, list[Example]]) -> None:
-        """Write down, and tell, which tested rows were learnt from and whether labels are shared out otherwise."""
-        train, told = parts["train"], dict[str, RepeatedRows]()
-        for name in ("valid", *self.labelled.all_tests()):
-            found = repeated(parts[name], train)
-            if found.rows:
-                told[name] = RepeatedRows(rows=found.rows, with_another_answer=found.otherwise)
-                share = f"{found.rows:,} of {len(parts[name]):,} rows ({found.rows / len(parts[name]):.1%})"
-                otherwise = f", {found.otherwise:,} of them with another answer" if found.otherwise else ""
-                say(f"{name}: {share} are in the training part too{otherwise}.")
-        self.results.repeated_rows = told
-        self.results.label_shift = {}
-        for name, examples in self.labelled.all_tests().items():
-            if shift := shifted(self.task.describe(train), self.task.describe(examples)):
-                label, before, now = shift
-                self.results.label_shift[name] = {"label": label, "train": before, name: now}
-                say(f"{name}: labels are shared out otherwise than in training: {label!r} {now:.1%}, not {before:.1%}.")
 
     def _has_seen_these_texts(self, path: Path) -> bool:
         return self.seen_texts.has_seen(path, self.config.test or self.config.source)
