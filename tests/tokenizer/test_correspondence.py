@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from mamebert.tokenizer.correspondence import correspond
+from mamebert.tokenizer.pieces import SPECIAL_NAMES
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -12,7 +13,8 @@ class Known:
 
     def __init__(self, tokens, specials=SPECIALS):
         self.tokens, self.vocab_size = tokens, len(tokens)
-        self.special_ids, self.unk_id = [tokens.index(s) for s in specials], tokens.index(specials[1])
+        self.special = {name: tokens.index(each) for name, each in zip(SPECIAL_NAMES, specials, strict=True)}
+        self.special_ids, self.unk_id = list(self.special.values()), tokens.index(specials[1])
 
     def encode_many(self, texts):
         ids = {token: number for number, token in enumerate(self.tokens)}
