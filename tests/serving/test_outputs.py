@@ -183,6 +183,7 @@ def test_a_stopped_prediction_says_what_is_there_and_its_code_says_that_it_is_no
     assert f"answers are in {partial(out)}" in said
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_modules_are_imported_is_no_traceback():
     for seconds in (0.08, 0.15, 0.3, 0.6):
         child = subprocess.Popen([*WORDS[:-1], "doctor"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)

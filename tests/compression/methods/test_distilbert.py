@@ -55,6 +55,7 @@ def test_a_student_has_half_the_layers_and_opens_as_distilbert(subject, bench, o
     assert form.opens_with == opens
 
 
+@pytest.mark.slow
 def test_a_student_guesses_better_than_one_of_its_size_from_scratch(encoder, text_bench, quick):
     training = Training(steps=15, **quick)
     torch.manual_seed(0)
@@ -111,6 +112,7 @@ def test_masks_drawn_anew_ask_for_the_same_text(encoder, text_bench):
     assert (anew.packed.ids[anew.chosen] == tokenizer.mask_id).all()
 
 
+@pytest.mark.slow
 def test_rare_tokens_are_masked_more_often(encoder, text_bench):
     batch = text_bench.batches(1)[0]
     text = batch.packed.ids.clone()

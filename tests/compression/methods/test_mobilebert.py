@@ -138,6 +138,7 @@ def test_the_start_brings_embeddings_near_the_teachers(classifier, rows_bench):
     assert gaps[0] < 0.5 * gaps[1]
 
 
+@pytest.mark.slow
 def test_an_inverted_bottleneck_teaches_and_gives_its_embeddings(encoder, text_bench):
     config = encoder.bert.config
     sizes = {name: getattr(Mobilebert(normalization_type="layer_norm", hidden_act="gelu"), name) for name in SIZES}
