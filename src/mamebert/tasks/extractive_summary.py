@@ -30,7 +30,7 @@ from mamebert.training.loop import Losses
 class ExtractiveSummary(Task):
     """A few of a document's sentences, in their order.
 
-    TaskState are the sentences that together come closest to a written summary. ROUGE counts words, so a summary may be
+    Learnt are the sentences that together come closest to a written summary. ROUGE counts words, so a summary may be
     in any order and its sentences may lack the space between them. Sentences that are not read are never chosen.
     """
 

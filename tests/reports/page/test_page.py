@@ -1,8 +1,10 @@
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+import mamebert
 from mamebert.reports.page.page import make_page
 from mamebert.reports.page.story import Story
 from mamebert.reports.readings.paper_tables import SPLIT
@@ -101,6 +103,15 @@ def test_text_from_a_corpus_cannot_become_markup(html, runs):
     assert "&lt;b&gt;山&lt;/b&gt; &amp; 川の話。" in html
     hostile = page_of(runs.values(), title="<script>alert(1)</script>", command_line="</code><script>")
     assert "<script" not in to_html(hostile)
+
+
+def test_no_name_of_the_code_stands_where_a_reader_wants_a_word(html):
+    sources = (file.read_text(encoding="utf-8") for file in Path(mamebert.__file__).parent.rglob("*.py"))
+    classes = {name for source in sources for name in re.findall(r"^class ([A-Z][a-z]+[A-Z]\w+)", source, re.M)}
+    assert "TaskState" in classes
+    words = set(re.findall(r"\w+", " ".join(Reader(html).texts)))
+    assert not words & classes
+    assert "Learnt" in words
 
 
 def test_both_themes_and_print_are_there(html):

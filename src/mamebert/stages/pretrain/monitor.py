@@ -36,7 +36,7 @@ class Throughput:
         self.seconds_in_all = 0.0
 
     def add(self, seconds: float, tokens: int, flops: int) -> None:
-        """Counters a step."""
+        """Count a step."""
         self._steps.append((seconds, tokens, flops))
         self._seconds += seconds
         self.seconds_in_all += seconds

@@ -35,7 +35,7 @@ class Counters:
         return asdict(self)
 
     def add(self, step: Step, tokens: int, flops: int, wall: float, cpu: float) -> None:
-        """Counters a step of `tokens` that took `wall` and `cpu` seconds."""
+        """Count a step of `tokens` that took `wall` and `cpu` seconds."""
         self.step, self.batch = step.number, self.batch + 1
         self.tokens += tokens
         self.flops += flops

@@ -15,7 +15,7 @@ def tell(story: Story) -> list[Section]:
     """Return the section on the encoders and how far they were trained."""
     if not story.pretrained:
         return []
-    header = ["Model", "Parameters", "TaskState", "Fixed", "File", "Logits in plain transformers"]
+    header = ["Model", "Parameters", "Learnt", "Fixed", "File", "Logits in plain transformers"]
     sizes = Table("Sizes", *drop_empty_columns(header, [_size(m) for m in story.pretrained]), notes=_notes(story))
     header = [
         "Model",
