@@ -6,6 +6,7 @@ import pytest
 
 from mamebert.errors import UserError
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.foreign import guarded
 from mamebert.tokenizer.foreign.watch import FIRST, MOST_AT_ONCE, MOST_CHARACTERS, Watch
 
 
@@ -31,6 +32,18 @@ def test_time_quadratic_in_the_length_is_refused_when_the_folder_is_opened(with_
         with_pattern(r"a+b")
 
 
+@pytest.mark.parametrize(("more", "right"), [(1.0, True), (20.0, False)])
+def test_a_slow_processor_is_no_fault_of_a_pattern(with_pattern, monkeypatch, more, right):
+    """Linear time is right at a hundred times what it takes here, until it takes a day for a corpus."""
+    monkeypatch.setattr(guarded, "_seconds", lambda _rust, _unit, length, _tail: more * length * 1e-4 * (length > 1600))
+
+    if right:
+        assert with_pattern("a+b").encode("a b").ids.size
+    else:
+        with pytest.raises(UserError, match="a pattern in it takes 51.2 seconds for 25600 characters"):
+            with_pattern("a+b")
+
+
 def test_patterns_in_use_are_quick_and_give_the_same_in_groups(with_pattern):
     tokenizer = with_pattern(r"'s|'t| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
     texts = ["the old bean holds the leaf . " * n for n in (1, 0, 40, 3, 400)]
@@ -51,7 +64,9 @@ def test_texts_that_take_far_too_long_end_early(monkeypatch):
 
     def slow(group):
         given.append(sum(map(len, group)))
-        time.sleep(0.05)
+        ends = time.process_time() + 0.05
+        while time.process_time() < ends:
+            pass
         return group
 
     with pytest.raises(UserError, match=r"is too slow for these texts\. Give another tokenizer"):

@@ -16,11 +16,16 @@ from mamebert.errors import UserError
 from mamebert.tokenizer.files import WAY_OUT
 from mamebert.tokenizer.foreign.description import check_description, expressions
 
-MOST_SECONDS = 0.25
-"""Processor time for a probe of at most 1,600 characters; tokenizers in use take a thousandth of it."""
+MOST_SECONDS = 0.5
+"""Processor time for a probe of at most 1,600 characters; tokenizers in use take 0.001 to 0.016."""
 LENGTHS = (50, 100, 200, 400, 800, 1600)
 LONG, NUM_LONG = 25_600, 3
 """Characters of a last probe, where quadratic time shows, and how many units, the slowest, it is made of."""
+MOST_GROWTH, LONG_SECONDS = 8, 10.0
+"""How many times as long as its quarter the last probe may take (in linear time 4, in quadratic time 16), and seconds.
+
+Growth is the same on every processor, whereas our own tokenizers take 0.25 seconds for so much Thai on a slow one.
+"""
 # One of each kind of character, in which patterns differ.
 UNITS = "aAé1 \n\t._-'漢あก한"
 
@@ -67,19 +72,36 @@ def _try_out(rust: RustTokenizer, path: Path, found: list[str]) -> None:
         for unit in filter(None, units):
             seconds[unit] = _require_quick(rust, path, unit, length, tail)
     for unit in sorted(seconds, key=seconds.__getitem__)[-NUM_LONG:] if found else ():
-        _require_quick(rust, path, unit, LONG, tail)
+        _require_linear(rust, path, unit, tail)
 
 
 def _require_quick(rust: RustTokenizer, path: Path, unit: str, length: int, tail: str) -> float:
     """Return the seconds of processor time that a text of so many characters takes; too many are a UserError."""
+    seconds = _seconds(rust, unit, length, tail)
+    if seconds > MOST_SECONDS:
+        raise _too_slow(path, seconds, length)
+    return seconds
+
+
+def _require_linear(rust: RustTokenizer, path: Path, unit: str, tail: str) -> None:
+    """Raise a UserError where a long text takes far more than its share of a shorter one."""
+    seconds = _seconds(rust, unit, LONG, tail)
+    if seconds <= MOST_SECONDS / 2:
+        return
+    if seconds > LONG_SECONDS or seconds > MOST_GROWTH * _seconds(rust, unit, LONG // 4, tail):
+        raise _too_slow(path, seconds, LONG)
+
+
+def _seconds(rust: RustTokenizer, unit: str, length: int, tail: str) -> float:
     began = thread_time()
     rust.encode(unit * (length // len(unit)) + tail)
-    seconds = thread_time() - began
-    if seconds > MOST_SECONDS:
-        raise UserError(
-            f"{path} cannot be used: a pattern in it takes {seconds:.1f} seconds for {length} characters. {WAY_OUT}"
-        )
-    return seconds
+    return thread_time() - began
+
+
+def _too_slow(path: Path, seconds: float, length: int) -> UserError:
+    return UserError(
+        f"{path} cannot be used: a pattern in it takes {seconds:.1f} seconds for {length} characters. {WAY_OUT}"
+    )
 
 
 @contextmanager
