@@ -31,13 +31,15 @@ class VectorTable:
     vectors: npt.NDArray[np.float32]
     """Vocabulary size x vector size."""
     learnt: npt.NDArray[np.bool_]
-    """For each id, whether word2vec learnt its vector; the other rows are random, and [PAD] is zero."""
+    """For each id, whether its vector was learnt; the other rows are random, and [PAD] is zero."""
     counts: npt.NDArray[np.int64]
     """How often each id occurs in the text behind the table."""
     tokens: list[str]
     """The vocabulary, in the order of ids."""
     vocabulary_sha256: str
     """Hash of vocab.txt."""
+    weights: npt.NDArray[np.float32] | None = None
+    """For each id, how much it counts in the vector of a document, 0 or more, where that was learnt (`contrast`)."""
 
     @classmethod
     def align(cls, found: LearntVectors, vocabulary: Path, seed: int) -> Self:
@@ -63,16 +65,20 @@ class VectorTable:
 
     @classmethod
     def open(cls, run_folder: Path | str) -> Self:
-        """Return the table in the output folder of `mamebert vectors`."""
+        """Return the table in the output folder of `mamebert vectors`, or of `mamebert contrast`."""
         folder = Path(run_folder)
         if not (folder / FILE).exists():
-            raise UserError(f"{folder} holds no {FILE}. Give the output folder of `mamebert vectors`.")
+            raise UserError(
+                f"{folder} holds no {FILE}. Give the output folder of `mamebert vectors` or `mamebert contrast`."
+            )
         verify(folder, WRITTEN)
         try:
             table = cls._read(folder)
             table._require_whole()
         except (SafetensorError, KeyError, OSError, ValueError) as error:
-            raise UserError(f"{folder} is damaged ({error}). Delete it and run `mamebert vectors` again.") from error
+            raise UserError(
+                f"{folder} is damaged ({error}). Delete it and run the command again that made it."
+            ) from error
         return table
 
     @classmethod
@@ -88,6 +94,7 @@ class VectorTable:
             counts=arrays["counts"],
             tokens=read_vocabulary(vocabulary),
             vocabulary_sha256=hash_file(vocabulary),
+            weights=arrays.get("weights"),
         )
 
     def _require_whole(self) -> None:
@@ -97,13 +104,18 @@ class VectorTable:
             raise ValueError(f"{rows} tokens, and vectors, counts or what was learnt are not as many")
         if not np.isfinite(self.vectors).all():
             raise ValueError("some of the vectors are no numbers")
+        if self.weights is not None:
+            is_one_each = self.weights.shape == (rows,) and self.weights.dtype == np.float32
+            if not (is_one_each and np.isfinite(self.weights).all() and (self.weights >= 0).all()):
+                raise ValueError(f"{rows} tokens, and not a weight of 0 or more for each")
 
     def save(self, folder: Path) -> None:
-        """Write vectors.safetensors (`word_embeddings`, `learnt`, `counts`) and vocab.txt into `folder`."""
+        """Write vectors.safetensors (`word_embeddings`, `learnt`, `counts`, perhaps `weights`) and vocab.txt."""
         arrays = {
             "word_embeddings": np.ascontiguousarray(self.vectors, dtype=np.float32),
             "learnt": self.learnt.astype(np.uint8),
             "counts": self.counts,
+            **({} if self.weights is None else {"weights": self.weights}),
         }
         vocabulary = "".join(token + "\n" for token in self.tokens)
         save_tensors(folder / FILE, arrays)
