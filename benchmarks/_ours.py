@@ -10,8 +10,8 @@ from _clock import Round, timed
 from mamebert.kernels import torch_only
 from mamebert.objectives import PretrainingBatch
 from mamebert.objectives.data.flops import batch_flops
-from mamebert.stages.pretrain.pretraining import Pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.steps import PretrainingSteps
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,9 @@ class Ours:
             "embeddings": {"vectors": vectors, "storage": storage} if vectors else {},
             "training": {"steps": 1_000_000, "batch_tokens": batch_tokens, **training},
         }
-        self.work = Pretraining(PretrainConfig.model_validate(settings), run=None)
+        self.work = PretrainingSteps(PretrainConfig.model_validate(settings))
         self.native = native
-        self._steps = self.work.steps()
+        self._steps = iter(self.work)
 
     def take(self, steps: int) -> Round:
         """Take some steps."""

@@ -13,7 +13,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from mamebert.config import build
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.stages.pretrain.pretraining import Pretraining
+from mamebert.stages.pretrain.steps import PretrainingSteps
 
 transformers.logging.set_verbosity_error()
 
@@ -105,7 +105,7 @@ def modern_bert(shape: Shape, vocab_size: int) -> transformers.PreTrainedModel:
     return transformers.ModernBertForMaskedLM(config)
 
 
-def sequences(work: Pretraining) -> Dataset:
+def sequences(work: PretrainingSteps) -> Dataset:
     """Return the sequences of our first epoch, unmasked, with segments and the labels of pairs."""
     rows: dict[str, list[Any]] = {"input_ids": [], "token_type_ids": []}
     labels: list[int] = []

@@ -79,7 +79,7 @@ def both(shards: Path, folder: Path, steps: int) -> Iterator[tuple[float, float]
     ours = Ours(SHAPE, shards, BATCH_TOKENS, encoder=WITHOUT_DROPOUT, steps=steps, precision="float32")
     save_pretraining(ours.work.network, ours.work.shards.tokenizer_folder, folder / "start")
     theirs = Theirs(folder / "start", ours.work.training)
-    for step, batch in ours.work.steps():
+    for step, batch in ours.work:
         yield step.loss, theirs.step(batch, step.lr)
         if step.number == steps:
             return

@@ -30,7 +30,7 @@ from _trainer import Trained, bert, sequences
 from mamebert import FinetuneConfig, finetune, pretrain
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.kernels import status
-from mamebert.stages.pretrain.pretraining import Pretraining
+from mamebert.stages.pretrain.steps import PretrainingSteps
 
 SHAPE, VOCAB, BATCH_TOKENS, PEAK_LR = Shape(128, 2), 8_000, 2048, 2e-3
 
@@ -73,7 +73,7 @@ def their_encoder(shards: Path, folder: Path, steps: int, seed: int) -> tuple[Pa
     return place, trained.real
 
 
-def at_work(shards: Path, steps: int, seed: int = 0) -> Pretraining:
+def at_work(shards: Path, steps: int, seed: int = 0) -> PretrainingSteps:
     """Return what `mamebert pretrain` would do."""
     return Ours(SHAPE, shards, BATCH_TOKENS, seed=seed, steps=steps, peak_lr=PEAK_LR).work
 

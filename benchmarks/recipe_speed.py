@@ -36,8 +36,8 @@ from mamebert.objectives import HeldOutSums, Objective
 from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.runs import Run
 from mamebert.stages import find
-from mamebert.stages.pretrain.pretraining import Pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.steps import PretrainingSteps
 
 RUNS = Path(__file__).parents[1] / "runs"
 SEEDS = (1, 2, 3)
@@ -78,11 +78,11 @@ def learn(task: Task) -> dict[str, Any]:
     batch_tokens = task.settings["training"]["batch_tokens"]
     steps = round(task.tokens / batch_tokens)
     settings = merge({"training": {"steps": steps}, "seed": task.seed}, task.settings)
-    work = Pretraining(build(PretrainConfig, settings), run=None)
+    work = PretrainingSteps(build(PretrainConfig, settings))
     marks = {round(mark * steps) for mark in MARKS}
     count, curve, began = work.count, [], process_time()
-    for step, batch in work.steps():
-        count.add(step, len(batch.packed.ids), 0, 0.0, process_time() - began)  # steps() ends by this count
+    for step, batch in work:
+        count.add(step, len(batch.packed.ids), 0, 0.0, process_time() - began)  # the steps end by this count
         if step.number in marks:
             curve.append((count.tokens, round(count.cpu_seconds, 1), round(held_out_loss(work), 4)))
         began = process_time()
@@ -91,11 +91,11 @@ def learn(task: Task) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def held_out_loss(work: Pretraining) -> float:
+def held_out_loss(work: PretrainingSteps) -> float:
     """Return the mean loss over the same held-out tokens for every recipe."""
     objective = build(Objective.find("masked_lm"), {"max_length": work.config.objective.max_length})
     shards = TokenShards.open(work.config.shards, "heldout", check=False)
-    plan = EpochOfBatches(objective, shards, work._special, 8192, seed=0, epoch=0)
+    plan = EpochOfBatches(objective, shards, work.tokenizer.special, 8192, seed=0, epoch=0)
     work.network.eval()
     answers = HeldOutSums()
     for number in range(min(HELD_OUT, len(plan))):

@@ -19,6 +19,7 @@ from mamebert.files.disk import partial
 from mamebert.runs import Run
 from mamebert.stages.pretrain import estimate, pretrain, pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.stages.tokenize import TokenizeConfig, tokenize
 from mamebert.stages.vocab import VocabConfig, vocab
 from mamebert.tokenizer.encoding import Tokenizer
@@ -60,7 +61,7 @@ def config(settings, **changes):
 
 
 def before_training(settings, **changes):
-    return pretraining.Pretraining(config(settings, **changes).settled(), run=None)
+    return PretrainingSteps(config(settings, **changes).settled())
 
 
 @pytest.fixture

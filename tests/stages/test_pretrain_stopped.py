@@ -21,6 +21,7 @@ from mamebert.files.disk import disk_errors, partial
 from mamebert.runs import Run
 from mamebert.stages.pretrain import pretrain, pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.training import arithmetic, snapshot_folder
 from mamebert.training.snapshot_folder import SnapshotFolder
 from mamebert.training.trouble import Watch
@@ -231,14 +232,14 @@ def test_a_second_signal_stops_at_once(small, start, snapshots):
 
 def test_a_wish_to_stop_at_the_end_of_an_epoch_keeps_the_epoch(settings, tmp_path, unproved, monkeypatch, everything):
     whole = everything(pretrain(config(settings, output=tmp_path / "whole")).folder)
-    measure = pretraining.Pretraining.measure
+    measure = PretrainingSteps.measure
 
     def asked_while_measuring(self):
         if self.count.step in (3, 6):
             signal.raise_signal(signal.SIGINT)
         return measure(self)
 
-    monkeypatch.setattr(pretraining.Pretraining, "measure", asked_while_measuring)
+    monkeypatch.setattr(PretrainingSteps, "measure", asked_while_measuring)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             pretrain(config(settings))

@@ -14,8 +14,9 @@ from mamebert.cli import main
 from mamebert.errors import UserError
 from mamebert.stages.pretrain import pretraining
 from mamebert.stages.pretrain.recovery import Recovery
+from mamebert.stages.pretrain.steps import PretrainingSteps
 
-take, steps = Recovery.take, pretraining.Pretraining.steps
+take, steps = Recovery.take, PretrainingSteps.__iter__
 
 
 def memory_of(name: str) -> dict[str, int]:
@@ -40,7 +41,7 @@ def run(file: str) -> None:
             raise UserError(asked["mistake"])
         yield from steps(self)
 
-    Recovery.take, pretraining.Pretraining.steps = take_and_leave, steps_with_a_mistake
+    Recovery.take, PretrainingSteps.__iter__ = take_and_leave, steps_with_a_mistake
     sys.argv = ["mamebert", "pretrain", file]
     try:
         main()

@@ -12,8 +12,8 @@ from mamebert.progress import Meter
 from mamebert.runs import Run
 from mamebert.stages.pretrain import monitor, pretrain
 from mamebert.stages.pretrain.monitor import Hardware, Throughput, TrainingMonitor
-from mamebert.stages.pretrain.pretraining import Pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.training.loop import Step
 
 HERE = Hardware(torch.device("cpu"), torch.float32, 1)
@@ -163,7 +163,6 @@ def test_an_interrupted_meter_of_a_resumed_run_has_sane_figures(capsys):
 
 
 def test_a_pretraining_without_a_run_tells_nothing(settings, tmp_path):
-    work = Pretraining(build(PretrainConfig, settings), run=None)
-    next(work.steps())
+    next(iter(PretrainingSteps(build(PretrainConfig, settings))))
     assert not Path(settings["output"]).exists()
     assert not list(tmp_path.iterdir())

@@ -13,6 +13,7 @@ from mamebert.errors import UserError
 from mamebert.runs import Run
 from mamebert.stages.pretrain import pretrain, pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.stages.tokenize import TokenizeConfig, tokenize
 from mamebert.word2vec.table import VectorTable
 
@@ -52,7 +53,7 @@ def test_a_table_that_is_not_frozen_learns(settings, world, unproved):
 
 def test_an_encoder_knows_from_the_start_how_often_words_occur(settings):
     def loss_before_training(start):
-        return pretraining.Pretraining(config(settings, output_bias=start), run=None).measure()["heldout_mlm_loss"]
+        return PretrainingSteps(config(settings, output_bias=start)).measure()["heldout_mlm_loss"]
 
     assert loss_before_training("zero") == pytest.approx(np.log(80), abs=0.05)
     assert loss_before_training("frequencies") < np.log(80) - 0.5
@@ -69,14 +70,14 @@ def test_a_probe_that_cannot_be_filled_is_told_before_training(settings, text, s
 
 
 def test_evaluations_and_snapshots_do_not_count_as_training_time(settings, unproved, monkeypatch):
-    measure, pauses = pretraining.Pretraining.measure, []
+    measure, pauses = PretrainingSteps.measure, []
 
     def slow(self):
         pauses.append(0.2)
         time.sleep(0.2)
         return measure(self)
 
-    monkeypatch.setattr(pretraining.Pretraining, "measure", slow)
+    monkeypatch.setattr(PretrainingSteps, "measure", slow)
     began = time.monotonic()
     results = pretrain(config(settings)).results
     assert results["training_seconds"] <= time.monotonic() - began - sum(pauses)
@@ -132,10 +133,10 @@ def test_pretraining_learns(settings, unproved):
 
 
 def test_recipes_that_mask_differently_are_asked_the_same(settings):
-    few = pretraining.Pretraining(config(settings), run=None)
+    few = PretrainingSteps(config(settings))
     settings["objective"] = {"max_length": 32, "mask_rate": 0.4, "mask_token_rate": 0.5, "mask_unit": "word"}
     settings["training"] = {**settings["training"], "batch_tokens": 512}
-    many = pretraining.Pretraining(config(settings), run=None)
+    many = PretrainingSteps(config(settings))
     for a, b in zip(few.held_out, many.held_out, strict=True):
         assert torch.equal(a.packed.ids, b.packed.ids)
         assert torch.equal(a.chosen, b.chosen)

@@ -11,9 +11,9 @@ from mamebert.evaluation.cost.memory import peak_memory
 from mamebert.evaluation.cost.peak_flops import product_peak
 from mamebert.objectives.data.flops import batch_flops
 from mamebert.stages.pretrain.checks import step_size
-from mamebert.stages.pretrain.pretraining import Pretraining
 from mamebert.stages.pretrain.progress_counts import Clock
 from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.training.loop import Step
 from mamebert.training.snapshot import state_of
 
@@ -34,11 +34,11 @@ def estimate(config: PretrainConfig, timed_steps: int = 20) -> dict[str, Any]:
             "seconds_of_a_step": round(step_seconds, 1),
             "source": "reckoned: too large to be tried in seconds",
         }
-    work = Pretraining(config, run=None)
+    work = PretrainingSteps(config)
     num_steps = work.total_steps
     _without_ramp(work)
     clock, tokens, flops, begun = Clock(), 0, 0, monotonic()
-    for number, (step, batch) in enumerate(work.steps()):
+    for number, (step, batch) in enumerate(work):
         last = step
         if number == 0 and num_steps > 1:  # the first step warms up allocators and thread pools
             clock.restart()
@@ -65,7 +65,7 @@ def estimate(config: PretrainConfig, timed_steps: int = 20) -> dict[str, Any]:
     }
 
 
-def _without_ramp(work: Pretraining) -> None:
+def _without_ramp(work: PretrainingSteps) -> None:
     # A ramp begins with small batches; memory and speed are those of the large ones.
     work.training = work.training.model_copy(update={"batch_ramp": 0})
     work.epoch.cache_clear()
@@ -81,7 +81,7 @@ def _tokens_of(num_steps: int, config: PretrainConfig) -> int:
     return read + num_steps * training.batch_tokens
 
 
-def _held_later(work: Pretraining) -> int:
+def _held_later(work: PretrainingSteps) -> int:
     """Return the bytes that a whole training holds and some steps do not: copies for snapshots, and a table let go.
 
     Snapshots are copied to the processor's memory, wherever the training runs.
@@ -94,7 +94,7 @@ def _held_later(work: Pretraining) -> int:
     return copies + later
 
 
-def _disk(work: Pretraining, num_steps: int, step: Step) -> dict[str, int]:
+def _disk(work: PretrainingSteps, num_steps: int, step: Step) -> dict[str, int]:
     """Return the bytes of everything the run folder will hold, at most; the snapshots go when the run is finished."""
     config = work.config
     tokenizer = sum(path.stat().st_size for path in work.shards.tokenizer_folder.iterdir())
@@ -111,5 +111,5 @@ def _disk(work: Pretraining, num_steps: int, step: Step) -> dict[str, int]:
     return {**found, "in_all": sum(found.values())}
 
 
-def _bytes_of_state(work: Pretraining) -> int:
+def _bytes_of_state(work: PretrainingSteps) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in state_of(work.network, work.optimizer).values())

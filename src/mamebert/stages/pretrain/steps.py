@@ -1,0 +1,151 @@
+"""The steps of a pretraining: its network and data, taken through the loop epoch after epoch.
+
+What a run keeps of them (records, snapshots, models) is `pretraining.Pretraining`; a dry run or a benchmark takes steps
+alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import astuple
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import torch
+
+from mamebert.corpus.token_shards import TokenShards
+from mamebert.encoder.fixed_embeddings import count_parameters, words
+from mamebert.encoder.model import PretrainingNetwork
+from mamebert.evaluation.cost.memory import forget_peak_memory
+from mamebert.objectives import HeldOutSums, PretrainingBatch
+from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.objectives.data.held_out import held_out_batches
+from mamebert.probes.fill_mask import fill_mask
+from mamebert.progress import say
+from mamebert.results.pretrain import FilledMask
+from mamebert.stages.pretrain.learner import Learner
+from mamebert.stages.pretrain.progress_counts import Counters
+from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.starting_network import first_network
+from mamebert.stages.pretrain.token_table import FrozenTable
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.devices import pick_device, pick_precision
+from mamebert.training.loop import Step, derive_seed, train
+from mamebert.training.optimizer import make_optimizer
+from mamebert.training.processes import Processes
+from mamebert.training.trouble import Watch
+
+
+class PretrainingSteps:
+    """Network, data and counts of one pretraining. It writes nothing, and counts nothing by itself."""
+
+    def __init__(
+        self, config: PretrainConfig, processes: Processes | None = None, shared_table: Path | None = None
+    ) -> None:
+        """Make the network; a table that is frozen is held once for all processes, in the file `shared_table`."""
+        self.config, self.training = config, config.training
+        self.shards = TokenShards.open(config.shards)
+        config.objective.check(self.shards)
+        self.tokenizer = Tokenizer.open(self.shards.tokenizer_folder)
+        self.processes = processes or Processes(pick_device(self.training.device))
+        self.device = self.processes.device
+        forget_peak_memory(self.device)
+        torch.manual_seed(derive_seed(config.seed, "weights"))
+        network, self.start = first_network(config, self.shards, self.tokenizer)
+        self.table = FrozenTable(config.embeddings, network, self.shards)
+        self.parameters = count_parameters(network)
+        self.network = network.to(self.device)
+        if shared_table and not words(network).requires_grad:
+            self.processes.share_memory(words(network), shared_table)
+        self.network.bert.compute_dtype = pick_precision(self.training.precision, self.device)
+        if self.training.compile_layers:
+            self.network.bert.compile_layers()
+        self.filled_masks(self.network)  # a text that cannot be filled is told now, not when the training is over
+        self.learner = Learner(config, self.network, self.shards.vocab_size, self.processes)
+        table = words(self.network)
+        exact = [table] if config.embeddings.special_trainable else []
+        thawing = [table] if config.embeddings.unfreeze_after_epochs else []
+        self.optimizer = make_optimizer(self.network, self.training, keep_exact=exact, later=thawing)
+        self.count, self.watch = Counters(), Watch(config.trouble)
+        self.epoch = lru_cache(maxsize=2)(self._epoch)
+
+    @property
+    def name(self) -> str:
+        """Shape and kind in the paper's words: H256-L4-N learns its token embeddings, -W keeps word2vec's."""
+        shape = self.config.encoder
+        return f"H{shape.hidden_size}-L{shape.num_hidden_layers}-{'W' if self.config.embeddings.freezes else 'N'}"
+
+    @cached_property
+    def total_steps(self) -> int:
+        """Optimizer steps from beginning to end; with `epochs` an estimate, since the pairs of each epoch differ."""
+        if self.training.steps:
+            return self.training.steps
+        first, later = (self.epoch(number) for number in (0, 1 if self.training.batch_ramp else 0))
+        return len(first) + (self.training.epochs - 1) * len(later)
+
+    @cached_property
+    def held_out(self) -> list[PretrainingBatch]:
+        """The batches every evaluation reads: the same masks in every run of these shards, whatever it trains with."""
+        shards = TokenShards.open(self.config.shards, "heldout")
+        if shards.num_documents < 2:
+            say("No documents were held out (the corpus is small), so no held-out loss is measured.")
+            return []
+        special, num_tokens = self.tokenizer.special, self.config.heldout_tokens
+        found = held_out_batches(self.config.objective, shards, special, num_tokens)
+        return [batch.to(self.device) for batch in found]
+
+    def __iter__(self) -> Iterator[tuple[Step, PretrainingBatch]]:
+        """Take the remaining steps; yield each with its batch, to be counted before the next."""
+        while not self.is_done():
+            # A shard cut short while it is mapped would end the process without a word.
+            TokenShards.open(self.config.shards, check=False)
+            plan = self.epoch(self.count.epoch)
+            if self.table.thaw(self.network, self.count.epoch):
+                self.learner.spread()
+            batches = self._remembered(plan.starting_from(self.count.batch))
+            taken = train(
+                self.network, self.optimizer, map(self.learner.parts, batches), self.learner.loss, self.training,
+                self.total_steps, self.config.seed, self.count.step, self.processes, self.watch,
+            )  # fmt: skip
+            for step in taken:
+                yield step, self._batch
+                if self.is_done():
+                    break
+
+    def is_done(self) -> bool:
+        """Whether all steps are taken."""
+        if self.training.epochs:
+            return self.count.epoch == self.training.epochs
+        return self.count.step == self.training.steps
+
+    @property
+    def epoch_is_over(self) -> bool:
+        """Whether the step just counted is the last of its epoch, or of all."""
+        return self.count.step == self.training.steps or self.count.batch == len(self.epoch(self.count.epoch))
+
+    @torch.no_grad()
+    def measure(self) -> dict[str, float]:
+        """Return held-out loss (nats per masked token) and accuracies; empty where nothing was held out."""
+        network, answers = self.learner.whole(), HeldOutSums()
+        network.eval()
+        for share in self.processes.shares(self.held_out):
+            if share.counts:
+                self.config.objective.answer(network, share.part, answers)
+        counted = self.processes.sum(torch.tensor(astuple(answers), dtype=torch.float64))
+        return HeldOutSums(*counted.tolist()).summary() if self.held_out else {}
+
+    def filled_masks(self, network: PretrainingNetwork) -> list[FilledMask]:
+        """Return the likeliest tokens for each [MASK] of `probe_texts`."""
+        texts = self.config.probe_texts
+        found = fill_mask(network, self.tokenizer, texts)
+        return [FilledMask(text=text, candidates=masks[0]) for text, masks in zip(texts, found, strict=True)]
+
+    def _epoch(self, number: int) -> EpochOfBatches:
+        before = number * self.shards.num_tokens
+        return EpochOfBatches(
+            self.config.objective, self.shards, self.tokenizer.special, self.training.batch_tokens, self.config.seed,
+            number, lambda read: self.training.batch_tokens_at(before + read),
+        )  # fmt: skip
+
+    def _remembered(self, batches: Iterator[PretrainingBatch]) -> Iterator[PretrainingBatch]:
+        for batch in batches:
+            self._batch = batch.to(self.device)
+            yield self._batch
