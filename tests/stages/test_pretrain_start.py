@@ -289,13 +289,15 @@ def test_an_output_matrix_of_its_own_stays_one(settings, tmp_path, unproved):
 
 def test_general_text_in_another_vocabulary_is_refused(settings, other_shards):
     with pytest.raises(UserError, match="have another vocabulary than the shards trained on"):
-        before_training(settings, general_shards=str(other_shards))
+        pretrain(config(settings, general_shards=str(other_shards)))
+    with pytest.raises(UserError, match="have another vocabulary than the shards trained on"):
+        estimate(config(settings, general_shards=str(other_shards)))
 
 
 def test_general_text_with_nothing_held_out_is_refused(settings, world, tmp_path):
     tokens = _tokenized(world / "clean", world / "vocab", tmp_path / "tokens", heldout_rate=0)
     with pytest.raises(UserError, match="hold no held-out text"):
-        before_training(settings, general_shards=str(tokens))
+        pretrain(config(settings, general_shards=str(tokens)))
 
 
 def test_what_it_will_take_can_be_estimated(settings, encoders):

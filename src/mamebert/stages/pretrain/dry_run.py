@@ -12,6 +12,7 @@ from mamebert.evaluation.cost.peak_flops import product_peak
 from mamebert.objectives.data.flops import batch_flops
 from mamebert.stages.pretrain.checks import step_size
 from mamebert.stages.pretrain.progress_counts import Clock
+from mamebert.stages.pretrain.pseudo_perplexity import BeforeAndAfter
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.training.loop import Step
@@ -35,6 +36,7 @@ def estimate(config: PretrainConfig, timed_steps: int = 20) -> dict[str, Any]:
             "source": "reckoned: too large to be tried in seconds",
         }
     work = PretrainingSteps(config)
+    BeforeAndAfter(config, work.tokenizer)  # refuses what the run would refuse
     num_steps = work.total_steps
     _without_ramp(work)
     clock, tokens, flops, begun = Clock(), 0, 0, monotonic()
