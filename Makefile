@@ -8,8 +8,9 @@ RUN = HF_HUB_OFFLINE=1 .venv/bin/
 demo: .venv/core
 	$(RUN)mamebert run recipes/demo.toml
 
+# One worker for each processor; a file's tests stay together, since they share what they make.
 test: .venv/dev
-	$(RUN)pytest -m "not slow and not gpu"
+	$(RUN)pytest -n logical --maxprocesses 8 --dist loadfile -m "not slow and not gpu"
 
 slow: .venv/dev
 	$(RUN)pytest -m "not gpu"
