@@ -44,6 +44,16 @@ def test_a_slow_processor_is_no_fault_of_a_pattern(with_pattern, monkeypatch, mo
             with_pattern("a+b")
 
 
+def test_patterns_of_our_own_are_not_tried_out(world, with_pattern, monkeypatch):
+    tried = []
+    monkeypatch.setattr(guarded, "_seconds", lambda *words: tried.append(words) or 0.0)
+
+    Tokenizer.open(world / "vocab" / "tokenizer")
+    assert not tried
+    with_pattern("a|b")
+    assert tried
+
+
 def test_patterns_in_use_are_quick_and_give_the_same_in_groups(with_pattern):
     tokenizer = with_pattern(r"'s|'t| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
     texts = ["the old bean holds the leaf . " * n for n in (1, 0, 40, 3, 400)]

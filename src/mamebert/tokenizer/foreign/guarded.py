@@ -15,6 +15,7 @@ from tokenizers import Tokenizer as RustTokenizer
 from mamebert.errors import UserError
 from mamebert.tokenizer.files import WAY_OUT
 from mamebert.tokenizer.foreign.description import check_description, expressions
+from mamebert.tokenizer.normalising import rules_of_words
 
 MOST_SECONDS = 0.5
 """Processor time for a probe of at most 1,600 characters; tokenizers in use take 0.001 to 0.016."""
@@ -24,8 +25,10 @@ LONG, NUM_LONG = 25_600, 3
 MOST_GROWTH, LONG_SECONDS = 8, 10.0
 """How many times as long as its quarter the last probe may take (in linear time 4, in quadratic time 16), and seconds.
 
-Growth is the same on every processor, whereas our own tokenizers take 0.25 seconds for so much Thai on a slow one.
+Growth is the same on every processor, whereas linear patterns over large classes take 0.25 seconds on a slow one.
 """
+OURS = {*expressions(rules_of_words("none", split_cjk=False, strip_accents=False, lowercase=False))}
+"""Patterns that `mamebert vocab` writes: linear, and not tried out, which takes half a second."""
 # One of each kind of character, in which patterns differ.
 UNITS = "aAé1 \n\t._-'漢あก한"
 
@@ -51,7 +54,7 @@ def open_rust(path: Path, description: dict[str, Any]) -> RustTokenizer:
         rust = RustTokenizer.from_file(str(path))
         rust.no_truncation()
         rust.no_padding()
-        found = expressions(description)
+        found = [pattern for pattern in expressions(description) if pattern not in OURS]
         if found or "Precompiled" in str(description.get("normalizer")):
             _try_out(rust, path, found)
     return rust
