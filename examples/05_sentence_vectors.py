@@ -7,7 +7,7 @@ import numpy as np
 import mamebert
 
 folder = sys.argv[1] if len(sys.argv) > 1 else "runs/tasks_vectors/jsts/models/ja"
-model = mamebert.load(folder)
+model = mamebert.load(folder, "task")
 texts = sys.argv[2:] or ["犬が公園を走っている。", "公園で犬が駆けている。", "机の上に時計がある。"]
 
 vectors = np.array([answer["vector"] for answer in model(texts)])

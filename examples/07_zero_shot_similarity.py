@@ -8,6 +8,6 @@ import sys
 import mamebert
 
 folder, pairs, output = sys.argv[1:4]
-settings = {"models": {"model": folder}, "test": pairs, "task": "sentence_embeddings", "output": output}
-run = mamebert.evaluate(mamebert.EvaluateConfig(**settings))
+config = mamebert.EvaluateConfig(model=folder, test=pairs, task="sentence_embeddings", output=output)
+run = mamebert.evaluate(config)
 print(run.results["measure"], run.results["models"][0]["scores"]["spearman"])

@@ -10,6 +10,7 @@ import pytest
 
 import mamebert
 from mamebert import stages
+from mamebert.errors import UserError
 
 SOURCE = Path(mamebert.__file__).parent.parent
 
@@ -48,24 +49,67 @@ def test_the_import_brings_nothing_along():
     assert not {"torch", "pydantic", "numpy", "typer"} & set(in_python(code).split())
 
 
-SCRIPT = """
+SETTINGS = """
 from pathlib import Path
 import mamebert
-from mamebert.serving.load import FillMask, Model
+from mamebert.encoder.settings import EncoderConfig
 
-config = mamebert.VectorsConfig(output=Path("x"), shards=Path("y"), probe_words=["bean"])
+config = mamebert.VectorsConfig(output="x", shards=Path("y"), probe_words="bean", cbow={"epochs": 2})
+mamebert.CleanConfig(output="x", sources=Path("y.txt"), cleaning={"normalise": "NFC"})
+mamebert.CleanConfig(output="x", sources=["y", {"path": Path("z.conllu")}, {"kind": "python_docs"}])
+mamebert.VocabConfig(output="x", corpus="y", vocabulary={"size": 80})
+pretraining = mamebert.PretrainConfig(
+    output="x", shards="y", training={"steps": 3, "peak_lr": 1}, encoder=EncoderConfig(hidden_size=8),
+    embeddings={"vectors": Path("z")}, objective={"mask_rate": 0.2}, start_layers=(0, 1, 0, 1), start="s",
+)
+mamebert.FinetuneConfig(output="x", model="m", source="rows.csv", task="tagging", seeds=range(3))
+mamebert.FinetuneConfig(
+    output="x", models={"a": "m", "b": Path("n")}, train={"path": ["a.csv", Path("b.csv")]}, test="c.csv",
+    tests={"d": "d.csv", "e": {"kind": "conllu", "path": "e"}}, task={"measure": "mcc", "text_columns": "text"},
+    learning={"trainable": "top_layers", "top_layers": 2},
+    search={"method": "optuna", "space": {"training": {"peak_lr": [1e-5]}, "dropout": {"low": 0, "high": 0.3}}},
+)
+mamebert.CompressConfig(
+    output="x", model="m", source="y",
+    method=[{"kind": "drop_layers", "drop": 1, "training": {"epochs": 1}}, {"kind": "qbert", "bits": 4}],
+)
+mamebert.CompressConfig(output="x", model="m", shards="y", method="q8bert", objective="masked_lm")
+mamebert.EvaluateConfig(output="x", model="m", test="y", task={"text_columns": ["a"]})
+mamebert.ReportConfig(output="x", runs=Path("y"))
+looked_at = mamebert.InspectConfig(models={"N": Path("x")}, task="tagging")
+"""
+USE = """
+from mamebert.serving.load import FillMask, Model
+from mamebert.training.settings import Training
+
 shards: Path = config.shards
+training: Training = pretraining.training
+steps: int = pretraining.training.steps
 run: Path = mamebert.vectors(config).folder
 fill: FillMask = mamebert.load("x", "fill-mask")
 model: Model = mamebert.load(Path("x"), "task")
 answers: list[dict[str, object]] = list(model(["a text"]))
 either: FillMask | Model = mamebert.load("x")
-mamebert.inspect(mamebert.InspectConfig(models={"N": Path("x")}))
+mamebert.inspect(looked_at)
+paths: dict[str, Path] = {"N": Path("x")}
+mamebert.evaluate(mamebert.EvaluateConfig(output="x", models=paths))
 """
-WRONG = {
-    'mamebert.PretrainConfig(output=Path("x"), shards=Path("y"), stepz=3)': 'Unexpected keyword argument "stepz"',
-    'mamebert.VectorsConfig(output=Path("x"))': 'Missing named argument "shards"',
-    'mamebert.VectorsConfig(output=Path("x"), shards=Path("y"), seed="one")': 'expected "int"',
+WRONG_SETTINGS = {
+    'mamebert.PretrainConfig(output="x", shards="y", training={}, stepz=3)': 'Unexpected keyword argument "stepz"',
+    'mamebert.PretrainConfig(output="x", shards="y", training={"stepz": 3})': "_TrainingSettings",
+    'mamebert.PretrainConfig(output="x", shards="y", training={"steps": "many"})': "_TrainingSettings",
+    'mamebert.PretrainConfig(output="x", shards="y", training={"schedule": "line"})': "_TrainingSettings",
+    'mamebert.VectorsConfig(output="x")': 'Missing named argument "shards"',
+    'mamebert.VectorsConfig(output="x", shards=["y"])': 'expected "str | Path"',
+    'mamebert.VectorsConfig(output="x", shards="y", seed="one")': 'expected "int"',
+    'mamebert.CleanConfig(output="x", sources={"path": "y", "text_colum": "z"})': "_FilesByDefault",
+    'mamebert.CleanConfig(output="x", sources={"kind": "files"})': "_FilesByDefault",
+    'mamebert.FinetuneConfig(output="x", model="m", source="y", task="taging")': "Literal['taging']",
+    'mamebert.FinetuneConfig(output="x", model="m", source="y", task={"tags_column": "t"})': "_ClassificationByDefault",
+    'mamebert.CompressConfig(output="x", model="m", method={"kind": "distil", "training": {"epoch": 1}})': "_Distil",
+    'mamebert.CompressConfig(output="x", model="m", method="distil", objective={"mask_rate": 0.2})': "_MaskedLM",
+}
+WRONG_USE = {
     "mamebert.vectors(3)": 'expected "VectorsConfig"',
     "mamebert.vectros": 'has no attribute "vectros"',
     'mamebert.load("x", "task")("a text", top=3)': 'Unexpected keyword argument "top"',
@@ -73,17 +117,30 @@ WRONG = {
 }
 
 
+def test_settings_are_taken_and_refused_when_they_run():
+    names = {}
+    exec(SETTINGS, names)
+    assert (names["config"].probe_words, names["config"].cbow.epochs) == (["bean"], 2)
+    for wrong in WRONG_SETTINGS:
+        with pytest.raises(UserError):
+            exec(wrong, names)
+
+
 @pytest.mark.slow
-def test_a_type_checker_refuses_what_would_be_refused_when_it_runs(tmp_path):
+def test_a_type_checker_takes_and_refuses_what_would_be_when_it_runs(tmp_path):
     pytest.importorskip("mypy")
-    (tmp_path / "script.py").write_text(SCRIPT + "\n".join(WRONG))
-    words = ["--strict", "--follow-imports=silent", "--no-error-summary", "script.py"]
+    right, wrong = SETTINGS + USE, WRONG_SETTINGS | WRONG_USE
+    (tmp_path / "script.py").write_text(right + "\n".join(wrong))
+    examples = sorted(map(str, (SOURCE.parent / "examples").glob("*.py")))
+    words = ["--strict", "--follow-imports=silent", "--no-error-summary", "script.py", *examples]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", *words],
         cwd=tmp_path, env={**os.environ, "MYPYPATH": str(SOURCE)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    first = SCRIPT.count("\n") + 1
-    told = {int(line.split(":")[1]): line for line in done.stdout.splitlines() if ": error:" in line}
-    assert sorted(told) == list(range(first, first + len(WRONG))), done.stdout + done.stderr
-    for line, sentence in zip(sorted(told), WRONG.values(), strict=True):
+    first = right.count("\n") + 1
+    errors = [line.split(":", 2) for line in done.stdout.splitlines() if ": error:" in line]
+    told = {int(number): text for _, number, text in errors}
+    assert {file for file, _, _ in errors} == {"script.py"}, done.stdout + done.stderr
+    assert sorted(told) == list(range(first, first + len(wrong))), done.stdout + done.stderr
+    for line, sentence in zip(sorted(told), wrong.values(), strict=True):
         assert sentence in told[line]

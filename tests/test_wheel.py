@@ -39,6 +39,7 @@ def test_it_holds_the_whole_package_and_no_tests(wheel):
     assert names == ours
     assert {
         "mamebert/py.typed",
+        "mamebert/__init__.pyi",
         "mamebert/kernels/source/attention.cpp",
         "mamebert/reports/templates/style.css",
     } <= ours

@@ -1,25 +1,7 @@
 """mamebert: from raw text in any language to a small BERT that `transformers` opens."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mamebert.inspection import inspect
-    from mamebert.inspection.settings import InspectConfig
-    from mamebert.serving.load import load
-    from mamebert.stages.clean import CleanConfig, clean
-    from mamebert.stages.compress import compress
-    from mamebert.stages.compress.settings import CompressConfig
-    from mamebert.stages.evaluate import evaluate
-    from mamebert.stages.evaluate.settings import EvaluateConfig
-    from mamebert.stages.finetune import finetune
-    from mamebert.stages.finetune.settings import FinetuneConfig
-    from mamebert.stages.pretrain import pretrain
-    from mamebert.stages.pretrain.settings import PretrainConfig
-    from mamebert.stages.report import ReportConfig, report
-    from mamebert.stages.tokenize import TokenizeConfig, tokenize
-    from mamebert.stages.vectors import VectorsConfig, vectors
-    from mamebert.stages.vocab import VocabConfig, vocab
+from typing import Any
 
 __all__ = [
     "CleanConfig",
@@ -45,7 +27,7 @@ __all__ = [
     "vocab",
 ]
 
-__version__: str
+# What is there, with its types, stands in __init__.pyi, written by docs/scripts/typed_face.py.
 _MODULES = {"load": "serving.load", "inspect": "inspection"}
 
 
@@ -53,13 +35,11 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__", "__doc__"]
 
 
-if not TYPE_CHECKING:  # a type checker would take it for a promise that every name exists
-
-    def __getattr__(name: str) -> Any:
-        """Import a command, its settings or `load` when it is first asked for: torch takes seconds."""
-        if name == "__version__":
-            return import_module("importlib.metadata").version("mamebert")
-        if name not in __all__:
-            raise AttributeError(f"module 'mamebert' has no attribute {name!r}")
-        command = name.removesuffix("Config").lower()
-        return getattr(import_module(f"mamebert.{_MODULES.get(command, f'stages.{command}')}"), name)
+def __getattr__(name: str) -> Any:
+    """Import a command, its settings or `load` when it is first asked for: torch takes seconds."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("mamebert")
+    if name not in __all__:
+        raise AttributeError(f"module 'mamebert' has no attribute {name!r}")
+    command = name.removesuffix("Config").lower()
+    return getattr(import_module(f"mamebert.{_MODULES.get(command, f'stages.{command}')}"), name)

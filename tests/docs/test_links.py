@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from ast import dump, parse
 from importlib.metadata import version
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -62,6 +63,13 @@ def test_the_pages_of_settings_are_current():
     assert kept.keys() == made.keys()
     for name, text in made.items():
         assert kept[name] == text.rstrip("\n") + "\n", f"run python docs/scripts/settings_pages.py ({name})"
+
+
+def test_what_type_checkers_are_told_is_current():
+    typed_face = script("typed_face")
+    told, kept = typed_face.Stub().text(), typed_face.STUB.read_text("utf-8")
+    same = dump(parse(told)) == dump(parse(kept))  # whatever the formatter makes of its lines
+    assert same, "run python docs/scripts/typed_face.py"
 
 
 def test_the_picture_of_the_floors_is_current():

@@ -1,7 +1,7 @@
 """Settings: a TOML file, `key=value` pairs and a Python call build one dictionary, checked once."""
 
 from mamebert.config.base import Config, build
-from mamebert.config.choice import Choice
+from mamebert.config.choice import Changes, Choice
 from mamebert.config.describing import describe, described
 from mamebert.config.merging import merge
 from mamebert.config.pairs import parse_pair
@@ -10,6 +10,7 @@ from mamebert.config.run_path import RunPath
 from mamebert.config.walking import walk
 
 __all__ = [
+    "Changes",
     "Choice",
     "Config",
     "RunPath",

@@ -1,7 +1,9 @@
 """Settings whose `kind` names a file of a folder."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, ClassVar, Literal
 
@@ -31,6 +33,9 @@ class Choice(Config):
             stem = cls.__module__.rpartition(".")[2]
             cls.kind = stem
             cls.__annotations__["kind"] = Literal[stem]
+
+    unsaid: ClassVar[frozenset[str]] = frozenset()
+    """Kinds that settings without `kind` may mean, whatever the default is; see `kind_unsaid`."""
 
     @classmethod
     def names(cls) -> list[str]:
@@ -62,8 +67,8 @@ class Choice(Config):
     @model_validator(mode="wrap")
     @classmethod
     def _open_the_file_that_kind_names(cls, value: Any, handler: Any) -> Any:
-        if isinstance(value, str):
-            value = cls.family.from_text(value)
+        if isinstance(value, str | Path):
+            value = cls.family.from_text(str(value))
         if cls is cls.family and isinstance(value, Mapping):
             value = with_bare(cls.family, value)
             if "kind" not in value and (unsaid := cls.family.kind_unsaid(value)):
@@ -76,3 +81,10 @@ class Choice(Config):
                 raise ValueError(str(error)) from error
             return found.model_validate(value)
         return handler(value)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Marks a table that holds settings of some kind of a family, which one is not known yet."""
+
+    family: type[Choice]

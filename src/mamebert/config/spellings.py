@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 TEXTS = (str, Path)
 PLAIN = (str, int, float, bool)
@@ -41,7 +41,7 @@ def as_declared(annotation: Any, value: Any) -> Any:
     Numbers, truth values and dates become texts where nothing but a text (or path) can be meant, and one plain value
     becomes a list of one where a list of such values is meant. Everything else stays, to be refused by the type.
     """
-    meant = _alternatives(annotation)
+    meant = alternatives(annotation)
     if value is None or not meant:
         return value
     if all(isinstance(each, type) and issubclass(each, TEXTS) for each in meant):
@@ -60,18 +60,24 @@ def _as_list(inner: Any, value: Any) -> Any:
         return type(value)(as_declared(inner, each) for each in value)
     is_list_misspelt = isinstance(value, str) and value.lstrip().startswith(("[", "{"))
     return (
-        [as_declared(inner, value)] if _is_plain(inner) and isinstance(value, PLAIN) and not is_list_misspelt else value
+        [as_declared(inner, value)]
+        if is_plain(inner) and isinstance(value, (*TEXTS, *PLAIN)) and not is_list_misspelt
+        else value
     )
 
 
-def _is_plain(annotation: Any) -> bool:
+def is_plain(annotation: Any) -> bool:
+    """Tell whether values of a type are single ones, of which one may stand for a list of them."""
     return all(
         get_origin(each) is Literal or (isinstance(each, type) and issubclass(each, (*TEXTS, *PLAIN)))
-        for each in _alternatives(annotation)
+        for each in alternatives(annotation)
     )
 
 
-def _alternatives(annotation: Any) -> list[Any]:
+def alternatives(annotation: Any) -> list[Any]:
+    """Return the types that a value may have, None left out."""
+    if get_origin(annotation) is Annotated:
+        return alternatives(get_args(annotation)[0])
     parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
     return [part for part in parts if part is not NoneType]
 

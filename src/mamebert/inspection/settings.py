@@ -9,7 +9,7 @@ from pydantic.fields import FieldInfo
 from mamebert import stages
 from mamebert.config import Config, RunPath, build
 from mamebert.errors import UserError
-from mamebert.labelled.rows import RowSources, one_model_needs_no_name
+from mamebert.labelled.rows import RowSources, TaskChanges, one_model_needs_no_name
 
 READERS_OF_ROWS = ("finetune", "evaluate")
 """Commands whose settings may stand in the same file."""
@@ -22,7 +22,7 @@ class InspectConfig(RowSources):
     models: dict[str, RunPath] = Field(default={})
     """Models whose tokenizer is asked how long the rows are, and the task of one that is fine-tuned; the first is. It
     may also be the output of `mamebert vocab`."""
-    task: dict[str, Any] = Field(default={})
+    task: TaskChanges = Field(default={})
     """The task the rows are for, as in finetune, such as task.kind=tagging; with a fine-tuned model, changes to its
     own."""
 
@@ -34,13 +34,6 @@ class InspectConfig(RowSources):
         values = one_model_needs_no_name(dict(values))
         for command, fields in _only_of_others().items():
             _check(command, {name: values.pop(name) for name in fields if name in values})
-        return values
-
-    @model_validator(mode="before")
-    @classmethod
-    def _a_bare_task_is_its_kind(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("task"), str):
-            return {**values, "task": {"kind": values["task"]}}
         return values
 
 

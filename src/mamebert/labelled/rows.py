@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from mamebert.config import Config
+from mamebert.config import Changes, Config
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 from mamebert.evaluation.split import part_sizes, stratified_split
@@ -23,6 +23,14 @@ from mamebert.tasks.data.features import Example, Unusable
 PARTS = ("train", "valid", "test")
 MAX_ROWS_LACKING = 1000
 """A column that so many rows do not have is looked for no longer."""
+
+
+def _a_bare_task_is_its_kind(value: Any) -> Any:
+    return {"kind": value} if isinstance(value, str) else value
+
+
+TaskChanges = Annotated[dict[str, Any], BeforeValidator(_a_bare_task_is_its_kind), Changes(Task)]
+"""Settings to be laid over those of the task that a model was trained for."""
 
 
 class Split(Config):

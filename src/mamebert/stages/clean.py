@@ -74,7 +74,7 @@ class CleanConfig(StageConfig):
             raise ValueError(f"There is no language code {value!r}. Give the ISO 639 code, {code or 'en'!r} say.")
         return value
 
-    @field_validator("sources", mode="before")
+    @field_validator("sources", mode="before", json_schema_input_type=Reader | list[Reader])
     @classmethod
     def _one_source_is_a_list_of_one(cls, value: Any) -> Any:
         return value if isinstance(value, list | tuple) else [value]

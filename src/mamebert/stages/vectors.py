@@ -20,7 +20,7 @@ ALL_ALIKE = 0.99
 
 
 class VectorsConfig(StageConfig):
-    """What `mamebert vectors` needs to know."""
+    """Settings of `mamebert vectors`."""
 
     command: ClassVar[str] = "vectors"
     shards: RunPath

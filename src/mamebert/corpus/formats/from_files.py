@@ -8,9 +8,9 @@ from hashlib import sha256
 from itertools import islice
 from os import walk
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 from mamebert.corpus.formats.opening import Errors, Hear, content_suffix, packing
 from mamebert.corpus.readers import Reader, Row, ignore_progress
@@ -34,7 +34,7 @@ class FromFiles(Reader):
     suffixes: ClassVar[tuple[str, ...]]
     """What the files of this kind end in, before `.gz`, `.bz2`, `.xz` or `.zst`; in a folder only they are read."""
 
-    path: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1)]
+    path: list[str] = Field(min_length=1)
     """A file, a folder (with all that is below it, links followed), a pattern such as `corpus/*.txt`, or a list of
     these."""
     encoding: str = "utf-8"
@@ -42,7 +42,7 @@ class FromFiles(Reader):
     errors: Errors = "strict"
     """What happens at undecodable bytes: stop and name the place, or read them as the character �."""
 
-    @field_validator("path", mode="before")
+    @field_validator("path", mode="before", json_schema_input_type=str | Path | list[str | Path])
     @classmethod
     def _paths_are_text(cls, value: Any) -> Any:
         for each in _as_list(value):

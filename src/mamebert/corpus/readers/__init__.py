@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from mamebert.config import Choice
 from mamebert.corpus.formats.opening import content_suffix
@@ -29,6 +29,8 @@ def kind_of(path: Path) -> str:
 
 class Reader(Choice):
     """Rows from somewhere. A bare string that names no kind is the path of files: `"corpus/*.txt"`."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"files", *KINDS.values()})
 
     @abstractmethod
     def rows(self, told: Callable[[int], None] = ignore_progress) -> Iterator[Row]:

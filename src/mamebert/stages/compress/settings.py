@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mamebert.compression.methods import Compressor
 from mamebert.config import RunPath
@@ -41,12 +41,10 @@ class CompressConfig(RowsConfig):
     device: str = "auto"
     """Where it is done: auto, cpu, cuda."""
 
-    @model_validator(mode="before")
+    @field_validator("method", mode="before", json_schema_input_type=Compressor | list[Compressor])
     @classmethod
-    def _one_method_needs_no_list(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "method" in values and not isinstance(values["method"], list):
-            return {**values, "method": [values["method"]]}
-        return values
+    def _one_method_needs_no_list(cls, value: Any) -> Any:
+        return value if isinstance(value, list | tuple) else [value]
 
     @model_validator(mode="after")
     def _methods_fit_together(self) -> Self:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from mamebert.config import RunPath
 from mamebert.corpus.readers import Reader
 from mamebert.files.names import check_names
-from mamebert.labelled.rows import RowsConfig, answers_file, one_model_needs_no_name
+from mamebert.labelled.rows import RowsConfig, TaskChanges, answers_file, one_model_needs_no_name
 
 
 class EvaluateConfig(RowsConfig):
@@ -17,7 +17,7 @@ class EvaluateConfig(RowsConfig):
     command: ClassVar[str] = "evaluate"
     models: dict[str, RunPath] = Field(default={})
     """Fine-tuned models by the names they have in the tables; all must do the same kind of task."""
-    task: dict[str, Any] = Field(default={})
+    task: TaskChanges = Field(default={})
     """Changes to the task the models were trained for, such as task.text_columns where these rows have other names."""
     part: Literal["all", "test"] = "all"
     """Which rows of `source` are asked: all, or those that `split` leaves to test, as a fine-tuning parts them."""
@@ -35,13 +35,6 @@ class EvaluateConfig(RowsConfig):
 
         only_training = FinetuneConfig.model_fields.keys() - cls.model_fields.keys()
         return one_model_needs_no_name({name: value for name, value in values.items() if name not in only_training})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _a_bare_task_is_its_kind(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("task"), str):
-            return {**values, "task": {"kind": values["task"]}}
-        return values
 
     @model_validator(mode="after")
     def _every_file_of_answers_has_its_own_name(self) -> Self:

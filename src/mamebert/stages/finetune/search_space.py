@@ -57,7 +57,7 @@ class Search(Config):
     trials: int = Field(default=16, ge=1)
     """Trainings that optuna asks for; the standard ranges have as many combinations."""
 
-    @field_validator("space", mode="before")
+    @field_validator("space", mode="before", json_schema_input_type=dict[str, list[Any] | Range | dict[str, Any]])
     @classmethod
     def _tables_within_tables_are_dotted_names(cls, space: Any) -> Any:
         return dict(_dotted(space)) if isinstance(space, Mapping) else space
