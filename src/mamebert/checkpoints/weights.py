@@ -143,7 +143,7 @@ def _finite(tensor: Tensor, stored: Stored) -> Tensor:
         return tensor
     tensor = tensor.float()
     if tensor.numel() and not all(torch.isfinite(bound) for bound in tensor.aminmax()):
-        raise UserError(f"{stored.file} holds numbers in {stored.name} that are none (NaN) or infinite. {GET_ANEW}")
+        raise UserError(f"{stored.file} holds numbers in {stored.name} that are NaN or infinite. {GET_ANEW}")
     return tensor
 
 

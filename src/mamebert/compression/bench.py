@@ -228,7 +228,9 @@ class TextBench(LearningBench):
 
     def with_examples(self, examples: list[Example]) -> Bench:
         """Refuse: text has no rows."""
-        raise UserError("Rows are made more of for a task, and this is a pretrained encoder. Leave augmentation out.")
+        raise UserError(
+            "Augmentation is for the rows of a task, and this is a pretrained encoder. Leave augmentation out."
+        )
 
     def token_counts(self) -> Tensor:
         """Return how often each token occurs in the text."""

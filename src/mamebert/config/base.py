@@ -106,7 +106,9 @@ class Config(BaseModel, metaclass=_Explaining):
 def build(kind: type[C], settings: Mapping[str, Any]) -> C:
     """Check `settings` and return the object; what is wrong comes back as one UserError."""
     if not isinstance(settings, Mapping):  # as a file may have it
-        raise UserError(f"Settings are expected, and {plain(settings)[:60]} is none. Give names and values.")
+        raise UserError(
+            f"Settings are expected, and {plain(settings)[:60]} is not a table of them. Give names and values."
+        )
     try:
         return kind.model_validate(dict(settings))
     except ValidationError as error:

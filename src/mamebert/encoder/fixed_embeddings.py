@@ -32,7 +32,7 @@ class TokenEmbeddings(Config):
     tied: bool = True
     """Use the table as output matrix too. It is one tensor then, so freezing it freezes both; the bias still learns."""
     unfreeze_after_epochs: int = Field(default=0, ge=0)
-    """Let the whole table learn after so many epochs; 0 means never."""
+    """Let the whole table learn after this many epochs; 0 means never."""
 
     @model_validator(mode="after")
     def _freezing_needs_a_table(self) -> Self:

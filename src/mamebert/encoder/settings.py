@@ -61,7 +61,7 @@ class EncoderConfig(Config):
     """Width of the token table, which a matrix then brings to hidden_size (ALBERT, Lan et al., 2020; ELECTRA).
     0 means hidden_size and no such matrix."""
     hidden_act: Literal["gelu", "gelu_new", "relu"] = "gelu"
-    """What bends the feed-forward block: exact GELU, its tanh approximation (released ALBERTs), or ReLU."""
+    """Activation of the feed-forward block: exact GELU, its tanh approximation (released ALBERTs), or ReLU."""
     pooler_act: Literal["tanh", "relu", "gelu"] = "tanh"
     """Activation of the pooler. If not given: relu without segments (DistilBERT's head), gelu with an embedding_size
     and layers of their own (ELECTRA's head), else tanh as BERT and ALBERT."""

@@ -20,8 +20,8 @@ class InspectConfig(RowSources):
 
     command: ClassVar[str] = "inspect"
     models: dict[str, RunPath] = Field(default={})
-    """Models whose tokenizer is asked how long the rows are, and the task of one that is fine-tuned; the first is. It
-    may also be the output of `mamebert vocab`."""
+    """Models, the first of which is asked: its tokenizer how long the rows are and, where it is fine-tuned, what its
+    task is. It may also be the output of `mamebert vocab`."""
     task: TaskChanges = Field(default={})
     """The task the rows are for, as in finetune, such as task.kind=tagging; with a fine-tuned model, changes to its
     own."""

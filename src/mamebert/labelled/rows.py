@@ -75,9 +75,9 @@ class RowSources(Config):
     """More rows to be judged on, by name: another language, another field."""
     split: Split = Split()
     max_rows: int = Field(default=0, ge=0)
-    """Take so many rows of `source` or `train`, drawn by the seed of the split; 0 takes all."""
+    """Take this many rows of `source` or `train`, drawn by the seed of the split; 0 takes all."""
     max_test_rows: int = Field(default=0, ge=0)
-    """Take so many rows of `valid`, `test` and each of `tests`, drawn so too; 0 takes all."""
+    """Take this many rows of `valid`, `test` and each of `tests`, drawn in the same way; 0 takes all."""
 
     @model_validator(mode="after")
     def _rows_come_from_one_place(self) -> Self:

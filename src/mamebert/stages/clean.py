@@ -58,7 +58,7 @@ class CleanConfig(StageConfig):
     shard_characters: int = Field(default=8_000_000, ge=1000)
     """Characters in one document shard; about ten bytes of memory each while it is filled."""
     max_documents: int | None = Field(default=None, ge=1)
-    """Stop after so many documents were kept."""
+    """Stop after this many documents are kept."""
     processes: int = Field(default=0, ge=0)
     """Worker processes; 0 takes one per core. The result does not depend on it."""
 

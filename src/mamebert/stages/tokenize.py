@@ -45,7 +45,7 @@ class TokenizeConfig(StageConfig):
     heldout_rate: float = Field(default=0.01, ge=0, lt=1)
     """Share of the documents, chosen by the seed, that are kept apart to measure the loss on."""
     max_heldout_tokens: int = Field(default=200_000, ge=0)
-    """Keep apart no more than about so many tokens."""
+    """Keep apart no more than about this many tokens."""
     processes: int = Field(default=0, ge=0)
     """Processes that encode shards; 0 means one for each core. The shards do not depend on it."""
 

@@ -34,5 +34,5 @@ def compare_arithmetic(before: dict[str, str], now: dict[str, str], inexact: boo
     as_before = f"Set OMP_NUM_THREADS={before['threads']}" if names == ["threads"] else f"Use {was} again"
     raise UserError(
         f"The last snapshot was made with {was}, and this start has {is_now}: it would not end with the same weights. "
-        f"{as_before}, or go on nevertheless with inexact=true."
+        f"{as_before}, or go on anyway with inexact=true."
     )

@@ -26,7 +26,7 @@ class Training(Config):
     """What the processes of torchrun keep: ddp a copy of everything each, fsdp (FSDP2) a share of weights, gradients
     and optimizer state each, which saves memory and costs traffic. One process keeps everything."""
     peak_lr: float = Field(default=1e-3, gt=0)
-    """Highest learning rate, reached when the warm-up ends. Small encoders bear more than BERT's 1e-4."""
+    """Highest learning rate, reached when the warm-up ends. Small encoders tolerate more than BERT's 1e-4."""
     warmup_rate: float = Field(default=0.06, ge=0, le=1)
     """Share of all steps in which the learning rate rises from 0."""
     schedule: Literal["linear", "cosine", "warmup_stable_decay"] = "linear"

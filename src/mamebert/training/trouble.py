@@ -25,14 +25,14 @@ class Trouble(Config):
     data goes on (Chowdhery et al., 2022, PaLM). lower_lr rolls back and lowers the rate. stop ends the run at the
     first trouble."""
     spike_ratio: float = Field(default=2.0, ge=0)
-    """A loss above so many times the median of the last `spike_window` good steps is trouble; 0 looks for none. The
+    """A loss above this many times the median of the last `spike_window` good steps is trouble; 0 looks for none. The
     median counts as 1 nat at least: below that, batches differ by as much as they teach."""
     spike_window: int = Field(default=20, ge=1)
-    """Good steps whose losses are compared with; before there are so many, only a loss that is no number is trouble."""
+    """Good steps that a loss is compared with; until there are so many, only a loss that is no number is trouble."""
     consecutive_steps: int = Field(default=3, ge=1)
     """Steps with trouble, one after the other, after which the weights count as broken."""
     back_steps: int = Field(default=200, ge=1)
-    """Weights come back from at least so many steps before the trouble, from less than twice as many as a rule. They
+    """Weights come back from at least this many steps before the trouble, from less than twice as many as a rule. They
     are written down every so many steps."""
     lower_by: float = Field(default=0.5, gt=0, lt=1)
     """lower_lr multiplies the rate of all steps that follow by this."""

@@ -52,7 +52,7 @@ class Augmentation(Config):
         goal = bench.teacher.goal
         if not isinstance(goal, TaskGoal):
             raise UserError(
-                "Rows are made more of for a task, and this is a pretrained encoder. Leave augmentation out, and give "
+                "Augmentation is for the rows of a task, and this is a pretrained encoder. Leave augmentation out, and give "
                 "more text."
             )
         if not isinstance(goal.task, TextTask):

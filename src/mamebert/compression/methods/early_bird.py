@@ -40,7 +40,7 @@ class EarlyBird(Compressor):
     draw_at: float = Field(default=0.2, gt=0, le=1)
     """The ticket is drawn after this share of the first epoch of the search, at the latest, and after `min_steps`."""
     min_steps: int = Field(default=100, ge=1)
-    """It is never drawn before so many steps, however few an epoch has: factors that hardly moved tell nothing. The
+    """It is never drawn before this many steps, however few an epoch has: factors that hardly moved tell nothing. The
     search goes on for that long, unless `search.steps` says otherwise."""
     epsilon: float = Field(default=0.0, ge=0, lt=1)
     """It is drawn before, once the share of parts that change sides between two looks stays below this, three times

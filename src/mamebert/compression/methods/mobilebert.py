@@ -53,7 +53,7 @@ class Mobilebert(Compressor):
     normalization_type: NormKind = "no_norm"
     """no_norm has a factor and a shift in the places of LayerNorm, which is faster on small devices."""
     hidden_act: Literal["relu", "gelu"] = "relu"
-    """What bends the feed-forward blocks."""
+    """Activation of the feed-forward blocks."""
     start: Literal["teacher", "random"] = "teacher"
     """Take embeddings and head from the teacher, a wider token table as its best approximation; or draw them anew."""
     lower_rate: float = Field(default=0.0, ge=0, le=1)

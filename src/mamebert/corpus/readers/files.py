@@ -51,7 +51,7 @@ class Files(FromFiles):
     extra_columns: ExtraColumns = "refuse"
     """What happens to fields of a line beyond those that have names: an error, or they are dropped and counted."""
     columns: dict[str, str] = Field(default={})
-    """Columns made of others: `{label = "gold_label"}`; a point goes into an object, `{a = "sentence1.sentence"}`."""
+    """Columns made of others: `{label = "gold_label"}`; a dot goes into an object, `{a = "sentence1.sentence"}`."""
     where: dict[str, str | bool | int | float] = Field(default={})
     """Only rows with these values are read: `{data = "train"}` where a column `data` tells the split."""
 

@@ -62,7 +62,7 @@ def _can_be_smaller(path: Path, ahead: Ahead) -> None:
         kind = about.get("altered_by", "") if isinstance(about, dict) else ""
     if kind:
         raise UserError(
-            f"{path} is what {kind} makes, whose numbers are no weights that another method could work on. "
+            f"{path} is what {kind} makes, whose numbers are not weights that another method could work on. "
             f"Give the model that it was made from, and put {kind} last in method."
         )
 

@@ -31,7 +31,9 @@ class Range(Config):
     """Numbers from one to another; whole ones where both ends are whole."""
 
     low: int | float
+    """The smallest value that is tried."""
     high: int | float
+    """The largest."""
     log: bool = False
     """Try as many values between 1e-5 and 1e-4 as between 1e-4 and 1e-3."""
 

@@ -38,14 +38,14 @@ class FinetuneConfig(LabelledConfig):
     search: Search = Search()
     seeds: Seeds = Field(default=[1, 2, 3], min_length=1)
     """Each trains anew from the same encoder: another head, order and dropout. More may be put behind those of a
-    finished run: only they are trained then."""
+    finished run: then only these are trained."""
     epoch_seeds: Seeds = Field(default=[])
     """Seeds with which the models kept on the way of pretraining are fine-tuned too (the paper's Table 3)."""
     baselines: Analyzer = "char"
     """Baselines on the same rows, which read characters (unspaced languages) or words; none asks only the one that
     reads nothing."""
     vectors: RunPath | None = None
-    """A word2vec table for One more baseline of classification: a linear SVM on the mean vector of a text."""
+    """A word2vec table for one more baseline of classification: a linear SVM on the mean vector of a text."""
 
     @model_validator(mode="before")
     @classmethod

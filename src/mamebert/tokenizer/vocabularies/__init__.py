@@ -16,7 +16,7 @@ class Vocabulary(Choice):
     size: int = Field(default=32_000, ge=10)
     """Number of pieces, special tokens included."""
     sample_characters: int = Field(default=100_000_000, gt=0)
-    """Learn from about so many characters, drawn by sentence; memory grows with their distinct words only."""
+    """Learn from about this many characters, drawn by sentence; memory grows with their distinct words only."""
 
     def check(self) -> None:
         """Raise UserError, before any text is read, where this vocabulary cannot be learnt on this machine."""

@@ -42,7 +42,7 @@ class Wordpiece(Vocabulary):
     min_frequency: int = Field(default=2, ge=1)
     """A character seen less often is left out, and a pair of pieces seen less often is not joined to one."""
     limit_alphabet: int = Field(default=0, ge=0)
-    """Keep so many characters, the most frequent; the rest becomes [UNK].
+    """Keep this many characters, the most frequent; the rest becomes [UNK].
 
     0: a third of `size`, from 100 to 7,000; more where 99.5 % of the text takes more, up to three quarters of `size`;
     and as many as there is room for where nothing else fills the vocabulary, as in Chinese with every character a word.
