@@ -35,7 +35,7 @@ class Learning(Config):
     """Peak learning rates of their own, by the beginning of a parameter's name ("bert.embeddings.", "head.") or by
     layer from 0 ("layer.3") or from the top ("layer.-1"); the longest name that fits counts, and 0 freezes."""
     layer_decay: float = Field(default=1.0, gt=0, le=1)
-    """A layer's rate is this many times that of the layer above it; the head has training.peak_lr. Groups do not fall."""
+    """A layer's rate is this many times that of the layer above; the head has training.peak_lr. Groups do not fall."""
     unfreeze_every: int = Field(default=0, ge=0)
     """The head begins, and after every so many epochs the next layer from the top joins; 0 lets all begin at once."""
     cache_bytes: int = Field(default=2**30, ge=0)

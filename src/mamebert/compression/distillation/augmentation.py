@@ -52,8 +52,8 @@ class Augmentation(Config):
         goal = bench.teacher.goal
         if not isinstance(goal, TaskGoal):
             raise UserError(
-                "Augmentation is for the rows of a task, and this is a pretrained encoder. Leave augmentation out, and give "
-                "more text."
+                "Augmentation is for the rows of a task, and this is a pretrained encoder. Leave augmentation out, and "
+                "give more text."
             )
         if not isinstance(goal.task, TextTask):
             raise UserError(
