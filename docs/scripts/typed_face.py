@@ -129,7 +129,7 @@ class Stub:
     def of_class(self, kind: type, default: str) -> list[str]:
         """Return the types that stand for a class."""
         if issubclass(kind, Choice) and kind is kind.family:
-            unsaid = [self.kind(kind.find(default), said=False)] if default and default not in kind.unsaid else []
+            unsaid = [self.kind(kind.find(default), said=False)] if default and default not in kind.kinds_unsaid else []
             return [self.alias(f"_Any{kind.__name__}", kind, self.choice), *unsaid]
         if issubclass(kind, Config):
             return [self.imported(kind), self.settings(kind)]
@@ -137,7 +137,7 @@ class Stub:
 
     def choice(self, family: type[Choice]) -> list[str]:
         """Return what may be given where a kind is to be chosen: an object, a dictionary or a text."""
-        kinds = [self.kind(family.find(name), said=name not in family.unsaid) for name in family.names()]
+        kinds = [self.kind(family.find(name), said=name not in family.kinds_unsaid) for name in family.names()]
         is_kind = family.from_text.__func__ is Choice.from_text.__func__  # type: ignore[attr-defined]
         return [self.imported(family), *kinds, *([_literal(family.names())] if is_kind else ["str", "Path"])]
 

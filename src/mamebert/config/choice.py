@@ -34,7 +34,7 @@ class Choice(Config):
             cls.kind = stem
             cls.__annotations__["kind"] = Literal[stem]
 
-    unsaid: ClassVar[frozenset[str]] = frozenset()
+    kinds_unsaid: ClassVar[frozenset[str]] = frozenset()
     """Kinds that settings without `kind` may mean, whatever the default is; see `kind_unsaid`."""
 
     @classmethod

@@ -30,7 +30,7 @@ def kind_of(path: Path) -> str:
 class Reader(Choice):
     """Rows from somewhere. A bare string that names no kind is the path of files: `"corpus/*.txt"`."""
 
-    unsaid: ClassVar[frozenset[str]] = frozenset({"files", *KINDS.values()})
+    kinds_unsaid: ClassVar[frozenset[str]] = frozenset({"files", *KINDS.values()})
 
     @abstractmethod
     def rows(self, told: Callable[[int], None] = ignore_progress) -> Iterator[Row]:
