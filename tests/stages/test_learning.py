@@ -152,12 +152,26 @@ def test_parts_of_a_batch_add_up_to_the_batch(small, tmp_path, learning):
 
 
 def test_patience_begins_when_all_learns_that_should(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: (self.learnt, 0.5))
-    training = {**small["training"], "epochs": 9}
+    def falling(self):
+        self.judged = getattr(self, "judged", 0) + 1
+        return self.learnt, -self.judged
+
+    monkeypatch.setattr(fitting.Fitting, "_validate", falling)
+    training = {**small["training"], "epochs": 9, "warmup_rate": 0.06}
     fixed = Trained(small, tmp_path / "all", training=training, patience=1).fitted
     gradual = Trained(small, tmp_path / "gradual", training=training, patience=1, learning={"unfreeze_every": 2}).fitted
     assert len(fixed.valid_by_epoch) == 2
     assert len(gradual.valid_by_epoch) == 7  # the embeddings begin with the 7th
+
+
+def test_patience_does_not_count_the_warm_up_nor_epochs_in_which_nothing_changes(small, tmp_path, monkeypatch):
+    scores = iter([0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.1])
+    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: (self.learnt, next(scores)))
+    training = {**small["training"], "epochs": 9, "warmup_rate": 0.4}
+    warming = Trained(small, tmp_path / "warming", training=training, patience=2).fitted
+    assert warming.valid_by_epoch == [0.5, 0.4, 0.4, 0.4, 0.4, 0.4]  # 0.4 of 9 epochs end in the 4th
+    still = Trained(small, tmp_path / "still", training={**training, "warmup_rate": 0.0}, patience=2).fitted
+    assert still.valid_by_epoch == [0.0, 0.0, 0.0, 0.1, 0.1, 0.1]
 
 
 def test_training_that_ends_before_all_layers_learn_is_told(small, tmp_path, capsys):

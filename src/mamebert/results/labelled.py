@@ -80,6 +80,8 @@ class TestedModel(Entry):
     seeds: list[SeedResult] = Field(default=[])
     best_seed: int | None = None
     """The one that validated best."""
+    decided: dict[str, Any] = Field(default={})
+    """What the settings of its fine-tuning left open, as it was decided: values by the dotted names of settings."""
     scores: MetricScores = Field(default={})
     tests: dict[str, MetricScores] = Field(default={})
     """On further test rows, by their name."""

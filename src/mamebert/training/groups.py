@@ -31,7 +31,7 @@ class Learning(Config):
     """Layers that learn with trainable = "top_layers", counted from the highest."""
     embeddings: Literal["learn", "frozen"] = "learn"
     """frozen keeps the table of token embeddings as it is, as an encoder was pretrained whose table was fixed."""
-    groups: dict[str, float] = Field(default={})
+    groups: dict[str, float] | None = None
     """Peak learning rates of their own, by the beginning of a parameter's name ("bert.embeddings.", "head.") or by
     layer from 0 ("layer.3") or from the top ("layer.-1"); the longest name that fits counts, and 0 freezes."""
     layer_decay: float = Field(default=1.0, gt=0, le=1)
@@ -49,8 +49,8 @@ class Learning(Config):
 
     @field_validator("groups")
     @classmethod
-    def _rates_are_not_negative(cls, groups: dict[str, float]) -> dict[str, float]:
-        wrong = [name for name, rate in groups.items() if rate < 0]
+    def _rates_are_not_negative(cls, groups: dict[str, float] | None) -> dict[str, float] | None:
+        wrong = [name for name, rate in (groups or {}).items() if rate < 0]
         if wrong:
             raise ValueError(f"The rate of {wrong[0]} is negative. Give 0 to freeze it, or its highest learning rate.")
         return groups
@@ -109,8 +109,9 @@ def plan_learning(network: nn.Module, settings: Learning, peak_lr: float) -> Pla
         raise UserError(
             f"learning.top_layers {settings.top_layers} is more than the {num_layers} layers of the encoder. Lower it."
         )
-    full = {name: _full(name, num_layers) for name in settings.groups}
-    groups = {full[name]: rate for name, rate in settings.groups.items()}
+    given = settings.groups or {}
+    full = {name: _full(name, num_layers) for name in given}
+    groups = {full[name]: rate for name, rate in given.items()}
     named = {name: _group_of(name, groups) for name in names}
     lowest = {"all": 0, "head": num_layers + 1, "top_layers": num_layers + 1 - settings.top_layers, "groups": 0}
     learning = [

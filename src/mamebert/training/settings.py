@@ -7,14 +7,14 @@ from pydantic import Field, model_validator
 from mamebert.config import Config
 
 
-class Training(Config):
-    """Batches, optimizer and learning rate."""
+class OpenTraining(Config):
+    """Batches, optimizer and learning rate. What is unset is decided by what is trained, and on how much."""
 
     epochs: int = Field(default=0, ge=0)
     """Times the corpus is read. Give this or `steps`."""
     steps: int = Field(default=0, ge=0)
     """Optimizer steps. Give this or `epochs`."""
-    batch_tokens: int = Field(default=8192, ge=16)
+    batch_tokens: int | None = Field(default=None, ge=16)
     """Tokens of one step; sequences are packed up to it, so no padding counts."""
     batch_ramp: int = Field(default=0, ge=0)
     """Tokens of pretraining in which batches grow: a third of them is read in batches of an eighth of batch_tokens, a
@@ -25,9 +25,9 @@ class Training(Config):
     parallel: Literal["ddp", "fsdp"] = "ddp"
     """What the processes of torchrun keep: ddp a copy of everything each, fsdp (FSDP2) a share of weights, gradients
     and optimizer state each, which saves memory and costs traffic. One process keeps everything."""
-    peak_lr: float = Field(default=1e-3, gt=0)
+    peak_lr: float | None = Field(default=None, gt=0)
     """Highest learning rate, reached when the warm-up ends. Small encoders tolerate more than BERT's 1e-4."""
-    warmup_rate: float = Field(default=0.06, ge=0, le=1)
+    warmup_rate: float | None = Field(default=None, ge=0, le=1)
     """Share of all steps in which the learning rate rises from 0."""
     schedule: Literal["linear", "cosine", "warmup_stable_decay"] = "linear"
     """How the rate falls to 0 after the warm-up: evenly, along half a cosine, or only in the last `decay_rate`."""
@@ -57,10 +57,42 @@ class Training(Config):
 
     @model_validator(mode="after")
     def _the_fall_begins_after_the_warmup(self) -> Self:
-        if self.schedule == "warmup_stable_decay" and self.warmup_rate + self.decay_rate > 1:
+        warmup_rate = self.warmup_rate or 0.0
+        if self.schedule == "warmup_stable_decay" and warmup_rate + self.decay_rate > 1:
             raise ValueError(
-                f"training.warmup_rate {self.warmup_rate} and training.decay_rate {self.decay_rate} are more than all "
+                f"training.warmup_rate {warmup_rate} and training.decay_rate {self.decay_rate} are more than all "
                 "steps. Choose shares whose sum is at most 1."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _at_most_one_length(self) -> Self:
+        if self.epochs and self.steps:
+            raise ValueError(
+                "How long to train is said by both training.epochs and training.steps. Give exactly one of them."
+            )
+        return self
+
+    def closed(self) -> "Training":
+        """Return the same with nothing open: a batch that is counted otherwise has any number of tokens."""
+        return Training(**self.model_dump(exclude_none=True))
+
+
+class Training(OpenTraining):
+    """Batches, optimizer and learning rate."""
+
+    batch_tokens: int = Field(default=8192, ge=16)
+    """Tokens of one step; sequences are packed up to it, so no padding counts."""
+    peak_lr: float = Field(default=1e-3, gt=0)
+    """Highest learning rate, reached when the warm-up ends. Small encoders tolerate more than BERT's 1e-4."""
+    warmup_rate: float = Field(default=0.06, ge=0, le=1)
+    """Share of all steps in which the learning rate rises from 0."""
+
+    @model_validator(mode="after")
+    def _there_is_a_length(self) -> Self:
+        if not self.epochs and not self.steps:
+            raise ValueError(
+                "How long to train is said by neither training.epochs nor training.steps. Give exactly one of them."
             )
         return self
 
@@ -69,14 +101,3 @@ class Training(Config):
         if tokens_read >= self.batch_ramp:
             return self.batch_tokens
         return max(16, self.batch_tokens >> (3 - 3 * tokens_read // self.batch_ramp))
-
-    @model_validator(mode="after")
-    def _one_length(self) -> Self:
-        if bool(self.epochs) == bool(self.steps):
-            given = (
-                "both training.epochs and training.steps"
-                if self.epochs
-                else "neither training.epochs nor training.steps"
-            )
-            raise ValueError(f"How long to train is said by {given}. Give exactly one of them.")
-        return self

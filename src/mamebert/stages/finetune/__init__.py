@@ -34,5 +34,8 @@ def check(config: FinetuneConfig, ahead: Ahead) -> Found:
 def outlook(config: FinetuneConfig, ahead: Ahead) -> str:
     """Return how many trainings there are, searches apart."""
     number = len(config.models) * (2 if config.random_weights else 1) * len(config.seeds)
-    length = f"{config.training.epochs} epochs" if config.training.epochs else f"{config.training.steps} steps"
-    return f"{number} training{'s' if number > 1 else ''} of at most {length}"
+    training = config.training
+    length = f"at most {training.epochs} epochs" if training.epochs else f"at most {training.steps} steps"
+    if not training.epochs and not training.steps:
+        length = "as many epochs as the rows need"
+    return f"{number} training{'s' if number > 1 else ''} of {length}"

@@ -98,4 +98,4 @@ def _refuse_what_no_network_has(model: Candidate, config: FinetuneConfig, learnt
         if (each.reading, each.learning) != (Reading(), Learning()):
             opened = ModelFolder.open(model.path)
             network = TaskNetwork(model.task, opened.shape, opened.vocab_size, learnt, each.reading)
-            plan_learning(network, each.learning, each.training.peak_lr)
+            plan_learning(network, each.learning, each.training.peak_lr or 1.0)

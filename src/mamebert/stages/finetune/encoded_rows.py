@@ -54,7 +54,7 @@ class EncodedRows:
         self, model: Candidate, seed: int, config: FinetuneConfig, network: TaskNetwork
     ) -> dict[str, HiddenStates]:
         """Return the hidden states of all parts if the encoder never learns; seeds and trials share them."""
-        if plan_learning(network, config.learning, config.training.peak_lr).encoder_learns:
+        if plan_learning(network, config.learning, config.training.closed().peak_lr).encoder_learns:
             return {}
         random = seed if model.random_weights else None
         key = (model.title, random, str(config.reading), config.training.precision, config.learning.cache_bytes)

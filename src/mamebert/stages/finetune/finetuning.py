@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.checkpoints.verify import verify
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.evaluation.metrics.spread import mean_and_spread
@@ -15,7 +16,7 @@ from mamebert.files.disk import partial as beside
 from mamebert.files.json_files import read_own
 from mamebert.files.names import file_name
 from mamebert.labelled.comparing import comparisons, scores_of, write_answers
-from mamebert.labelled.leaks import SeenTexts, tell_repeated, tell_shifts
+from mamebert.labelled.leaks import SeenTexts
 from mamebert.labelled.lengths import count_lengths
 from mamebert.labelled.rows import PARTS, read_labelled
 from mamebert.progress import say
@@ -32,9 +33,11 @@ from mamebert.results.labelled import (
 from mamebert.results.pretrain import Parameters, Verified
 from mamebert.runs import Run
 from mamebert.stages.finetune.candidates import Candidate, candidates, check_candidates, start, twin
+from mamebert.stages.finetune.defaults import Rows, decide, space
 from mamebert.stages.finetune.encoded_rows import EncodedRows
 from mamebert.stages.finetune.fitting import Fitted, Fitting, answer
 from mamebert.stages.finetune.hidden_state_cache import HiddenStates
+from mamebert.stages.finetune.row_counts import write_down
 from mamebert.stages.finetune.search import best_of, search, told, trial_file, with_settings
 from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Answer, Baseline
@@ -63,25 +66,7 @@ class Finetuning:
 
     def tell_rows(self) -> None:
         """Write down how many rows every part has, and what could not be used."""
-        everything = self._all_parts()
-        unseen = {name: found for name, part in everything.items() if (found := self.task.unseen(part, self.learnt))}
-        results = self.results
-        results.task = self.task.kind
-        results.labels = list(self.learnt.labels)
-        results.columns = self.task.columns()
-        results.example = self.task.example()
-        results.split = {name: self.task.describe(everything[name]) for name in PARTS}
-        results.rows = {name: len(part) for name, part in everything.items()}
-        results.unusable_rows = {name: reasons for name, reasons in self.labelled.unusable.items() if reasons}
-        results.unseen = unseen
-        for name, reasons in unseen.items():
-            told = ", ".join(f"{count} with {reason}" for reason, count in reasons.items())
-            say(f"Rows in {name} that no model here can get right: {told}.")
-        tested = self.labelled.all_tests()
-        results.repeated_rows = tell_repeated(everything["train"], {"valid": everything["valid"], **tested})
-        results.label_shift = tell_shifts(self.task, everything["train"], tested)
-        told = ", ".join(f"{len(part)} {name}" for name, part in everything.items())
-        say(f"finetune: {told} rows" + (f", {len(self.learnt.labels)} labels" if self.learnt.labels else ""))
+        write_down(self.results, self.task, self.labelled, self._all_parts(), self.learnt)
 
     def ask_baselines(self) -> None:
         """Let the simplest baselines answer the same rows."""
@@ -96,6 +81,9 @@ class Finetuning:
     def train_all_seeds(self, model: Candidate) -> None:
         """Fine-tune one encoder with each of its seeds and add the summary to the results."""
         config = self._searched(model)
+        decided = self._decided(model, config)
+        if decided:
+            say(f"{model.title}: left open, and so decided: {told(decided)}")
         found = [self._done_before(model, seed) or self._train(model, seed, config) for seed in model.seeds]
         parts = {name: part.features for name, part in self.rows.to(model).items()}
         features = parts["train"]
@@ -121,6 +109,7 @@ class Finetuning:
                     for each in found
                 ],
                 best_seed=self._best(model)["seed"],
+                decided=decided,
                 scores=_summary([each["scores"] for each in found]),
                 tests={name: _summary([each["tests"][name] for each in found]) for name in self.labelled.tests},
             )
@@ -162,11 +151,17 @@ class Finetuning:
         """Return the settings with which all seeds of a model are trained: those its trials found best."""
         if self.config.search.method == "none":
             return self.config
-        trials = search(self.config, model.title, self.run.folder / "search", partial(self._try, model))
+        shape = ModelFolder.open(model.path).shape
+        tried = self.config.search.space or space(self.config.search, shape, self._rows_of(model))
+        config = with_settings(self.config, {"search.space": tried})
+        trials = search(config, model.title, self.run.folder / "search", partial(self._try, model))
         best = best_of(trials)
         say(f"{model.title}: all seeds are trained with {told(best)}")
         self.results.search.append(Search(model=model.title, best=best, trials=trials))
         return with_settings(self.config, best)
+
+    def _decided(self, model: Candidate, config: FinetuneConfig) -> dict[str, Any]:
+        return decide(config, ModelFolder.open(model.path).shape, self._rows_of(model))
 
     def _try(self, model: Candidate, config: FinetuneConfig, number: int) -> dict[str, Any]:
         """Return how well settings validate, with the first seed; no test row is looked at."""
@@ -190,6 +185,7 @@ class Finetuning:
     ) -> tuple[TaskNetwork, Fitted, dict[str, HiddenStates]]:
         """Train one network; also return the hidden states that its encoder, if it does not learn, gives."""
         parts = self.rows.to(model)
+        config = with_settings(config, self._decided(model, config))
         network = start(model, seed, config, self.learnt)
         started = monotonic()
         states = self.rows.hidden_states(model, seed, config, network)
@@ -242,6 +238,9 @@ class Finetuning:
         put_in_place(beside(place), place)
         write_text(self._answers(model, seed), json.dumps(result))
         return result
+
+    def _rows_of(self, model: Candidate) -> Rows:
+        return Rows.of(self.rows.to(model)["train"].features)
 
     def _all_parts(self) -> dict[str, list[Example]]:
         return {**dict(zip(PARTS, self.labelled.parts, strict=True)), **self.labelled.tests}

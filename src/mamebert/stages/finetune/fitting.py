@@ -55,9 +55,12 @@ class Fitting:
         record: Callable[..., None],
         states: Mapping[str, HiddenStates] = MappingProxyType({}),
     ) -> None:
-        self.config, self.task, self.training = config, config.task, config.training
+        self.config, self.task, self.training = config, config.task, config.training.closed()
         self.network, self.train, self.valid = network, train, valid
         self.learnt, self.record, self.states = learnt, record, states
+        assert config.batch_rows is not None, "nothing is open when training begins"
+        assert config.patience is not None, "nothing is open when training begins"
+        self.batch_rows, self.patience = config.batch_rows, config.patience
         self.plan = plan_learning(network, config.learning, self.training.peak_lr)
         self.plan.open(network)
         self.parameters = count_parameters(network)
@@ -66,6 +69,7 @@ class Fitting:
         steps = sum(1 for _ in self._batches(range(len(train.features))))
         self.num_epochs = self.training.epochs or -(-self.training.steps // steps)
         self.total = self.training.steps or self.num_epochs * steps
+        self.warmup_epochs = -(-round(self.total * self.training.warmup_rate) // steps)
         if self.plan.last_begin >= self.num_epochs:
             say(f"Training ends before all layers learn: the lowest would begin with epoch {self.plan.last_begin + 1}.")
 
@@ -80,8 +84,8 @@ class Fitting:
             if best.judge(score):
                 fitted.learnt = learnt
             self.record(epoch=epoch + 1, valid=score)
-            waited = epoch + 1 - max(best_of(best.scores), self.plan.last_begin)
-            return done == self.training.steps or waited >= self.config.patience
+            waited = epoch + 1 - max(best_of(best.scores), self.plan.last_begin, self._idle(best.scores))
+            return done == self.training.steps or waited >= self.patience
 
         def describe(step: Step) -> str:
             return f"loss {step.loss:.3f}" + (f"  best valid {max(best.scores):.4f}" if best.scores else "")
@@ -95,6 +99,11 @@ class Fitting:
         fitted.valid_by_epoch, fitted.seconds = best.scores, monotonic() - started
         return fitted
 
+    def _idle(self, scores: Sequence[float]) -> int:
+        """Return how many epochs at the beginning patience does not count: the warm-up, and while nothing changes."""
+        unmoved = next((number for number, score in enumerate(scores) if score != scores[0]), len(scores))
+        return max(self.warmup_epochs, unmoved)
+
     def _epoch(self, seed: int, epoch: int, done: int) -> Iterator[Step]:
         self.plan.open(self.network, epoch)
         self.frozen_below = self.plan.frozen_below(self.network, epoch)
@@ -103,7 +112,7 @@ class Fitting:
         return train(self.network, self.optimizer, parts, self._loss, self.training, self.total, seed, done)
 
     def _batches(self, order: Sequence[int]) -> Iterator[list[int]]:
-        return batches(self.train.features, order, self.training.batch_tokens, self.config.batch_rows)
+        return batches(self.train.features, order, self.training.batch_tokens, self.batch_rows)
 
     def _parts(self, rows: list[int]) -> list[tuple[TaskBatch, int]]:
         """Return the parts that are computed one after the other, each with what the batch asks in all."""

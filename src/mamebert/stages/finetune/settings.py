@@ -14,7 +14,7 @@ from mamebert.labelled.seeds import Seeds
 from mamebert.stages.finetune.search_space import Search
 from mamebert.tasks import Analyzer
 from mamebert.training.groups import Learning
-from mamebert.training.settings import Training
+from mamebert.training.settings import OpenTraining
 
 
 class FinetuneConfig(LabelledConfig):
@@ -28,13 +28,16 @@ class FinetuneConfig(LabelledConfig):
     """Also train each shape from random weights, to see what its pretraining is worth."""
     reading: Reading = Reading()
     learning: Learning = Learning()
-    training: Training = Training(epochs=15, batch_tokens=4096, peak_lr=2e-4)
-    batch_rows: int = Field(default=0, ge=0)
-    """Rows of one step, whatever their length; 0 fills up to training.batch_tokens."""
+    training: OpenTraining = OpenTraining()
+    """What is unset is decided by the size of the encoder and the number of rows; run.json and the page tell it."""
+    batch_rows: int | None = Field(default=None, ge=0)
+    """Rows of one step, whatever their length; 0 fills up to training.batch_tokens. Unset, 16, or 32 of many rows;
+    with training.batch_tokens given, 0."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """Share of hidden values dropped in fine-tuning; unset, what the encoder's config.json says."""
-    patience: int = Field(default=5, ge=1)
-    """Epochs without a better validation result after which training ends; the best epoch is what is tested."""
+    patience: int | None = Field(default=None, ge=1)
+    """Epochs without a better validation result after which training ends, counted from the end of the warm-up; the
+    best epoch is what is tested. Unset, a quarter of all epochs, at least 5 and at most 12."""
     search: Search = Search()
     seeds: Seeds = Field(default=[1, 2, 3], min_length=1)
     """Each trains anew from the same encoder: another head, order and dropout. More may be put behind those of a
@@ -51,15 +54,6 @@ class FinetuneConfig(LabelledConfig):
     @classmethod
     def _one_model_needs_no_name(cls, values: Any) -> Any:
         return one_model_needs_no_name(values)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _what_training_leaves_open_is_as_above(cls, values: Any) -> Any:
-        given = values.get("training") if isinstance(values, dict) else None
-        if not isinstance(given, dict):
-            return values
-        ours = {"batch_tokens": 4096, "peak_lr": 2e-4} | ({} if given.get("steps") else {"epochs": 15})
-        return {**values, "training": {**ours, **given}}
 
     @field_validator("models")
     @classmethod

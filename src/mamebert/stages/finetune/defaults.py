@@ -1,0 +1,127 @@
+"""What fine-tuning does where the settings say nothing: by the size of the encoder, the task and the number of rows.
+
+What is given always wins. What is decided here is written into the results of the run, by the dotted names of the
+settings, and shown on its page. The measurements behind each rule are in docs/lab.md (2026-11-30).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Self
+
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.stages.finetune.search_space import NO_CAP, RANGES, SMALL_RANGES, Search
+from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks.data.features import Features
+from mamebert.training.groups import WORDS, Learning
+
+LEAST_STEPS = 600
+"""A head and an encoder need some hundred steps whatever the set: 300 sentences of CoNLL-2003 in 12 steps of 4,096
+tokens, which was the default, gave an entity F1 of 0.03."""
+LEAST_EPOCHS = 8
+MOST_EPOCHS = 100
+LEAST_PATIENCE, MOST_PATIENCE = 5, 12
+"""Epochs without a better validation result: a quarter of all, for small sets are judged by few rows."""
+ROWS = 16
+"""Rows of a step. Short rows fill 4,096 tokens by the hundred, and few such steps teach nothing."""
+MANY_ROWS, ROWS_OF_MANY = 5_000, 32
+"""Training rows from which a step has more: there are steps enough then, and larger ones cost less time a row."""
+MOST_TOKENS = 8_192
+"""Tokens that the rows of a step may have on average: long documents in chunks would fill the memory."""
+WARMUP_RATE = 0.1
+BATCH_TOKENS = 4_096
+"""Tokens of a step where rows are not to be counted (batch_rows=0)."""
+HEAD_LR = 1e-3
+"""Where only what stands on the encoder learns: nothing pretrained can be harmed."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How fast an encoder of a size learns."""
+
+    peak_lr: float
+    words: float = 1.0
+    """The rate of the word table as a multiple of it."""
+    head: float = 1.0
+    """That of the head."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that are learnt from."""
+
+    number: int
+    tokens: float
+    """Tokens that are read of a row, on average."""
+
+    @classmethod
+    def of(cls, features: Sequence[Features]) -> Self:
+        """Return how many examples there are and how long they are."""
+        return cls(len(features), sum(each.num_tokens for each in features) / len(features))
+
+    def steps(self, batch_rows: int, batch_tokens: int) -> int:
+        """Return the steps of an epoch, about; without `batch_rows`, as many as `batch_tokens` make."""
+        return max(1, ceil(self.number / batch_rows if batch_rows else self.number * self.tokens / batch_tokens))
+
+
+def is_small(shape: EncoderConfig) -> bool:
+    """Tell whether an encoder is as small as ours: those of BERT's kin that are published so are wider or deeper."""
+    return shape.hidden_size <= 256 and shape.num_hidden_layers <= 6
+
+
+def rates(shape: EncoderConfig) -> Rates:
+    """Return how fast an encoder learns: the wider and deeper, the slower.
+
+    Small ones: measured. ELECTRA-small (256 wide, 12 deep; Clark et al., 2020): 3e-4. MiniLM (384) and others below
+    BERT-base: 5e-5 to 1e-4; BERT-base and larger: 2e-5 to 5e-5 (Devlin et al., 2019).
+    """
+    if is_small(shape):
+        return Rates(1e-3)
+    if shape.hidden_size <= 256:
+        return Rates(3e-4)
+    return Rates(1e-4 if shape.hidden_size < 768 else 3e-5)
+
+
+def decide(config: FinetuneConfig, shape: EncoderConfig, rows: Rows) -> dict[str, Any]:
+    """Return values for what the settings leave open, by dotted names."""
+    training = config.training
+    found: dict[str, Any] = {}
+    batch_rows = config.batch_rows
+    if batch_rows is None:
+        batch_rows = found["batch_rows"] = 0 if training.batch_tokens else _rows_of_a_step(rows)
+    if not batch_rows and training.batch_tokens is None:
+        found["training.batch_tokens"] = BATCH_TOKENS
+    steps = rows.steps(batch_rows, training.batch_tokens or BATCH_TOKENS)
+    if not training.epochs and not training.steps:
+        found["training.epochs"] = min(MOST_EPOCHS, max(LEAST_EPOCHS, ceil(LEAST_STEPS / steps)))
+    if training.peak_lr is None:
+        found |= _rates(config.learning, shape)
+    if training.warmup_rate is None:
+        found["training.warmup_rate"] = WARMUP_RATE
+    if config.patience is None:
+        epochs = found.get("training.epochs", training.epochs) or ceil(training.steps / steps)
+        found["patience"] = min(MOST_PATIENCE, max(LEAST_PATIENCE, ceil(epochs / 4)))
+    return found
+
+
+def space(search: Search, shape: EncoderConfig, rows: Rows) -> dict[str, Any]:
+    """Return what a search tries where `search.space` does not say it."""
+    found = dict((SMALL_RANGES if is_small(shape) else RANGES)[search.ranges])
+    if max(found.get("training.epochs", [NO_CAP])) * rows.steps(ROWS, 0) < LEAST_STEPS:
+        del found["training.epochs"]
+    return found
+
+
+def _rows_of_a_step(rows: Rows) -> int:
+    wanted = ROWS if rows.number < MANY_ROWS else ROWS_OF_MANY
+    return max(1, min(wanted, int(MOST_TOKENS / max(rows.tokens, 1))))
+
+
+def _rates(learning: Learning, shape: EncoderConfig) -> dict[str, Any]:
+    if learning.trainable == "head":
+        return {"training.peak_lr": HEAD_LR}
+    found = rates(shape)
+    factors = {WORDS: found.words, "head.": found.head}
+    groups = {name: found.peak_lr * factor for name, factor in factors.items() if factor != 1}
+    is_open = learning == Learning() and groups
+    return {"training.peak_lr": found.peak_lr} | ({"learning.groups": groups} if is_open else {})

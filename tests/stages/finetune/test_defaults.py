@@ -1,0 +1,109 @@
+"""What fine-tuning does where the settings say nothing."""
+
+import pytest
+
+from mamebert.config import build
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.stages.finetune.defaults import Rows, decide, space
+from mamebert.stages.finetune.search import with_settings
+from mamebert.stages.finetune.search_space import Search
+from mamebert.stages.finetune.settings import FinetuneConfig
+
+SIZES = {"H128-L2": (128, 2), "H256-L4": (256, 4), "ELECTRA-small": (256, 12), "MiniLM": (384, 6), "BERT": (768, 12)}
+FEW = Rows(300, 20.0)
+
+
+def shape(name):
+    width, layers = SIZES[name]
+    return EncoderConfig(hidden_size=width, num_hidden_layers=layers)
+
+
+def config(**settings):
+    return build(FinetuneConfig, {"model": "encoder", "source": "rows.jsonl", "output": "x", **settings})
+
+
+def decided(name="H128-L2", rows=FEW, **settings):
+    return decide(config(**settings), shape(name), rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch_rows", "epochs", "patience"),
+    [
+        (Rows(100, 20.0), 16, 86, 12),
+        (Rows(300, 20.0), 16, 32, 8),
+        (Rows(1_255, 20.0), 16, 8, 5),
+        (Rows(8_000, 20.0), 32, 8, 5),
+        (Rows(736, 1_024.0), 8, 8, 5),
+        (Rows(736, 20_000.0), 1, 8, 5),
+    ],
+)
+def test_few_rows_get_small_batches_and_many_epochs(rows, batch_rows, epochs, patience):
+    found = decided(rows=rows)
+    assert (found["batch_rows"], found["training.epochs"], found["patience"]) == (batch_rows, epochs, patience)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"), [("H128-L2", 1e-3), ("H256-L4", 1e-3), ("ELECTRA-small", 3e-4), ("MiniLM", 1e-4), ("BERT", 3e-5)]
+)
+def test_the_smaller_the_encoder_the_higher_the_rate(name, rate):
+    assert decided(name)["training.peak_lr"] == rate
+    assert decided(name, learning={"trainable": "head"})["training.peak_lr"] == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("given", "left_out"),
+    [
+        ({"training": {"peak_lr": 7e-5}}, {"training.peak_lr", "learning.groups"}),
+        ({"training": {"epochs": 2}}, {"training.epochs"}),
+        ({"training": {"steps": 40}}, {"training.epochs"}),
+        ({"training": {"warmup_rate": 0.0}}, {"training.warmup_rate"}),
+        ({"batch_rows": 4}, {"batch_rows"}),
+        ({"patience": 3}, {"patience"}),
+        ({"learning": {"groups": {}}}, {"learning.groups"}),
+    ],
+    ids=str,
+)
+def test_what_is_given_wins(given, left_out):
+    everything = {**decided(), "learning.groups": {}}
+    found = decided(**given)
+    assert not left_out & found.keys()
+    assert found.keys() >= everything.keys() - left_out - {"learning.groups"}
+
+
+def test_tokens_of_a_step_count_where_they_are_given():
+    found = decided(training={"batch_tokens": 1_500})
+    assert (found["batch_rows"], found["training.epochs"]) == (0, 100)  # 4 steps each, and no more epochs than that
+    assert decided(batch_rows=0)["training.batch_tokens"] == 4_096
+
+
+def test_nothing_is_open_once_it_is_decided():
+    before = config()
+    after = with_settings(before, decide(before, shape("BERT"), FEW))
+    assert decide(after, shape("H128-L2"), Rows(9, 1.0)) == {}
+    assert after.training.closed().peak_lr == 3e-5
+
+
+def test_settings_of_runs_before_there_were_rules_leave_nothing_open():
+    """As run.json has them: every value is there."""
+    recorded = {
+        "training": {"epochs": 15, "batch_tokens": 4096, "peak_lr": 2e-4, "warmup_rate": 0.06},
+        "batch_rows": 0,
+        "patience": 5,
+        "learning": {"groups": {}},
+    }
+    assert decided(**recorded) == {}
+
+
+def test_a_search_tries_rates_that_suit_the_encoder():
+    tried = space(Search(method="grid"), shape("H128-L2"), FEW)["training.peak_lr"]
+    assert min(tried) >= 2e-4
+    assert max(tried) <= 2e-3
+    large = space(Search(method="grid"), shape("BERT"), Rows(10_000, 20.0))
+    assert large == {
+        "training.peak_lr": [2e-5, 3e-5, 4e-5, 5e-5],
+        "training.epochs": [3, 4],
+        "batch_rows": [16, 32],
+        "dropout": [0.1],
+    }
+    # Four epochs of few rows are too few steps.
+    assert "training.epochs" not in space(Search(method="grid"), shape("BERT"), FEW)
