@@ -40,6 +40,63 @@ def test_a_long_text_is_read_from_its_beginning(tokenizer):
     assert found.num_truncated == len(whole) - 14
 
 
+def read_in_chunks(tokenizer, text, chunks=8, max_length=16):
+    task = Classification(max_length=max_length, chunks=chunks)
+    return task.features(tokenizer, examples("a", texts=(text,)), TaskState(("a", "b")))[0]
+
+
+def test_chunks_show_every_piece_and_are_of_one_length(tokenizer):
+    whole = tokenizer.encode(LONG).ids.tolist()
+    found = read_in_chunks(tokenizer, LONG, chunks=99)
+    shown = [each.tolist()[1:-1] for each in found.sequences]
+    assert {len(each) for each in shown} == {14}
+    assert [n for each in shown[:-1] for n in each] == whole[: 14 * (len(shown) - 1)]
+    assert shown[-1] == whole[-14:]
+    assert found.num_truncated == 0
+    assert read_in_chunks(tokenizer, LONG, chunks=2).num_truncated == len(whole) - 28
+
+
+def test_a_text_that_fits_is_read_as_without_chunks(tokenizer):
+    (alone,) = Classification(max_length=16).features(tokenizer, examples("a"), TaskState(("a", "b")))
+    found = read_in_chunks(tokenizer, "A gull.")
+    assert [each.tolist() for each in found.sequences] == [each.tolist() for each in alone.sequences]
+    assert Classification(chunks=8).learnt_from(found, np.random.default_rng(0)) is found
+
+
+def test_training_reads_one_chunk_at_any_place(tokenizer):
+    found, task = read_in_chunks(tokenizer, LONG, chunks=99), Classification(chunks=99)
+    whole = tokenizer.encode(LONG).ids.tolist()
+    places = set()
+    for seed in range(20):
+        one = task.learnt_from(found, np.random.default_rng(seed))
+        (ids,), (place,) = one.sequences, one.places
+        assert (ids[0], ids[-1], place.tolist()) == (tokenizer.cls_id, tokenizer.sep_id, [0])
+        starts = [n for n in range(len(whole) - 13) if whole[n : n + 14] == ids[1:-1].tolist()]
+        assert starts
+        places.add(starts[0])
+    assert len(places) > 5
+    assert one.target.tolist() == found.target.tolist()
+
+
+def test_an_answer_goes_by_the_mean_logits_of_all_chunks(tokenizer):
+    found, task = read_in_chunks(tokenizer, LONG, chunks=2), Classification(chunks=2)
+    batch = pack([found], [0])
+    logits = torch.tensor([[4.0, 0.0], [0.0, 1.0]])
+    (raw,) = task.raws(logits, batch)
+    assert raw.tolist() == [[2.0, 0.5]]
+    expected = torch.nn.functional.cross_entropy(torch.tensor([[2.0, 0.5]]), torch.tensor([0]))
+    assert task.loss(logits, batch, 1).total.item() == pytest.approx(expected.item())
+
+
+def test_chunks_are_open_until_a_model_is_fine_tuned(tmp_path):
+    assert Classification().chunks is None
+    assert Classification().starting_from(tmp_path).chunks == 8
+    assert Classification(chunks=1).starting_from(tmp_path).chunks == 1
+    assert Classification(second_columns=["b"]).starting_from(tmp_path).chunks is None
+    with pytest.raises(UserError, match="A pair of texts is not read in chunks"):
+        Classification(second_columns=["b"], chunks=2)
+
+
 @pytest.mark.parametrize("room", range(9))
 def test_the_longer_of_two_texts_loses_its_last_until_both_fit(room):
     for sizes in ((a, b) for a in range(8) for b in range(8)):

@@ -71,12 +71,17 @@ def _task_and_tokenizer(config: InspectConfig) -> tuple[Task, Tokenizer | None, 
                 task, learnt, _ = open_network(opened.path)
                 kept = Kept.read(opened.about.get("reader"), opened.path)
                 return same_task(config.task, {folder.name: task})[folder.name], tokenizer, learnt, kept
+            return _task(config).starting_from(opened.path), tokenizer, None, Kept()
     else:
         tokenizer = None
         told = "No model is given" if folder is None else f"There is nothing in {folder} yet"
         print(f"{told}, so there is no tokenizer: lengths are in characters, and nothing is known of truncation.\n")
+    return _task(config), tokenizer, None, Kept()
+
+
+def _task(config: InspectConfig) -> Task:
     kind: type[Task] = Task.find(config.task.get("kind", "classification"))
-    return build(kind, config.task), tokenizer, None, Kept()
+    return build(kind, config.task)
 
 
 def _parts(config: RowSources, task: Task) -> tuple[dict[str, list[Example]], dict[str, dict[str, int]]]:

@@ -121,6 +121,10 @@ class Task(Choice):
         """Return the task with settings that are left open as the encoder it starts from has them; as a rule itself."""
         return self
 
+    def learnt_from(self, features: Features, rng: np.random.Generator) -> Features:
+        """Return what one epoch of training reads of an example; as a rule all of it."""
+        return features
+
     def stored_beside(self, folder: Path) -> dict[str, Tensor]:
         """Return what of the head lies in files of other libraries, by the names of its parameters; as a rule none."""
         return {}

@@ -177,3 +177,15 @@ def test_markdown_shows_text_as_it_is():
 def test_a_recipe_is_shown_as_typed_even_with_fences_and_empty_lines(runs):
     recipe = "a = 1\n\n\n\n```\nb = '|'"
     assert f"````\n{recipe}\n````" in to_markdown(page_of([runs["clean"]], recipe=recipe))
+
+
+def test_the_page_tells_what_the_settings_left_open(tmp_path, make):
+    told = make["finetuning"]()
+    for model in told["results"]["models"]:
+        model["decided"] = {"training.peak_lr": 1e-3 if model["name"] == "N" else 3e-5, "batch_rows": 16}
+    markdown = to_markdown(page_of([make["write_run"](tmp_path / "task", **told)]))
+    assert "left open" in markdown
+    (both,) = [line for line in markdown.splitlines() if line.startswith("| batch_rows | 16 |")]
+    assert both.endswith("| all |")
+    rates = [line for line in markdown.splitlines() if line.startswith("| training.peak_lr |")]
+    assert [line.split("|")[2].strip() for line in rates[:2]] == ["0.001", "3e-05"]

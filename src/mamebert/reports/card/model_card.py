@@ -78,7 +78,7 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
         mask=tokenizer.get("mask_token") if isinstance(tokenizer.get("mask_token"), str) else "[MASK]",
         needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")) or "mecab" in json.dumps(tokenizer).lower(),
         sections=card_sections(run, behind, config, kind),
-        limits=_limits(run, kind, model_folder),
+        limits=[*_reading(config), *_limits(run, kind, model_folder)],
         citation=_citation(run),
         fixed=any(_has_fixed_embeddings(r) for r in origins),
     )
@@ -178,6 +178,17 @@ def _limits(run: Run, kind: Kind, folder: Path) -> list[str]:
         limits.append("Its scores were measured with one seed only: their spread is not known.")
     limits.append("It repeats what its training text says, biases included; nobody has examined them for this model.")
     return limits
+
+
+def _reading(config: dict[str, Any]) -> list[str]:
+    """Return what plain transformers leaves to its caller: a long text is read in several sequences."""
+    chunks, longest = value_at(config, "mamebert.task.chunks"), value_at(config, "mamebert.task.max_length")
+    if not isinstance(chunks, int) or chunks < 2:
+        return []
+    return [
+        f"A text of more than {longest} tokens is read in up to {chunks} chunks, and the mean of their logits answers. "
+        "Plain transformers gives the logits of what it is shown: cut texts yourself, or ask mamebert."
+    ]
 
 
 def _citation(run: Run) -> str:

@@ -44,6 +44,11 @@ class Candidate:
         """Name in logs and, as `file_name` spells it, in file names."""
         return self.name if self.epoch is None else f"{self.name}-epoch-{self.epoch:g}"
 
+    def settled(self, open_task: Task) -> dict[str, Any]:
+        """Return what of the task was open and is settled for this encoder, by dotted names."""
+        before = dict(open_task)
+        return {f"task.{name}": value for name, value in self.task if value != before[name]}
+
 
 def candidates(config: FinetuneConfig) -> Iterator[Candidate]:
     """Yield every encoder, and where asked the models kept on its way before it and its shape after it."""

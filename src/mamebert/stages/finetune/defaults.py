@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, Self
 
+import numpy as np
+
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.stages.finetune.search_space import NO_CAP, RANGES, SMALL_RANGES, Search
 from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks import Task
 from mamebert.tasks.data.features import Features
 from mamebert.training.groups import WORDS, Learning
 
@@ -55,9 +58,10 @@ class Rows:
     """Tokens that are read of a row, on average."""
 
     @classmethod
-    def of(cls, features: Sequence[Features]) -> Self:
-        """Return how many examples there are and how long they are."""
-        return cls(len(features), sum(each.num_tokens for each in features) / len(features))
+    def of(cls, task: Task, features: Sequence[Features]) -> Self:
+        """Return how many examples there are, and how much one epoch of training reads of each."""
+        rng = np.random.default_rng(0)
+        return cls(len(features), sum(task.learnt_from(each, rng).num_tokens for each in features) / len(features))
 
     def steps(self, batch_rows: int, batch_tokens: int) -> int:
         """Return the steps of an epoch, about; without `batch_rows`, as many as `batch_tokens` make."""

@@ -81,7 +81,7 @@ class Finetuning:
     def train_all_seeds(self, model: Candidate) -> None:
         """Fine-tune one encoder with each of its seeds and add the summary to the results."""
         config = self._searched(model)
-        decided = self._decided(model, config)
+        decided = {**model.settled(self.task), **self._decided(model, config)}
         if decided:
             say(f"{model.title}: left open, and so decided: {told(decided)}")
         found = [self._done_before(model, seed) or self._train(model, seed, config) for seed in model.seeds]
@@ -240,7 +240,7 @@ class Finetuning:
         return result
 
     def _rows_of(self, model: Candidate) -> Rows:
-        return Rows.of(self.rows.to(model)["train"].features)
+        return Rows.of(model.task, self.rows.to(model)["train"].features)
 
     def _all_parts(self) -> dict[str, list[Example]]:
         return {**dict(zip(PARTS, self.labelled.parts, strict=True)), **self.labelled.tests}

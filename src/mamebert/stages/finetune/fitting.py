@@ -15,7 +15,7 @@ from mamebert.stages.finetune.hidden_state_cache import HiddenStates
 from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks.data.encoded import Part
-from mamebert.tasks.data.features import TaskBatch, TaskState, batches, pack
+from mamebert.tasks.data.features import Features, TaskBatch, TaskState, batches, pack
 from mamebert.tasks.network.task_network import TaskNetwork, answers_of, raw_outputs
 from mamebert.training.best_epoch import BestEpoch, best_of, run_epochs
 from mamebert.training.groups import plan_learning
@@ -66,6 +66,7 @@ class Fitting:
         self.parameters = count_parameters(network)
         self.optimizer = make_optimizer(network, self.training, lr_factors=self.plan.factors)
         self.frozen_below: list[nn.Module] = []
+        self.read = self._read(np.random.default_rng(0))
         steps = sum(1 for _ in self._batches(range(len(train.features))))
         self.num_epochs = self.training.epochs or -(-self.training.steps // steps)
         self.total = self.training.steps or self.num_epochs * steps
@@ -107,16 +108,22 @@ class Fitting:
     def _epoch(self, seed: int, epoch: int, done: int) -> Iterator[Step]:
         self.plan.open(self.network, epoch)
         self.frozen_below = self.plan.frozen_below(self.network, epoch)
+        self.read = self._read(np.random.default_rng(derive_seed(seed, "read", epoch)))
         order = np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(len(self.train.features))
         parts = (self._parts(rows) for rows in self._batches(order.tolist()))
         return train(self.network, self.optimizer, parts, self._loss, self.training, self.total, seed, done)
 
+    def _read(self, rng: np.random.Generator) -> Sequence[Features]:
+        """Return what an epoch reads of each example; hidden states that are kept are of all of it."""
+        features = self.train.features
+        return features if "train" in self.states else [self.task.learnt_from(each, rng) for each in features]
+
     def _batches(self, order: Sequence[int]) -> Iterator[list[int]]:
-        return batches(self.train.features, order, self.training.batch_tokens, self.batch_rows)
+        return batches(self.read, order, self.training.batch_tokens, self.batch_rows)
 
     def _parts(self, rows: list[int]) -> list[tuple[TaskBatch, int]]:
         """Return the parts that are computed one after the other, each with what the batch asks in all."""
-        features, at_once = self.train.features, self.training.micro_batch_tokens
+        features, at_once = self.read, self.training.micro_batch_tokens
         whole = max(1, sum(self.task.num_asked(features[row]) for row in rows))
         return [(pack(features, part), whole) for part in (batches(features, rows, at_once) if at_once else [rows])]
 

@@ -1,6 +1,7 @@
 """Provenance: commands, settings, versions, machine, seconds of each stage."""
 
 import shlex
+from collections import Counter
 from typing import Any
 
 from mamebert.config import walk
@@ -8,6 +9,7 @@ from mamebert.reports.page.story import Story
 from mamebert.reports.readings.run_json import record_of, value_at
 from mamebert.reports.text.blocks import Block, Code, Fold, Section, Table, cells
 from mamebert.reports.text.number_format import clock
+from mamebert.results.labelled import LabelledResults
 from mamebert.runs import Run
 
 
@@ -27,6 +29,7 @@ def tell(story: Story) -> list[Section]:
         Code("\n".join(command(run) for run in story.runs), "Each stage alone: a run.json is accepted as settings"),
         Table("Seconds of each stage", ["Stage", "Folder", "Finished (UTC)", "Time"], rows, num_text_columns=3),
         *_machines(story),
+        *(block for run in story.runs for block in _decided(run)),
         *(_settings(run) for run in story.runs),
     ]
     return [Section("again", "How it was made", blocks)]
@@ -70,6 +73,22 @@ def _settings(run: Run) -> Fold:
         f"Settings of {run.command} ({run.final.name})",
         [Table(f"Settings of {run.final.name}", ["Setting", "Value"], rows, num_text_columns=2)],
     )
+
+
+def _decided(run: Run) -> list[Block]:
+    """Return the table of what a fine-tuning decided itself, where its settings left something open."""
+    models = LabelledResults.read(run.results if run.command == "finetune" else {}).models
+    found: dict[tuple[str, str], list[str]] = {}
+    for model in models:
+        for name, value in model.decided.items():
+            found.setdefault((name, str(_typed(value))), []).append(model.name)
+    values = Counter(name for name, _ in found)
+    rows = [
+        cells(name, value, "all" if values[name] == 1 else ", ".join(dict.fromkeys(of)))
+        for (name, value), of in sorted(found.items())
+    ]
+    title = f"What the settings of {run.final.name} left open, and so was decided by encoder and rows"
+    return [Table(title, ["Setting", "Value", "Models"], rows, num_text_columns=3)] if rows else []
 
 
 def _typed(value: Any) -> str:
