@@ -42,7 +42,7 @@ from mamebert.stages.vocab import vocab as vocab
 from mamebert.tasks import Task
 from mamebert.tokenizer.vocabularies import Vocabulary
 from mamebert.training.groups import Learning
-from mamebert.training.settings import Training
+from mamebert.training.settings import OpenTraining, Training
 from mamebert.training.trouble import Trouble
 from mamebert.word2vec.cbow import Cbow
 
@@ -164,10 +164,10 @@ class FinetuneConfig(_FinetuneConfig):
         random_weights: bool = False,
         reading: Reading | _ReadingSettings = ...,
         learning: Learning | _LearningSettings = ...,
-        training: Training | _TrainingSettings = ...,
-        batch_rows: int = 0,
+        training: OpenTraining | _OpenTrainingSettings = ...,
+        batch_rows: int | None = None,
         dropout: float | None = None,
-        patience: int = 5,
+        patience: int | None = None,
         search: Search | _SearchSettings = ...,
         seeds: int | Sequence[int] = ...,
         epoch_seeds: int | Sequence[int] = ...,
@@ -688,6 +688,7 @@ class _ClassificationSettings(TypedDict, total=False):
     label_order: str | Sequence[str]
     measure: Literal["accuracy", "macro_f1", "mcc", "f1"]
     positive_label: str
+    chunks: int | None
 
 class _ClassificationByDefault(_ClassificationSettings, total=False):
     kind: Literal["classification"]
@@ -945,16 +946,39 @@ _AnyTask: TypeAlias = (
 class _ReadingSettings(TypedDict, total=False):
     layers: Sequence[int] | Literal["all"]
     join: Literal["concat", "weighted_sum"]
+    tokens: Literal["asked", "mean"]
     lstm_size: int
 
 class _LearningSettings(TypedDict, total=False):
     trainable: Literal["all", "head", "top_layers", "groups"]
     top_layers: int
     embeddings: Literal["learn", "frozen"]
-    groups: Mapping[str, float]
+    groups: Mapping[str, float] | None
     layer_decay: float
     unfreeze_every: int
     cache_bytes: int
+
+class _OpenTrainingSettings(TypedDict, total=False):
+    epochs: int
+    steps: int
+    batch_tokens: int | None
+    batch_ramp: int
+    micro_batch_tokens: int
+    parallel: Literal["ddp", "fsdp"]
+    peak_lr: float | None
+    warmup_rate: float | None
+    schedule: Literal["linear", "cosine", "warmup_stable_decay"]
+    decay_rate: float
+    optimizer: Literal["adamw", "muon", "sgd"]
+    weight_decay: float
+    beta_1: float
+    beta_2: float
+    muon_momentum: float
+    epsilon: float
+    clip_norm: float
+    precision: Literal["auto", "float32", "bfloat16"]
+    compile_layers: bool
+    device: str
 
 class _RangeSettings(TypedDict, total=False):
     low: Required[int | float]

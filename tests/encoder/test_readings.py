@@ -9,6 +9,9 @@ from mamebert.encoder.packing import Packed
 from mamebert.encoder.readings import Reader, Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+from mamebert.tasks import Task
+from mamebert.tasks.data.features import TaskState
+from mamebert.tasks.network.task_network import TaskNetwork
 
 SHAPE = EncoderConfig(
     hidden_size=16, num_hidden_layers=5, num_attention_heads=2, intermediate_size=24, max_position_embeddings=16
@@ -111,3 +114,23 @@ def test_a_layer_that_is_not_there_is_told(layers):
 def test_what_no_reading_is_is_told(settings):
     with pytest.raises(UserError):
         build(Reading, settings)
+
+
+@torch.no_grad()
+def test_the_mean_of_a_sequence_stands_in_the_place_of_its_cls(bert):
+    means = reader(layers=[0, -1], tokens="mean")
+    batch = packed(6, 4)
+    states = list(bert.hidden_states(batch))
+    found = means.gather(bert, batch, torch.tensor([0, 6]))
+    expected = [torch.stack([states[n][rows].mean(0) for n in (0, 5)]) for rows in (range(6), range(6, 10))]
+    assert_close(found, torch.stack(expected), **CLOSE)
+    assert not build(Reading, {"tokens": "mean"}).is_last
+    assert build(Reading, {"tokens": "asked"}).is_last
+
+
+def test_only_tasks_that_read_texts_can_read_means():
+    learnt, means = TaskState(("a", "b")), Reading(tokens="mean")
+    with pytest.raises(UserError, match="tagging reads tokens by themselves"):
+        TaskNetwork(Task.find("tagging")(), SHAPE, 30, learnt, means)
+    network = TaskNetwork(Task.find("classification")(), SHAPE, 30, learnt, means)
+    assert network.reader.means

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mamebert.checkpoints.save import save_pretraining
@@ -110,5 +109,5 @@ class MaskedWords(Goal):
 
 def _answer(network: TaskNetwork, batch: TaskBatch, states: Sequence[Tensor]) -> Any:
     """Return what the head makes of the hidden states of a pass."""
-    read = torch.stack([states[number][batch.places] for number in network.reader.numbers], 1)
-    return network.conclude(read.float()[batch.order], batch)
+    read = network.reader.pick(states, batch.packed, batch.places)
+    return network.conclude(read[batch.order], batch)

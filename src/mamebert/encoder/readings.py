@@ -25,13 +25,16 @@ class Reading(Config):
     """Layers that are read: 0 is the embeddings, 1 the first layer, -1 the last; "all" takes every one."""
     join: Literal["concat", "weighted_sum"] = "concat"
     """Several layers stand side by side, or are added with weights that are learnt: gamma * sum softmax(s)_l h_l."""
+    tokens: Literal["asked", "mean"] = "asked"
+    """What of a layer is read: the tokens that the task asks for, [CLS] of a text; or, for tasks that read texts, the
+    mean of all tokens of a sequence, which no class of plain transformers knows."""
     lstm_size: int = Field(default=0, ge=0)
     """Width, in each direction, of a two-layer BiLSTM over what is read of an example; 0 is none."""
 
     @property
     def is_last(self) -> bool:
         """Whether the head gets the last layer as it is, the only way plain transformers knows."""
-        return self.layers == [-1] and not self.lstm_size
+        return self.layers == [-1] and not self.lstm_size and self.tokens == "asked"
 
 
 class Reader(nn.Module):
@@ -40,7 +43,8 @@ class Reader(nn.Module):
     def __init__(self, reading: Reading, shape: EncoderConfig) -> None:
         super().__init__()
         self.numbers = _layer_numbers(reading, shape.num_hidden_layers)
-        self.last_alone = self.numbers == [shape.num_hidden_layers]
+        self.means = reading.tokens == "mean"
+        self.last_alone = self.numbers == [shape.num_hidden_layers] and not self.means
         self.width = shape.hidden_size * (len(self.numbers) if reading.join == "concat" else 1)
         if reading.join == "weighted_sum":
             self.scores = nn.Parameter(torch.zeros(len(self.numbers)))
@@ -55,7 +59,22 @@ class Reader(nn.Module):
             last: Tensor = bert(batch, places)
             return last.float()[:, None]
         states = list(bert.hidden_states(batch))
-        return torch.stack([states[number][places] for number in self.numbers], 1).float()
+        return self.pick(states, batch, places)
+
+    def pick(self, states: Sequence[Tensor], batch: Packed, places: Tensor) -> Tensor:
+        """Return [places, layers, hidden_size] in float32 of the hidden states [tokens, hidden_size] of all layers."""
+        return torch.stack([self.of_tokens(states[number], batch, places) for number in self.numbers], 1).float()
+
+    def of_tokens(self, states: Tensor, batch: Packed, places: Tensor) -> Tensor:
+        """Return the rows of [tokens, ...] at `places`; or for each place the mean over the sequence it lies in."""
+        if not self.means:
+            return states[places]
+        lengths = batch.starts.diff()
+        owners = torch.repeat_interleave(torch.arange(len(lengths), device=states.device), lengths)
+        sums = states.new_zeros(len(lengths), *states.shape[1:], dtype=torch.float32)
+        sums = sums.index_add(0, owners, states.float())
+        sequences = torch.searchsorted(batch.starts, places, right=True) - 1
+        return (sums / lengths.view(-1, *[1] * (states.ndim - 1)))[sequences]
 
     def forward(self, gathered: Tensor, counts: Sequence[int]) -> Tensor:
         """Return [reads, width]; `counts` are the reads of each example, which an LSTM goes along."""

@@ -70,6 +70,9 @@ class Task(Choice):
     reads: ClassVar[Literal["first", "every"]] = "first"
     """Which tokens `architecture` has logits for: [CLS], or every token."""
 
+    reads_texts: ClassVar[bool] = False
+    """Whether [CLS] alone is read of each sequence, so that the mean of its tokens can stand in its place."""
+
     scores_alternatives: ClassVar[bool] = False
     """Whether what the head gives are scores of alternatives of which one is right; see `alternatives`."""
 

@@ -38,6 +38,7 @@ class MultiLabel(TextTask):
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
     scores_alternatives: ClassVar[bool] = True
+    reads_texts: ClassVar[bool] = True
 
     label_column: str = "labels"
     """The column with the labels: a list, or a text that `label_separator` parts."""

@@ -33,6 +33,7 @@ class Regression(TextTask):
     """Numbers for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
+    reads_texts: ClassVar[bool] = True
 
     label_columns: list[str] = Field(default=["label"], min_length=1)
     """The columns with the numbers, one output each."""

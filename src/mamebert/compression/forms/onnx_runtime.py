@@ -85,7 +85,9 @@ class GraphNetwork:
         found = self.bert.outputs(batch.packed)
         if self.rest is not None:
             (states,) = found
-            return (states if states.ndim == 3 else states[:, None])[batch.places][batch.order]
+            states = states if states.ndim == 3 else states[:, None]
+            read: Tensor = self.rest.reader.of_tokens(states, batch.packed, batch.places)
+            return read[batch.order]
         # A plain class gives two scores of a token as two outputs.
         rows = found[0] if len(found) == 1 else torch.stack(found, -1)
         if self.bert.by_token:

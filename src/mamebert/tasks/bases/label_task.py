@@ -30,6 +30,7 @@ class LabelTask(TextTask):
     """A text in, or a pair of texts; one of several labels out."""
 
     scores_alternatives: ClassVar[bool] = True
+    reads_texts: ClassVar[bool] = True
 
     label_column: str = "label"
     """The column with the label."""

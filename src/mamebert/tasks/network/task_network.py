@@ -32,6 +32,8 @@ class TaskNetwork(nn.Module):
 
     def __init__(self, task: Task, shape: EncoderConfig, vocab_size: int, learnt: TaskState, reading: Reading) -> None:
         super().__init__()
+        if reading.tokens == "mean" and not task.reads_texts:
+            raise UserError(f"{task.kind} reads tokens by themselves, not means. Leave reading.tokens out.")
         self.bert = Encoder(shape, vocab_size)
         self.reader = Reader(reading, shape)
         self.lstm_along = task.lstm_along
