@@ -146,7 +146,7 @@ def base(world, encoders, classifiers):
         "finetune": {"model": str(encoders("N")), "source": rows, "task": {"max_length": 32}},
         "report": {"runs": [str(world / "clean")]},
         "evaluate": {"model": model, "source": rows},
-        "compress": {"model": model, "method": {"kind": "drop_layers"}},
+        "compress": {"model": model, "method": {"kind": "drop_layers", "drop": 1}},
     }
 
 

@@ -54,7 +54,7 @@ class DropLayers(Compressor):
         if self.strategy == "contribution":
             return shape  # how many go is measured
         if not number:
-            raise UserError(f"A third of {layers} layers is none. Say how many go, as drop=1.")
+            raise UserError(f"A third of {layers} layers is less than one. Say how many go, as drop=1.")
         gone = dropped(self.strategy, layers, number)
         return shape_of_layers(shape, [n for n in range(layers) if n not in gone])
 
