@@ -22,7 +22,7 @@ from mamebert.files.disk import partial
 
 KILLS = int(os.environ.get("MAMEBERT_KILLS", "1"))
 SIGNALS = {signal.SIGKILL: {-9}, signal.SIGTERM: {0, 143, -15}, signal.SIGINT: {130, -2}}
-COMMANDS = ["clean", "vocab", "tokenize", "vectors", "finetune", "compress", "evaluate", "predict", "run"]
+COMMANDS = ["clean", "vocab", "tokenize", "vectors", "contrast", "finetune", "compress", "evaluate", "predict", "run"]
 CLOCKS = re.compile(
     r"second|_ms$|written|bytes$|machine|output|energy|batch_size|not_measured|^path$|flops|threads|epoch_time"
 )
@@ -54,6 +54,8 @@ def words(world: Path, classifiers: Path) -> Callable[[str, Path], list[str]]:
         "tokenize": ["tokenize", f"corpus={world / 'clean'}", f"tokenizer={world / 'vocab'}", "processes=2"],
         "vectors": ["vectors", f"shards={world / 'tokens'}", "cbow.vector_size=32", "cbow.epochs=2",
                     "cbow.processes=1"],
+        "contrast": ["contrast", f"shards={world / 'tokens'}", "tokens=300_000", "pairs=16", "vector_size=32",
+                     "crop_tokens=8", "window_tokens=24", "snapshot_seconds=0.2"],
         "finetune": ["finetune", f"model={world / 'encoder-N'}", rows, *quick, "seeds=[1,2]", "baselines=word"],
         "compress": ["compress", f"model={model}", "method.kind=drop_layers", "method.drop=1", "seeds=[1]",
                      "method.training.epochs=1", "method.training.precision=float32", "measure_seconds=0.3"],

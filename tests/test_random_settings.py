@@ -138,6 +138,7 @@ def base(world, encoders, classifiers):
         "vocab": {"corpus": str(world / "clean")},
         "tokenize": {"corpus": str(world / "clean"), "tokenizer": str(world / "vocab")},
         "vectors": {"shards": str(world / "tokens")},
+        "contrast": {"shards": str(world / "tokens"), "vectors": str(world / "vectors"), "tokens": 2000},
         "pretrain": {
             "shards": str(world / "tokens"),
             "training": {"steps": 3, "batch_tokens": 256},

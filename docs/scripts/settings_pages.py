@@ -20,7 +20,19 @@ from mamebert.inspection.settings import InspectConfig
 from mamebert.training.settings import Training
 
 PAGES = Path(__file__).parents[1] / "settings"
-ORDER = ("clean", "vocab", "tokenize", "vectors", "pretrain", "inspect", "finetune", "compress", "evaluate", "report")
+ORDER = (
+    "clean",
+    "vocab",
+    "tokenize",
+    "vectors",
+    "contrast",
+    "pretrain",
+    "inspect",
+    "finetune",
+    "compress",
+    "evaluate",
+    "report",
+)
 FAMILIES = {
     "Reader": "sources",
     "Vocabulary": "vocabularies",

@@ -6,6 +6,7 @@ from typing import Any
 __all__ = [
     "CleanConfig",
     "CompressConfig",
+    "ContrastConfig",
     "EvaluateConfig",
     "FinetuneConfig",
     "InspectConfig",
@@ -16,6 +17,7 @@ __all__ = [
     "VocabConfig",
     "clean",
     "compress",
+    "contrast",
     "evaluate",
     "finetune",
     "inspect",

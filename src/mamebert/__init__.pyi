@@ -24,6 +24,8 @@ from mamebert.stages.clean import CleanConfig as _CleanConfig
 from mamebert.stages.clean import clean as clean
 from mamebert.stages.compress import compress as compress
 from mamebert.stages.compress.settings import CompressConfig as _CompressConfig
+from mamebert.stages.contrast import contrast as contrast
+from mamebert.stages.contrast.settings import ContrastConfig as _ContrastConfig
 from mamebert.stages.evaluate import evaluate as evaluate
 from mamebert.stages.evaluate.settings import EvaluateConfig as _EvaluateConfig
 from mamebert.stages.finetune import finetune as finetune
@@ -49,6 +51,7 @@ from mamebert.word2vec.cbow import Cbow
 __all__ = [
     "CleanConfig",
     "CompressConfig",
+    "ContrastConfig",
     "EvaluateConfig",
     "FinetuneConfig",
     "InspectConfig",
@@ -59,6 +62,7 @@ __all__ = [
     "VocabConfig",
     "clean",
     "compress",
+    "contrast",
     "evaluate",
     "finetune",
     "inspect",
@@ -116,6 +120,31 @@ class CompressConfig(_CompressConfig):
         seeds: int | Sequence[int] = ...,
         measure_seconds: float = 4.0,
         device: str = "auto",
+    ) -> None: ...
+
+class ContrastConfig(_ContrastConfig):
+    """Settings of `mamebert contrast`."""
+
+    def __init__(
+        self,
+        *,
+        output: str | Path,
+        shards: str | Path,
+        seed: int = 0,
+        vectors: str | Path | None = None,
+        vector_size: int = 256,
+        tokens: int = 40000000,
+        epochs: float = 0.0,
+        pairs: int = 256,
+        crop_tokens: int = 100,
+        window_tokens: int = 1024,
+        temperature: float = 0.07,
+        vectors_lr: float = 0.002,
+        weights_lr: float = 0.01,
+        warmup_rate: float = 0.05,
+        heldout_pairs: int = 1000,
+        snapshot_seconds: float = 60.0,
+        inexact: bool = False,
     ) -> None: ...
 
 class EvaluateConfig(_EvaluateConfig):

@@ -64,6 +64,7 @@ def words(world, encoders, classifiers):
         "vocab": [f"corpus={world / 'clean'}"],
         "tokenize": [f"corpus={world / 'clean'}", f"tokenizer={world / 'vocab'}"],
         "vectors": [f"shards={world / 'tokens'}"],
+        "contrast": [f"shards={world / 'tokens'}", "tokens=2000"],
         "pretrain": [
             f"shards={world / 'tokens'}",
             "training.steps=5",
@@ -96,6 +97,7 @@ def test_help_leaves_torch_alone():
         "vocab",
         "tokenize",
         "vectors",
+        "contrast",
         "pretrain",
         "inspect",
         "finetune",

@@ -58,6 +58,21 @@ def ask_shards(folder):
     return [ids, *([each.vocab_size, each.tokens(0, each.num_tokens).tolist()] for each in found)]
 
 
+def ask_static(folder):
+    from mamebert.serving.load import load
+
+    return load(folder)(["The old boat meets the rope ."])
+
+
+def static_model(world, place):
+    from mamebert.checkpoints.static_embedding import save_static
+    from mamebert.word2vec.document_vectors import weighted_rows
+    from mamebert.word2vec.table import VectorTable
+
+    save_static(weighted_rows(VectorTable.open(world / "vectors")), world / "tokens" / "tokenizer", place / "static")
+    return place / "static"
+
+
 def ask_record(folder):
     from mamebert.runs import Run, identity
 
@@ -73,6 +88,7 @@ def kinds(world, encoders, classifiers, tmp_path_factory):
         "task": (classifiers / "models" / "N", ask_task),
         "encoder": (encoders("N") / "model", ask_words),
         "vectors": (world / "vectors", ask_vectors),
+        "static": (static_model(world, place), ask_static),
         "documents": (world / "clean", ask_documents),
         "shards": (world / "tokens", ask_shards),
     }

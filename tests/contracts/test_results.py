@@ -78,6 +78,7 @@ def test_encoders_and_classifiers_have_the_declared_results(encoders, classifier
 @pytest.mark.parametrize(
     ("command", "settings"),
     [
+        ("contrast", {"shards": "tokens", "vectors": "vectors", "tokens": 2000, "pairs": 8}),
         ("evaluate", {"model": "classifiers/models/N", "source": "rows.jsonl"}),
         ("report", {"runs": ["clean", "encoder-N", "classifiers"]}),
         (

@@ -18,6 +18,7 @@ NEEDED = {
     "vocab": {"corpus": "clean"},
     "tokenize": {"corpus": "clean", "tokenizer": "vocab"},
     "vectors": {"shards": "tokens"},
+    "contrast": {"shards": "tokens"},
     "pretrain": {"shards": "tokens", "training": {"steps": 10}},
     "finetune": {"model": "encoder", "source": "rows.csv"},
     "report": {"runs": ["clean"]},

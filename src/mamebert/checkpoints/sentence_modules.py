@@ -13,7 +13,7 @@ from mamebert.files.json_files import read_object, read_value
 
 MODULES = "modules.json"
 OLD_SETTINGS = ("sentence_bert_config.json", "sentence_distilbert_config.json", "sentence_albert_config.json")
-KNOWN = ("Transformer", "Pooling", "Dense", "Normalize")
+KNOWN = ("Transformer", "Pooling", "Dense", "Normalize", "StaticEmbedding")
 
 
 class Module(NamedTuple):
@@ -29,7 +29,7 @@ class SentenceFolder(NamedTuple):
 
     root: Path
     encoder: Path
-    """The folder of the encoder: the root itself, or one inside."""
+    """The folder of the encoder, or of a table that stands in its place: the root itself, or one inside."""
     others: list[Module]
     """What follows the encoder, in order."""
 
@@ -54,11 +54,13 @@ def sentence_folder(root: Path) -> SentenceFolder:
         raise UserError(f"{root / MODULES} is no list of modules. Download or save it again.")
     modules = [_module(root, each) for each in listed]
     names = [module.name for module in modules]
-    num_dense = names.count("Dense")
-    if names not in (usual := ["Transformer", "Pooling", *["Dense"] * num_dense], [*usual, "Normalize"]):
+    usual = ["StaticEmbedding"] if "StaticEmbedding" in names else ["Transformer", "Pooling"]
+    usual += ["Dense"] * (names.count("Dense") if len(usual) > 1 else 0)
+    if names not in (usual, [*usual, "Normalize"]):
         raise UserError(
             f"{root / MODULES} lists {', '.join(names[:9]) or 'nothing'}, and what is known is Transformer, "
-            "Pooling, any number of Dense and perhaps Normalize, in this order. Give another model."
+            "Pooling, any number of Dense and perhaps Normalize, in this order, or StaticEmbedding and perhaps "
+            "Normalize. Give another model."
         )
     return SentenceFolder(root, modules[0].place, modules[1:])
 
@@ -70,6 +72,11 @@ def read_modules(root: Path, longest: int) -> Modules:
     """
     folder = sentence_folder(root)
     told = _settings_of(folder)
+    if not any(each.name == "Pooling" for each in folder.others):
+        raise UserError(
+            f"{root} holds a table of word vectors (StaticEmbedding) and no encoder; nothing learns from it. Ask "
+            "it for vectors as it is, or give an encoder."
+        )
     pooling, *others = folder.others
     about = _object(root / "config_sentence_transformers.json")
     told_prompts = about.get("prompts")

@@ -2,7 +2,7 @@
 
 GROUPS = {
     "Prepare text": ("clean", "vocab", "tokenize"),
-    "Train": ("vectors", "pretrain", "inspect", "finetune"),
+    "Train": ("vectors", "contrast", "pretrain", "inspect", "finetune"),
     "Make smaller": ("compress",),
     "Look": ("evaluate", "report"),
     "Use": ("predict", "fill-mask"),

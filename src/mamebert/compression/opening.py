@@ -10,6 +10,7 @@ import torch
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import ModelFolder, model_folder, read_config, tokenizer_for
 from mamebert.checkpoints.sentence_modules import root_of
+from mamebert.checkpoints.static_embedding import is_static, open_static
 from mamebert.checkpoints.weights import GET_ANEW, INDEX, WEIGHTS
 from mamebert.compression.contract import Form, Subject
 from mamebert.compression.forms.onnx_runtime import GRAPH, open_graph
@@ -20,6 +21,8 @@ from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
+from mamebert.tasks.data.features import TaskState
+from mamebert.tasks.network.static_network import StaticNetwork, task_of_table
 from mamebert.tasks.network.task_network import open_network
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -54,7 +57,10 @@ def open_subject(path: Path, objective: Objective | None = None, purpose: Purpos
     `sentence-transformers` may also have a masked-word head.
     """
     place = model_folder(path)
-    about = read_config(place).get("mamebert") or {}
+    config = read_config(place)
+    if is_static(config):
+        return _open_static(place)
+    about = config.get("mamebert") or {}
     if about.get("altered_by"):
         return _open_altered(place, about["altered_by"])
     folder = ModelFolder.open(place)
@@ -66,6 +72,12 @@ def open_subject(path: Path, objective: Objective | None = None, purpose: Purpos
     asked = objective or Objective.find("masked_lm")(max_length=folder.shape.max_position_embeddings)
     encoder = load_pretraining(place)
     return Subject(encoder, MaskedWords(asked, encoder.cls.predictions.tied), place)
+
+
+def _open_static(place: Path) -> Subject:
+    """Open a table of word vectors, which answers with vectors of texts."""
+    network = StaticNetwork(open_static(place))
+    return Subject(network, TaskGoal(task_of_table(network.normalize), TaskState(), Reading()), place)
 
 
 def _open_altered(place: Path, kind: str) -> Subject:

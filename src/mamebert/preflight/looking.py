@@ -21,12 +21,15 @@ from mamebert.tasks.data.features import Unusable
 from mamebert.tasks.network.task_network import require_room
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device
+from mamebert.word2vec.table import VectorTable
 
 if TYPE_CHECKING:
     from mamebert.compression.methods import Compressor
 
 MODELS = ("pretrain", "finetune", "compress")
 """Commands that make model folders."""
+TABLES = ("vectors", "contrast")
+"""Commands that make tables of word vectors."""
 ROWS_LOOKED_AT = 64
 BYTES_OF_TRAINING = 16
 """Of each parameter: weight, gradient and AdamW's two means, in float32."""
@@ -131,6 +134,17 @@ def num_tokens_known(shards: Path, ahead: Ahead) -> int | None:
         inside = tokenizer / "tokenizer"
         return Tokenizer.open(inside if inside.is_dir() else tokenizer).vocab_size
     return int(learner.vocabulary.size) if learner.command == "vocab" else None  # type: ignore[attr-defined]
+
+
+def width_of_table(path: Path, ahead: Ahead) -> int | None:
+    """Return the width of the word vectors in a folder, or of those that a stage will make there; None if unknown."""
+    maker = ahead.maker(path)
+    if maker is None:
+        return int(VectorTable.open(path).vectors.shape[1])
+    if maker.command == "vectors":
+        return int(maker.cbow.vector_size)  # type: ignore[attr-defined]
+    start: Path | None = maker.vectors  # type: ignore[attr-defined]
+    return int(maker.vector_size) if start is None else width_of_table(start, ahead)  # type: ignore[attr-defined]
 
 
 def num_parameters(shape: EncoderConfig, vocab_size: int, tied: bool = True) -> int:

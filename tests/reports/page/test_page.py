@@ -143,7 +143,9 @@ def test_models_kept_inside_an_epoch_stand_between_the_paper_s_rows(runs, tmp_pa
     assert re.search(r"^\| 0\.5 \| 0\.7710 ± 0\.0090 \| – \| – \|", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["clean", "vocab", "tokenize", "vectors", "pretrain", "finetune", "compress"])
+@pytest.mark.parametrize(
+    "command", ["clean", "vocab", "tokenize", "vectors", "contrast", "pretrain", "finetune", "compress"]
+)
 @pytest.mark.parametrize(
     "results",
     [{}, {"models": [{}], "baselines": [{"name": "x"}], "epochs": [{}], "fill_mask": [{"text": "a"}], "split": {}}],

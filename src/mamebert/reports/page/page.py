@@ -4,6 +4,7 @@ from mamebert.reports.page.comparison import arenas
 from mamebert.reports.page.sections import (
     calibration,
     compression,
+    contrast,
     corpus,
     curves,
     epochs,
@@ -39,6 +40,7 @@ ORDER = (
     sizes,
     fill_mask,
     vectors,
+    contrast,
     corpus,
     provenance,
 )

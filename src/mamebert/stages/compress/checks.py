@@ -10,6 +10,7 @@ from mamebert.errors import UserError
 from mamebert.preflight.ahead import Ahead, Found, tried
 from mamebert.preflight.looking import (
     MODELS,
+    TABLES,
     check_files,
     compressed_shape,
     look_at_encoder,
@@ -27,7 +28,7 @@ def check_compression(config: CompressConfig, ahead: Ahead) -> Found:
     if config.shards is not None:
         yield from ahead.made_by(config.shards, ["tokenize"], read_manifest)
     for path in paths_in(config.method):
-        yield from ahead.made_by(path, (*MODELS, "vectors"), lambda each: None, inside=True)
+        yield from ahead.made_by(path, (*MODELS, *TABLES), lambda each: None, inside=True)
     wrong = list(tried(_can_be_smaller, config.model, ahead))
     wrong = wrong or list(ahead.made_by(config.model, MODELS, look_at_encoder, inside=True))
     yield from wrong or tried(_is_for_methods, config, ahead)

@@ -14,9 +14,10 @@ from mamebert.preflight.looking import (
 from mamebert.runs import StageConfig
 from mamebert.stages.evaluate.settings import EvaluateConfig
 from mamebert.tasks import Task
+from mamebert.tasks.network.static_network import task_of_table
 from mamebert.training.devices import pick_device
 
-TRAINED = ("finetune", "compress")
+TRAINED = ("finetune", "compress", "contrast")
 
 
 def check_evaluation(config: EvaluateConfig, ahead: Ahead) -> Found:
@@ -63,5 +64,7 @@ def _task_of(path: Path, config: EvaluateConfig, ahead: Ahead) -> tuple[Task, Ke
         return _task_of(maker.model, config, ahead)  # type: ignore[attr-defined]
     if maker.command == "pretrain":
         raise UserError(f"{path} will hold a pretrained encoder, which answers no task. Fine-tune it first.")
+    if maker.command == "contrast":
+        return task_of_table(), Kept()
     task: Task = maker.task  # type: ignore[attr-defined]
     return task, Kept.of(maker.source or maker.train)  # type: ignore[attr-defined]

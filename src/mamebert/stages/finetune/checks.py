@@ -3,6 +3,7 @@
 from mamebert.preflight.ahead import Ahead, Found, tried
 from mamebert.preflight.looking import (
     MODELS,
+    TABLES,
     check_rows,
     look_at_encoder,
     require_room_for,
@@ -21,5 +22,5 @@ def check_finetuning(config: FinetuneConfig, ahead: Ahead) -> Found:
         wrong = list(ahead.made_by(path, MODELS, look_at_encoder, inside=True))
         yield from wrong or tried(require_room_for, config.task, name, path, ahead)
     if config.vectors is not None:
-        yield from ahead.made_by(config.vectors, ["vectors"], VectorTable.open)
+        yield from ahead.made_by(config.vectors, TABLES, VectorTable.open)
     yield from check_rows(config.task, config.readers().values())

@@ -11,11 +11,13 @@ from mamebert.evaluation.cost.peak_flops import product_peak
 from mamebert.preflight.ahead import Ahead, Found, tried
 from mamebert.preflight.looking import (
     MODELS,
+    TABLES,
     look_at_encoder,
     num_parameters,
     num_tokens_known,
     planned_shape,
     require_memory,
+    width_of_table,
 )
 from mamebert.ranks import num_processes
 from mamebert.stages.pretrain.settings import PretrainConfig
@@ -86,7 +88,7 @@ def _check_inputs(config: PretrainConfig, ahead: Ahead) -> Found:
     if config.start is not None:
         yield from ahead.made_by(config.start, MODELS, look_at_encoder, inside=True)
     if config.embeddings.vectors is not None:
-        yield from ahead.made_by(config.embeddings.vectors, ["vectors"], VectorTable.open)
+        yield from ahead.made_by(config.embeddings.vectors, TABLES, VectorTable.open)
 
 
 def _fits_together(config: PretrainConfig, ahead: Ahead) -> None:
@@ -117,7 +119,8 @@ def _fits_memory(config: PretrainConfig, ahead: Ahead) -> None:
 def _vectors_fit(vectors: Path, shape: EncoderConfig, vocab_size: int | None, ahead: Ahead) -> None:
     maker = ahead.maker(vectors)
     if maker is not None:
-        require_width(maker.cbow.vector_size, shape.embedding_width)  # type: ignore[attr-defined]
+        width = width_of_table(vectors, ahead)
+        require_width(width or shape.embedding_width, shape.embedding_width)
         known = num_tokens_known(maker.shards, ahead)  # type: ignore[attr-defined]
         if None not in (known, vocab_size) and known != vocab_size:
             raise UserError(
