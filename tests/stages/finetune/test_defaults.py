@@ -1,5 +1,6 @@
 """What fine-tuning does where the settings say nothing."""
 
+import numpy as np
 import pytest
 
 from mamebert.config import build
@@ -8,6 +9,8 @@ from mamebert.stages.finetune.defaults import Rows, decide, space
 from mamebert.stages.finetune.search import with_settings
 from mamebert.stages.finetune.search_space import Search
 from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks.classification import Classification
+from mamebert.tasks.data.features import FIRST, Features
 
 SIZES = {"H128-L2": (128, 2), "H256-L4": (256, 4), "ELECTRA-small": (256, 12), "MiniLM": (384, 6), "BERT": (768, 12)}
 FEW = Rows(300, 20.0)
@@ -48,6 +51,15 @@ def test_few_rows_get_small_batches_and_many_epochs(rows, batch_rows, epochs, pa
 def test_the_smaller_the_encoder_the_higher_the_rate(name, rate):
     assert decided(name)["training.peak_lr"] == rate
     assert decided(name, learning={"trainable": "head"})["training.peak_lr"] == 1e-3
+
+
+def test_a_small_encoder_compares_texts_at_a_lower_rate():
+    one, two = (Features([np.arange(5)], [FIRST], [np.array(kinds)]) for kinds in ([0] * 5, [0, 0, 0, 1, 1]))
+    assert not Rows.of(Classification(), [one]).compare
+    pairs = Rows.of(Classification(), [two, two])
+    assert pairs == Rows(2, 5.0, compare=True)
+    assert decided(rows=pairs)["training.peak_lr"] == 3e-4
+    assert decided("BERT", rows=pairs)["training.peak_lr"] == 3e-5
 
 
 @pytest.mark.parametrize(
