@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import sys
 from collections.abc import Callable
 from copy import deepcopy
@@ -16,6 +17,9 @@ import torch
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import it by themselves too
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+# Whoever runs the tests in the background of a script hands down that Ctrl-C is ignored; it means something here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How fast a machine is, and what else it does, is no property of what is tested.
 hypothesis.settings.register_profile(
