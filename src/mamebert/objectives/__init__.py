@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from mamebert.config import Choice
 from mamebert.corpus.token_shards import TokenShards
@@ -115,15 +116,20 @@ class HeldOutSums:
     asked: int = 0
     sentences_right: int = 0
     sentences_asked: int = 0
+    lost_in_disorder: float = 0.0
+    """How much greater the loss is with the words shuffled, over the `asked_in_disorder` tokens that were asked so."""
+    asked_in_disorder: int = 0
 
     def summary(self) -> dict[str, float]:
-        """Return mean loss (nats per asked token) and shares of right answers."""
+        """Return mean loss and order gain (nats per asked token), and shares of right answers."""
         found = {
             "heldout_mlm_loss": self.loss / max(1, self.asked),
             "heldout_mlm_accuracy": self.right / max(1, self.asked),
         }
         if self.sentences_asked:
             found["heldout_nsp_accuracy"] = self.sentences_right / self.sentences_asked
+        if self.asked_in_disorder:
+            found["order_gain"] = self.lost_in_disorder / self.asked_in_disorder
         return found
 
 
@@ -159,10 +165,23 @@ class Objective(Choice):
 
     def answer(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: HeldOutSums) -> None:
         """Add the answers to one held-out batch to `so_far`."""
-        hidden = network.bert(batch.packed)
-        for rows, targets in zip(hidden[batch.chosen].split(256), batch.targets.split(256), strict=True):
+        self._answer_words(network, batch, so_far)
+
+    def answer_with_order_gain(
+        self, network: PretrainingNetwork, batch: PretrainingBatch, in_disorder: PretrainingBatch, so_far: HeldOutSums
+    ) -> None:
+        """Add the answers to one held-out batch, and what its masked words lose `in_disorder` (`shuffled`)."""
+        before, disordered = so_far.loss, HeldOutSums()
+        self.answer(network, batch, so_far)
+        self._answer_words(network, in_disorder, disordered)
+        so_far.lost_in_disorder += disordered.loss - (so_far.loss - before)
+        so_far.asked_in_disorder += disordered.asked
+
+    def _answer_words(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: HeldOutSums) -> None:
+        hidden = network.bert(batch.packed, batch.chosen)
+        for rows, targets in zip(hidden.split(256), batch.targets.split(256), strict=True):
             logits = network.cls.predictions(rows)
-            so_far.loss += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
+            so_far.loss += float(cross_entropy(logits, targets, reduction="sum"))
             so_far.right += int((logits.argmax(-1) == targets).sum())
             so_far.asked += len(targets)
 

@@ -60,7 +60,7 @@ class MaskedLMAndNSP(Objective):
     def answer(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: HeldOutSums) -> None:
         """Add the answers to both questions."""
         super().answer(network, batch, so_far)
-        hidden = network.bert(batch.packed)
-        scores = network.cls.seq_relationship(network.bert.pooled(hidden[batch.packed.firsts]))
+        hidden = network.bert(batch.packed, batch.packed.firsts)
+        scores = network.cls.seq_relationship(network.bert.pooled(hidden))
         so_far.sentences_right += int((scores.argmax(-1) == batch.labels).sum())
         so_far.sentences_asked += len(batch.labels)

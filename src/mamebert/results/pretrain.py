@@ -66,6 +66,9 @@ class Epoch(Entry):
     """Nats for each masked token of the held-out text, when the epoch ended; None where none was held out."""
     heldout_mlm_accuracy: float | None = None
     """Share of those tokens that were guessed."""
+    order_gain: float | None = None
+    """What the held-out loss rises by when the words of each sequence are shuffled and the same ones are asked, in nats
+    for each masked token: about 0 for a bag of words. Of some of the held-out text, after the last epoch of all."""
     heldout_nsp_accuracy: float | None = None
     """Share of the sentence pairs answered right; None where none was asked."""
 
@@ -161,6 +164,8 @@ class PretrainResults(TrainingCost):
     """Tokens read, over all epochs."""
     training_seconds: float | None = None
     """Wall time of the steps alone: evaluation, snapshots and saving are not in it."""
+    order_gain: float | None = None
+    """Of the finished encoder (`Epoch.order_gain`): below 0.3 it is a bag of words, which hardly knows word order."""
     epochs: list[Epoch] = Field(default=[])
     kept: list[KeptModel] = Field(default=[])
     embeddings_unchanged: bool | None = None

@@ -27,6 +27,14 @@ def test_it_has_both_losses_with_their_last_values_and_the_rate():
     assert len(paths(picture)) == keys + curves
 
 
+def test_order_gain_has_a_curve_where_it_was_measured():
+    grown = plot(60)
+    assert "Order gain" not in grown.draw("", running=False)
+    for step in (20, 40, 60):
+        grown.add({"step": step, "order_gain": step / 100})
+    assert "Order gain 0.600, nats" in " ".join(ET.fromstring(grown.draw("", running=False)).itertext())
+
+
 def test_a_long_run_makes_no_larger_picture():
     assert len(plot(20_000, 10_000).draw("", running=True)) < 2 * len(plot(80, 40).draw("", running=True))
 

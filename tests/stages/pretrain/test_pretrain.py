@@ -11,7 +11,7 @@ from mamebert.config import build
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.errors import UserError
 from mamebert.runs import Run
-from mamebert.stages.pretrain import pretrain, pretraining
+from mamebert.stages.pretrain import pretrain, pretraining, steps
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.stages.tokenize import TokenizeConfig, tokenize
@@ -57,6 +57,37 @@ def test_an_encoder_knows_from_the_start_how_often_words_occur(settings):
 
     assert loss_before_training("zero") == pytest.approx(np.log(80), abs=0.05)
     assert loss_before_training("frequencies") < np.log(80) - 0.5
+
+
+def test_order_gain_is_in_every_evaluation_and_of_all_held_out_text_at_the_end(encoders, capsys):
+    run = Run.open(encoders("N"))
+    found = [line["order_gain"] for line in run.metrics() if "heldout_mlm_loss" in line]
+    assert len(found) == 3  # steps 5 and 10, and the end
+    assert run.results["order_gain"] == run.results["epochs"][-1]["order_gain"] == found[-1]
+    assert abs(found[-1]) < 0.3
+    assert "hardly knows the order of words" in (run.folder / "model" / "README.md").read_text()
+
+
+def test_on_the_way_order_gain_is_of_the_first_batches_and_at_the_end_of_all(settings, monkeypatch):
+    asked = []
+    monkeypatch.setattr(steps, "shuffled", lambda batch, seed: asked.append(seed) or batch)
+    work = PretrainingSteps(config(settings))
+    work.held_out = work.held_out * 5
+    assert work.measure()["order_gain"] == pytest.approx(0, abs=1e-6)
+    assert asked == [0, 1]
+    work.count.epoch, work.count.batch = 1, len(work.epoch(1))
+    work.measure()
+    assert asked == [0, 1, 0, 1, 2, 3, 4]
+
+
+def test_positions_may_start_as_sinusoids_and_a_run_without_them_is_the_run_that_it_was(settings, world):
+    started = PretrainingSteps(config(settings, positions={"init": "sinusoidal"})).network.state_dict()
+    plain = PretrainingSteps(config(settings)).network.state_dict()
+    changed = [name for name in plain if not torch.equal(plain[name], started[name])]
+    assert changed == ["bert.embeddings.position_embeddings.weight"]
+    assert "positions" not in config(settings, positions={"init": "normal"}).model_dump()
+    with pytest.raises(UserError, match="positions are for new weights"):
+        config(settings, start=world / "clean", positions={"norm": 1})
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from mamebert.reports.page.story import Story
 from mamebert.reports.readings.cost import energy_told, peak_memory, share_told, speed
 from mamebert.reports.readings.pretrainings import Pretrained, model_name
 from mamebert.reports.readings.run_json import finite, value_at
-from mamebert.reports.text.blocks import Block, Cell, Section, Table, cells
+from mamebert.reports.readings.word_order import bags_of_words_told
+from mamebert.reports.text.blocks import Block, Cell, Section, Table, cells, drop_empty_columns
 from mamebert.reports.text.number_format import clock, count, is_number, megabytes, percent
 from mamebert.results.clean import CleanResults
 from mamebert.results.pretrain import Epoch, PretrainResults
@@ -85,16 +86,20 @@ def _results(run: Run) -> list[Block]:
         cells(str(each.epoch or number), *map(_three, _measured(each)), clock(each.seconds))
         for number, each in enumerate(model.epochs, 1)
     ]
-    header = ["Epoch", "Training loss", "Held-out MLM loss", "Held-out MLM accuracy", "Held-out NSP accuracy", "Time"]
-    reckoned = (
-        ["The time of an epoch that was stopped early is reckoned for a whole one."] if model.extrapolated else []
-    )
-    after_epochs = [Table("After each epoch", header, rows, notes=reckoned)] if rows else []
+    header = ["Epoch", *_MEASURED, "Time"]
+    notes = ["The time of an epoch that was stopped early is reckoned for a whole one."] if model.extrapolated else []
+    if told := bags_of_words_told({model.name: model.results}):
+        notes.append(told)
+    after_epochs = [Table("After each epoch", *drop_empty_columns(header, rows), notes=notes)] if rows else []
     return [*after_epochs, *_before_and_after(model.results)]
 
 
+_MEASURED = ("Training loss", "Held-out MLM loss", "Held-out MLM accuracy", "Order gain", "Held-out NSP accuracy")
+
+
 def _measured(epoch: Epoch) -> list[float | None]:
-    return [epoch.train_loss, epoch.heldout_mlm_loss, epoch.heldout_mlm_accuracy, epoch.heldout_nsp_accuracy]
+    held_out = [epoch.heldout_mlm_loss, epoch.heldout_mlm_accuracy, epoch.order_gain, epoch.heldout_nsp_accuracy]
+    return [epoch.train_loss, *held_out]
 
 
 def _three(number: float | None) -> str | None:

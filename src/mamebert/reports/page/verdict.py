@@ -12,6 +12,7 @@ from mamebert.reports.readings.paper_tables import BEST_ACCURACY, BEST_EPOCH, BE
 from mamebert.reports.readings.pretrainings import Pretrained
 from mamebert.reports.readings.run_json import finite
 from mamebert.reports.readings.who_is_ahead import who_is_ahead
+from mamebert.reports.readings.word_order import BAG_OF_WORDS, bags_of_words_told, order_gain_told
 from mamebert.reports.text.blocks import Fact
 from mamebert.reports.text.names import in_a_sentence, measure_name, value_of
 from mamebert.reports.text.number_format import amount, clock, count, percent
@@ -23,9 +24,11 @@ FEW = 3  # sets that are told one by one; of more, only how many are won
 
 
 def verdict(story: Story) -> list[str]:
-    """Return a sentence on what was made, one on the time of each N and W, some on smaller models and on each task."""
+    """Return sentences: on what was made, bags of words, the time of each N and W, smaller models and each task."""
+    told = bags_of_words_told({model.short: model.results for model in story.pretrained})
     return [
         *what_was_made(story),
+        *([told] if told else []),
         *(time_sentence(n, w) for n, w in story.pairs if n.seconds_per_epoch and w.seconds_per_epoch),
         *smaller_sentences(arenas(story)),
         *_on_labelled_rows(story),
@@ -49,6 +52,8 @@ def facts(story: Story) -> list[Fact]:
         for model in story.pretrained[:4]:
             held = finite(epoch.heldout_mlm_loss for epoch in model.epochs)[-1:]
             found += [Fact(f"Held-out MLM loss of {model.short}", f"{loss:.3f}", "nats") for loss in held]
+            if gain := order_gain_told(model.results):
+                found.append(Fact(f"Order gain of {model.short}", gain, f"nats; below {BAG_OF_WORDS} a bag of words"))
     return found
 
 

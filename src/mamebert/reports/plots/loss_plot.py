@@ -1,4 +1,4 @@
-"""loss.svg: the losses and the learning rate of a pretraining so far; one file, to be opened in a browser."""
+"""loss.svg: losses, order gain and learning rate of a pretraining so far; one file, to be opened in a browser."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from mamebert.reports.text.number_format import is_number
 from mamebert.reports.text.render import to_svg
 
 MOST_POINTS = 80
-WIDTH, LOSS_HEIGHT, RATE_HEIGHT = 820, 340, 170
+WIDTH, LOSS_HEIGHT, LOWER_HEIGHT = 820, 340, 170
 
 
 class LossPlot:
@@ -18,12 +18,16 @@ class LossPlot:
         self.title = title
         self._training: list[tuple[float, float]] = []
         self._heldout: list[tuple[float, float]] = []
+        self._gains: list[tuple[float, float]] = []
         self._rates: list[tuple[float, float]] = []
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Take what a line of metrics.jsonl has for the picture; a step that changed no weight has nothing."""
         step = line.get("step")
-        for points, key in ((self._training, "mlm_loss"), (self._heldout, "heldout_mlm_loss"), (self._rates, "lr")):
+        drawn = {
+            "mlm_loss": self._training, "heldout_mlm_loss": self._heldout, "order_gain": self._gains, "lr": self._rates
+        }  # fmt: skip
+        for key, points in drawn.items():
             if is_number(step) and is_number(line.get(key)) and "trouble" not in line:
                 points.append((float(step), float(line[key])))  # type: ignore[arg-type]
 
@@ -40,7 +44,12 @@ class LossPlot:
             return ""
         size = (WIDTH, LOSS_HEIGHT)
         charts = [Chart("", "", "Loss of masked words, nats", losses, size=size)]
+        if len(self._gains) > 1:
+            gain = Line("order gain", self._gains, colour=3)
+            charts.append(
+                Chart("", "", f"Order gain {self._gains[-1][1]:.3f}, nats", [gain], size=(WIDTH, LOWER_HEIGHT))
+            )
         if len(self._rates) > 1:
             rate = Line("learning rate", smooth(self._rates, MOST_POINTS), colour=2)
-            charts.append(Chart("", "steps", "Learning rate", [rate], size=(WIDTH, RATE_HEIGHT)))
+            charts.append(Chart("", "steps", "Learning rate", [rate], size=(WIDTH, LOWER_HEIGHT)))
         return to_svg("loss.svg.jinja", title=self.title, told=told, charts=charts, running=running)

@@ -16,7 +16,7 @@ MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What comes of numbers, texts and tables that are of another kind than stages write."""
 
 
-DRAWN = ("step", "tokens", "seconds", "mlm_loss", "heldout_mlm_loss")
+DRAWN = ("step", "tokens", "seconds", "mlm_loss", "heldout_mlm_loss", "order_gain")
 """What in a line of metrics.jsonl is a number wherever it stands, and is drawn."""
 
 

@@ -11,6 +11,7 @@ from mamebert.files.disk import need_space, write_text
 from mamebert.objectives.data.flops import batch_flops
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
+from mamebert.reports.readings.word_order import bags_of_words_told
 from mamebert.results.pretrain import Epoch, KeptModel, Parameters, PretrainResults, Trouble, Verified
 from mamebert.runs import Run
 from mamebert.stages.pretrain.monitor import Hardware, TrainingMonitor
@@ -126,7 +127,7 @@ class Pretraining:
         model = self.run.folder / "model"
         save_pretraining(network, self.steps.shards.tokenizer_folder, model)
         folders = [model, *(self.run.folder / place["folder"] for place in self.count.kept)]
-        self.run.results = PretrainResults(
+        results = PretrainResults(
             name=self.steps.name,
             parameters=Parameters(**self.steps.parameters),
             model_bytes=(model / "model.safetensors").stat().st_size,
@@ -138,6 +139,7 @@ class Pretraining:
             tokens=self.count.tokens,
             training_seconds=round(self.count.seconds, 3),
             **dict(self.telling.summary(self.count)),
+            order_gain=self.count.epochs[-1].get("order_gain"),
             epochs=[Epoch(**each) for each in self.count.epochs],
             kept=[KeptModel(**each) for each in self.count.kept],
             embeddings_unchanged=self.steps.table.is_unchanged(self.network),
@@ -147,8 +149,11 @@ class Pretraining:
             start=self.steps.start,
             pseudo_perplexity=self.before_and_after.compare(self._before, self.before_and_after.measure(network)),
             verified=Verified(largest_difference=max(verify(folders).values(), default=None), folders=len(folders)),
-        ).written()
+        )
+        self.run.results = results.written()
         write_text(model / "README.md", model_card(self.run, model, "pretrain"))
+        if told := bags_of_words_told({self.steps.name: results}):
+            say(told)
 
     def drop_snapshots(self) -> None:
         """Delete what going on would have needed: the run is finished."""

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mamebert.config import RunPath, build
+from mamebert.encoder.first_positions import PositionEmbeddings
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.objectives import Objective
@@ -12,7 +13,7 @@ from mamebert.runs import StageConfig
 from mamebert.training.settings import Training
 from mamebert.training.trouble import Trouble
 
-ADAPTATION = ("start", "start_layers", "start_vocabulary", "pseudo_perplexity_tokens", "general_shards")
+UNUSED = ("start", "start_layers", "start_vocabulary", "pseudo_perplexity_tokens", "general_shards", "positions")
 
 
 class PretrainConfig(StageConfig):
@@ -34,6 +35,7 @@ class PretrainConfig(StageConfig):
     HerBERT did (Mroczkowski et al., 2021); others become the mean of their pieces in the old vocabulary, or random."""
     encoder: EncoderConfig = EncoderConfig()
     embeddings: TokenEmbeddings = TokenEmbeddings()
+    positions: PositionEmbeddings = PositionEmbeddings()
     output_bias: Literal["frequencies", "zero"] = "frequencies"
     """What the score of each word starts from: the logarithm of its share of the text, which the network need not
     learn then, or 0 as in BERT. In short runs this lowered the held-out loss by 0.17 nats (docs/lab.md).
@@ -85,6 +87,8 @@ class PretrainConfig(StageConfig):
         for name in ("start_vocabulary", "start_layers"):
             if getattr(self, name) not in ("same", []) and not self.start:
                 raise ValueError(f"{name} belongs to start. Give start, or leave {name} out.")
+        if self.start and self.positions != PositionEmbeddings():
+            raise ValueError("positions are for new weights, and start has its own. Leave one of the two out.")
         if self.general_shards and not self.measured_tokens:
             raise ValueError("Nothing is asked of general_shards. Raise pseudo_perplexity_tokens, or leave them out.")
         return self
@@ -103,7 +107,7 @@ class PretrainConfig(StageConfig):
     @model_serializer(mode="wrap")
     def _what_is_not_used_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A run with new weights is the run that it was before there was a `start`, and can still be gone on with.
-        unused = {name for name in ADAPTATION if getattr(self, name) == type(self).model_fields[name].default}
+        unused = {name for name in UNUSED if getattr(self, name) == type(self).model_fields[name].default}
         return {name: value for name, value in write(self).items() if name not in unused}
 
     def settled(self) -> Self:

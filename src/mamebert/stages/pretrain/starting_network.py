@@ -7,6 +7,7 @@ from mamebert.checkpoints.start import start_pretraining
 from mamebert.corpus.frequencies import token_counts
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.carry_over import carry_over
+from mamebert.encoder.first_positions import start_positions
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.output_bias import start_from_frequencies
 from mamebert.errors import UserError
@@ -22,6 +23,7 @@ def first_network(
 ) -> tuple[PretrainingNetwork, Start | None]:
     """Return the network before its first step and, with `start`, what of it comes from there."""
     network = PretrainingNetwork(config.encoder, shards.vocab_size, config.embeddings.tied)
+    start_positions(network, config.positions)
     told = None if config.start is None else _take_over(network, config, tokenizer)
     if config.output_bias == "frequencies" and (told is None or "masked words" in told.new_heads):
         start_from_frequencies(network, torch.from_numpy(token_counts(shards)))

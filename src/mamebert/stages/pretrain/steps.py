@@ -18,6 +18,7 @@ from mamebert.evaluation.cost.memory import forget_peak_memory
 from mamebert.objectives import HeldOutSums, PretrainingBatch
 from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.objectives.data.held_out import held_out_batches
+from mamebert.objectives.data.shuffled import shuffled
 from mamebert.probes.fill_mask import fill_mask
 from mamebert.progress import say
 from mamebert.results.pretrain import FilledMask
@@ -32,6 +33,9 @@ from mamebert.training.loop import Step, derive_seed, train
 from mamebert.training.optimizer import make_optimizer
 from mamebert.training.processes import Processes
 from mamebert.training.trouble import Watch
+
+ORDER_BATCHES = 2
+"""Held-out batches whose words are shuffled at the evaluations on the way: a third of a percent of 200 steps."""
 
 
 class PretrainingSteps:
@@ -121,14 +125,31 @@ class PretrainingSteps:
         """Whether the step just counted is the last of its epoch, or of all."""
         return self.count.step == self.training.steps or self.count.batch == len(self.epoch(self.count.epoch))
 
+    @property
+    def _is_at_its_end(self) -> bool:
+        """Whether the step just counted is the last of all."""
+        if self.training.epochs:
+            return self.count.epoch == self.training.epochs - 1 and self.epoch_is_over
+        return self.count.step == self.training.steps
+
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
-        """Return held-out loss (nats per masked token) and accuracies; empty where nothing was held out."""
+        """Return held-out loss (nats per masked token), accuracies and order gain; empty where nothing was held out.
+
+        Order gain is what the loss rises by when the words of each sequence are shuffled, in nats per masked token, the
+        same words asked (`shuffled`): 0 for an encoder that is a bag of words. On the way it is taken from the first
+        batches alone, and after the last step from all.
+        """
         network, answers = self.learner.whole(), HeldOutSums()
         network.eval()
-        for share in self.processes.shares(self.held_out):
-            if share.counts:
-                self.config.objective.answer(network, share.part, answers)
+        num_shuffled = len(self.held_out) if self._is_at_its_end else ORDER_BATCHES
+        for share in self.processes.shares(list(enumerate(self.held_out))):
+            number, batch = share.part
+            if share.counts and number < num_shuffled:
+                in_disorder = shuffled(batch, seed=number)
+                self.config.objective.answer_with_order_gain(network, batch, in_disorder, answers)
+            elif share.counts:
+                self.config.objective.answer(network, batch, answers)
         counted = self.processes.sum(torch.tensor(astuple(answers), dtype=torch.float64))
         return HeldOutSums(*counted.tolist()).summary() if self.held_out else {}
 

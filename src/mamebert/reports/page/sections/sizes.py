@@ -3,6 +3,7 @@
 from mamebert.reports.page.story import Story
 from mamebert.reports.readings.pretrainings import Pretrained
 from mamebert.reports.readings.run_json import finite
+from mamebert.reports.readings.word_order import order_gain_told
 from mamebert.reports.text.blocks import Cell, Section, Table, cells, drop_empty_columns
 from mamebert.reports.text.number_format import amount, count, is_number, megabytes, percent, three_digits
 from mamebert.results.pretrain import Epoch, Parameters
@@ -24,6 +25,7 @@ def tell(story: Story) -> list[Section]:
         "Training loss",
         "Held-out MLM loss",
         "Held-out MLM accuracy",
+        "Order gain",
         "Held-out NSP accuracy",
     ]
     learnt = Table("What pretraining reached", *drop_empty_columns(header, [_reached(m) for m in story.pretrained]))
@@ -68,6 +70,7 @@ def _reached(model: Pretrained) -> list[Cell]:
         f"{loss:.3f}" if is_number(loss) else None,
         f"{held:.3f}" if is_number(held) else None,
         percent(right) if is_number(right) else None,
+        order_gain_told(model.results),
         percent(order) if is_number(order) else None,
     )
 
