@@ -17,8 +17,8 @@ class PositionEmbeddings(Config):
     """What the position embeddings of new weights start from. They learn from there: the model is a BERT either way."""
 
     init: Literal["normal", "sinusoidal"] = "normal"
-    """Random numbers, as BERT's, or sines and cosines (Vaswani et al., 2017) of wavelengths from 4 to 512 positions, so
-    that neighbours are alike and distances can be told from the first step on."""
+    """Random numbers, as BERT's, or sines and cosines (Vaswani et al., 2017) of wavelengths from 4 to 512 positions, of
+    which products tell the distance of two tokens from the first step on."""
     norm: float | None = Field(default=None, gt=0)
     """Mean length of the rows. If not given: for sinusoidal 1, as long as word2vec's with embeddings.scale=unit; for
     normal what initializer_range comes to (0.23 at a width of 128)."""
