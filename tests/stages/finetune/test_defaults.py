@@ -62,6 +62,31 @@ def test_a_small_encoder_compares_texts_at_a_lower_rate():
     assert decided("BERT", rows=pairs)["training.peak_lr"] == 3e-5
 
 
+def test_words_learn_fast_where_long_texts_are_told_by_them():
+    articles = Rows(736, 128.0, in_parts=True)
+    found = decided(rows=articles)
+    assert found["training.epochs"] == 16
+    words = pytest.approx(5e-3)
+    head = pytest.approx(3e-3)
+    assert found["learning.groups"] == {
+        "bert.embeddings.word_embeddings.": words,
+        "bert.pooler.": head,
+        "head.": head,
+    }
+    for given in ({"training": {"peak_lr": 1e-4}}, {"training": {"optimizer": "muon"}}, {"learning": {"groups": {}}}):
+        assert "learning.groups" not in decided(rows=articles, **given)
+    assert "learning.groups" not in decided("BERT", rows=articles)
+
+
+def test_rows_are_read_in_parts_where_most_are_long():
+    def text(number):
+        return Features([np.arange(6)] * number, [FIRST] * number, notes=np.arange(4 * number))
+
+    task = Classification(chunks=8)
+    assert Rows.of(task, [text(3), text(2), text(1)]) == Rows(3, 6.0, in_parts=True)
+    assert Rows.of(task, [text(3), text(1), text(1)]) == Rows(3, 6.0)
+
+
 @pytest.mark.parametrize(
     ("given", "left_out"),
     [

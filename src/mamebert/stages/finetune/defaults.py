@@ -21,7 +21,8 @@ from mamebert.training.groups import WORDS, Learning
 LEAST_STEPS = 600
 """A head and an encoder need some hundred steps whatever the set: 300 sentences of CoNLL-2003 in 12 steps of 4,096
 tokens, which was the default, gave an entity F1 of 0.03."""
-LEAST_EPOCHS = 8
+LEAST_EPOCHS, LEAST_EPOCHS_IN_PARTS = 8, 16
+"""More where an epoch reads one chunk of a text: after eight, Livedoor's validation accuracy was still rising."""
 MOST_EPOCHS = 100
 LEAST_PATIENCE, MOST_PATIENCE = 5, 12
 """Epochs without a better validation result: a quarter of all, for small sets are judged by few rows."""
@@ -58,6 +59,8 @@ class Rows:
     """Tokens that are read of a row, on average."""
     compare: bool = False
     """Whether a row is two texts, or a question and its passage, in one sequence."""
+    in_parts: bool = False
+    """Whether an epoch reads but a part of most rows: one chunk of a long text."""
 
     @classmethod
     def of(cls, task: Task, features: Sequence[Features]) -> Self:
@@ -65,7 +68,8 @@ class Rows:
         rng = np.random.default_rng(0)
         read = [task.learnt_from(each, rng) for each in features]
         compare = any(kinds[-1] for each in read for kinds in each.segments or ())
-        return cls(len(read), sum(each.num_tokens for each in read) / len(read), compare)
+        partly = sum(each.num_tokens < whole.num_tokens for each, whole in zip(read, features, strict=True))
+        return cls(len(read), sum(each.num_tokens for each in read) / len(read), compare, 2 * partly > len(read))
 
     def steps(self, batch_rows: int, batch_tokens: int) -> int:
         """Return the steps of an epoch, about; without `batch_rows`, as many as `batch_tokens` make."""
@@ -74,18 +78,21 @@ class Rows:
 
 def is_small(shape: EncoderConfig) -> bool:
     """Tell whether an encoder is as small as ours: those of BERT's kin that are published so are wider or deeper."""
-    return shape.hidden_size <= 256 and shape.num_hidden_layers <= 6
+    return shape.hidden_size <= 256 and shape.num_hidden_layers <= 6 and not shape.bottleneck
 
 
-def rates(shape: EncoderConfig, compare: bool = False) -> Rates:
+def rates(shape: EncoderConfig, rows: Rows) -> Rates:
     """Return how fast an encoder learns: the wider and deeper, the slower.
 
-    Small ones: measured; where texts are compared they soon forget what they knew of that, and 1e-3 leaves nothing of
-    it. ELECTRA-small (256 wide, 12 deep; Clark et al., 2020): 3e-4. MiniLM (384) and others below BERT-base: 5e-5 to
-    1e-4; BERT-base and larger: 2e-5 to 5e-5 (Devlin et al., 2019).
+    Small ones: measured. Where texts are compared they soon forget what they knew of that, and 1e-3 leaves nothing of
+    it. Topics of long texts are told by words, which have to learn much faster than layers. ELECTRA-small (256 wide,
+    12 deep; Clark et al., 2020): 3e-4. MiniLM (384) and others below BERT-base: 5e-5 to 1e-4; BERT-base and larger:
+    2e-5 to 5e-5 (Devlin et al., 2019).
     """
     if is_small(shape):
-        return Rates(3e-4 if compare else 1e-3)
+        if rows.compare:
+            return Rates(3e-4)
+        return Rates(1e-3, words=5, head=3) if rows.in_parts else Rates(1e-3)
     if shape.hidden_size <= 256:
         return Rates(3e-4)
     return Rates(1e-4 if shape.hidden_size < 768 else 3e-5)
@@ -102,9 +109,12 @@ def decide(config: FinetuneConfig, shape: EncoderConfig, rows: Rows) -> dict[str
         found["training.batch_tokens"] = BATCH_TOKENS
     steps = rows.steps(batch_rows, training.batch_tokens or BATCH_TOKENS)
     if not training.epochs and not training.steps:
-        found["training.epochs"] = min(MOST_EPOCHS, max(LEAST_EPOCHS, ceil(LEAST_STEPS / steps)))
+        least = LEAST_EPOCHS_IN_PARTS if rows.in_parts else LEAST_EPOCHS
+        found["training.epochs"] = min(MOST_EPOCHS, max(least, ceil(LEAST_STEPS / steps)))
     if training.peak_lr is None:
         found |= _rates(config.learning, shape, rows)
+        if training.optimizer == "muon":  # which learns at one rate
+            found.pop("learning.groups", None)
     if training.warmup_rate is None:
         found["training.warmup_rate"] = WARMUP_RATE
     if config.patience is None:
@@ -129,8 +139,8 @@ def _rows_of_a_step(rows: Rows) -> int:
 def _rates(learning: Learning, shape: EncoderConfig, rows: Rows) -> dict[str, Any]:
     if learning.trainable == "head":
         return {"training.peak_lr": HEAD_LR}
-    found = rates(shape, rows.compare)
-    factors = {WORDS: found.words, "head.": found.head}
+    found = rates(shape, rows)
+    factors = {WORDS: found.words, "bert.pooler.": found.head, "head.": found.head}
     groups = {name: found.peak_lr * factor for name, factor in factors.items() if factor != 1}
     is_open = learning == Learning() and groups
     return {"training.peak_lr": found.peak_lr} | ({"learning.groups": groups} if is_open else {})
