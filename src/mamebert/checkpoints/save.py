@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from mamebert.checkpoints.layouts import layout_or_ours, model_config
-from mamebert.checkpoints.weights import HEAD_FILE
+from mamebert.checkpoints.weights import HEAD_FILE, WEIGHTS
 from mamebert.encoder.embeddings import SEGMENTS
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.files.checksums import seal
@@ -59,28 +59,31 @@ def save_task(
         if layout.place(name, theirs) is None or not (held == architecture or name.startswith("bert."))
     }
     inside = layout.theirs({n: t for n, t in tensors.items() if n not in beside}, bert.config, theirs)
-    files = {"model.safetensors": inside, **({HEAD_FILE: beside} if beside else {}), **more_tensors}
-    _save(config, files, tokenizer_folder, folder, texts)
+    files = {WEIGHTS: inside, **({HEAD_FILE: beside} if beside else {}), **more_tensors}
+    save_folder(config, files, tokenizer_folder, folder, texts)
 
 
-def _save(
+def save_folder(
     config: dict[str, Any],
     files: dict[str, dict[str, Tensor]],
     tokenizer_folder: Path,
     folder: Path,
     texts: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Write everything beside the final name, then rename: a folder is whole or not there."""
+    """Write a model folder from what config.json says, its tensors by file, a tokenizer and more texts by file.
+
+    Numbers that are not whole are stored as float32. Everything is written beside the final name, then renamed: a
+    folder is whole or not there.
+    """
     working = partial(folder)
     with disk_errors(working):
         shutil.rmtree(working, ignore_errors=True)
         working.mkdir(parents=True)
         copy_tokenizer(tokenizer_folder, working)
-        _fit_tokenizer(working / "tokenizer_config.json", config)
+        if "max_position_embeddings" in config:
+            _fit_tokenizer(working / "tokenizer_config.json", config)
         for name, tensors in files.items():
-            # A frozen table may be kept in bfloat16.
-            whole = {key: tensor.detach().cpu().float().clone() for key, tensor in tensors.items()}
-            save_tensors(working / name, whole, {"format": "pt"})
+            save_tensors(working / name, {key: _stored(each) for key, each in tensors.items()}, {"format": "pt"})
         for name, text in texts.items():
             (working / name).parent.mkdir(exist_ok=True)
             write_text(working / name, text)
@@ -88,6 +91,12 @@ def _save(
         seal(working)
         shutil.rmtree(folder, ignore_errors=True)
         put_in_place(working, folder)
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    """Return a copy to be written; a frozen table may have been kept in bfloat16."""
+    copy = tensor.detach().cpu().clone()
+    return copy.float() if copy.is_floating_point() else copy
 
 
 def _fit_tokenizer(path: Path, config: Mapping[str, Any]) -> None:

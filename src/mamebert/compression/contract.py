@@ -15,6 +15,7 @@ from mamebert.checkpoints.model_folder import tokenizer_for
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.objectives import PretrainingBatch
+from mamebert.tasks.bag.network import BagNetwork
 from mamebert.tasks.data.features import Example, TaskBatch
 from mamebert.tasks.network.task_network import TaskNetwork
 from mamebert.tokenizer.encoding import Tokenizer
@@ -75,7 +76,10 @@ class Subject:
     """A model on the bench."""
 
     network: Any
-    """A `Network`. Its encoder is `network.bert`; a method may change it in place or put another in its place."""
+    """A `Network`. Its encoder is `network.bert`; a method may change it in place or put another in its place.
+
+    That of a model which answers and is never made smaller may have none.
+    """
     goal: Goal
     folder: Path
     """The Hugging Face folder that its tokenizer is taken from."""
@@ -89,9 +93,14 @@ class Subject:
         return encoder
 
     @property
+    def vocab_size(self) -> int:
+        """Tokens that there is room for."""
+        return self.network.vocab_size if isinstance(self.network, BagNetwork) else self.bert.vocab_size
+
+    @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer, opened anew; one with more tokens than the encoder has rows for is a UserError."""
-        return tokenizer_for(self.folder, self.bert.vocab_size)
+        """The tokenizer, opened anew; one with more tokens than there is room for is a UserError."""
+        return tokenizer_for(self.folder, self.vocab_size)
 
 
 class Form(NamedTuple):

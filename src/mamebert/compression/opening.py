@@ -21,6 +21,7 @@ from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
+from mamebert.tasks.bag.folder import is_bag, open_bag
 from mamebert.tasks.data.features import TaskState
 from mamebert.tasks.network.static_network import StaticNetwork, task_of_table
 from mamebert.tasks.network.task_network import open_network
@@ -45,8 +46,8 @@ class Opened:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer; one with more tokens than the encoder has rows for is a UserError."""
-        return tokenizer_for(self.tokenizer_folder, self.subject.bert.vocab_size)
+        """The tokenizer; one with more tokens than there is room for is a UserError."""
+        return tokenizer_for(self.tokenizer_folder, self.subject.vocab_size)
 
 
 def open_subject(path: Path, objective: Objective | None = None, purpose: Purpose | None = None) -> Subject:
@@ -61,6 +62,9 @@ def open_subject(path: Path, objective: Objective | None = None, purpose: Purpos
     if is_static(config):
         return _open_static(place)
     about = config.get("mamebert") or {}
+    if is_bag(config):
+        task, learnt, bag = open_bag(place)
+        return Subject(bag, TaskGoal(task, learnt, Reading(), Kept.read(about.get("reader"), place)), place)
     if about.get("altered_by"):
         return _open_altered(place, about["altered_by"])
     folder = ModelFolder.open(place)

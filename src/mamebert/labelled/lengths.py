@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mamebert.tasks.bag.network import WHOLE
 from mamebert.tasks.data.features import Features
 
 EDGES = (0, 4, 8, *(size for power in range(4, 17) for size in (2**power, 3 * 2 ** (power - 1))))
@@ -16,14 +17,15 @@ def count_lengths(features: Mapping[str, Sequence[Features]], max_length: int) -
     """Return how many rows of each part lie between any two edges, median, longest, and how many are cut.
 
     Tokens that are not read count too; the beginning of very long texts alone is looked at, so their number is an
-    estimate. `max_length` is None where a row has several sequences, as windows or choices: each is cut by itself.
+    estimate. `max_length` is None where all of a row is read, and where a row has several sequences, as windows or
+    choices: each is cut by itself.
     """
     several = any(len(each.sequences) > 1 for part in features.values() for each in part)
     lengths = {name: np.array([each.full_length for each in part]) for name, part in features.items() if part}
     placed = {name: np.clip(np.searchsorted(EDGES, each), 1, len(EDGES) - 1) - 1 for name, each in lengths.items()}
     last = max((int(each.max()) for each in placed.values()), default=-1) + 1
     return {
-        "max_length": None if several else max_length,
+        "max_length": None if several or max_length >= WHOLE else max_length,
         "edges": list(EDGES[: last + 1]),
         "parts": {
             name: {

@@ -33,6 +33,8 @@ class SeedResult(Entry):
     """The epoch that validated best, from 1; its weights are kept."""
     valid_by_epoch: list[float] = Field(default=[])
     """The leading metric on the validation rows after each epoch."""
+    chosen: dict[str, Any] = Field(default={})
+    """What they decided besides, where a fit is convex: its columns, C, temperature."""
     seconds: float | None = None
 
 

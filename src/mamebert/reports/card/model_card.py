@@ -25,6 +25,7 @@ from mamebert.reports.text.render import language, render_markdown
 from mamebert.results.labelled import LabelledResults, RowsResults
 from mamebert.results.pretrain import Parameters, PretrainResults
 from mamebert.runs import Run
+from mamebert.tasks.bag.folder import is_bag
 
 Kind = Literal["pretrain", "finetune", "compress"]
 # What a plain transformers class is for: (words in its name, pipeline, class that opens it).
@@ -64,12 +65,16 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
     return render_markdown(
         "model_card.md.jinja",
         front=front_matter(
-            tongue or _language(run, behind, model_folder), licence, pipeline, _library(ways, has_modules)
+            tongue or _language(run, behind, model_folder),
+            licence,
+            pipeline,
+            "mamebert" if is_bag(config) else _library(ways, has_modules),
         ),
+        is_bag=is_bag(config),
         name=_name(run, model_folder, kind),
         ways=ways,
         kind=kind,
-        what=_what(run, behind, origins, kind),
+        what=_what(run, behind, origins, kind, is_bag(config)),
         auto_class=auto_class,
         pipeline=pipeline,
         folder=model_folder.name,
@@ -88,7 +93,8 @@ def front_matter(tongue: str | None, licence: str | None, pipeline: str | None, 
     """Return the YAML header that the Hugging Face Hub reads."""
     from huggingface_hub import ModelCardData
 
-    tags = ["bert", "mamebert", *([library, "feature-extraction"] if library == SENTENCES else [])]
+    tags = [*(["bert"] if library != "mamebert" else []), "mamebert"]
+    tags += [library, "feature-extraction"] if library == SENTENCES else []
     data = ModelCardData(language=tongue, license=licence, library_name=library, tags=tags, pipeline_tag=pipeline)
     return str(data.to_yaml())
 
@@ -128,11 +134,14 @@ def _origins(run: Run, behind: list[Run], model_folder: Path) -> list[Run]:
     return named if len(named) == 1 else found
 
 
-def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind) -> str:
+def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind, is_bag: bool) -> str:
     if kind == "compress":
         return what_it_is(run)
     if kind == "finetune":
         task = Task(run, [], [])
+        if is_bag:
+            read = "the pieces of a whole text, beside the vector that word vectors make of it"
+            return f"A linear classifier on {read}, fitted for {lower_first(task.kind)} ({task.title})."
         names = list(dict.fromkeys(model_name(r) for r in origins))
         base = f", from {'one of ' if len(names) > 1 else ''}{', '.join(names)}" if names else ""
         return f"A BERT fine-tuned for {lower_first(task.kind)} ({task.title}){base}."

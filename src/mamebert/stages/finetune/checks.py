@@ -10,6 +10,7 @@ from mamebert.preflight.looking import (
 )
 from mamebert.stages.finetune.search import check_search
 from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.tasks.bag.starting import is_table, open_documents, require_single_texts
 from mamebert.training.devices import pick_device
 from mamebert.word2vec.table import VectorTable
 
@@ -19,7 +20,12 @@ def check_finetuning(config: FinetuneConfig, ahead: Ahead) -> Found:
     yield from tried(pick_device, config.training.device)
     yield from tried(lambda: list(check_search(config)))
     for name, path in config.models.items():
-        wrong = list(ahead.made_by(path, MODELS, look_at_encoder, inside=True))
+        maker = ahead.maker(path)
+        if (maker and maker.command in TABLES) or is_table(path):
+            yield from ahead.made_by(path, TABLES, open_documents)
+            yield from tried(require_single_texts, config.task)
+            continue
+        wrong = list(ahead.made_by(path, (*MODELS, *TABLES), look_at_encoder, inside=True))
         yield from wrong or tried(require_room_for, config.task, name, path, ahead)
     if config.vectors is not None:
         yield from ahead.made_by(config.vectors, TABLES, VectorTable.open)

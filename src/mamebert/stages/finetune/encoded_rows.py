@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.progress import say
 from mamebert.stages.finetune.candidates import Candidate
 from mamebert.stages.finetune.hidden_state_cache import HiddenStates, keep_hidden_states
@@ -29,14 +28,9 @@ class EncodedRows:
         """Return every part as this encoder reads it; encoders of one tokenizer share it, if their tasks are alike."""
         key = _key(model)
         if key not in self.shown:
-            tokenizer, learnt = ModelFolder.open(model.path).tokenizer(), self.learnt
-            self.shown = {
-                key: {
-                    name: Part(each, model.task.features(tokenizer, each, learnt))
-                    for name, each in self.examples.items()
-                }
-            }
-            self._tell_unknown(key, model.name, tokenizer.unknown)
+            found, unknown = model.features(self.examples, self.learnt)
+            self.shown = {key: found}
+            self._tell_unknown(key, model.name, unknown)
         return self.shown[key]
 
     def unknown_to(self, model: Candidate) -> Unknown:
@@ -65,4 +59,4 @@ class EncodedRows:
 
 
 def _key(model: Candidate) -> str:
-    return hash_rules(model.path) + model.task.model_dump_json()
+    return hash_rules(model.tokenizer_folder) + model.task.model_dump_json() + str(model.is_table)

@@ -32,7 +32,7 @@ from mamebert.results.labelled import (
 )
 from mamebert.results.pretrain import Parameters, Verified
 from mamebert.runs import Run
-from mamebert.stages.finetune.candidates import Candidate, candidates, check_candidates, start, twin
+from mamebert.stages.finetune.candidates import Candidate, candidates, check_candidates, save, start, twin
 from mamebert.stages.finetune.defaults import Rows, decide, space
 from mamebert.stages.finetune.encoded_rows import EncodedRows
 from mamebert.stages.finetune.fitting import Fitted, Fitting, answer
@@ -40,10 +40,12 @@ from mamebert.stages.finetune.hidden_state_cache import HiddenStates
 from mamebert.stages.finetune.row_counts import write_down
 from mamebert.stages.finetune.search import best_of, search, told, trial_file, with_settings
 from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.stages.finetune.table_fitting import fit_table
 from mamebert.tasks import Answer, Baseline
+from mamebert.tasks.bag.network import BagNetwork
 from mamebert.tasks.baselines.mean_vectors import mean_vectors
 from mamebert.tasks.data.features import Example
-from mamebert.tasks.network.task_network import TaskNetwork, plain_logits, save_network
+from mamebert.tasks.network.task_network import TaskNetwork, plain_logits
 from mamebert.training.trouble import Diverged
 
 
@@ -74,14 +76,14 @@ class Finetuning:
         for found in self.task.baselines(self.labelled.parts, self.config.baselines, self.config.seed):
             self._add_baseline(found)
         if self.config.vectors is not None:
-            folder = next(candidates(self.config)).path
+            folder = next(candidates(self.config)).tokenizer_folder
             found = mean_vectors(self.task, self.labelled.parts, self.config.vectors, folder, self.config.seed)
             self._add_baseline(found, self._has_seen_these_texts(self.config.vectors))
 
     def train_all_seeds(self, model: Candidate) -> None:
         """Fine-tune one encoder with each of its seeds and add the summary to the results."""
         config = self._searched(model)
-        decided = {**model.settled(self.task), **self._decided(model, config)}
+        decided = {} if model.is_table else {**model.settled(self.task), **self._decided(model, config)}
         if decided:
             say(f"{model.title}: left open, and so decided: {told(decided)}")
         found = [self._done_before(model, seed) or self._train(model, seed, config) for seed in model.seeds]
@@ -125,7 +127,7 @@ class Finetuning:
 
     def save(self) -> None:
         """Keep the best model of every encoder, proved to open in plain transformers; drop the other seeds' weights."""
-        kept = []
+        kept, networks = [], []
         for model in candidates(self.config):
             if model.epoch is None:
                 path = self.run.folder / "answers" / f"{file_name(model.name)}.jsonl"
@@ -138,8 +140,9 @@ class Finetuning:
                     remove(target)
                     put_in_place(best, target)
                 kept.append(target)
+                networks += [] if model.is_table else [target]
         self.results.verified = Verified(
-            largest_difference=max(verify(kept, plain_logits).values(), default=None), folders=len(kept)
+            largest_difference=max(verify(networks, plain_logits).values(), default=None), folders=len(networks)
         )
         self.run.results = self.results.written()
         for folder in kept:
@@ -149,7 +152,7 @@ class Finetuning:
 
     def _searched(self, model: Candidate) -> FinetuneConfig:
         """Return the settings with which all seeds of a model are trained: those its trials found best."""
-        if self.config.search.method == "none":
+        if self.config.search.method == "none" or model.is_table:  # what is searched is about networks
             return self.config
         shape = ModelFolder.open(model.path).shape
         tried = self.config.search.space or space(self.config.search, shape, self._rows_of(model))
@@ -182,15 +185,16 @@ class Finetuning:
 
     def _fit(
         self, model: Candidate, seed: int, config: FinetuneConfig, title: str, **about: int
-    ) -> tuple[TaskNetwork, Fitted, dict[str, HiddenStates]]:
+    ) -> tuple[TaskNetwork | BagNetwork, Fitted, dict[str, HiddenStates]]:
         """Train one network; also return the hidden states that its encoder, if it does not learn, gives."""
-        parts = self.rows.to(model)
+        parts, record = self.rows.to(model), partial(self.run.record, model=model.title, seed=seed, **about)
+        if model.is_table:
+            return *fit_table(model, seed, parts["train"], parts["valid"], self.learnt, record, title), {}
         config = with_settings(config, self._decided(model, config))
         network = start(model, seed, config, self.learnt)
         started = monotonic()
         states = self.rows.hidden_states(model, seed, config, network)
         gathering_seconds = monotonic() - started
-        record = partial(self.run.record, model=model.title, seed=seed, **about)
         config = config.model_copy(update={"task": model.task})
         fitting = Fitting(config, network, parts["train"], parts["valid"], self.learnt, record, states)
         fitted = fitting.run(title, seed)
@@ -215,13 +219,14 @@ class Finetuning:
             "valid_by_epoch": fitted.valid_by_epoch,
             "seconds": round(fitted.seconds, 3),
             "parameters": fitted.parameters,
+            "chosen": fitted.chosen,
             "answers": answers["test"],
         }
         measure, value = next(iter(result["scores"].items()))
         say(f"{model.title} seed {seed}: test {measure} {value:.4f}, best epoch {fitted.best_epoch}")
         if model.epoch is None:
             place = self._place(model, seed)
-            save_network(network, model.task, fitted.learnt, config.reading, model.path, place, self.kept)
+            save(network, model, fitted.learnt, config, place, self.kept)
         write_text(self._answers(model, seed), json.dumps(result))
         return result
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -16,7 +17,7 @@ from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks.data.encoded import Part
 from mamebert.tasks.data.features import Features, TaskBatch, TaskState, batches, pack
-from mamebert.tasks.network.task_network import TaskNetwork, answers_of, raw_outputs
+from mamebert.tasks.network.task_network import Network, TaskNetwork, answers_of, raw_outputs
 from mamebert.training.best_epoch import BestEpoch, best_of, run_epochs
 from mamebert.training.groups import plan_learning
 from mamebert.training.loop import Losses, Step, derive_seed, train
@@ -35,6 +36,8 @@ class Fitted:
     """Training and validation."""
     parameters: dict[str, int] = field(default_factory=dict)
     """How many there are in all, how many learn at any time, and how many never do."""
+    chosen: dict[str, Any] = field(default_factory=dict)
+    """What validation rows decided besides the epoch, where a fit is convex."""
 
     @property
     def best_epoch(self) -> int:
@@ -142,11 +145,11 @@ class Fitting:
 
 
 def answer(
-    task: Task, network: TaskNetwork, part: Part, learnt: TaskState, states: HiddenStates | None = None
+    task: Task, network: Network, part: Part, learnt: TaskState, states: HiddenStates | None = None
 ) -> list[Answer]:
     """Return the network's answers to the examples of a part, whose hidden states may be known."""
     return answers_of(task, _raws(task, network, part, states), part.features, learnt)
 
 
-def _raws(task: Task, network: TaskNetwork, part: Part, states: HiddenStates | None) -> list[Raw]:
+def _raws(task: Task, network: Network, part: Part, states: HiddenStates | None) -> list[Raw]:
     return raw_outputs(task, network, part.features, gather=states.gather if states else None)

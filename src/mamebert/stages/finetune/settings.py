@@ -23,9 +23,10 @@ class FinetuneConfig(LabelledConfig):
     command: ClassVar[str] = "finetune"
     grows_by: ClassVar[tuple[str, ...]] = ("seeds", "epoch_seeds")
     models: dict[str, RunPath]
-    """Encoders by the names they have in the tables: pretrain runs or any BERT folders."""
+    """What is compared, by the names in the tables: pretrain runs or any BERT folders; for the classification of single
+    texts also runs of vectors or contrast, on which a linear classifier of whole texts is fitted."""
     random_weights: bool = False
-    """Also train each shape from random weights, to see what its pretraining is worth."""
+    """Also train each shape from random weights, or random vectors, to see what its pretraining is worth."""
     reading: Reading = Reading()
     learning: Learning = Learning()
     training: OpenTraining = OpenTraining()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -25,6 +25,23 @@ from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks.data.features import FIRST, Features, TaskBatch, TaskState, batches, pack
 
 HEAD_ALONE = ("head.", "reader.", "bert.pooler.")
+
+
+class Network(Protocol):
+    """What answers a task."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+
+    def eval(self) -> Any:
+        """Draw nothing at random from now on."""
+
+    def gather(self, batch: TaskBatch) -> Tensor:
+        """Return what lies between the rows and the head."""
+
+    def conclude(self, gathered: Tensor, batch: TaskBatch) -> Any:
+        """Return the head's output for what was gathered."""
 
 
 class TaskNetwork(nn.Module):
@@ -100,8 +117,7 @@ def save_network(
 
     `kept` is how the training rows were read.
     """
-    about = {"task": task.model_dump(), "reading": reading.model_dump(), "learnt": vars(learnt)}
-    about |= {"reader": kept.as_json()} if kept.settings else {}
+    about = task_settings(task, reading, learnt, kept)
     plain = task.architecture if reading.is_last else ""
     stored = [*network.named_parameters(), *network.named_buffers()]
     named: dict[str, Tensor] = {name.removeprefix("head."): tensor for name, tensor in stored}
@@ -140,20 +156,32 @@ def task_in(folder: ModelFolder, about: Mapping[str, Any] | None = None) -> tupl
 
     What is missing or of another kind is a UserError, as is a task that reads more than the encoder does.
     """
-    about = folder.about if about is None else about
+    task, learnt, reading = task_told(folder.about if about is None else about, folder.path)
+    require_room("task", task.max_length, str(folder.path), folder.shape.max_position_embeddings)
+    return task, learnt, reading
+
+
+def task_told(about: Mapping[str, Any], where: Path) -> tuple[Task, TaskState, Reading]:
+    """Return what the part of a config.json that is ours says; what is missing or of another kind is a UserError."""
     told = about.get("learnt") or {}
+    told = told if isinstance(told, dict) else {"labels": told}
     labels, chosen = told.get("labels") or [], told.get("chosen") or {}
     if not ("task" in about and isinstance(labels, list) and isinstance(chosen, dict)):
-        raise UserError(f"{folder.path} does not say in config.json what it was fine-tuned for. {GET_ANEW}")
+        raise UserError(f"{where} does not say in config.json what it was fine-tuned for. {GET_ANEW}")
     if not all(isinstance(label, str) for label in labels):
-        raise UserError(f"{folder.path} has labels in config.json that are no texts. {GET_ANEW}")
+        raise UserError(f"{where} has labels in config.json that are no texts. {GET_ANEW}")
     try:
         task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
         reading = build(Reading, about.get("reading") or {})
     except UserError as error:
-        raise UserError(f"{folder.path} has an invalid config.json: {error}") from error
-    require_room("task", task.max_length, str(folder.path), folder.shape.max_position_embeddings)
+        raise UserError(f"{where} has an invalid config.json: {error}") from error
     return task, TaskState(tuple(labels), chosen), reading
+
+
+def task_settings(task: Task, reading: Reading, learnt: TaskState, kept: Kept) -> dict[str, Any]:
+    """Return what `task_told` reads; `kept` is how the training rows were read."""
+    about = {"task": task.model_dump(), "reading": reading.model_dump(), "learnt": vars(learnt)}
+    return about | ({"reader": kept.as_json()} if kept.settings else {})
 
 
 def plain_logits(folder: Path, packed: Packed) -> dict[str, Tensor]:
@@ -173,7 +201,7 @@ def plain_logits(folder: Path, packed: Packed) -> dict[str, Tensor]:
 @torch.no_grad()
 def raw_outputs(
     task: Task,
-    network: TaskNetwork,
+    network: Network,
     features: Sequence[Features],
     batch_tokens: int = 16_384,
     gather: Callable[[TaskBatch], Tensor] | None = None,

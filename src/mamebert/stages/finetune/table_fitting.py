@@ -1,0 +1,44 @@
+"""A table of word vectors among the candidates of a fine-tuning: one convex fit in place of a training."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+
+from mamebert.stages.finetune.candidates import Candidate
+from mamebert.stages.finetune.fitting import Fitted, answer
+from mamebert.tasks.bag.fitting import Rows, fit_bag
+from mamebert.tasks.bag.network import BagNetwork
+from mamebert.tasks.bag.starting import open_documents
+from mamebert.tasks.bases.label_task import LabelTask
+from mamebert.tasks.data.encoded import Part
+from mamebert.tasks.data.features import TaskState
+
+
+def fit_table(
+    model: Candidate,
+    seed: int,
+    train: Part,
+    valid: Part,
+    learnt: TaskState,
+    record: Callable[..., None],
+    title: str,
+) -> tuple[BagNetwork, Fitted]:
+    """Return the classifier that stands on a table, fitted with one seed, and what the fit came to."""
+    started, task = monotonic(), model.task
+    assert isinstance(task, LabelTask)
+    documents = open_documents(model.path, seed if model.random_weights else None)
+    golds = [example.gold for example in valid.examples]
+    network, chosen = fit_bag(
+        documents,
+        Rows.of(train),
+        Rows.of(valid),
+        len(learnt.labels),
+        lambda found: task.judge(golds, [learnt.labels[number] for number in found]),
+        seed,
+        title,
+    )
+    score = task.measures(valid.examples, answer(task, network, valid, learnt))[0].score
+    record(epoch=1, valid=score)
+    told = chosen._asdict()
+    decided = replace(learnt, chosen={**learnt.chosen, **told})
+    return network, Fitted(decided, [score], monotonic() - started, network.num_parameters(), told)

@@ -1,0 +1,165 @@
+"""The convex fit: one linear SVM over sparse columns and document vectors, chosen and calibrated on validation rows."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+from mamebert.progress import Meter, say
+from mamebert.tasks.bag.columns import Columns
+from mamebert.tasks.bag.document_vectors import DocumentVectors
+from mamebert.tasks.bag.grams import Ids
+from mamebert.tasks.bag.network import BagNetwork, Floats, pieces_of
+from mamebert.tasks.data.encoded import Part
+from mamebert.tasks.data.features import IGNORE_INDEX
+
+Judge = Callable[[npt.NDArray[np.int64]], float]
+"""How good the numbers of labels are, one for each validation row: higher is better."""
+
+STRENGTHS = (1.0, 5.0)
+"""C of the SVM, from a smooth to a close fit."""
+SHARES = (0.25, 0.5, 1.0, 2.0)
+"""Lengths of a document vector beside the sparse columns, whose length is 1."""
+MOST_ROWS_TO_CHOOSE = 10_000
+"""Of more training rows, so many decide what is chosen; the last fit reads all."""
+_NEVER = -1.0
+"""The margin of a label without training rows: what the SVM of such a label says of every text."""
+
+
+class Chosen(NamedTuple):
+    """What the validation rows decided."""
+
+    pairs: bool
+    """Whether two neighbouring pieces are a column too."""
+    share: float
+    """How long a document vector is beside the sparse columns; 0 leaves it out."""
+    C: float
+    """How closely the SVM fits its rows."""
+    temperature: float = 1.0
+    """What margins are divided by, so that their softmax is calibrated (Guo et al., 2017)."""
+
+
+class Rows(NamedTuple):
+    """Rows to learn from or to judge by."""
+
+    texts: list[Ids]
+    """The pieces of each."""
+    targets: npt.NDArray[np.int64]
+    """The number of each one's label; IGNORE_INDEX where no output stands for it."""
+    weights: npt.NDArray[np.float64]
+    """How much each counts."""
+
+    @classmethod
+    def of(cls, part: Part) -> Self:
+        """Take what is needed of encoded rows."""
+        found = part.features
+        targets = np.array([int(each.target[0]) for each in found])
+        return cls([pieces_of(each) for each in found], targets, np.array([each.weight for each in found]))
+
+    def drawn(self, most: int, seed: int) -> Self:
+        """Return so many of the rows, drawn by the seed; all where there are no more."""
+        if len(self.texts) <= most:
+            return self
+        kept = np.sort(np.random.default_rng(seed).permutation(len(self.texts))[:most])
+        return type(self)([self.texts[i] for i in kept], self.targets[kept], self.weights[kept])
+
+
+def fit_bag(
+    documents: DocumentVectors, train: Rows, valid: Rows, num_labels: int, judge: Judge, seed: int, title: str
+) -> tuple[BagNetwork, Chosen]:
+    """Return a network fitted to the training rows, and what the validation rows decided.
+
+    Columns are chosen first: pieces alone, or pairs too. Then comes the share of the document vectors. Each is tried
+    with every C. `judge` decides, and among equals the log loss. Equal rows and seeds give equal networks.
+    """
+    some = train.drawn(MOST_ROWS_TO_CHOOSE, seed)
+    fits: list[_Fit] = []
+    with Meter(title, len(STRENGTHS) * (2 + len(SHARES)), "fits") as meter:
+        for pairs in (False, True):
+            bench = _Bench(Columns.learn(some.texts, pairs, documents), some, valid, num_labels, seed)
+            fits += bench.fits((0.0,), judge, meter)
+        best = max(fits, key=_Fit.how_good)
+        fits += best.bench.fits(SHARES, judge, meter)
+    best = max(fits, key=_Fit.how_good)
+    if some is not train:
+        say(f"{title}: the last fit reads all {len(train.texts):,} rows")
+        columns = Columns.learn(train.texts, best.chosen.pairs, documents)
+        best = _Bench(columns, train, valid, num_labels, seed).fit(best.chosen, judge)
+    return best.network(), best.chosen
+
+
+class _Fit(NamedTuple):
+    """One linear model and how good it is."""
+
+    bench: "_Bench"
+    chosen: Chosen
+    weight: Floats
+    bias: Floats
+    score: float
+    loss: float
+
+    def how_good(self) -> tuple[float, float]:
+        return self.score, -self.loss
+
+    def network(self) -> BagNetwork:
+        hot = np.float32(self.chosen.temperature)
+        return self.bench.columns.network(self.weight / hot, self.bias / hot, self.chosen.share)
+
+
+class _Bench:
+    """One choice of columns, with the rows in them."""
+
+    def __init__(self, columns: Columns, train: Rows, valid: Rows, num_labels: int, seed: int) -> None:
+        self.columns, self.num_labels, self.seed = columns, num_labels, seed
+        self.rows, self.targets = train, valid.targets
+        self.train, self.valid = columns.table(train.texts), columns.table(valid.texts)
+
+    def fits(self, shares: tuple[float, ...], judge: Judge, meter: Meter) -> Iterator[_Fit]:
+        """Yield the fit of each share with each C."""
+        for share in shares:
+            for strength in STRENGTHS:
+                yield self.fit(Chosen(self.columns.grams.has_pairs, share, strength), judge)
+                meter.advance()
+
+    def fit(self, chosen: Chosen, judge: Judge) -> _Fit:
+        """Fit with what was chosen; the temperature is found here."""
+        weight, bias = self._svm(self.train.beside(chosen.share), chosen.C)
+        margins = self.valid.beside(chosen.share) @ weight + bias
+        temperature, loss = calibrated(margins, self.targets)
+        score = judge(margins.argmax(1))
+        return _Fit(self, chosen._replace(temperature=temperature), weight, bias, score, loss)
+
+    def _svm(self, table: Any, strength: float) -> tuple[Floats, Floats]:
+        """Return weights [columns, labels] and biases [labels] of one SVM for each label against the rest."""
+        from sklearn.svm import LinearSVC
+
+        model = LinearSVC(C=strength, random_state=self.seed % 2**32)
+        model.fit(table, self.rows.targets, self.rows.weights)
+        found, biases = model.coef_.T, model.intercept_
+        if len(model.classes_) == 2:  # of two classes only the second has a column
+            found, biases = np.hstack([-found, found]), np.concatenate([-biases, biases])
+        weight = np.zeros((table.shape[1], self.num_labels), np.float32)
+        bias = np.full(self.num_labels, _NEVER, np.float32)
+        weight[:, model.classes_], bias[model.classes_] = found, biases
+        return weight, bias
+
+
+def calibrated(margins: npt.NDArray[np.floating[Any]], targets: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """Return the temperature with which the softmax of margins has the smallest log loss, and that loss in nats.
+
+    Rows whose label no output stands for do not count; where there are no others, the temperature is 1.
+    """
+    known = targets != IGNORE_INDEX
+    if not known.any():
+        return 1.0, 0.0
+    rows, wanted = margins[known].astype(np.float64), targets[known, None]
+
+    def loss(log_temperature: float) -> float:
+        shares = log_softmax(rows / np.exp(log_temperature), axis=1)
+        return -float(np.take_along_axis(shares, wanted, 1).mean())
+
+    found = minimize_scalar(loss, bounds=(-5.0, 5.0), method="bounded")
+    return float(np.exp(found.x)), float(found.fun)
