@@ -14,7 +14,7 @@ from mamebert.kernels import torch_only
 SHAPE = EncoderConfig(hidden_size=32, num_hidden_layers=3, num_attention_heads=2, hidden_dropout_prob=0.0)
 
 
-def one_by_one(query, key, value, query_spans, key_spans, longest):
+def one_by_one(query, key, value, query_spans, key_spans, longest, reach=-1):
     assert query_spans.dtype == key_spans.dtype == torch.int32
     assert len(query_spans) == len(key_spans)
     owner_q, owner_k = (

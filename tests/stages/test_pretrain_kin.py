@@ -1,13 +1,19 @@
 """Encoders that are not quite BERT, from scratch to a folder of plain transformers."""
 
 import json
+import signal
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from mamebert.config import build
+from mamebert.errors import UserError
 from mamebert.serving.load import load
 from mamebert.stages.pretrain import pretrain
 from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.steps import PretrainingSteps
+from mamebert.word2vec.table import VectorTable
 
 
 @pytest.mark.slow
@@ -18,6 +24,7 @@ from mamebert.stages.pretrain.settings import PretrainConfig
         ({"shared": "attention"}, "masked_lm", "BertForPreTraining"),
         ({"embedding_size": 16}, "masked_lm", "ElectraForMaskedLM"),
         ({"type_vocab_size": 0}, "masked_lm", "DistilBertForMaskedLM"),
+        ({"preset": "modernbert", "local_attention": 16}, "masked_lm", "ModernBertForMaskedLM"),
     ],
 )
 def test_a_kin_of_bert_is_pretrained_and_opens_in_transformers(encoder, objective, architecture, world, tiny, tmp_path):
@@ -32,3 +39,34 @@ def test_a_kin_of_bert_is_pretrained_and_opens_in_transformers(encoder, objectiv
     assert len(words[0]) == 3
     start = {**base, "encoder": {}, "start": str(run.folder), "output": tmp_path / "more"}
     assert pretrain(build(PretrainConfig, start)).results["start"]["new_heads"] == []
+
+
+def modern(tiny, world, tmp_path, **more):
+    encoder = {**tiny["encoder"], "preset": "modernbert", "local_attention": 16, **more.pop("encoder", {})}
+    objective = {"kind": "masked_lm", "max_length": 32}
+    base = {**tiny, "shards": world / "tokens", "objective": objective, "output": tmp_path / "run"}
+    return build(PretrainConfig, {**base, "encoder": encoder, **more})
+
+
+def test_a_modernbert_with_fixed_word_vectors_goes_on_as_if_never_stopped(tiny, world, tmp_path, unproved, monkeypatch):
+    vectors = {"vectors": world / "vectors"}
+    whole = pretrain(modern(tiny, world, tmp_path, embeddings=vectors, output=tmp_path / "whole"))
+    settings = modern(tiny, world, tmp_path, embeddings=vectors)
+    measure = PretrainingSteps.measure
+    with monkeypatch.context() as patch:
+        patch.setattr(PretrainingSteps, "measure", lambda steps: signal.raise_signal(signal.SIGINT) or measure(steps))
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(settings)
+    run = pretrain(settings)
+    one, other = (load_file(each.folder / "model" / "model.safetensors") for each in (whole, run))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    table = VectorTable.open(world / "vectors").scaled("unit")
+    assert torch.equal(one["model.embeddings.tok_embeddings.weight"], torch.from_numpy(table))
+    assert not (run.folder / "model" / "head.safetensors").exists()
+
+
+def test_a_modernbert_is_asked_for_words_alone(tiny, world, tmp_path):
+    asked = {"kind": "masked_lm_nsp", "max_length": 32}
+    with pytest.raises(UserError, match=r"no pooler to answer\. Set objective\.kind=masked_lm"):
+        modern(tiny, world, tmp_path, objective=asked)

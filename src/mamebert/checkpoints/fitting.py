@@ -15,6 +15,9 @@ OPTIONAL = "bert.pooler."
 """What an encoder may lack."""
 _LAYER = "bert.encoder.layer."
 _SEGMENTS = "bert.embeddings.token_type_embeddings.weight"
+_POSITIONS = "bert.embeddings.position_embeddings.weight"
+DECIDED = (".bias", ".LayerNorm.weight", ".gate.weight")
+"""How names of weights in a layer end that some shapes have and others lack."""
 _MOST_PER_BYTE = 8
 """Weights that can lie in a byte: of one bit each (BiBERT)."""
 
@@ -78,7 +81,8 @@ def _sizes(shape: EncoderConfig, vocab_size: int) -> Iterator[tuple[str, int]]:
     yield "vocab_size", vocab_size
     yield "hidden_size", shape.hidden_size
     yield "embedding_size", shape.embedding_width
-    yield "max_position_embeddings", shape.max_position_embeddings
+    if shape.positions == "learnt":
+        yield "max_position_embeddings", shape.max_position_embeddings
     yield "type_vocab_size", shape.type_vocab_size
     yield "intermediate_size", max(shape.widths_by_layer)
     yield "num_attention_heads x head_size", max(shape.heads_by_layer) * shape.head_width
@@ -108,8 +112,9 @@ def _is_left_over(name: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Tell whether a tensor is of a layer, or of segments, that the shape has not: another network was stored."""
     if name.startswith(_LAYER):
         number = name.removeprefix(_LAYER).partition(".")[0]
-        return not any(each.startswith(f"{_LAYER}{number}.") for each in shapes)
-    return name == _SEGMENTS and name not in shapes
+        is_unknown = name not in shapes and name.endswith(DECIDED)
+        return is_unknown or not any(each.startswith(f"{_LAYER}{number}.") for each in shapes)
+    return name in (_SEGMENTS, _POSITIONS) and name not in shapes
 
 
 def _require_sizes(sizes: Iterator[tuple[str, int]], largest: int, where: Path) -> None:

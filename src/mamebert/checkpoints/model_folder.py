@@ -81,7 +81,7 @@ class ModelFolder:
             layout=layout,
             shape=shape,
             vocab_size=_vocab_size(config, shape, place),
-            stored=find_weights(place),
+            stored=_stored(layout, place, is_altered=bool(about.get("altered_by"))),
             beside=read_header(head) if head.exists() else {},
         )
         found._require_fitting()
@@ -149,7 +149,7 @@ class ModelFolder:
         """Our name of each stored tensor, with its own; two tensors of one name are a UserError."""
         marks = {name: torch.empty(0, device="meta") for name in self.stored}
         own = {id(mark): name for name, mark in marks.items()}
-        ours = {name: own[id(mark)] for name, mark in self.layout.ours(marks, self.shape).items()}
+        ours = {name: own[id(mark)] for name, mark in self.layout.ours(marks, self.shape, self.architecture).items()}
         if len(ours) < len(own):
             twice = next(iter({*own.values()} - {*ours.values()}))
             raise UserError(
@@ -233,6 +233,11 @@ def _vocab_size(config: dict[str, Any], shape: EncoderConfig, where: Path) -> in
             f"at {size - 1}. {GET_ANEW}"
         )
     return size
+
+
+def _stored(layout: Layout, place: Path, is_altered: bool) -> dict[str, Stored]:
+    found = find_weights(place)
+    return found if is_altered else layout.unfused(found, Stored.parts)
 
 
 def _altered_shape(about: dict[str, Any], where: Path) -> tuple[Layout, EncoderConfig]:

@@ -15,7 +15,7 @@ HEADS = {
 
 
 def start_pretraining(path: Path) -> tuple[PretrainingNetwork, list[str]]:
-    """Open a folder with whatever heads it has; return the names of those it has not, which are new, too.
+    """Open a folder with whatever heads it has; return the names of those it lacks, which are new, too.
 
     A pretrained BERT has all of them, a fine-tuned one often the pooler only, a bare encoder none. A folder that lacks
     part of the encoder, or half a head, is a UserError.
@@ -24,4 +24,6 @@ def start_pretraining(path: Path) -> tuple[PretrainingNetwork, list[str]]:
     tensors = folder.tensors()
     new = [head for head, begins in HEADS.items() if not any(name.startswith(begins) for name in tensors)]
     may_lack = tuple(begin for head in new for begin in HEADS[head])
-    return pretraining_network(folder, tensors, may_lack), new
+    network = pretraining_network(folder, tensors, may_lack)
+    has = [name for name, _ in network.named_parameters()]
+    return network, [head for head in new if any(name.startswith(HEADS[head]) for name in has)]

@@ -36,11 +36,20 @@ class Stored(NamedTuple):
     shape: tuple[int, ...]
     name: str
     """What the file calls it."""
+    first_row: int = 0
+    """Where it begins in what the file calls so: several matrices may lie in one."""
 
     @property
     def is_number(self) -> bool:
         """Whether it can be read as float32."""
         return self.dtype in _FLOATS
+
+    def parts(self, number: int) -> list["Stored"]:
+        """Return what lies in one tensor as `number` of equal size, one above the other; where it cannot, it itself."""
+        rows, left_over = divmod(self.shape[0] if self.shape else 1, number)
+        if left_over:
+            return [self] * number
+        return [self._replace(shape=(rows, *self.shape[1:]), first_row=rows * part) for part in range(number)]
 
 
 def find_weights(folder: Path) -> dict[str, Stored]:
@@ -118,7 +127,7 @@ class Tensors(Mapping[str, Tensor]):
         try:
             if stored.file not in self._files:
                 self._files[stored.file] = safe_open(stored.file, framework="pt")
-            return _finite(self._files[stored.file].get_tensor(stored.name), stored)
+            return _finite(_read(self._files[stored.file], stored), stored)
         except (SafetensorError, OSError) as error:
             raise damaged(stored.file, error) from error
 
@@ -136,6 +145,13 @@ def damaged(file: Path, why: object, way_out: str = GET_ANEW) -> UserError:
 def num_bytes(stored: Iterable[Stored]) -> int:
     """Return how many bytes of memory tensors take as float32; of other types, one for each number."""
     return sum((4 if each.is_number else 1) * _size(each.shape) for each in stored)
+
+
+def _read(file: Any, stored: Stored) -> Tensor:
+    tensor: Tensor = file.get_tensor(stored.name)
+    if tuple(tensor.shape) == stored.shape:
+        return tensor
+    return tensor[stored.first_row : stored.first_row + stored.shape[0]].clone()
 
 
 def _finite(tensor: Tensor, stored: Stored) -> Tensor:

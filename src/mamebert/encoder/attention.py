@@ -1,4 +1,4 @@
-"""Every token looks at every token of its own sequence."""
+"""Every token looks at every token of its own sequence, or at those near it."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
+from mamebert.encoder.design import EVERYWHERE
 from mamebert.encoder.packing import Group, Packed, Rows
-from mamebert.encoder.parts import AddAndNorm, Linear
+from mamebert.encoder.parts import Linear, bias_of, new_end, new_norm
+from mamebert.encoder.rotary import Rotary
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace
 from mamebert.kernels.attention import gpu_attention, on_gpu, packed_attention
@@ -26,9 +28,13 @@ class SelfAttention(nn.Module):
         self.drop_rate = config.attention_probs_dropout_prob
         self.head_width = config.head_width
         width = self.num_heads * self.head_width
-        self.query = Linear(config.hidden_size, width)
-        self.key = Linear(config.hidden_size, width)
-        self.value = Linear(config.hidden_size, width)
+        self.query = Linear(config.hidden_size, width, bias=config.has_biases)
+        self.key = Linear(config.hidden_size, width, bias=config.has_biases)
+        self.value = Linear(config.hidden_size, width, bias=config.has_biases)
+        self.reach = config.reach(number)
+        room = config.max_position_embeddings
+        is_turned = config.positions == "rotary" and self.num_heads
+        self.rotary = Rotary(config.rope_theta(number), self.head_width, room) if is_turned else None
 
     def forward(self, hidden: Tensor, batch: Packed, rows: Rows | None = None) -> Tensor:
         """Return [tokens, heads * head width]: for each token, or each of `rows`, the mixture of the values it saw."""
@@ -41,38 +47,60 @@ class SelfAttention(nn.Module):
         if not drop_rate and on_gpu(hidden):
             return self._on_gpu(hidden, batch, rows)
         # One product instead of three: small matrices leave the processor idle between calls.
-        weight, bias = _joined((self.query, self.key, self.value))
-        mixed = linear(hidden, weight, bias)
-        seen = attend_in_groups(mixed, batch, self.num_heads, drop_rate)
+        mixed = self._project((self.query, self.key, self.value), hidden, batch)
+        seen = attend_in_groups(mixed, batch, self.num_heads, drop_rate, self.reach)
         return seen if rows is None else seen[rows.places]
 
     def mix(self, hidden: Tensor, seen: ForwardTrace) -> Tensor:
         """Return the same for padded sequences, [batch, longest, ...], and lay open in `seen` how it came about."""
         drop_rate = self.drop_rate if self.training else 0.0
-        return traced_attention(
-            (self.query(hidden), self.key(hidden), self.value(hidden)), self.num_heads, drop_rate, seen
-        )
+        projected = self.query(hidden), self.key(hidden), self.value(hidden)
+        return traced_attention(projected, self.num_heads, drop_rate, seen, self.rotary, self.reach)
+
+    def _project(
+        self, parts: Sequence[Linear], hidden: Tensor, batch: Packed, rows: Rows | None = None, with_bias: bool = True
+    ) -> Tensor:
+        """Return what some projections, the values' last, make of tokens, side by side: [tokens, parts * width].
+
+        With rotary positions queries and keys are turned, for which they need their biases.
+        """
+        weight, bias = _joined(parts)
+        places = None if rows is None else rows.places
+        hidden = hidden if places is None else hidden[places]
+        mixed = linear(hidden, weight, bias if with_bias or self.rotary else None)
+        if not self.rotary:
+            return mixed
+        turned, left = mixed.split([sum(p.out_features for p in group) for group in self._turned_and_not(parts)], 1)
+        return torch.cat([self.rotary.turn_packed(turned, batch, places), left], 1)
+
+    def _turned_and_not(self, parts: Sequence[Linear]) -> tuple[list[Linear], list[Linear]]:
+        return [part for part in parts if part is not self.value], [part for part in parts if part is self.value]
 
     def _natively(self, library: Library, hidden: Tensor, batch: Packed, rows: Rows | None) -> Tensor:
-        projections = (self.query, self.key, self.value)
+        every = self.query, self.key, self.value
+        bias = torch.cat([bias_of(part) for part in every])
+        bias = torch.zeros_like(bias) if self.rotary else bias  # added before they were turned
         if rows is None:
-            weight, bias = _joined(projections)
-            starts = (batch.starts, batch.starts)
-            return packed_attention(library, None, linear(hidden, weight), bias, starts, self.num_heads)
-        weight, _ = _joined(projections[1:])
-        _, bias = _joined(projections)
-        queries = linear(hidden[rows.places], self.query.weight)
-        others = linear(hidden, weight)
-        return packed_attention(library, queries, others, bias, (rows.starts, batch.starts), self.num_heads)
+            queries, starts, places = None, batch.starts, batch.positions
+            others = self._project(every, hidden, batch, with_bias=False)
+        else:
+            queries = self._project(every[:1], hidden, batch, rows, with_bias=False)
+            others = self._project(every[1:], hidden, batch, with_bias=False)
+            starts, places = rows.starts, batch.positions[rows.places]
+        window = None if self.reach == EVERYWHERE else (places, self.reach)
+        return packed_attention(library, queries, others, bias, (starts, batch.starts), self.num_heads, window)
 
     def _on_gpu(self, hidden: Tensor, batch: Packed, rows: Rows | None) -> Tensor:
-        others = (self.key, self.value) if rows else (self.query, self.key, self.value)
-        weight, bias = _joined(others)
-        mixed = linear(hidden, weight, bias).chunk(len(others), dim=1)
-        parts = (self.query(hidden[rows.places]), *mixed) if rows else mixed
+        every = self.query, self.key, self.value
+        # FlashAttention counts a window from the ends of a sequence, so that all its queries have to be there.
+        some = rows if self.reach == EVERYWHERE else None
+        others = every[1:] if some else every
+        mixed = self._project(others, hidden, batch).chunk(len(others), dim=1)
+        parts = (self._project(every[:1], hidden, batch, some), *mixed) if some else mixed
         query, key, value = (part.unflatten(1, (self.num_heads, -1)) for part in parts)
-        spans = (rows or batch).spans, batch.spans
-        return gpu_attention(query, key, value, *spans, batch.longest).flatten(1)
+        spans = (some or batch).spans, batch.spans
+        seen = gpu_attention(query, key, value, *spans, batch.longest, self.reach).flatten(1)
+        return seen if rows is None or some else seen[rows.places]
 
 
 class Attention(nn.Module):
@@ -80,28 +108,34 @@ class Attention(nn.Module):
 
     def __init__(self, config: EncoderConfig, number: int = 0) -> None:
         super().__init__()
+        # What comes from the embeddings is normalised already (ModernBERT).
+        self.LayerNorm = new_norm(config) if config.norm_place == "pre" and number else None
         self.self = SelfAttention(config, number)
-        self.output = AddAndNorm(config.heads_by_layer[number] * config.head_width, config)
+        self.output = new_end(config.heads_by_layer[number] * config.head_width, config)
 
     def forward(self, hidden: Tensor, batch: Packed, rows: Rows | None = None) -> Tensor:
         """Return [tokens, hidden_size], or [rows, hidden_size] where only some rows are wanted."""
-        seen = self.self(hidden, batch, rows)
+        seen = self.self(self.normed(hidden), batch, rows)
         result: Tensor = self.output(seen, hidden if rows is None else hidden[rows.places])
         return result
 
+    def normed(self, hidden: Tensor) -> Tensor:
+        """Return what is looked at, [..., hidden_size]: with pre-norm, hidden states normalised."""
+        return self.LayerNorm(hidden) if self.LayerNorm else hidden
 
-def attend_in_groups(mixed: Tensor, batch: Packed, num_heads: int, drop_rate: float) -> Tensor:
-    """Return [tokens, width]: for each token the mixture of the values of its own sequence.
+
+def attend_in_groups(mixed: Tensor, batch: Packed, num_heads: int, drop_rate: float, reach: int = EVERYWHERE) -> Tensor:
+    """Return [tokens, width]: for each token the mixture of the values of its own sequence, or of those within reach.
 
     `mixed` [tokens, 3 * width] holds queries, keys and values side by side. Computed by torch, group by group.
     """
     # What is asked, not learnt from, must not depend on what else is asked.
     groups = batch.groups if torch.is_grad_enabled() else batch.groups_of_one_length
     parts = zip(mixed.split([group.num_tokens for group in groups]), groups, strict=True)
-    return torch.cat([_attend(part, group, num_heads, drop_rate) for part, group in parts])
+    return torch.cat([_attend(part, group, num_heads, drop_rate, reach) for part, group in parts])
 
 
-def _attend(mixed: Tensor, group: Group, num_heads: int, drop_rate: float) -> Tensor:
+def _attend(mixed: Tensor, group: Group, num_heads: int, drop_rate: float, reach: int) -> Tensor:
     if group.rows is not None:
         mixed = mixed[group.rows]
     # batch tokens 3 heads width -> 3 batch heads tokens width
@@ -110,24 +144,46 @@ def _attend(mixed: Tensor, group: Group, num_heads: int, drop_rate: float) -> Te
     if query.device.type == "cpu":
         # Without AMX, torch's bfloat16 attention is slower than its float32 one.
         query, key, value = query.float(), key.float(), value.float()
-    seen = scaled_dot_product_attention(query, key, value, attn_mask=group.visible, dropout_p=drop_rate)
+    visible = group.visible
+    if EVERYWHERE < reach < group.longest - 1:
+        near = _near(group.longest, reach, query.device)
+        # Each token sees itself, if only padding: of nothing at all there is no softmax.
+        visible = near if visible is None else visible & near | _near(group.longest, 0, query.device)
+    seen = scaled_dot_product_attention(query, key, value, attn_mask=visible, dropout_p=drop_rate)
     rows = seen.to(kind).transpose(1, 2).reshape(group.num_sequences * group.longest, -1)
     return rows if group.places is None else rows[group.places]
 
 
 def traced_attention(
-    projected: tuple[Tensor, Tensor, Tensor], num_heads: int, drop_rate: float, seen: ForwardTrace
+    projected: tuple[Tensor, Tensor, Tensor],
+    num_heads: int,
+    drop_rate: float,
+    seen: ForwardTrace,
+    rotary: Rotary | None = None,
+    reach: int = EVERYWHERE,
 ) -> Tensor:
     """Return [batch, longest, width]: the same for padded queries, keys and values, each [batch, longest, width]."""
     shape = num_heads, projected[0].shape[-1] // max(1, num_heads)  # a layer may have no head left
     queries, keys, values = (each.unflatten(-1, shape).transpose(1, 2) for each in projected)
+    if rotary:
+        queries, keys = rotary.turn_padded(queries), rotary.turn_padded(keys)
     scores = queries @ keys.transpose(2, 3) / queries.shape[-1] ** 0.5
-    attention = scores.masked_fill(~seen.batch.visible[:, None, None], torch.finfo(scores.dtype).min).softmax(-1)
+    visible = seen.batch.visible[:, None, None]
+    if reach != EVERYWHERE:
+        visible = visible & _near(scores.shape[-1], reach, scores.device)
+    attention = scores.masked_fill(~visible, torch.finfo(scores.dtype).min).softmax(-1)
     for name, found in zip(SHOWN, (queries, keys, values, scores, attention), strict=True):
         getattr(seen, name).append(found)
     mixed: Tensor = dropout(attention, drop_rate) @ values
     return mixed.transpose(1, 2).flatten(2)
 
 
-def _joined(projections: Sequence[Linear]) -> tuple[Tensor, Tensor]:
-    return torch.cat([p.weight for p in projections]), torch.cat([p.bias for p in projections])
+def _near(longest: int, reach: int, device: torch.device) -> Tensor:
+    """Return bool [longest, longest]: whether two places are no further apart than `reach`."""
+    places = torch.arange(longest, device=device)
+    return (places[:, None] - places).abs() <= reach
+
+
+def _joined(projections: Sequence[Linear]) -> tuple[Tensor, Tensor | None]:
+    weight = torch.cat([p.weight for p in projections])
+    return weight, None if projections[0].bias is None else torch.cat([p.bias for p in projections])

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from mamebert.encoder.model import PretrainingNetwork
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
 
 WORDS, POSITIONS = "bert.embeddings.word_embeddings.weight", "bert.embeddings.position_embeddings.weight"
 LAYER = re.compile(r"^(bert\.encoder\.layer\.)(\d+)\.")
@@ -51,6 +53,18 @@ def carry_over(
 def layer_from(name: str, layers: Sequence[int]) -> str:
     """Return the name of the parameter that one of a network made of the old `layers` is copied from."""
     return LAYER.sub(lambda found: f"{found[1]}{layers[int(found[2])]}.", name) if layers else name
+
+
+def require_same_kinds(shape: EncoderConfig, layers: Sequence[int]) -> None:
+    """Raise a UserError where one of these layers would come to a place where layers are of another kind."""
+    wrong = [(at, n) for at, n in enumerate(layers) if shape.layer_kind(n) != shape.layer_kind(at)]
+    if wrong:
+        at, number = wrong[0]
+        raise UserError(
+            f"Layer {number} cannot stand in the place of layer {at}: in this encoder (norm_place={shape.norm_place}, "
+            f"local_attention={shape.local_attention}) the first layer, or those that see everything, are of another "
+            "kind. Choose layers that keep their kinds in their places."
+        )
 
 
 def _take_rows(into: Tensor, rows: Tensor, same: Mapping[int, int], pieces: Mapping[int, Sequence[int]]) -> None:

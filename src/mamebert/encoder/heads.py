@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from mamebert.encoder.activations import linear_activation
+from mamebert.encoder.activations import ACTIVATIONS, linear_activation
 from mamebert.encoder.mobilebert.heads import WideWordHead
-from mamebert.encoder.parts import LayerNorm, Linear
+from mamebert.encoder.parts import LayerNorm, Linear, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
 from mamebert.kernels.linear import linear
@@ -26,12 +26,28 @@ class Transform(nn.Module):
         return normal
 
 
+class PredictionHead(nn.Module):
+    """Dense, activation, LayerNorm: before the scores of words, and of all that tasks ask for (ModernBERT)."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.dense = Linear(config.hidden_size, config.hidden_size, bias=config.has_biases)
+        self.LayerNorm = new_norm(config)
+        self.activation = config.pooler_act
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return [..., hidden_size]."""
+        activation = ACTIVATIONS.get(self.activation, torch.tanh)
+        normal: Tensor = self.LayerNorm(activation(self.dense(hidden)))
+        return normal
+
+
 class MaskedWordHead(nn.Module):
     """Scores every vocabulary entry for a token; its matrix is the embedding table unless untied."""
 
-    def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool) -> None:
+    def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool, transform: nn.Module | None) -> None:
         super().__init__()
-        self.transform = Transform(config)
+        self.transform = transform or Transform(config)
         self.bias = nn.Parameter(torch.zeros(words.num_embeddings))
         self.decoder = nn.Module()
         self.decoder.weight = words.weight if tied else nn.Parameter(words.weight.detach().clone())
@@ -56,9 +72,12 @@ class MaskedWordHead(nn.Module):
 
 
 class PretrainingHeads(nn.Module):
-    """The two heads of BERT's pretraining: masked words and next sentence."""
+    """The two heads of BERT's pretraining: masked words and next sentence; the latter where there is a pooler."""
 
-    def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool) -> None:
+    def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool, pooler: nn.Module) -> None:
         super().__init__()
-        self.predictions = (WideWordHead if config.bottleneck else MaskedWordHead)(config, words, tied)
-        self.seq_relationship = Linear(config.hidden_size, 2)
+        own = pooler if config.has_prediction_head else None
+        self.predictions = (
+            WideWordHead(config, words, tied) if config.bottleneck else MaskedWordHead(config, words, tied, own)
+        )
+        self.seq_relationship = None if own else Linear(config.hidden_size, 2)

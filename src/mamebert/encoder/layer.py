@@ -1,11 +1,11 @@
-"""One Transformer layer: attention, then a feed-forward block, each added and normalised (post-norm)."""
+"""One Transformer layer: attention, then a feed-forward block, each added, and normalised before or afterwards."""
 
 from torch import Tensor, nn
 
 from mamebert.encoder.activations import ACTIVATIONS, linear_activation
 from mamebert.encoder.attention import Attention
 from mamebert.encoder.packing import Packed, Rows
-from mamebert.encoder.parts import AddAndNorm, Linear
+from mamebert.encoder.parts import Linear, bias_of, new_end, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace, Gates
 
@@ -15,18 +15,25 @@ class Intermediate(nn.Module):
 
     def __init__(self, config: EncoderConfig, number: int = 0) -> None:
         super().__init__()
-        self.dense = Linear(config.hidden_size, config.widths_by_layer[number])
+        width, inner = config.hidden_size, config.widths_by_layer[number]
+        self.LayerNorm = new_norm(config) if config.norm_place == "pre" else None
+        self.dense = Linear(width, inner, bias=config.has_biases)
+        self.gate = Linear(width, inner, bias=config.has_biases) if config.ffn == "gated" else None
         self.hidden_act = config.hidden_act
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Return [tokens, intermediate_size]."""
         if not self.dense.out_features:
             return hidden.new_zeros(len(hidden), 0)
-        return linear_activation(hidden, self.dense.weight, self.dense.bias, self.hidden_act)
+        hidden = self.LayerNorm(hidden) if self.LayerNorm else hidden
+        bent = linear_activation(hidden, self.dense.weight, bias_of(self.dense), self.hidden_act)
+        return bent * self.gate(hidden) if self.gate else bent
 
     def padded(self, hidden: Tensor) -> Tensor:
-        """Return the same for [batch, longest, ...], by a call of the dense layer."""
-        return ACTIVATIONS[self.hidden_act](self.dense(hidden))
+        """Return the same for [batch, longest, ...], by calls of the dense layers."""
+        hidden = self.LayerNorm(hidden) if self.LayerNorm else hidden
+        bent = ACTIVATIONS[self.hidden_act](self.dense(hidden))
+        return bent * self.gate(hidden) if self.gate else bent
 
 
 class Layer(nn.Module):
@@ -36,7 +43,7 @@ class Layer(nn.Module):
         super().__init__()
         self.attention = Attention(config, number)
         self.intermediate = Intermediate(config, number)
-        self.output = AddAndNorm(config.widths_by_layer[number], config)
+        self.output = new_end(config.widths_by_layer[number], config)
 
     def share(self, attention: "Layer", ffn: "Layer") -> None:
         """Take the attention of one layer and the feed-forward block of another, or of oneself, for one's own."""
@@ -54,7 +61,7 @@ class Layer(nn.Module):
 
         `gates` are those of layer `number`. Every product is a call of the module that holds its matrix.
         """
-        context = self.attention.self.mix(hidden, seen)
+        context = self.attention.self.mix(self.attention.normed(hidden), seen)
         if gates:
             context = context * gates.heads[number].repeat_interleave(self.attention.self.head_width)
         seen.context.append(context)

@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from mamebert.encoder.activations import ACTIVATIONS
 from mamebert.encoder.embeddings import Embeddings
-from mamebert.encoder.heads import PretrainingHeads
+from mamebert.encoder.heads import PredictionHead, PretrainingHeads
 from mamebert.encoder.layer import Layer
 from mamebert.encoder.mobilebert.embeddings import TrigramEmbeddings
 from mamebert.encoder.mobilebert.heads import FirstVector
 from mamebert.encoder.mobilebert.layer import BottleneckLayer
 from mamebert.encoder.packing import Packed, Rows
-from mamebert.encoder.parts import Linear
+from mamebert.encoder.parts import Linear, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace, Gates, Padded
 
@@ -33,6 +33,12 @@ class Layers(nn.Module):
         for layer, attention, ffn in zip(layers, config.attention_owners, config.ffn_owners, strict=True):
             layer.share(layers[attention], layers[ffn])
         self.layer = nn.ModuleList(layers)
+        if config.norm_place == "pre":
+            self.LayerNorm = new_norm(config)
+
+    def ended(self, hidden: Tensor) -> Tensor:
+        """Return what comes out of the stack, [..., hidden_size]: with pre-norm, the last sum normalised."""
+        return self.LayerNorm(hidden) if hasattr(self, "LayerNorm") else hidden
 
 
 class Pooler(nn.Module):
@@ -49,7 +55,7 @@ class Pooler(nn.Module):
 
 
 class Encoder(nn.Module):
-    """BERT (Devlin et al., 2019) over packed sequences."""
+    """BERT (Devlin et al., 2019), or one of its kin, over packed sequences."""
 
     def __init__(self, config: EncoderConfig, vocab_size: int) -> None:
         super().__init__()
@@ -62,8 +68,7 @@ class Encoder(nn.Module):
         """Whether modules with another arithmetic stand inside, which the packed pass does not call."""
         self.embeddings: Any = (TrigramEmbeddings if config.bottleneck else Embeddings)(config, vocab_size)
         self.encoder = Layers(config)
-        is_first = config.bottleneck and not config.bottleneck.classifier_activation
-        self.pooler: Any = FirstVector() if is_first else Pooler(config)
+        self.pooler: Any = _new_pooler(config)
 
     @property
     def device(self) -> torch.device:
@@ -105,7 +110,7 @@ class Encoder(nn.Module):
         for layer in lower:
             hidden = layer(hidden, batch)
             yield hidden
-        yield last(hidden, batch, rows)
+        yield self.encoder.ended(last(hidden, batch, rows))
 
     def trace(
         self,
@@ -127,7 +132,7 @@ class Encoder(nn.Module):
         layer: Any
         for number, layer in enumerate(islice(self.encoder.layer, depth)):
             hidden = layer.padded(hidden, seen, gates, number)
-            seen.hidden.append(hidden)
+            seen.hidden.append(self.encoder.ended(hidden) if number == len(self.encoder.layer) - 1 else hidden)
             if keeps == "hidden":
                 seen.forget_inside()
         return seen
@@ -137,10 +142,7 @@ class Encoder(nn.Module):
         layers: Any = self.encoder.layer
         return Gates(
             [torch.ones(each.attention.self.num_heads, device=self.device, requires_grad=True) for each in layers],
-            [
-                torch.ones(each.intermediate.dense.out_features, device=self.device, requires_grad=True)
-                for each in layers
-            ],
+            [torch.ones(each.output.dense.in_features, device=self.device, requires_grad=True) for each in layers],
         )
 
     def pooled(self, firsts: Tensor) -> Tensor:
@@ -156,15 +158,22 @@ class PretrainingNetwork(nn.Module):
         super().__init__()
         self.bert = Encoder(config, vocab_size)
         initialise(self, config.initializer_range)
-        self.cls = PretrainingHeads(config, self.bert.embeddings.word_embeddings, tied)
+        self.cls = PretrainingHeads(config, self.bert.embeddings.word_embeddings, tied, self.bert.pooler)
         initialise(self.cls, config.initializer_range)
+
+
+def _new_pooler(config: EncoderConfig) -> nn.Module:
+    if config.has_prediction_head:
+        return PredictionHead(config)
+    is_first = config.bottleneck and not config.bottleneck.classifier_activation
+    return FirstVector() if is_first else Pooler(config)
 
 
 def initialise(network: nn.Module, deviation: float) -> None:
     """Draw weights from N(0, deviation), as BERT does; biases 0, LayerNorm 1 and 0, the padding row 0."""
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
-            nn.init.normal_(module.weight, std=deviation)
+            nn.init.normal_(module.weight, std=deviation * getattr(module, "start_scale", 1.0))
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
         if isinstance(module, nn.Embedding) and module.padding_idx is not None:

@@ -1,5 +1,6 @@
 """The shape of an encoder, in the words of `transformers`' BertConfig."""
 
+from collections.abc import Sequence
 from math import ceil
 from typing import Any, Literal, Self
 
@@ -12,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from mamebert.config import Config
+from mamebert.encoder.design import CHOICES, Design, with_preset
 from mamebert.encoder.mobilebert.settings import Bottleneck
 
 WIDEST = 2**16
@@ -28,11 +29,12 @@ BEYOND_BERT = (
     "layer_widths",
     "head_size",
     "bottleneck",
+    *CHOICES,
 )
 """Fields in which a network differs from a BERT; they are written only where it does."""
 
 
-class EncoderConfig(Config):
+class EncoderConfig(Design):
     """A BERT encoder (Devlin et al., 2019): post-norm, learned positions, exact GELU; and what its kin have instead."""
 
     hidden_size: int = Field(default=256, gt=0, le=WIDEST)
@@ -63,8 +65,8 @@ class EncoderConfig(Config):
     hidden_act: Literal["gelu", "gelu_new", "relu"] = "gelu"
     """Activation of the feed-forward block: exact GELU, its tanh approximation (released ALBERTs), or ReLU."""
     pooler_act: Literal["tanh", "relu", "gelu"] = "tanh"
-    """Activation of the pooler. If not given: relu without segments (DistilBERT's head), gelu with an embedding_size
-    and layers of their own (ELECTRA's head), else tanh as BERT and ALBERT."""
+    """Activation of the pooler. If not given: gelu with head = "prediction", relu without segments (DistilBERT's head),
+    gelu with an embedding_size and layers of their own (ELECTRA's head), else tanh as BERT and ALBERT."""
     shared: Literal["none", "all", "groups", "attention", "ffn"] = "none"
     """What layers have in common (ALBERT): nothing, everything, everything within each of num_hidden_groups runs of
     layers, the attention, or the feed-forward block."""
@@ -92,6 +94,11 @@ class EncoderConfig(Config):
 
     @property
     def is_regular(self) -> bool:
+        """Whether all layers are BERT's, of one shape (see `is_even`)."""
+        return self.is_even and not self.choices_beyond_bert
+
+    @property
+    def is_even(self) -> bool:
         """Whether all layers have one shape, with heads that fill the width of the body and a feed-forward block."""
         heads, widths = set(self.heads_by_layer), set(self.widths_by_layer)
         fills = self.heads_by_layer[0] * self.head_width == self.hidden_size
@@ -133,7 +140,9 @@ class EncoderConfig(Config):
             width = int(values.get("hidden_size", 256))
         except (TypeError, ValueError, OverflowError):
             return handler(values)  # the field itself tells what is wrong with it
-        follows: dict[str, Any] = {"num_attention_heads": max(1, width // HEAD_WIDTH), "intermediate_size": 4 * width}
+        values, has_preset = with_preset(values)
+        inner = 3 * width // 2 if has_preset else 4 * width
+        follows: dict[str, Any] = {"num_attention_heads": max(1, width // HEAD_WIDTH), "intermediate_size": inner}
         if (bends := _pooler_act(values)) != "tanh":
             follows["pooler_act"] = bends
         follows = {name: value for name, value in follows.items() if not values.get(name)}
@@ -170,14 +179,41 @@ class EncoderConfig(Config):
                 f"bottleneck.intra_bottleneck_size {width} cannot be split between {heads} heads. "
                 f"Choose a multiple of {heads}, such as {ceil(width / heads) * heads}."
             )
-        usual = {"shared": "none", "layer_heads": [], "layer_widths": [], "head_size": 0, "pooler_act": "tanh"}
-        wrong = [name for name, value in usual.items() if getattr(self, name) != value]
+        of_bert = ("shared", "layer_heads", "layer_widths", "head_size", "pooler_act", *CHOICES)
+        wrong = self._unlike_bert(of_bert)
         if wrong or not self.type_vocab_size:
             raise ValueError(
                 f"{wrong[0] if wrong else 'type_vocab_size 0'} is not for an encoder with a bottleneck, whose layers "
                 "are alike, have weights of their own and know segments. Leave one of the two out."
             )
         return self
+
+    @model_validator(mode="after")
+    def _choices_go_together(self) -> Self:
+        if self.positions == "rotary" and self.head_width % 2:
+            raise ValueError(
+                f"Rotary positions turn numbers in pairs, and heads are {self.head_width} wide. Choose "
+                "num_attention_heads so that hidden_size / num_attention_heads is even."
+            )
+        if self.shared != "none" and (different := self._unlike_bert(("norm_place", "local_attention"))):
+            raise ValueError(
+                f"{different[0]}={getattr(self, different[0])} makes layers differ, and shared={self.shared} wants "
+                "them alike. Leave one of the two out."
+            )
+        if self.has_prediction_head and self.embedding_size:
+            raise ValueError(
+                "head=prediction is as wide as the encoder, and embedding_size asks for narrower scores of words. "
+                "Leave one of the two out."
+            )
+        return self
+
+    @property
+    def choices_beyond_bert(self) -> list[str]:
+        """The choices of `Design` that are not BERT's, as they are spelt: "positions=rotary"."""
+        return [f"{name}={getattr(self, name)}" for name in self._unlike_bert(CHOICES)]
+
+    def _unlike_bert(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
 
     @model_validator(mode="after")
     def _groups_fit_the_layers(self) -> Self:
@@ -210,7 +246,7 @@ class EncoderConfig(Config):
     @model_serializer(mode="wrap")
     def _what_is_as_in_bert_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A plain BERT is written as it was before its kin were known: runs and folders keep their identity.
-        usual = {name for name in BEYOND_BERT if getattr(self, name) == type(self).model_fields[name].default}
+        usual = set(BEYOND_BERT).difference(self._unlike_bert(BEYOND_BERT))
         if len(usual) < len(BEYOND_BERT) or not self.type_vocab_size:
             usual -= {"pooler_act"}  # which would follow from the others
         return {name: value for name, value in write(self).items() if name not in usual}
@@ -220,6 +256,8 @@ def _pooler_act(values: dict[str, Any]) -> str:
     """Return how the family bends its pooler that a shape belongs to."""
     if values.get("bottleneck"):
         return "tanh"
+    if values.get("head") == "prediction":
+        return "gelu"
     if values.get("type_vocab_size") in (0, "0"):
         return "relu"
     return "gelu" if values.get("embedding_size") and values.get("shared", "none") not in ("all", "groups") else "tanh"

@@ -13,11 +13,21 @@ from mamebert.kernels.native import Library, type_name
 class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, library: Library, queries: Tensor | None, others: Tensor, biases: Tensor, starts: Any, heads: int
-    ) -> Tensor:
+        ctx: Any, library: Library, queries: Tensor | None, others: Tensor, biases: Tensor, starts: Any, heads: int,
+        window: Any,
+    ) -> Tensor:  # fmt: skip
         q, k, v = _thirds(queries, others)
         width = q.shape[1] // heads
-        about = (*starts, q.stride(0), k.stride(0), len(starts[0]) - 1, heads, width, 1 / sqrt(width))
+        about = (
+            *starts,
+            *(window or (None, -1)),
+            q.stride(0),
+            k.stride(0),
+            len(starts[0]) - 1,
+            heads,
+            width,
+            1 / sqrt(width),
+        )
         out, log_sums = q.new_empty(q.shape), torch.empty(len(q), heads)
         library(f"attention_forward_{type_name(q)}", q, k, v, biases, out, log_sums, *about)
         ctx.save_for_backward(*(t for t in (others, biases, log_sums, queries) if t is not None))
@@ -35,7 +45,7 @@ class _Attention(torch.autograd.Function):
             f"attention_backward_{type_name(others)}", upstream.contiguous(), *inputs, biases, log_sums,
             *d_inputs, d_biases, *ctx.about,
         )  # fmt: skip
-        return None, d_queries, d_others, d_biases, None, None
+        return None, d_queries, d_others, d_biases, None, None, None
 
 
 def packed_attention(
@@ -45,15 +55,17 @@ def packed_attention(
     biases: Tensor,
     starts: tuple[Tensor, Tensor],
     num_heads: int,
+    window: tuple[Tensor, int] | None = None,
 ) -> Tensor:
     """Return [queries, hidden_size]: every query's mixture of the values of its own sequence.
 
     `others` holds keys and values side by side, [tokens, 2 * hidden_size], or with `queries` None, queries, keys and
     values, [tokens, 3 * hidden_size]; all of them without `biases`, float32 [3 * hidden_size], which are added here.
     `starts` gives for queries and for tokens where each sequence begins, and the count of all: int64 [sequences + 1].
-    Scaled dot products as in Vaswani et al. (2017).
+    With a `window`, int64 [queries] and a number, a query sees only the tokens that are no further than this number
+    from its own place in its sequence. Scaled dot products as in Vaswani et al. (2017).
     """
-    seen: Tensor = _Attention.apply(library, queries, others, biases, starts, num_heads)  # type: ignore[no-untyped-call]
+    seen: Tensor = _Attention.apply(library, queries, others, biases, starts, num_heads, window)  # type: ignore[no-untyped-call]
     return seen
 
 
@@ -63,15 +75,16 @@ def on_gpu(hidden: Tensor) -> bool:
 
 
 def gpu_attention(
-    query: Tensor, key: Tensor, value: Tensor, query_spans: Tensor, key_spans: Tensor, longest: int
+    query: Tensor, key: Tensor, value: Tensor, query_spans: Tensor, key_spans: Tensor, longest: int, reach: int = -1
 ) -> Tensor:
     """Return [queries, heads, width] by FlashAttention over packed sequences (Dao et al., 2022).
 
-    `query` [queries, heads, width]; `key` and `value` [tokens, heads, width]; spans int32 [sequences + 1].
+    `query` [queries, heads, width]; `key` and `value` [tokens, heads, width]; spans int32 [sequences + 1]. With a
+    `reach` of 0 or more, where queries are all tokens, each sees the tokens that are no further from it.
     """
     from torch.nn.attention.varlen import varlen_attn
 
-    seen = varlen_attn(query, key, value, query_spans, key_spans, longest, longest)
+    seen = varlen_attn(query, key, value, query_spans, key_spans, longest, longest, window_size=(reach, reach))
     assert isinstance(seen, Tensor)  # a pair only for those who ask for more
     return seen
 

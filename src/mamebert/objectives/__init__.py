@@ -15,6 +15,8 @@ from mamebert.config import Choice
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed, to_device
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
 from mamebert.objectives.data.masking import MaskUnit
 from mamebert.training.loop import Losses
 
@@ -149,6 +151,14 @@ class Objective(Choice):
 
     def check(self, shards: TokenShards) -> None:
         """Raise a UserError where a corpus has nothing to ask about; tell what will be learnt badly."""
+
+    def require_asked_of(self, shape: EncoderConfig) -> None:
+        """Raise a UserError where an encoder has no head for what is asked."""
+        if self.has_sentence_pairs and shape.has_prediction_head:
+            raise UserError(
+                f"{self.kind} asks about pairs at their [CLS], and an encoder with head=prediction (ModernBERT) has no "
+                "pooler to answer. Set objective.kind=masked_lm."
+            )
 
     @abstractmethod
     def examples(self, shards: TokenShards, seed: int) -> Examples:

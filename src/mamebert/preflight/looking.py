@@ -115,6 +115,7 @@ def compressed_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:
         if teacher is None or shape is None:
             return None
         try:
+            method.require_layers(shape)
             shape = method.shape_after(shape, teacher)
         except UserError as error:
             raise UserError(

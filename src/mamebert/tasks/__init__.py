@@ -117,6 +117,10 @@ class Task(Choice):
         be used (as attribute) or left; None where the reads are not the last layer's, which it was trained for.
         """
 
+    def reads_pooler(self, shape: EncoderConfig) -> bool:
+        """Tell whether a network of this shape, with a head that plain transformers knows, has the pooler in it."""
+        return self.has_pooler or shape.has_prediction_head
+
     def start(self, head: nn.Module, learnt: TaskState) -> None:
         """Set what of a new head is better not drawn at random, such as a bias; as a rule nothing."""
 

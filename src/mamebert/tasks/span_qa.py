@@ -25,6 +25,7 @@ from mamebert.tasks.data.cells import says_something, says_yes
 from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState, Unusable
 from mamebert.tasks.data.passage_windows import Shown, cut_windows, pieces_of, positions
 from mamebert.tasks.data.questions import Asked, right_answers, unit_of
+from mamebert.tasks.network.heads import over_tokens
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Located
 from mamebert.training.loop import Losses
@@ -105,7 +106,7 @@ class SpanQa(Task):
 
     def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return a linear layer that gives each token two scores: the answer starts here, it ends here."""
-        return _SpanHead(width)
+        return _SpanHead(width, over_tokens(config, pooler))
 
     def num_asked(self, features: Features) -> int:
         """Return the number of windows: each is learnt from like a text of its own."""
@@ -213,13 +214,14 @@ class SpanQa(Task):
 
 
 class _SpanHead(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, before: nn.Module | None) -> None:
         super().__init__()
+        self.before = before
         self.qa_outputs = Linear(width, 2)
 
     def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
         """Return [reads, 2] in float32: the scores of being the first and the last token of the answer."""
-        scores: Tensor = self.qa_outputs(reads)
+        scores: Tensor = self.qa_outputs(self.before(reads) if self.before else reads)
         return scores.float()
 
 

@@ -34,7 +34,7 @@ from mamebert.tasks.data.cells import is_missing
 from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState, Unusable
 from mamebert.tasks.data.word_windows import in_windows
 from mamebert.tasks.data.words import Sentence, pieces_found
-from mamebert.tasks.network.heads import LinearHead
+from mamebert.tasks.network.heads import LinearHead, over_tokens
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -118,7 +118,7 @@ class Tagging(WordTask):
 
     def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
         """Return a linear layer over each word."""
-        return LinearHead(config, width, None, len(learnt.labels))
+        return LinearHead(config, width, over_tokens(config, pooler), len(learnt.labels))
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the cross entropy in nats, its mean over the words of a batch."""

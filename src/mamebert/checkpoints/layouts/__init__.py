@@ -6,16 +6,18 @@ layout turns shape and tensors into what a family's own classes read, and back.
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
+import torch
 from torch import Tensor
 
 from mamebert.config import Choice, build
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 
+S = TypeVar("S")
 OURS = "mamebert"
 """The layout of what no plain class holds."""
 BERT = "Bert"
@@ -40,6 +42,11 @@ class Layout(Choice):
     renamed: ClassVar[Sequence[tuple[str, str]]] = ()
     """Beginnings of parameter names, ours and theirs, the first that fits counts; {} stands for a layer's number."""
 
+    fused: ClassVar[Sequence[tuple[str, tuple[str, ...]]]] = ()
+    """Parts of its parameter names that stand for several matrices, one above the other, and what these are called
+    before they are renamed."""
+    table: ClassVar[str] = "embeddings.word_embeddings.weight"
+    """Its name of the token table, `base` aside."""
     unsaid: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     """What a config.json means that leaves these out, by our names, where it is not what `shape_class` has."""
 
@@ -78,22 +85,45 @@ class Layout(Choice):
         What it has no place for is left out. Weights that several layers share are repeated.
         """
         placed = {self.place(name, architecture): tensor for name, tensor in unrolled(tensors, shape).items()}
-        return {name: tensor for name, tensor in placed.items() if name is not None}
+        return self._joined({name: tensor for name, tensor in placed.items() if name is not None})
 
-    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig) -> dict[str, Tensor]:
-        """Return tensors of any class of this family in our names; one that is not known keeps its own."""
+    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str = "") -> dict[str, Tensor]:
+        """Return tensors of a class of this family, any if not told, in our names; one not known keeps its own.
+
+        None of them is `fused`.
+        """
         wrapper, base = self._wrapping(tensors)
         bare = {name.removeprefix(wrapper): tensor for name, tensor in tensors.items()}
         if not base:
             bare = {self.base + name if name.startswith(PARTS) else name: tensor for name, tensor in bare.items()}
         return {self._our_name(name): tensor for name, tensor in bare.items()}
 
+    def unfused(self, stored: Mapping[str, S], parts_of: Callable[[S, int], Sequence[S]]) -> dict[str, S]:
+        """Return what is stored under each name, with `parts_of` it where it is several matrices."""
+        found: dict[str, S] = {}
+        for name, each in stored.items():
+            fused = next(((whole, parts) for whole, parts in self.fused if whole in name), None)
+            if fused is None:
+                found[name] = each
+                continue
+            whole, parts = fused
+            found |= {name.replace(whole, part): of for part, of in zip(parts, parts_of(each, len(parts)), strict=True)}
+        return found
+
+    def _joined(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return tensors with those that lie in one joined."""
+        found = dict(tensors)
+        for whole, parts in self.fused:
+            for name in [name for name in found if parts[0] in name]:
+                found[name.replace(parts[0], whole)] = torch.cat([found.pop(name.replace(parts[0], p)) for p in parts])
+        return found
+
     def _wrapping(self, names: Iterable[str]) -> tuple[str, str]:
         """Return what stands before all names, as programs that wrap a model leave it there, and before the encoder's.
 
         The latter is this family's base, or nothing where the encoder was saved alone.
         """
-        table = next((name.removesuffix(TABLE) for name in names if name.endswith(TABLE)), self.base)
+        table = next((name.removesuffix(self.table) for name in names if name.endswith(self.table)), self.base)
         base = self.base if f".{table}".endswith(f".{self.base}") else ""
         return table.removesuffix(base), base
 
@@ -189,8 +219,7 @@ def regular_fields(shape: EncoderConfig) -> dict[str, Any]:
 
 SAME_ACTIVATIONS = {"gelu_python": "gelu", "gelu_pytorch_tanh": "gelu_new", "gelu_fast": "gelu_new"}
 """Other names in `transformers` for what is known."""
-TABLE = "embeddings.word_embeddings.weight"
-PARTS = ("embeddings", "encoder.", "transformer.", "pooler.")
+PARTS = ("embeddings", "encoder.", "transformer.", "pooler.", "layers.", "final_norm.")
 """How the names of an encoder's parameters begin, in all families, where it was saved without a head."""
 BASIC = (
     "hidden_size",

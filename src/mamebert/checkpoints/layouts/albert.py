@@ -82,11 +82,11 @@ class Albert(Layout):
             found[f"{PROJECTION}bias"] = table.new_zeros(shape.hidden_size)
         return found
 
-    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig) -> dict[str, Tensor]:
+    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str = "") -> dict[str, Tensor]:
         """Return the tensors, a group's as those of its first layer."""
         size = shape.num_hidden_layers // shape.num_hidden_groups
         layers = {LAYER.format(group): LAYER.format(group * size) for group in range(shape.num_hidden_groups)}
-        return {_moved(name, layers): tensor for name, tensor in super().ours(tensors, shape).items()}
+        return {_moved(name, layers): tensor for name, tensor in super().ours(tensors, shape, architecture).items()}
 
 
 def _moved(name: str, numbers: Mapping[str, str]) -> str:

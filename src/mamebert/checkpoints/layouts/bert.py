@@ -53,9 +53,9 @@ class Bert(Layout):
             found[TYPES] = tensors["bert.embeddings.word_embeddings.weight"].new_zeros(2, width)
         return found
 
-    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig) -> dict[str, Tensor]:
+    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str = "") -> dict[str, Tensor]:
         """Return the tensors, those with the names of old too."""
-        found = super().ours(tensors, shape)
+        found = super().ours(tensors, shape, architecture)
         for old, new in OLD_NAMES.items():
             found = {name.replace(old, new): tensor for name, tensor in found.items()}
         return found

@@ -117,20 +117,20 @@ def save_plain(subject: Subject, plain: nn.Module, folder: Path, remark: str = "
     """
     as_plain = replace(subject, network=plain)
     if not layout_for(subject.bert.config):
-        if subject.bert.config.bottleneck:
+        if subject.bert.config.bottleneck or subject.bert.config.choices_beyond_bert:
             return []
         as_plain = densified(as_plain)
     as_plain.goal.save(as_plain.network, subject.folder, folder / DENSE)
     return [Form("plain", DENSE, opens_with(folder / DENSE) + remark)]
 
 
-def reads_pooler(goal: Goal) -> bool:
+def reads_pooler(subject: Subject) -> bool:
     """Tell whether anything reads the encoder's pooler."""
-    return not isinstance(goal, TaskGoal) or goal.task.has_pooler
+    return not isinstance(subject.goal, TaskGoal) or subject.goal.task.reads_pooler(subject.bert.config)
 
 
 def _stored(subject: Subject) -> list[tuple[str, Tensor]]:
     network: nn.Module = subject.network
     found = [*network.named_parameters(), *network.named_buffers()]
-    skipped = () if reads_pooler(subject.goal) else ("bert.pooler.",)
+    skipped = () if reads_pooler(subject) else ("bert.pooler.",)
     return [(name, tensor) for name, tensor in found if not name.startswith(skipped)]

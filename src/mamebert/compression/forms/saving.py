@@ -24,13 +24,14 @@ def save_forms(subject: Subject, folder: Path) -> list[Form]:
 
     A shape that some plain class holds is saved once. Any other (heads or widths that differ from layer to layer) is
     saved compact, for us; as a graph of the same matrices, for ONNX Runtime; and dense, with zeros in the place of what
-    was cut. An encoder with bottlenecks that no plain class has, as the paper's IB-BERT, has no dense form.
+    was cut. An encoder that no plain class has for another reason, as the paper's IB-BERT, has no
+    dense form.
     """
     subject.goal.save(subject.network, subject.folder, folder)
     if layout_for(subject.bert.config):
         return [Form("plain", ".", opens_with(folder))]
     compact = [Form("compact", ".", "mamebert"), *_graph(subject, folder)]
-    if subject.bert.config.bottleneck:
+    if subject.bert.config.bottleneck or subject.bert.config.choices_beyond_bert:
         return compact
     dense = densified(subject)
     dense.goal.save(dense.network, subject.folder, folder / DENSE)

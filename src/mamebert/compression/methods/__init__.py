@@ -39,6 +39,9 @@ class Compressor(Choice):
     works_on: ClassVar[frozenset[Literal["task", "encoder"]]] = frozenset({"task", "encoder"})
     """Fine-tuned models, pretrained encoders (with their masked-word head), or both."""
 
+    reaches_into_layers: ClassVar[bool] = False
+    """Whether it cuts, shares or rebuilds parts of layers as BERT has them, and so knows no others (ModernBERT's)."""
+
     @model_validator(mode="before")
     @classmethod
     def _what_training_leaves_open_is_the_methods_own(cls, values: Any) -> Any:
@@ -56,6 +59,16 @@ class Compressor(Choice):
     def require(self) -> None:
         """Raise UserError where a program is missing that the method needs; before any model is opened."""
 
+    @classmethod
+    def require_layers(cls, shape: EncoderConfig) -> None:
+        """Raise a UserError where layers are of a kind that the method does not know."""
+        if cls.reaches_into_layers and (choices := shape.choices_beyond_bert):
+            others = [kind for kind in cls.names() if not cls.find(kind).reaches_into_layers]
+            raise UserError(
+                f"{cls.kind} changes layers as BERT builds them, and this encoder has {', '.join(choices)}. "
+                f"Choose from {', '.join(others)}, or give a BERT."
+            )
+
     def shape_after(self, shape: EncoderConfig, teacher: EncoderConfig) -> EncoderConfig | None:
         """Return the shape that the method gives a model of this one, as far as it is known before the work is done.
 
@@ -67,6 +80,7 @@ class Compressor(Choice):
 
     def check(self, subject: Subject, bench: Bench) -> None:
         """Raise UserError, before anything is done, where the method cannot be used on this model with this bench."""
+        self.require_layers(subject.bert.config)
         self.shape_after(subject.bert.config, bench.teacher.bert.config)
 
     @abstractmethod

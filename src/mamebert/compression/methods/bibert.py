@@ -27,6 +27,7 @@ class BiBert(Compressor):
     bytes on disk are those of one bit.
     """
 
+    reaches_into_layers: ClassVar[bool] = True
     paper: ClassVar[Paper] = Paper("Qin et al., 2022 (BiBERT)", "56.3x fewer FLOPs, 31.2x smaller")
     is_last: ClassVar[bool] = True
     works_on: ClassVar[frozenset[Literal["task", "encoder"]]] = frozenset({"task"})
@@ -70,7 +71,7 @@ class BiBert(Compressor):
 
     def compress(self, subject: Subject, bench: Bench) -> Subject:
         """Return the model with binary rows."""
-        binarise(subject.bert, reads_pooler(subject.goal))
+        binarise(subject.bert, reads_pooler(subject))
         distiller = Distiller(bench.teacher, subject, self._terms(subject))
         bench.learn(subject, self.training, distiller.loss)
         settle_signs(subject.bert)
@@ -103,7 +104,7 @@ class BiBert(Compressor):
         """Open the packed signs; the outputs are those of the model that was saved, to the last bit."""
         shell = open_altered(folder)
         encoder = shell.subject.bert
-        binarise(encoder, reads_pooler(shell.subject.goal), Settled())
+        binarise(encoder, reads_pooler(shell.subject), Settled())
         unpacked = {}
         for name, module in binary_modules(encoder):
             place = f"bert.{name}.weight"

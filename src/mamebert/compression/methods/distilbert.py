@@ -40,6 +40,7 @@ class Distilbert(Compressor):
     goes on as the dense layer of DistilBERT's head, with ReLU in place of tanh.
     """
 
+    reaches_into_layers: ClassVar[bool] = True
     paper: ClassVar[Paper] = Paper(
         "Sanh et al., 2019",
         "40 % smaller, 60 % faster, 97 % of GLUE; updated macro 77.0 of 79.5, SQuAD 86.9 of 88.5 F1",

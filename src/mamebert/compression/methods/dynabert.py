@@ -32,6 +32,7 @@ class Dynabert(Compressor):
     gradients of all networks are added up in each step.
     """
 
+    reaches_into_layers: ClassVar[bool] = True
     paper: ClassVar[Paper] = Paper("Hou et al., 2020", "one model, twelve sizes, each as good as one trained alone")
     width: float = Field(default=0.5, gt=0, le=1)
     """Width of the network that comes out: share of the heads and neurons of each layer."""

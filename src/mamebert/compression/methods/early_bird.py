@@ -28,6 +28,7 @@ class EarlyBird(Compressor):
     goes back to what it was.
     """
 
+    reaches_into_layers: ClassVar[bool] = True
     paper: ClassVar[Paper] = Paper("Chen et al., 2021 (EarlyBERT)", "35 to 45 % of the cost of training saved")
     heads: float = Field(default=1 / 3, ge=0, lt=1)
     """Share of the heads of each layer that goes."""

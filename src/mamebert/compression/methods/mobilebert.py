@@ -36,6 +36,7 @@ class Mobilebert(Compressor):
     MobileBertForMaskedLM, a MobileBertForSequenceClassification and so on.
     """
 
+    reaches_into_layers: ClassVar[bool] = True
     paper: ClassVar[Paper] = Paper(
         "Sun et al., 2020",
         "4.3 times smaller and 5.5 times faster than BERT-base: GLUE 77.7 (0.6 less), SQuAD 90.0 F1 (1.5 more)",

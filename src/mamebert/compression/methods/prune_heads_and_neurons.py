@@ -32,6 +32,7 @@ class PruneHeadsAndNeurons(Compressor):
     in plain transformers.
     """
 
+    reaches_into_layers: ClassVar[bool] = True
     paper: ClassVar[Paper] = Paper(
         "Michel, Levy and Neubig, 2019; importance of neurons: Hou et al., 2020",
         "many heads can be removed from trained models without harm",

@@ -152,7 +152,7 @@ class QBert(Compressor):
         return [chosen[owner] for owner in owners]
 
     def _rounding(self, subject: Subject, bits: Sequence[int]) -> Callable[[str], Rounding | None]:
-        encoder, with_pooler = subject.bert, reads_pooler(subject.goal)
+        encoder, with_pooler = subject.bert, reads_pooler(subject)
 
         def rounding(name: str) -> Rounding | None:
             module = encoder.get_submodule(name)

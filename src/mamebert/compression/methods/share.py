@@ -31,6 +31,7 @@ class Share(Compressor):
     What is shared is parameters, not work: the model is smaller and about as fast as before.
     """
 
+    reaches_into_layers: ClassVar[bool] = True
     paper: ClassVar[Paper] = Paper(
         "Lan et al., 2020 (ALBERT)", "12M parameters for 108M: 80.1 for 82.3 points, mean of five tasks' dev sets"
     )

@@ -32,6 +32,7 @@ class ZipLM(Compressor):
     from times measured on this machine and losses on training data.
     """
 
+    reaches_into_layers: ClassVar[bool] = True
     paper: ClassVar[Paper] = Paper(
         "Kurtic, Frantar and Alistarh, 2023",
         "a speed-up asked for is met with more quality than CoFi, MiniLM and TinyBERT; GPT-2 60 % smaller and 30 % "

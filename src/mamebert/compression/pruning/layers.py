@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from mamebert.compression.contract import Subject
-from mamebert.encoder.carry_over import layer_from
+from mamebert.encoder.carry_over import layer_from, require_same_kinds
 from mamebert.encoder.settings import EncoderConfig
 
 BY_LAYER = ("layer_heads", "layer_widths")
@@ -26,7 +26,11 @@ def keep_layers(subject: Subject, numbers: Sequence[int]) -> Subject:
 
 
 def shape_of_layers(config: EncoderConfig, numbers: Sequence[int]) -> EncoderConfig:
-    """Return the shape with only these layers, counted from 0 and in this order."""
+    """Return the shape with only these layers, counted from 0 and in this order.
+
+    A layer that would come to where layers are of another kind is a UserError.
+    """
+    require_same_kinds(config, numbers)
     sizes = {name: [given[n] for n in numbers] for name in BY_LAYER if (given := getattr(config, name))}
     return EncoderConfig.model_validate(
         {

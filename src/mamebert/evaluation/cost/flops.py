@@ -11,11 +11,12 @@ the forward pass takes
 
 A is the width of all heads of a layer together: H, unless heads were pruned. Where embeddings are narrower than H
 (width E), they come to it by 2 T E H, and masked words take 2 C (H E + E V). Layers that share their weights cost as
-much as others. The last layer needs keys and values of every token, and everything else only at the R places that a
-head reads: r of them in a sequence. C tokens are asked for and S pairs. The backward pass takes twice as much, a
-product for the gradient of either factor, except that a frozen output matrix gets none: 2 C H V less. What a kernel
-computes a second time to save memory is not counted. (The convention of PaLM's model FLOPs utilisation; Chowdhery et
-al., 2022, appendix B.)
+much as others. A gated block has a matrix more, 2 T 3 H I, and in a layer with a window the pairs within reach of each
+other take the place of L². The last layer needs keys and values of every token, and everything else only at the R
+places that a head reads: r of them in a sequence. C tokens are asked for and S pairs. The backward pass takes twice as
+much, a product for the gradient of either factor, except that a frozen output matrix gets none: 2 C H V less. What a
+kernel computes a second time to save memory is not counted. (The convention of PaLM's model FLOPs utilisation;
+Chowdhery et al., 2022, appendix B.)
 """
 
 from collections.abc import Iterable, Sequence
@@ -51,6 +52,13 @@ class Shape(Protocol):
     def widths_by_layer(self) -> Sequence[int]:
         """I of each layer, 0 where the block is gone."""
 
+    @property
+    def ffn_matrices(self) -> int:
+        """Matrices of a feed-forward block: 2, or 3 where one is a gate."""
+
+    def reach(self, layer: int) -> int:
+        """Return how many tokens to either side a token sees in a layer; below 0 it sees all."""
+
 
 def forward_flops(
     shape: Shape,
@@ -66,12 +74,25 @@ def forward_flops(
     each, asked = np.asarray(lengths, np.int64), np.asarray(read, np.int64)
     tokens, rows = int(each.sum()), int(asked.sum())
     sizes = zip(shape.heads_by_layer, shape.widths_by_layer, strict=True)
-    *lower, last = [(heads * shape.head_width, inner) for heads, inner in sizes]
-    total = sum(_layer(shape.hidden_size, *layer, tokens, tokens, int((each**2).sum())) for layer in lower)
-    total += _layer(shape.hidden_size, *last, tokens, rows, int((asked * each).sum()))
+    # Counted as a block of two matrices that is as much wider.
+    layers = [(heads * shape.head_width, inner * shape.ffn_matrices // 2) for heads, inner in sizes]
+    total = 0
+    for number, layer in enumerate(layers):
+        is_last = number == len(layers) - 1
+        seen = _seen(each, shape.reach(number))
+        meetings = int((asked * seen // each).sum()) if is_last else int(seen.sum())
+        total += _layer(shape.hidden_size, *layer, tokens, rows if is_last else tokens, meetings)
     total += sum(2 * number * given * made for number, given, made in products)
     narrow = shape.embedding_width
     return total + (2 * tokens * narrow * shape.hidden_size if narrow != shape.hidden_size else 0)
+
+
+def _seen(lengths: npt.NDArray[np.int64], reach: int) -> npt.NDArray[np.int64]:
+    """Return for each sequence how many pairs of tokens see each other."""
+    if reach < 0:
+        return lengths**2
+    near = np.minimum(reach, lengths - 1)
+    return lengths * (2 * near + 1) - near * (near + 1)
 
 
 def _layer(width: int, heads: int, inner: int, tokens: int, rows: int, meetings: int) -> int:

@@ -10,9 +10,37 @@ constexpr int64_t QUERIES = 48;  // queries treated at a time: a multiple of TIL
 struct Shape {
     int64_t sequences, heads, width;  // width of a head
     const int64_t *query_starts, *key_starts;
+    const int64_t* places;  // of each query within its sequence; null where queries are all its tokens
+    int64_t reach;          // how far to either side keys are seen; below 0 all are
     float scale;
     int threads;
 };
+
+// The keys of a sequence that some of neighbouring queries see: from a multiple of WIDTH on, filled up to vectors.
+struct Seen {
+    int64_t from, end, step;
+};
+
+static inline int64_t place(const Shape& shape, int64_t row, int64_t begin) {
+    return shape.places ? shape.places[row] : row - begin;
+}
+
+static inline Seen seen_by(const Shape& shape, int64_t row, int64_t rows, int64_t begin, int64_t num_keys) {
+    if (shape.reach < 0) return {0, num_keys, (num_keys + WIDTH - 1) / WIDTH * WIDTH};
+    int64_t from = place(shape, row, begin) - shape.reach, end = place(shape, row + rows - 1, begin) + shape.reach + 1;
+    from = from < 0 ? 0 : from / WIDTH * WIDTH;
+    end = end < num_keys ? end : num_keys;
+    return {from, end, (end - from + WIDTH - 1) / WIDTH * WIDTH};
+}
+
+// Scores of keys that are not there, or out of reach of the query, become so low that their share is 0.
+static inline void hide(const Shape& shape, Seen seen, int64_t row, int64_t begin, float* scores) {
+    for (int64_t j = seen.end - seen.from; j < seen.step; j++) scores[j] = -1e30f;
+    if (shape.reach < 0) return;
+    int64_t at = place(shape, row, begin) - seen.from;
+    for (int64_t j = 0; j < at - shape.reach; j++) scores[j] = -1e30f;
+    for (int64_t j = at + shape.reach + 1; j < seen.step; j++) scores[j] = -1e30f;
+}
 
 // Where rows lie: one head's part of row r begins at start + r * step.
 template <class T>
@@ -66,16 +94,17 @@ static void forward(Matrix<const T> queries, Matrix<const T> keys, Matrix<const 
             turn(k, num_keys, D, kt, step);
             for (int64_t row = begin; row < end; row += QUERIES) {
                 int64_t rows = end - row < QUERIES ? end - row : QUERIES;
+                Seen seen = seen_by(shape, row, rows, begin, num_keys);
                 gather(queries, row, column, query_bias, shape.scale, rows, D, q);
-                product<false>(rows, step, D, q, D, 1, kt, step, s, step);
+                product<false>(rows, seen.step, D, q, D, 1, kt + seen.from, step, s, step);
                 float inverse[QUERIES];
                 for (int64_t i = 0; i < rows; i++) {
                     float* scores = s + i * step;
-                    for (int64_t j = num_keys; j < step; j++) scores[j] = -1e30f;
+                    hide(shape, seen, row + i, begin, scores);
                     Floats top = load(scores), total = all(0.0f);
-                    for (int64_t j = WIDTH; j < step; j += WIDTH) top = larger(top, load(scores + j));
+                    for (int64_t j = WIDTH; j < seen.step; j += WIDTH) top = larger(top, load(scores + j));
                     float highest = largest(top);
-                    for (int64_t j = 0; j < step; j += WIDTH) {
+                    for (int64_t j = 0; j < seen.step; j += WIDTH) {
                         Floats e = exponential(load(scores + j) - highest);
                         total += e;
                         store(scores + j, e);
@@ -84,7 +113,7 @@ static void forward(Matrix<const T> queries, Matrix<const T> keys, Matrix<const 
                     inverse[i] = 1.0f / mass;
                     log_sums[(row + i) * shape.heads + item % shape.heads] = highest + std::log(mass);
                 }
-                product<false>(rows, D, num_keys, s, step, 1, v, D, o, D);
+                product<false>(rows, D, seen.end - seen.from, s, step, 1, v + seen.from * D, D, o, D);
                 for (int64_t i = 0; i < rows; i++)
                     for (int64_t d = 0; d < D; d += WIDTH)
                         store(out + (row + i) * hidden + column + d, load(o + i * D + d) * inverse[i]);
@@ -137,27 +166,29 @@ static void backward(const T* upstream, Matrix<const T> queries, Matrix<const T>
             for (int64_t i = 0; i < num_keys * D; i++) dk[i] = dv[i] = 0;
             for (int64_t row = begin; row < end; row += QUERIES) {
                 int64_t rows = end - row < QUERIES ? end - row : QUERIES;
+                Seen seen = seen_by(shape, row, rows, begin, num_keys);
+                int64_t from = seen.from * D, count = seen.end - seen.from;
                 gather(queries, row, column, query_bias, shape.scale, rows, D, q);
                 gather(gradients, row, column, nullptr, 1.0f, rows, D, g);
-                product<false>(rows, step, D, q, D, 1, kt, step, p, step);
-                product<false>(rows, step, D, g, D, 1, vt, step, dp, step);
+                product<false>(rows, seen.step, D, q, D, 1, kt + seen.from, step, p, step);
+                product<false>(rows, seen.step, D, g, D, 1, vt + seen.from, step, dp, step);
                 for (int64_t i = 0; i < rows; i++) {
                     float *probabilities = p + i * step, *changes = dp + i * step;
                     float log_sum = log_sums[(row + i) * shape.heads + head];
-                    for (int64_t j = num_keys; j < step; j++) probabilities[j] = -1e30f;
+                    hide(shape, seen, row + i, begin, probabilities);
                     Floats along = all(0.0f);
-                    for (int64_t j = 0; j < step; j += WIDTH) {
+                    for (int64_t j = 0; j < seen.step; j += WIDTH) {
                         Floats e = exponential(load(probabilities + j) - log_sum);
                         along += e * load(changes + j);
                         store(probabilities + j, e);
                     }
                     float mean = sum(along);
-                    for (int64_t j = 0; j < step; j += WIDTH)
+                    for (int64_t j = 0; j < seen.step; j += WIDTH)
                         store(changes + j, load(probabilities + j) * (load(changes + j) - mean));
                 }
-                product<true>(num_keys, D, rows, p, 1, step, g, D, dv, D);
-                product<true>(num_keys, D, rows, dp, 1, step, q, D, dk, D);  // q holds the scale already
-                product<false>(rows, D, num_keys, dp, step, 1, k, D, dq, D);
+                product<true>(count, D, rows, p, 1, step, g, D, dv + from, D);
+                product<true>(count, D, rows, dp, 1, step, q, D, dk + from, D);  // q holds the scale already
+                product<false>(rows, D, count, dp, step, 1, k + from, D, dq, D);
                 scatter(dq, rows, D, shape.scale, d_queries, row, column, sums);
             }
             scatter(dk, num_keys, D, 1.0f, d_keys, first_key, column, sums + hidden);
@@ -170,24 +201,26 @@ static void backward(const T* upstream, Matrix<const T> queries, Matrix<const T>
 }
 
 // queries, keys and values begin at their own pointers; a row of queries is query_step long, of keys and values
-// key_step. log_sums [queries][heads].
+// key_step. log_sums [queries][heads]. places and reach as in Shape.
 #define ATTENTION(TYPE, NAME)                                                                                        \
     extern "C" void attention_forward_##NAME(const TYPE* queries, const TYPE* keys, const TYPE* values,              \
                                              const float* biases, TYPE* out, float* log_sums,                        \
                                              const int64_t* query_starts, const int64_t* key_starts,                 \
-                                             int64_t query_step, int64_t key_step, int64_t sequences, int64_t heads, \
-                                             int64_t width, float scale, int threads) {                              \
+                                             const int64_t* places, int64_t reach, int64_t query_step,               \
+                                             int64_t key_step, int64_t sequences, int64_t heads, int64_t width,      \
+                                             float scale, int threads) {                                             \
         forward<TYPE>({queries, query_step}, {keys, key_step}, {values, key_step}, biases, out, log_sums,            \
-                      {sequences, heads, width, query_starts, key_starts, scale, threads});                          \
+                      {sequences, heads, width, query_starts, key_starts, places, reach, scale, threads});           \
     }                                                                                                                \
     extern "C" void attention_backward_##NAME(                                                                       \
         const TYPE* upstream, const TYPE* queries, const TYPE* keys, const TYPE* values, const float* biases,        \
         const float* log_sums, TYPE* d_queries, TYPE* d_keys, TYPE* d_values, float* d_biases,                       \
-        const int64_t* query_starts, const int64_t* key_starts, int64_t query_step, int64_t key_step,                \
-        int64_t sequences, int64_t heads, int64_t width, float scale, int threads) {                                 \
+        const int64_t* query_starts, const int64_t* key_starts, const int64_t* places, int64_t reach,                \
+        int64_t query_step, int64_t key_step, int64_t sequences, int64_t heads, int64_t width, float scale,          \
+        int threads) {                                                                                               \
         backward<TYPE>(upstream, {queries, query_step}, {keys, key_step}, {values, key_step}, biases, log_sums,      \
                        {d_queries, query_step}, {d_keys, key_step}, {d_values, key_step}, d_biases,                  \
-                       {sequences, heads, width, query_starts, key_starts, scale, threads});                         \
+                       {sequences, heads, width, query_starts, key_starts, places, reach, scale, threads});          \
     }
 
 ATTENTION(float, float32)

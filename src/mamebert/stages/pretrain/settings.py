@@ -83,6 +83,12 @@ class PretrainConfig(StageConfig):
         return self
 
     @model_validator(mode="after")
+    def _the_encoder_answers_what_is_asked(self) -> Self:
+        if not self.start:  # whose shape, which may not be made yet, decides
+            self.objective.require_asked_of(self.encoder)
+        return self
+
+    @model_validator(mode="after")
     def _what_belongs_together_is_given_together(self) -> Self:
         for name in ("start_vocabulary", "start_layers"):
             if getattr(self, name) not in ("same", []) and not self.start:

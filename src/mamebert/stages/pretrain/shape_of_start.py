@@ -5,6 +5,7 @@ from typing import Any
 
 from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.corpus.token_shards import read_manifest
+from mamebert.encoder.carry_over import require_same_kinds
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
@@ -38,6 +39,7 @@ def shape_of_start(
         read_manifest(shards)  # so that a folder without shards is told as such
         shape = shape.model_copy(update={"pad_token_id": Tokenizer.open(shards / "tokenizer").pad_id})
     shape = _merged(encoder, _with_layers(shape, start_layers, str(folder)), str(folder))
+    objective.require_asked_of(shape)
     if objective.has_sentence_pairs and shape.type_vocab_size < 2:
         raise UserError(
             f"{folder} knows one segment only, and {objective.kind} asks about pairs of them. "
@@ -70,6 +72,7 @@ def _with_layers(shape: EncoderConfig, numbers: list[int], where: str) -> Encode
             f"start_layers names layer {wrong[0]}, and {where} has {shape.num_hidden_layers}. "
             f"Choose from 0 to {shape.num_hidden_layers - 1}."
         )
+    require_same_kinds(shape, numbers)
     return shape.model_copy(update={"num_hidden_layers": len(numbers)}) if numbers else shape
 
 

@@ -26,6 +26,11 @@ class LinearHead(nn.Module):
         return outputs.float()
 
 
+def over_tokens(config: EncoderConfig, pooler: nn.Module | None) -> nn.Module | None:
+    """Return what of the encoder stands before the outputs of tokens: a prediction head, and no pooler of [CLS]."""
+    return pooler if config.has_prediction_head else None
+
+
 def problem_type(config: dict[str, Any]) -> str:
     """Return what the outputs of a BertForSequenceClassification mean, as transformers reads its config.json.
 

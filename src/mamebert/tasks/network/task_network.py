@@ -121,7 +121,7 @@ def save_network(
     plain = task.architecture if reading.is_last else ""
     stored = [*network.named_parameters(), *network.named_buffers()]
     named: dict[str, Tensor] = {name.removeprefix("head."): tensor for name, tensor in stored}
-    if plain and not task.has_pooler:
+    if plain and not task.reads_pooler(network.bert.config):
         named = {name: p for name, p in named.items() if not name.startswith("bert.pooler.")}
     more = {**task.plain_settings(learnt), "mamebert": about}
     if not reading.is_last:

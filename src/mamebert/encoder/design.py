@@ -1,0 +1,103 @@
+"""Choices in which families of encoders differ: each can be made by itself, and a preset makes all of a family's."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mamebert.config import Config
+
+EVERYWHERE = -1
+"""The reach of a layer whose tokens see their whole sequence."""
+PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "modernbert": MappingProxyType(
+            {
+                "positions": "rotary",
+                "norm_place": "pre",
+                "ffn": "gated",
+                "biases": "none",
+                "head": "prediction",
+                "local_attention": 128,
+                "type_vocab_size": 0,
+                "hidden_dropout_prob": 0.0,
+                "layer_norm_eps": 1e-5,
+            }
+        )
+    }
+)
+"""What each preset chooses."""
+
+
+class Design(Config):
+    """How a layer is built. The defaults are BERT's (Devlin et al., 2019)."""
+
+    preset: Literal["none", "modernbert"] = "none"
+    """Take a family's choices for all settings of an encoder that are not given: those of ModernBERT (Warner et al.,
+    2024), which plain ModernBertForMaskedLM opens, with an intermediate_size of 1.5 times hidden_size. What is recorded
+    are the choices."""
+    positions: Literal["learnt", "rotary"] = "learnt"
+    """How tokens know their order: a learnt vector added for each position, or queries and keys turned by angles that
+    grow with the position (Su et al., 2021), so that attention sees distances."""
+    norm_place: Literal["post", "pre"] = "post"
+    """LayerNorm behind each half of a layer, over the sum, or before it and once at the end, so that sums are never
+    normalised (Xiong et al., 2020). With pre, the first attention has none, for embeddings are normalised already."""
+    ffn: Literal["plain", "gated"] = "plain"
+    """Feed-forward block: activation(x A) B, or (activation(x A) * x C) B, GeGLU with gelu (Shazeer, 2020)."""
+    biases: Literal["all", "none"] = "all"
+    """Whether matrices and LayerNorms of the encoder and of its head have biases; the score of each word keeps its."""
+    head: Literal["pooler", "prediction"] = "pooler"
+    """What tasks put before their outputs: BERT's pooler over [CLS], which next-sentence prediction trains, or what
+    pretraining puts before the scores of words (dense, activation, LayerNorm), over every token that is read."""
+    local_attention: int = Field(default=0, ge=0)
+    """Tokens within which a token sees others in most layers, half of them to each side; 0 means all of a sequence."""
+    global_attn_every_n_layers: int = Field(default=3, ge=1)
+    """With local_attention, each so-manieth layer, from the first, sees whole sequences."""
+    global_rope_theta: float = Field(default=160_000.0, gt=1)
+    """With rotary positions, base of the angles in layers that see whole sequences."""
+    local_rope_theta: float = Field(default=10_000.0, gt=1)
+    """With rotary positions, base of the angles in layers with local_attention."""
+
+    @model_validator(mode="after")
+    def _half_a_window_is_something(self) -> Self:
+        if self.local_attention == 1:
+            raise ValueError("local_attention 1 shows a token nothing but itself. Set 2 or more, or 0 for everything.")
+        return self
+
+    @property
+    def has_biases(self) -> bool:
+        """Whether matrices and LayerNorms have biases."""
+        return self.biases == "all"
+
+    @property
+    def has_prediction_head(self) -> bool:
+        """Whether tasks read what stands before the scores of words, in place of a pooler."""
+        return self.head == "prediction"
+
+    @property
+    def ffn_matrices(self) -> int:
+        """How many matrices a feed-forward block has."""
+        return 3 if self.ffn == "gated" else 2
+
+    def reach(self, layer: int) -> int:
+        """Return how many tokens to either side a token sees in a layer, or EVERYWHERE."""
+        is_global = not self.local_attention or layer % self.global_attn_every_n_layers == 0
+        return EVERYWHERE if is_global else self.local_attention // 2
+
+    def layer_kind(self, layer: int) -> tuple[int, bool]:
+        """Return in what a layer differs from others: its reach, and whether it looks at what is normalised already."""
+        return self.reach(layer), self.norm_place == "pre" and layer == 0
+
+    def rope_theta(self, layer: int) -> float:
+        """Return the base of a layer's rotary positions."""
+        return self.global_rope_theta if self.reach(layer) == EVERYWHERE else self.local_rope_theta
+
+
+CHOICES = tuple(Design.model_fields)
+
+
+def with_preset(values: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return the settings with what their preset chooses where they leave it open, and whether there is a preset."""
+    chosen = PRESETS.get(str(values.get("preset")))
+    return (values, False) if chosen is None else ({**chosen, **values, "preset": "none"}, True)

@@ -1,0 +1,52 @@
+"""Rotary positions: queries and keys turned by angles that grow with their place (Su et al., 2021)."""
+
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from mamebert.encoder.packing import Packed
+
+
+class Rotary:
+    """The angles of one layer: pair (j, j + width / 2) of a head turns by position * theta^(-2j / width)."""
+
+    def __init__(self, theta: float, width: int, room: int) -> None:
+        """`width` is a head's, an even number; `room` the longest sequence of a graph."""
+        # In float32 and by torch, as transformers has it: at position 8,000 the last bit of a frequency is 0.0005.
+        steps = torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width
+        self._frequencies = tuple((1.0 / theta**steps).tolist())
+        self._room = room
+
+    def turn_packed(self, heads: Tensor, batch: Packed, places: Tensor | None = None) -> Tensor:
+        """Return [tokens, heads * width] turned: the tokens of a batch, or those at `places`."""
+        cosines, sines = _table(self._frequencies, batch.longest, str(heads.device))
+        positions = batch.positions if places is None else batch.positions[places]
+        apart = heads.unflatten(1, (-1, 2 * len(self._frequencies)))
+        return _turn(apart, cosines[positions][:, None], sines[positions][:, None]).flatten(1)
+
+    def turn_padded(self, heads: Tensor) -> Tensor:
+        """Return [batch, heads, longest, width] turned."""
+        length = heads.shape[2]
+        # A graph holds the angles of all positions, for sequences of any length.
+        known = self._room if torch.jit.is_tracing() else length  # type: ignore[attr-defined, no-untyped-call]
+        cosines, sines = _table(self._frequencies, known, str(heads.device))
+        return _turn(heads, cosines[:length], sines[:length])
+
+
+def _turn(heads: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
+    first, second = heads.float().chunk(2, -1)
+    turned = torch.cat([first * cosines - second * sines, second * cosines + first * sines], -1)
+    return turned.to(heads.dtype)
+
+
+@lru_cache(maxsize=16)
+def _table(frequencies: tuple[float, ...], length: int, device: str) -> tuple[Tensor, Tensor]:
+    """Return the cosines and sines of the angles of positions 0 .. length - 1: float32 [length, width / 2]."""
+    places: npt.NDArray[np.float32] = np.arange(length, dtype=np.float32)
+    # The product in float32 as in transformers; cosines in float64, so that none depends on its place in an array.
+    angles = np.outer(places, np.array(frequencies, np.float32)).astype(np.float64)
+    cosines, sines = (torch.from_numpy(each.astype(np.float32)) for each in (np.cos(angles), np.sin(angles)))
+    return cosines.to(device), sines.to(device)
