@@ -80,8 +80,9 @@ class SelfAttention(nn.Module):
         every = self.query, self.key, self.value
         bias = torch.cat([bias_of(part) for part in every])
         bias = torch.zeros_like(bias) if self.rotary else bias  # added before they were turned
+        queries: Tensor | None = None
         if rows is None:
-            queries, starts, places = None, batch.starts, batch.positions
+            starts, places = batch.starts, batch.positions
             others = self._project(every, hidden, batch, with_bias=False)
         else:
             queries = self._project(every[:1], hidden, batch, rows, with_bias=False)
@@ -121,7 +122,8 @@ class Attention(nn.Module):
 
     def normed(self, hidden: Tensor) -> Tensor:
         """Return what is looked at, [..., hidden_size]: with pre-norm, hidden states normalised."""
-        return self.LayerNorm(hidden) if self.LayerNorm else hidden
+        normal: Tensor = self.LayerNorm(hidden) if self.LayerNorm else hidden
+        return normal
 
 
 def attend_in_groups(mixed: Tensor, batch: Packed, num_heads: int, drop_rate: float, reach: int = EVERYWHERE) -> Tensor:
@@ -185,5 +187,7 @@ def _near(longest: int, reach: int, device: torch.device) -> Tensor:
 
 
 def _joined(projections: Sequence[Linear]) -> tuple[Tensor, Tensor | None]:
+    if len(projections) == 1:
+        return projections[0].weight, projections[0].bias
     weight = torch.cat([p.weight for p in projections])
     return weight, None if projections[0].bias is None else torch.cat([p.bias for p in projections])

@@ -1,5 +1,7 @@
 """Heads on top of the encoder: masked words, sentence pairs, labels."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -77,7 +79,7 @@ class PretrainingHeads(nn.Module):
     def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool, pooler: nn.Module) -> None:
         super().__init__()
         own = pooler if config.has_prediction_head else None
-        self.predictions = (
+        self.predictions: WideWordHead | MaskedWordHead = (
             WideWordHead(config, words, tied) if config.bottleneck else MaskedWordHead(config, words, tied, own)
         )
-        self.seq_relationship = None if own else Linear(config.hidden_size, 2)
+        self.seq_relationship: Any = None if own else Linear(config.hidden_size, 2)

@@ -26,6 +26,7 @@ class Layers(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         numbers = range(config.num_hidden_layers)
+        self.LayerNorm = new_norm(config) if config.norm_place == "pre" else None
         if config.bottleneck:
             self.layer = nn.ModuleList(BottleneckLayer(config) for _ in numbers)
             return
@@ -33,12 +34,11 @@ class Layers(nn.Module):
         for layer, attention, ffn in zip(layers, config.attention_owners, config.ffn_owners, strict=True):
             layer.share(layers[attention], layers[ffn])
         self.layer = nn.ModuleList(layers)
-        if config.norm_place == "pre":
-            self.LayerNorm = new_norm(config)
 
     def ended(self, hidden: Tensor) -> Tensor:
         """Return what comes out of the stack, [..., hidden_size]: with pre-norm, the last sum normalised."""
-        return self.LayerNorm(hidden) if hasattr(self, "LayerNorm") else hidden
+        normal: Tensor = self.LayerNorm(hidden) if self.LayerNorm else hidden
+        return normal
 
 
 class Pooler(nn.Module):

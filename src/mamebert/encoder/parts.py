@@ -80,7 +80,7 @@ class Add(nn.Module):
 
 def new_end(in_features: int, config: EncoderConfig) -> AddAndNorm | Add:
     """Return what ends a half of a layer."""
-    return (AddAndNorm if config.norm_place == "post" else Add)(in_features, config)
+    return AddAndNorm(in_features, config) if config.norm_place == "post" else Add(in_features, config)
 
 
 def new_norm(config: EncoderConfig) -> LayerNorm:

@@ -37,7 +37,8 @@ class Rotary:
 
 
 def _turn(heads: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
-    first, second = heads.float().chunk(2, -1)
+    half = cosines.shape[-1]
+    first, second = heads[..., :half].float(), heads[..., half:].float()
     turned = torch.cat([first * cosines - second * sines, second * cosines + first * sines], -1)
     return turned.to(heads.dtype)
 

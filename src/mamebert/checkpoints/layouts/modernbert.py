@@ -167,7 +167,7 @@ def _thetas(config: Mapping[str, Any]) -> dict[str, Any]:
     told = config.get("rope_parameters") or {}
     found: dict[str, Any] = {}
     for kind, name in ((FULL, "global_rope_theta"), (SLIDING, "local_rope_theta")):
-        about = (told.get(kind) or {}) if isinstance(told, dict) else None
+        about: Any = (told.get(kind) or {}) if isinstance(told, dict) else None
         is_plain = isinstance(about, dict) and about.get("rope_type", "default") == "default"
         if not is_plain or config.get("rope_scaling"):
             raise UserError("Its rotary positions are stretched (rope_type), and only plain ones are known.")

@@ -125,7 +125,9 @@ def _whole(array: Array) -> list[int]:
 
 
 RULES = {
+    "Abs": Rule(_like),
     "Add": Rule(_broadcast, lambda given, told: np.add(*given)),
+    "And": Rule(_broadcast),
     "Cast": Rule(_like, lambda given, told: given[0].astype(_KINDS[told["to"]])),
     "Clip": Rule(_like),
     "Concat": Rule(_concat, lambda given, told: np.concatenate(given, told["axis"])),
@@ -142,6 +144,7 @@ RULES = {
     "Gemm": Rule(_gemm),
     "Identity": Rule(_like, lambda given, told: given[0]),
     "LayerNormalization": Rule(_like),
+    "LessOrEqual": Rule(_broadcast),
     "MatMul": Rule(_product),
     "MatMulInteger": Rule(_product),
     "Mod": Rule(_broadcast, lambda given, told: np.mod(*given)),

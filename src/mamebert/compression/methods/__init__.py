@@ -59,13 +59,12 @@ class Compressor(Choice):
     def require(self) -> None:
         """Raise UserError where a program is missing that the method needs; before any model is opened."""
 
-    @classmethod
-    def require_layers(cls, shape: EncoderConfig) -> None:
+    def require_layers(self, shape: EncoderConfig) -> None:
         """Raise a UserError where layers are of a kind that the method does not know."""
-        if cls.reaches_into_layers and (choices := shape.choices_beyond_bert):
-            others = [kind for kind in cls.names() if not cls.find(kind).reaches_into_layers]
+        if self.reaches_into_layers and (choices := shape.choices_beyond_bert):
+            others = [kind for kind in Compressor.names() if not Compressor.find(kind).reaches_into_layers]
             raise UserError(
-                f"{cls.kind} changes layers as BERT builds them, and this encoder has {', '.join(choices)}. "
+                f"{self.kind} changes layers as BERT builds them, and this encoder has {', '.join(choices)}. "
                 f"Choose from {', '.join(others)}, or give a BERT."
             )
 

@@ -92,7 +92,8 @@ def _seen(lengths: npt.NDArray[np.int64], reach: int) -> npt.NDArray[np.int64]:
     if reach < 0:
         return lengths**2
     near = np.minimum(reach, lengths - 1)
-    return lengths * (2 * near + 1) - near * (near + 1)
+    seen: npt.NDArray[np.int64] = lengths * (2 * near + 1) - near * (near + 1)
+    return seen
 
 
 def _layer(width: int, heads: int, inner: int, tokens: int, rows: int, meetings: int) -> int:

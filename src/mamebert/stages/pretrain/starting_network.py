@@ -44,7 +44,7 @@ def tell(start: Start) -> str:
 def tell_untrained_positions(config: PretrainConfig) -> None:
     """Say which positions no sequence is long enough for."""
     reached, room = config.objective.max_length, config.encoder.max_position_embeddings
-    if reached < room:
+    if reached < room and config.encoder.positions == "learnt":
         say(
             f"Sequences have up to {reached} tokens and the encoder has {room} positions: those beyond stay "
             "untrained. Lower encoder.max_position_embeddings, or raise objective.max_length."
