@@ -1030,6 +1030,16 @@ class _BottleneckSettings(TypedDict, total=False):
     classifier_activation: bool
 
 class _EncoderConfigSettings(TypedDict, total=False):
+    preset: Literal["none", "modernbert"]
+    positions: Literal["learnt", "rotary"]
+    norm_place: Literal["post", "pre"]
+    ffn: Literal["plain", "gated"]
+    biases: Literal["all", "none"]
+    head: Literal["pooler", "prediction"]
+    local_attention: int
+    global_attn_every_n_layers: int
+    global_rope_theta: float
+    local_rope_theta: float
     hidden_size: int
     num_hidden_layers: int
     num_attention_heads: int
