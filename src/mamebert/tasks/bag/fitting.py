@@ -73,7 +73,8 @@ def fit_bag(
     """Return a network fitted to the training rows, and what the validation rows decided.
 
     Columns are chosen first: pieces alone, or pairs too. Then comes the share of the document vectors. Each is tried
-    with every C. `judge` decides, and among equals the log loss. Equal rows and seeds give equal networks.
+    with every C. The calibrated log loss decides, which differs less by chance than `judge` where rows are few; among
+    equals that does. Equal rows and seeds give equal networks.
     """
     some = train.drawn(MOST_ROWS_TO_CHOOSE, seed)
     fits: list[_Fit] = []
@@ -102,7 +103,7 @@ class _Fit(NamedTuple):
     loss: float
 
     def how_good(self) -> tuple[float, float]:
-        return self.score, -self.loss
+        return -self.loss, self.score
 
     def network(self) -> BagNetwork:
         hot = np.float32(self.chosen.temperature)
