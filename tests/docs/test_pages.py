@@ -41,6 +41,7 @@ SMALLER = (
 )
 QUICK = {
     "pretrain": ("training.batch_tokens=256",),
+    "contrast": ("tokens=3000", "pairs=8"),
     "finetune": ("training.epochs=1", "seeds=[1]", "baselines=none"),
     "compress": ("seeds=[1]", "measure_seconds=0", "heldout_tokens=500"),
 }

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 from torch.nn.functional import softplus
 
 import mamebert
@@ -196,3 +197,27 @@ def test_rare_words_begin_with_more_weight_within_bounds():
     assert found[0] == pytest.approx(0.05)
     assert found[1] == pytest.approx(np.log((10**9 + 10**4 + 1) / 10**4) - 4)
     assert found[2:].tolist() == [8, 0]
+
+
+def test_evaluate_tells_spearman_of_its_cosines_without_training(learnt, tmp_path):
+    rows = [("the old boat", "the old boat", 5), ("the old boat", "the old rope", 3), ("the old boat", "a seed", 0)]
+    lines = [json.dumps({"a": a, "b": b, "score": score}) + "\n" for a, b, score in rows * 2]
+    (tmp_path / "pairs.jsonl").write_text("".join(lines), encoding="utf-8")
+    settings = {
+        "model": learnt.folder,
+        "test": str(tmp_path / "pairs.jsonl"),
+        "task": {"text_columns": ["a"], "second_columns": ["b"], "label_column": "score"},
+        "output": tmp_path / "evaluated",
+    }
+    run = mamebert.evaluate(build(mamebert.EvaluateConfig, settings))
+    assert run.results["measure"] == "spearman"
+    assert -1 <= run.results["models"][0]["scores"]["spearman"] <= 1
+
+
+def test_an_encoder_begins_with_its_vectors(world, tiny, tmp_path, unproved):
+    start = contrast(config(world / "tokens", tmp_path / "start", tokens=2000, pairs=8, vector_size=32))
+    settings = {**tiny, "shards": world / "tokens", "embeddings": {"vectors": start.folder}, "output": tmp_path / "w"}
+    run = mamebert.pretrain(build(mamebert.PretrainConfig, settings))
+    stored = load_file(run.folder / "model" / "model.safetensors")["bert.embeddings.word_embeddings.weight"]
+    np.testing.assert_array_equal(stored, VectorTable.open(start.folder).scaled("unit"))
+    assert run.results["embeddings_unchanged"]
