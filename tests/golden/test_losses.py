@@ -67,9 +67,10 @@ def path(request):
 
 @pytest.fixture
 def encoder(shards, tmp_path, unproved, tiny):
-    def made(objective):
+    def made(objective, **shape):
         settings = {
             **tiny,
+            "encoder": {**tiny["encoder"], **shape},
             "shards": str(shards),
             "output": str(tmp_path / objective),
             "objective": {"kind": objective, "max_length": 32},
@@ -86,6 +87,11 @@ def test_pretraining_losses(encoder, objective, path):
     compare(f"{objective}, {path}", [m["loss"] for m in run.metrics() if "loss" in m])
     held_out = [m["heldout_mlm_loss"] for m in run.metrics() if "heldout_mlm_loss" in m]
     compare(f"{objective}, {path}, held out", held_out)
+
+
+def test_pretraining_losses_of_a_modernbert(encoder, path):
+    run = Run.open(encoder("masked_lm", preset="modernbert", num_hidden_layers=3, local_attention=8))
+    compare(f"modernbert, {path}", [m["loss"] for m in run.metrics() if "loss" in m])
 
 
 def test_finetuning_losses(encoder, tmp_path, monkeypatch, path):

@@ -70,3 +70,8 @@ def test_a_modernbert_is_asked_for_words_alone(tiny, world, tmp_path):
     asked = {"kind": "masked_lm_nsp", "max_length": 32}
     with pytest.raises(UserError, match=r"no pooler to answer\. Set objective\.kind=masked_lm"):
         modern(tiny, world, tmp_path, objective=asked)
+
+
+def test_angles_have_no_first_values(tiny, world, tmp_path):
+    with pytest.raises(UserError, match="Leave positions out"):
+        modern(tiny, world, tmp_path, positions={"init": "sinusoidal"})

@@ -26,7 +26,10 @@ class PositionEmbeddings(Config):
 
 def start_positions(network: PretrainingNetwork, settings: PositionEmbeddings) -> None:
     """Put the first values into the position table; nothing is drawn, so all other weights are what they were."""
-    table = network.bert.embeddings.position_embeddings.weight
+    places = network.bert.embeddings.position_embeddings
+    if places is None:  # rotary positions have no table
+        return
+    table = places.weight
     with torch.no_grad():
         if settings.init == "sinusoidal":
             table.copy_(sinusoids(*table.shape))

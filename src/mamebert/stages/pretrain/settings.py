@@ -84,8 +84,13 @@ class PretrainConfig(StageConfig):
 
     @model_validator(mode="after")
     def _the_encoder_answers_what_is_asked(self) -> Self:
-        if not self.start:  # whose shape, which may not be made yet, decides
-            self.objective.require_asked_of(self.encoder)
+        if self.start:  # whose shape, which may not be made yet, decides
+            return self
+        self.objective.require_asked_of(self.encoder)
+        if self.encoder.positions == "rotary" and self.positions != PositionEmbeddings():
+            raise ValueError(
+                "positions belongs to a table of positions, and encoder.positions=rotary has none. Leave positions out."
+            )
         return self
 
     @model_validator(mode="after")
