@@ -27,6 +27,7 @@ def test_inspect_tells_all_of_the_rows_that_a_fine_tuning_would_use(mamebert, fi
     assert "row 0 [CLS] The" in seen
     assert "[SEP]" in seen
     assert "target: [" in seen
+    assert "hardly knows the order of words" in seen
 
 
 def test_inspect_needs_no_model_and_no_test(mamebert, world):

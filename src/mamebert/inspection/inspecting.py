@@ -13,6 +13,7 @@ from mamebert.inspection.settings import InspectConfig
 from mamebert.labelled.data_tables import balance, between, duplicates_inside, first_rows, histogram, lengths_of
 from mamebert.labelled.leaks import shifted
 from mamebert.labelled.rows import PARTS, LabelledSources, RowSources, drawn, read_labelled, read_sources
+from mamebert.reports.readings.word_order import bags_of_words_told, encoders_behind
 from mamebert.reports.text.blocks import Table, cells
 from mamebert.reports.text.number_format import count, percent
 from mamebert.stages.evaluate.evaluating import read_as_kept, same_task
@@ -48,8 +49,16 @@ def check_rows(config: InspectConfig) -> None:
     _print(*_truncated(task, features))
     _print(duplicates_inside(parts), *between(parts))
     _tell_shifts(task, parts)
+    _tell_word_order(config)
     name = next(iter(parts))
     print("\n".join(first_rows(parts[name], features.get(name), tokenizer, name)))
+
+
+def _tell_word_order(config: InspectConfig) -> None:
+    """Say which encoders hardly know the order of words, where the runs that made them tell."""
+    encoders = [encoders_behind(folder) for folder in config.models.values() if folder.exists()]
+    if told := bags_of_words_told({name: results for found in encoders for name, results in found.items()}):
+        print(f"{told}\n")
 
 
 def _task_and_tokenizer(config: InspectConfig) -> tuple[Task, Tokenizer | None, TaskState | None, Kept]:

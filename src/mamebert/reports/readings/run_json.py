@@ -89,14 +89,15 @@ def runs_behind(run: Run) -> list[Run]:
     waiting = [run]
     while waiting:
         for entry in waiting.pop(0).inputs.values():
-            earlier = _run_around(Path(entry.get("path", "")))
+            earlier = run_around(Path(entry.get("path", "")))
             if earlier and earlier.id not in found:
                 found[earlier.id] = earlier
                 waiting.append(earlier)
     return list(found.values())
 
 
-def _run_around(path: Path) -> Run | None:
+def run_around(path: Path) -> Run | None:
+    """Return the finished run that a folder is, or lies in; None where none can be read."""
     try:
         return Run.around(path)
     except UserError:  # made by another version, or damaged

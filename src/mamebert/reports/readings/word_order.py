@@ -1,5 +1,8 @@
 """What an encoder knows of the order of words, in a sentence."""
 
+from pathlib import Path
+
+from mamebert.reports.readings.run_json import as_written, run_around, runs_behind
 from mamebert.reports.text.number_format import is_number
 from mamebert.results.pretrain import PretrainResults
 
@@ -16,6 +19,18 @@ def is_bag_of_words(results: PretrainResults) -> bool:
     """Tell whether an encoder was measured and hardly knows the order of words."""
     gain = results.order_gain
     return gain is not None and is_number(gain) and gain < BAG_OF_WORDS
+
+
+def encoders_behind(folder: Path) -> dict[str, PretrainResults]:
+    """Return the pretraining that a model folder comes from, under the folder's name.
+
+    None where its run is not there, or where several are behind it, as behind a comparison of encoders.
+    """
+    run = run_around(folder)
+    behind = [run] if run and run.command == "pretrain" else runs_behind(run) if run else []
+    found = [each for each in behind if each.command == "pretrain"]
+    with as_written(each.folder for each in found):
+        return {str(folder): PretrainResults.read(found[0].results)} if len(found) == 1 else {}
 
 
 def bags_of_words_told(encoders: dict[str, PretrainResults]) -> str:
