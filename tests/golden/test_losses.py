@@ -106,8 +106,14 @@ def test_finetuning_losses(encoder, tmp_path, monkeypatch, path):
         "source": str(tmp_path / "rows.jsonl"),
         "output": str(tmp_path / "tuned"),
         "split": {"train": 0.5, "valid": 0.2},
-        "task": {"max_length": 16},
-        "training": {"epochs": 3, "batch_tokens": 64, "peak_lr": 3e-3, "precision": "float32"},
+        "task": {"max_length": 16, "chunks": 1},
+        "training": {
+            "epochs": 3,
+            "batch_tokens": 64,
+            "peak_lr": 3e-3,
+            "precision": "float32",
+            "warmup_rate": 0.06,
+        },
         "seeds": [1],
         "baselines": "none",
     }

@@ -42,5 +42,5 @@ def bags_of_words_told(encoders: dict[str, PretrainResults]) -> str:
     return (
         f"{named} hardly {'know' if many else 'knows'} the order of words: shuffling them costs less than "
         f"{BAG_OF_WORDS} nats a masked word (order gain). A bag of words is fine for topics, not for tagging, parsing, "
-        "comparing or answering; more text and longer training make it more."
+        "comparing or answering; more text and longer training help."
     )
