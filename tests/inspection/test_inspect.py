@@ -24,7 +24,7 @@ def test_inspect_tells_all_of_the_rows_that_a_fine_tuning_would_use(mamebert, fi
     assert "Lengths in tokens" in seen
     assert "(task.max_length 32) Part Rows Share Pieces not read" in seen
     assert "The first rows of train, as the model will see them row 0" in seen
-    assert "row 0 [CLS] The" in seen
+    assert "row 0 sequence 1 of 3: [CLS] The" in seen
     assert "[SEP]" in seen
     assert "target: [" in seen
     assert "hardly knows the order of words" in seen
