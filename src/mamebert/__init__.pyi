@@ -11,6 +11,7 @@ from mamebert.compression.distillation.layer_transfer import TransferWeights
 from mamebert.compression.methods import Compressor
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.readers import Reader
+from mamebert.encoder.first_positions import PositionEmbeddings
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.encoder.mobilebert.settings import Bottleneck
 from mamebert.encoder.readings import Reading
@@ -238,6 +239,7 @@ class PretrainConfig(_PretrainConfig):
         start_vocabulary: Literal["same", "shared_rows"] = "same",
         encoder: EncoderConfig | _EncoderConfigSettings = ...,
         embeddings: TokenEmbeddings | _TokenEmbeddingsSettings = ...,
+        positions: PositionEmbeddings | _PositionEmbeddingsSettings = ...,
         output_bias: Literal["frequencies", "zero"] = "frequencies",
         objective: _AnyObjective | _MaskedLMAndNSPByDefault = ...,
         heldout_tokens: int = 100000,
@@ -1069,6 +1071,10 @@ class _TokenEmbeddingsSettings(TypedDict, total=False):
     special_trainable: bool
     tied: bool
     unfreeze_after_epochs: int
+
+class _PositionEmbeddingsSettings(TypedDict, total=False):
+    init: Literal["normal", "sinusoidal"]
+    norm: float | None
 
 class _MaskedLMAndNSPByDefault(_MaskedLMAndNSPSettings, total=False):
     kind: Literal["masked_lm_nsp"]

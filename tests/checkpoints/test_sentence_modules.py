@@ -145,7 +145,10 @@ def test_a_path_that_leads_out_of_the_folder_is_refused(made, path):
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("evil.Pooling", "only Transformer, Pooling, Dense, Normalize of sentence_transformers are known"),
+        (
+            "evil.Pooling",
+            "only Transformer, Pooling, Dense, Normalize, StaticEmbedding of sentence_",
+        ),
         ("custom_st.Transformer", "No code of a model folder is run"),
         ("sentence_transformers.models.WordEmbeddings", "are known"),
         ("os.system", "are known"),

@@ -27,6 +27,7 @@ def small(finetuning):
         "seeds": [1],
         "baselines": "none",
         "dropout": 0.0,
+        "task": {**finetuning["task"], "chunks": 1},
         "training": {**finetuning["training"], "epochs": 2, "batch_tokens": 300},
     }
 

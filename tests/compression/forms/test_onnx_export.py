@@ -16,6 +16,7 @@ from mamebert.compression.forms.onnx_runtime import GraphEncoder, GraphNetwork, 
 from mamebert.compression.forms.onnx_session import Session
 from mamebert.compression.goals import MaskedWords, TaskGoal
 from mamebert.compression.methods.dynamic_int8 import quantise_graph
+from mamebert.config import build
 from mamebert.encoder.mobilebert.settings import Bottleneck
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
@@ -144,6 +145,17 @@ def test_inputs_that_a_graph_lacks_are_not_given():
 
 
 SMALL = EncoderConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=16)
+MODERN = build(
+    EncoderConfig,
+    {
+        "preset": "modernbert",
+        "hidden_size": 8,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 16,
+        "local_attention": 4,
+    },
+)
 
 
 def pretrained(shape):
@@ -173,7 +185,7 @@ def variants():
 
 def test_every_task_and_shape_is_written_with_the_operators_that_are_known_and_no_other_is_known(tmp_path):
     seen = set()
-    for number, subject in enumerate([*variants(), pretrained(SMALL)]):
+    for number, subject in enumerate([*variants(), pretrained(SMALL), pretrained(MODERN)]):
         for path in export_graph(subject, tmp_path / "model.onnx"):
             seen |= operators(path) if path.suffix == ".onnx" else set()
         if number == 0:

@@ -60,7 +60,7 @@ def test_a_config_that_says_something_else_is_one_sentence(classifier, rows_benc
     file = tmp_path / "model" / "config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**config, "mamebert": {**config["mamebert"], **changes}}), encoding="utf-8")
-    with pytest.raises(UserError, match=r"again|is none|Choose from|Did you mean"):
+    with pytest.raises(UserError, match=r"again|Give names and values|Choose from|Did you mean"):
         open_subject(tmp_path / "model")
 
 

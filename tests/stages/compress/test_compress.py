@@ -176,12 +176,11 @@ def test_a_pretrained_encoder_needs_text(mamebert, words, encoders):
 def test_a_loss_that_is_no_number_is_told_and_finished_seeds_stay(mamebert, words, unproved, monkeypatch, tmp_path):
     from mamebert.compression.goals import TaskGoal
 
-    loss, asked = TaskGoal.loss, []
+    loss, first = TaskGoal.loss, partial(tmp_path / "small") / "seeds" / "1.json"
 
     def sick(self, network, batch):
-        asked.append(1)
         found = loss(self, network, batch)
-        return found if len(asked) < 9 else type(found)(found.total * torch.nan, found.parts)
+        return found if not first.exists() else type(found)(found.total * torch.nan, found.parts)
 
     monkeypatch.setattr(TaskGoal, "loss", sick)
     said = mamebert("compress", words, "method.training.epochs=1").mistake
@@ -227,7 +226,7 @@ def test_an_encoder_with_fewer_tokens_is_judged_and_can_learn_on(encoders, world
 def test_whoever_is_taught_after_the_vocabulary_was_pruned_has_a_teacher_with_the_same_tokens(settings, unproved):
     training = {"steps": 2, "batch_tokens": 256, "precision": "float32"}
     pruned = {"kind": "prune_vocabulary", "keep_characters": False, "min_known": 0}
-    chain = [pruned, {"kind": "distil", "layers": 1, "training": training}, {**pruned, "min_count": 5}]
+    chain = [pruned, {"kind": "distil", "layers": 1, "training": training}, {**pruned, "min_count": 40}]
     run = run_with(settings, method=chain, seeds=[1])
     first, _, second = run.results["models"][0]["seeds"][0]["notes"]
     assert first["tokens_after"] == second["tokens_before"] > second["tokens_after"]

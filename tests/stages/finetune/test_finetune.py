@@ -156,7 +156,7 @@ def test_a_killed_run_goes_on_without_doing_finished_seeds_again(
     finetuning, classifiers, tmp_path, unproved, monkeypatch
 ):
     settings = config(finetuning, tmp_path / "killed")
-    killed_at(monkeypatch, "save_network", 3, settings)  # two seeds are finished, the third is trained
+    killed_at(monkeypatch, "save", 3, settings)  # two seeds are finished, the third is trained
     killed_at(monkeypatch, "train", 4, settings)  # in the middle of the third
     trained = starts(monkeypatch)
     run = finetune(settings)
@@ -222,7 +222,7 @@ def test_ctrl_c_stops_after_the_step_and_keeps_finished_seeds(small, tmp_path, u
     import signal
 
     settings = config(small, tmp_path / "stopped")
-    saved, validate = finetuning.save_network, fitting.Fitting._validate
+    saved, validate = finetuning.save, fitting.Fitting._validate
 
     def save_then_ask(*words):
         saved(*words)
@@ -230,7 +230,7 @@ def test_ctrl_c_stops_after_the_step_and_keeps_finished_seeds(small, tmp_path, u
             fitting.Fitting, "_validate", lambda self: signal.raise_signal(signal.SIGINT) or validate(self)
         )
 
-    monkeypatch.setattr(finetuning, "save_network", save_then_ask)
+    monkeypatch.setattr(finetuning, "save", save_then_ask)
     with pytest.raises(KeyboardInterrupt):
         finetune(settings)
     assert [p.name for p in (partial(tmp_path / "stopped") / "seeds").glob("*.json")] == ["N-seed-1.json"]

@@ -56,8 +56,8 @@ class Candidate:
 
     def settled(self, open_task: Task) -> dict[str, Any]:
         """Return what of the task was open and is settled for this encoder, by dotted names."""
-        before = dict(open_task)
-        return {f"task.{name}": value for name, value in self.task if value != before[name]}
+        before, after = (task.model_dump(mode="json") for task in (open_task, self.task))
+        return {f"task.{name}": value for name, value in after.items() if value != before[name]}
 
     @cached_property
     def tokenizer_folder(self) -> Path:
