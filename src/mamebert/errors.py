@@ -33,6 +33,12 @@ def not_finite() -> UserError:
     )
 
 
+def either(names: Sequence[str]) -> str:
+    """Return names as an English list: "a, b or c"."""
+    *before, last = names
+    return f"{', '.join(before)} or {last}" if before else last
+
+
 def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     """Return the error for a `name` that is not among the `known` ones, with the nearest offered."""
     names = sorted(known)

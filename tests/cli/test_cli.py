@@ -263,7 +263,7 @@ def test_everything_that_would_be_refused_is_told_before_the_first_stage(mameber
             "[encoder_w] The word vectors are 64 wide and the encoder's hidden_size is 32",
             "[encoder_n] There is no device 'cuda:77'",
             "[rows] There is no column called 'lable'. Did you mean 'label'?",
-            "vocab will be made by vocab, and the output of pretrain or finetune or compress or vectors or contrast is needed there",
+            "vocab will be made by vocab, and that of pretrain, finetune, compress, vectors or contrast is needed",
             "[rows] task.max_length 64 is longer than W reads (32)",
         ):
             assert f"mamebert: {sentence}" in err or sentence in err, (sentence, err)

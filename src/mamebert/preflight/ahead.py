@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mamebert.config import RunPath, walk
-from mamebert.errors import Refusals, UserError
+from mamebert.errors import Refusals, UserError, either
 from mamebert.files.disk import partial
 from mamebert.runs import (
     Run,
@@ -61,7 +61,7 @@ class Ahead:
             yield from tried(opened, path, look)
         elif maker.command not in commands:
             yield UserError(
-                f"{path} will be made by {maker.command}, and the output of {' or '.join(commands)} is needed there. "
+                f"{path} will be made by {maker.command}, and that of {either(commands)} is needed there. "
                 "Give such a stage."
             )
         else:
