@@ -53,7 +53,7 @@ class Design(Config):
     local_attention: int = Field(default=0, ge=0)
     """Tokens within which a token sees others in most layers, half of them to each side; 0 means all of a sequence."""
     global_attn_every_n_layers: int = Field(default=3, ge=1)
-    """With local_attention, each so-manieth layer, from the first, sees whole sequences."""
+    """With local_attention, one in so many layers, beginning with the first, sees whole sequences."""
     global_rope_theta: float = Field(default=160_000.0, gt=1)
     """With rotary positions, base of the angles in layers that see whole sequences."""
     local_rope_theta: float = Field(default=10_000.0, gt=1)

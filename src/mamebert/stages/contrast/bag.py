@@ -28,7 +28,8 @@ class Bags(NamedTuple):
 class WeightedBag(nn.Module):
     """A crop's vector is the sum of its words', each times its weight, at length 1."""
 
-    counts: Tensor
+    has_part: Tensor
+    """float32 [vocabulary]: 1 for words that count, 0 for those that never will."""
 
     def __init__(self, vectors: npt.NDArray[np.float32], weights: npt.NDArray[np.float32]) -> None:
         """Begin with these; a word whose weight is 0 plays no part, and never will."""
@@ -37,12 +38,12 @@ class WeightedBag(nn.Module):
         has_part = torch.from_numpy(weights > 0)
         started = torch.from_numpy(weights).double().clamp(min=1e-6)  # of those that play no part any will do
         self.before_softplus = nn.Parameter(started.expm1().log().float())
-        self.register_buffer("counts", has_part.float())
+        self.register_buffer("has_part", has_part.float())
 
     @property
     def weights(self) -> Tensor:
         """float32 [vocabulary], 0 or more."""
-        return softplus(self.before_softplus) * self.counts
+        return softplus(self.before_softplus) * self.has_part
 
     def forward(self, bags: Bags) -> Tensor:
         """Return float32 [crops, size]."""

@@ -144,7 +144,7 @@ class Contrasting:
         heaviest, lightest = extremes(table)
         self.run.results = ContrastResults(
             vector_size=table.vectors.shape[1],
-            num_words=int(self.network.counts.sum()),
+            num_words=int(self.network.has_part.sum()),
             steps=self.step,
             tokens=self.tokens,
             learning_seconds=round(self.seconds, 3),
