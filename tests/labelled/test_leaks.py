@@ -1,5 +1,8 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from mamebert.config import build
-from mamebert.labelled.leaks import Repeated, SeenTexts, plain, repeated, shifted
+from mamebert.labelled.leaks import MOST, Repeated, SeenTexts, plain, repeated, rows_in, shifted
 from mamebert.stages.clean import CleanConfig, clean
 from mamebert.tasks.classification import Classification
 from mamebert.tasks.data.features import Example
@@ -42,3 +45,31 @@ def test_rows_are_seen_where_one_document_has_their_sentences(tmp_path):
     assert seen.behind(tmp_path / "model") is None
     words = [Example(("The", "first", "long", "sentence", "stands", "here", "."), None, 0)]
     assert SeenTexts(Tagging(), words).behind(corpus) == 1
+
+
+SENTENCES = st.sets(st.sampled_from(["a" * 10, "b" * 40, "c" * 12, "d" * 13, "e" * 25, "f" * 50]))
+
+
+@given(st.lists(SENTENCES, max_size=12), st.lists(SENTENCES, max_size=12))
+def test_rows_are_found_as_if_each_were_compared_with_every_document(rows, documents):
+    def size(sentences):
+        return sum(map(len, sentences))
+
+    slowly = {
+        n for n, row in enumerate(rows) if row and any(size(row & each) >= MOST * size(row) for each in documents)
+    }
+    assert rows_in(documents, rows) == slowly
+
+
+def test_a_sentence_of_many_rows_does_not_have_each_compared_with_every_document():
+    class Counted(set):
+        compared = 0
+
+        def __and__(self, other):
+            Counted.compared += 1
+            return set(self) & other
+
+    everywhere = "A sentence that stands everywhere."
+    rows = [Counted({everywhere, f"Of row {n} alone: {'x' * 40}."}) for n in range(200)]
+    rows_in([{everywhere, f"Of document {n} alone."} for n in range(200)], rows)
+    assert Counted.compared == 0

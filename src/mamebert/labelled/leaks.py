@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import sqrt
 from pathlib import Path
@@ -110,19 +110,7 @@ class SeenTexts:
     def _count(self, corpora: tuple[Path, ...]) -> int:
         language = str(Run.open(corpora[0]).settings.get("language", "en"))
         rows = [set(_sentences(_texts(example, self.task), language)) for example in self.examples]
-        rows_with: dict[str, list[int]] = {}
-        for number, row in enumerate(rows):
-            for sentence in row:
-                rows_with.setdefault(sentence, []).append(number)
-        enough = [MOST * sum(map(len, row)) for row in rows]
-        seen: set[int] = set()
-        for document in _documents_of(corpora):
-            shared = Counter[int]()
-            # Not document.intersection(rows_with), which walks through all sentences of the rows for every document.
-            for sentence in filter(rows_with.__contains__, document):
-                shared.update(dict.fromkeys(rows_with[sentence], len(sentence)))
-            seen.update(number for number, size in shared.items() if size >= enough[number])
-        return len(seen)
+        return len(rows_in(_documents_of(corpora), rows))
 
 
 def clean_runs_behind(path: Path) -> Iterator[Path]:
@@ -194,6 +182,43 @@ def _documents_of(corpora: Sequence[Path]) -> Iterator[set[str]]:
                 left -= len(document)
                 if left < 0:
                     return
+
+
+def rows_in(documents: Iterable[set[str]], rows: Sequence[set[str]]) -> set[int]:
+    """Return which rows, each a set of sentences, have `MOST` of their characters in one document."""
+    rows_with = _by_rare_sentences(rows)
+    seen: set[int] = set()
+    for document in documents:
+        # Not document.intersection(rows_with), which walks through all sentences of the rows for every document.
+        asked = {row for sentence in filter(rows_with.__contains__, document) for row in rows_with[sentence]}
+        found = {row for row in asked if sum(map(len, rows[row] & document)) >= _enough(rows[row])}
+        for sentence in {sentence for row in found for sentence in rows[row] if sentence in rows_with}:
+            rows_with[sentence] -= found
+        seen |= found
+    return seen
+
+
+def _by_rare_sentences(rows: Sequence[set[str]]) -> dict[str, set[int]]:
+    """Return rows by some of their sentences: a document that holds `MOST` of a row holds one of these.
+
+    The rarest ones, for a sentence that stands in a thousand rows would have them all compared with every document
+    that holds it (a prefix filter; Chaudhuri et al., 2006).
+    """
+    frequency = Counter(sentence for row in rows for sentence in row)
+    found: dict[str, set[int]] = {}
+    for number, row in enumerate(rows):
+        may_be_missing, listed = sum(map(len, row)) - _enough(row), 0
+        for sentence in sorted(row, key=lambda sentence: (frequency[sentence], -len(sentence), sentence)):
+            found.setdefault(sentence, set()).add(number)
+            listed += len(sentence)
+            if listed > may_be_missing:
+                break
+    return found
+
+
+def _enough(row: set[str]) -> float:
+    """Return the characters of a row that one document must have for the row to be seen."""
+    return MOST * sum(map(len, row))
 
 
 def _texts(example: Example, task: Task) -> list[str]:
