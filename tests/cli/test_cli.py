@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
@@ -77,6 +78,10 @@ def words(world, encoders, classifiers):
         "evaluate": [f"model={classifiers / 'models' / 'N'}", f"source={world / 'rows.jsonl'}"],
         "compress": [f"model={classifiers / 'models' / 'N'}", "method.kind=drop_layers", "method.drop=1"],
     }
+
+
+def test_version_is_told(mamebert):
+    assert mamebert("--version").out == f"mamebert {metadata.version('mamebert')}\n"
 
 
 def test_help_leaves_torch_alone():

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import mamebert
 from mamebert import stages
 from mamebert.cli.mistakes import Verbs
 from mamebert.cli.order import GROUP_OF, ORDER
@@ -26,6 +27,25 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"mamebert {mamebert.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _before_the_command(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print which mamebert this is, and stop."
+        ),
+    ] = False,
+) -> None:
+    pass
+
 
 Words = Annotated[
     list[str] | None, typer.Argument(metavar="[FILE.toml] [KEY=VALUE]...", help="Settings; later ones win.")
