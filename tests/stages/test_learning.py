@@ -70,7 +70,7 @@ def test_what_does_not_learn_stays_bit_for_bit_and_all_else_moves(small, tmp_pat
         patch.setattr(fitting, "make_optimizer", lambda *w, **n: optimizers.append(make(*w, **n)) or optimizers[-1])
         # The last epoch counts as the best, so that its weights are kept.
         scores = iter(range(9))
-        patch.setattr(fitting.Fitting, "_validate", lambda self: (self.learnt, next(scores)))
+        patch.setattr(fitting.Fitting, "_validate", lambda self: fitting.Validated(self.learnt, next(scores), 0.0))
         training = {**small["training"], "epochs": 3}
         trained = Trained(small, tmp_path / "run", learning=learning, training=training, patience=9)
     learns = set(trained.planned().factors)
@@ -155,7 +155,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(small, tmp_path, learning):
 def test_patience_begins_when_all_learns_that_should(small, tmp_path, monkeypatch):
     def falling(self):
         self.judged = getattr(self, "judged", 0) + 1
-        return self.learnt, -self.judged
+        return fitting.Validated(self.learnt, -self.judged, 0.0)
 
     monkeypatch.setattr(fitting.Fitting, "_validate", falling)
     training = {**small["training"], "epochs": 9, "warmup_rate": 0.06}
@@ -167,12 +167,29 @@ def test_patience_begins_when_all_learns_that_should(small, tmp_path, monkeypatc
 
 def test_patience_does_not_count_the_warm_up_nor_epochs_in_which_nothing_changes(small, tmp_path, monkeypatch):
     scores = iter([0.5, 0.4, 0.4, 0.4, 0.4, 0.4, 0.0, 0.0, 0.0, 0.1, 0.1, 0.1, 0.1, 0.1])
-    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: (self.learnt, next(scores)))
+    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: fitting.Validated(self.learnt, next(scores), 0.0))
     training = {**small["training"], "epochs": 9, "warmup_rate": 0.4}
     warming = Trained(small, tmp_path / "warming", training=training, patience=2).fitted
     assert warming.valid_by_epoch == [0.5, 0.4, 0.4, 0.4, 0.4, 0.4]  # 0.4 of 9 epochs end in the 4th
     still = Trained(small, tmp_path / "still", training={**training, "warmup_rate": 0.0}, patience=2).fitted
     assert still.valid_by_epoch == [0.0, 0.0, 0.0, 0.1, 0.1, 0.1]
+
+
+def test_some_epochs_and_always_the_last_are_validated(small, tmp_path, monkeypatch):
+    scores = iter([0.1, 0.5, 0.4])
+    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: fitting.Validated(self.learnt, next(scores), 0.0))
+    training = {**small["training"], "epochs": 5}
+    fitted = Trained(small, tmp_path / "run", training=training, validate_every=2, patience=9).fitted
+    assert fitted.validated_epochs == [2, 4, 5]
+    assert fitted.valid_by_epoch == [0.1, 0.5, 0.4]
+    assert fitted.best_epoch == 4
+
+
+def test_of_epochs_that_validate_alike_the_one_of_the_lowest_loss_is_kept(small, tmp_path, monkeypatch):
+    found = iter([(0.5, 0.9), (0.5, 0.3), (0.5, 0.6)])
+    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: fitting.Validated(self.learnt, *next(found)))
+    fitted = Trained(small, tmp_path / "run", training={**small["training"], "epochs": 3}, patience=9).fitted
+    assert fitted.best_epoch == 2
 
 
 def test_training_that_ends_before_all_layers_learn_is_told(small, tmp_path, capsys):

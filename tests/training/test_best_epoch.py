@@ -30,6 +30,8 @@ def test_the_network_ends_as_the_best_epoch_left_it_and_of_equals_the_first():
 
 
 def test_an_epoch_whose_score_cannot_be_told_is_never_better_than_one_that_has_a_score():
+    assert best_of([0.5, 0.7, 0.7, 0.7], [0.1, 0.9, 0.3, 0.3]) == 3
+    assert best_of([0.7, 0.7], [float("nan"), 2.0]) == 2
     assert [best_of(s) for s in ([float("nan"), -2.0], [0.5, float("nan")], [float("nan")] * 2)] == [2, 1, 1]
 
 

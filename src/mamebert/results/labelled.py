@@ -32,7 +32,13 @@ class SeedResult(Entry):
     best_epoch: int | None = None
     """The epoch that validated best, from 1; its weights are kept."""
     valid_by_epoch: list[float] = Field(default=[])
-    """The leading metric on the validation rows after each epoch."""
+    """The leading metric on the validation rows after each epoch that was validated."""
+    valid_loss_by_epoch: list[float] = Field(default=[])
+    """The loss on them; of epochs with the same metric that of the lowest is the best."""
+    validated_epochs: list[int] = Field(default=[])
+    """The numbers of these epochs; without any, all were validated."""
+    num_steps: int = 0
+    """Steps of the optimizer until training ended; 0 where a fit is convex."""
     chosen: dict[str, Any] = Field(default={})
     """What they decided besides, where a fit is convex: its columns, C, temperature."""
     seconds: float | None = None
@@ -84,6 +90,8 @@ class TestedModel(Entry):
     """The one that validated best."""
     decided: dict[str, Any] = Field(default={})
     """What the settings of its fine-tuning left open, as it was decided: values by the dotted names of settings."""
+    doubts: list[str] = Field(default=[])
+    """What in its trainings may explain a bad score, as sentences."""
     scores: MetricScores = Field(default={})
     tests: dict[str, MetricScores] = Field(default={})
     """On further test rows, by their name."""

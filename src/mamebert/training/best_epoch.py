@@ -10,9 +10,14 @@ from mamebert.training.interruption import stop_between_steps
 from mamebert.training.loop import Step
 
 
-def best_of(scores: Sequence[float]) -> int:
-    """Return the number, from 1, of the highest score; of equals the first. One that cannot be told is the lowest."""
-    return int(np.argmax(np.nan_to_num(scores, nan=-np.inf, posinf=np.inf, neginf=-np.inf))) + 1
+def best_of(scores: Sequence[float], losses: Sequence[float] = ()) -> int:
+    """Return the number, from 1, of the highest score; of equals that with the lowest loss, and then the first.
+
+    A score or a loss that cannot be told is the worst.
+    """
+    highest = np.nan_to_num(scores, nan=-np.inf, posinf=np.inf, neginf=-np.inf)
+    lowest = np.nan_to_num(losses, nan=np.inf, posinf=np.inf, neginf=-np.inf) if losses else np.zeros(len(highest))
+    return int(np.lexsort((lowest, -highest))[0]) + 1
 
 
 class BestEpoch:
@@ -22,12 +27,22 @@ class BestEpoch:
         self.network, self.unchanging = network, set(unchanging)
         """Names of the weights that no step changes, of which no copy is needed."""
         self.scores: list[float] = []
+        self.losses: list[float] = []
         self._weights: dict[str, Tensor] = {}
 
-    def judge(self, score: float) -> bool:
-        """Count the score of an epoch that has just ended; return whether it is the best so far."""
+    @property
+    def number(self) -> int:
+        """Of the best epoch so far, from 1."""
+        return best_of(self.scores, self.losses)
+
+    def judge(self, score: float, loss: float = 0.0) -> bool:
+        """Count the score of an epoch that has just ended; return whether it is the best so far.
+
+        A score of few rows is often the same in several epochs; the lower `loss` tells then which is surer.
+        """
         self.scores.append(score)
-        is_best = best_of(self.scores) == len(self.scores)
+        self.losses.append(loss)
+        is_best = self.number == len(self.scores)
         if is_best:
             weights = self.network.state_dict()
             self._weights = {name: w.detach().clone() for name, w in weights.items() if name not in self.unchanging}

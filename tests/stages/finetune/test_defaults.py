@@ -95,7 +95,8 @@ def test_rows_are_read_in_parts_where_most_are_long():
         ({"training": {"steps": 40}}, ("training.epochs",)),
         ({"training": {"warmup_rate": 0.0}}, ("training.warmup_rate",)),
         ({"batch_rows": 4}, ("batch_rows",)),
-        ({"patience": 3}, ("patience",)),
+        ({"patience": 3}, ("patience", "validate_every")),
+        ({"validate_every": 3}, ("validate_every",)),
         ({"learning": {"groups": {}}}, ("learning.groups",)),
     ],
     ids=str,
@@ -105,6 +106,17 @@ def test_what_is_given_wins(given, left_out):
     found = decided(**given)
     assert not {*left_out} & found.keys()
     assert found.keys() >= everything.keys() - {*left_out} - {"learning.groups"}
+
+
+@pytest.mark.parametrize(
+    ("valid_tokens", "epochs", "every"),
+    [(0, 30, 1), (6_000, 30, 1), (6_001, 30, 2), (15_000, 30, 3), (100_000, 30, 6), (15_000, 10, 2), (15_000, 4, 1)],
+)
+def test_validation_reads_no_more_than_training_as_long_as_five_are_left(valid_tokens, epochs, every):
+    rows = Rows(300, 20.0, valid_tokens=valid_tokens)
+    assert decided(rows=rows, training={"epochs": epochs})["validate_every"] == every
+    head = decided(rows=rows, training={"epochs": epochs}, learning={"trainable": "head"})
+    assert head["validate_every"] == 1  # what the encoder gives of these rows is computed once
 
 
 def test_tokens_of_a_step_count_where_they_are_given():

@@ -3,7 +3,6 @@ import shutil
 from itertools import combinations
 from statistics import mean, stdev
 
-import numpy as np
 import pytest
 
 from mamebert.config import build
@@ -15,6 +14,7 @@ from mamebert.serving.load import load
 from mamebert.stages import find
 from mamebert.stages.finetune import candidates, finetune, finetuning, fitting
 from mamebert.stages.finetune.settings import FinetuneConfig
+from mamebert.training.best_epoch import best_of
 
 
 class Killed(BaseException):
@@ -79,9 +79,9 @@ def test_training_stops_when_patience_is_over(classifiers):
     for model in Run.open(classifiers).results["models"]:
         for seed in model["seeds"]:
             by_epoch = seed["valid_by_epoch"]
-            assert seed["best_epoch"] == int(np.argmax(by_epoch)) + 1
+            assert seed["best_epoch"] == best_of(by_epoch, seed["valid_loss_by_epoch"])
             unmoved = next((i for i, score in enumerate(by_epoch) if score != by_epoch[0]), 6)
-            assert len(by_epoch) == min(6, max(seed["best_epoch"], unmoved) + 2)
+            assert len(by_epoch) == min(6, max(best_of(by_epoch), unmoved) + 2)
             stopped_early.append(len(by_epoch) < 6)
     assert any(stopped_early)
 
@@ -104,7 +104,7 @@ def test_the_best_seed_is_the_one_that_validated_best_whatever_the_test_says(sma
     monkeypatch.setattr(finetuning, "scores_of", lambda _: {"accuracy": next(tested, 0.5)})
     validated = iter([0.2, 0.2, 0.7, 0.7])
     judged = fitting.Fitting._validate
-    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: (judged(self)[0], next(validated)))
+    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: judged(self)._replace(score=next(validated)))
     (model,) = finetune(config(small, tmp_path / "tuned", baselines="none", task={"max_length": 16})).results["models"]
     assert model["best_seed"] == 2
 
@@ -209,7 +209,7 @@ def test_more_seeds_go_on_from_a_finished_run(finetuning, classifiers, tmp_path,
 def test_a_new_seed_that_validates_better_replaces_the_model(small, tmp_path, unproved, monkeypatch):
     validated = iter([0.5, 0.5, 0.2, 0.2, 0.7, 0.7])
     judged = fitting.Fitting._validate
-    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: (judged(self)[0], next(validated)))
+    monkeypatch.setattr(fitting.Fitting, "_validate", lambda self: judged(self)._replace(score=next(validated)))
     place = "models/N/model.safetensors"
     first = finetune(config(small, tmp_path / "tuned", baselines="none"))
     before = (first.folder / place).read_bytes()

@@ -46,6 +46,8 @@ class Outcome:
     """Whether the settings call it otherwise than by its shape or its side."""
     tests: dict[str, Scores] = field(default_factory=dict)
     """On more test parts, by their names."""
+    doubts: list[str] = field(default_factory=list)
+    """What in its trainings may explain a bad score, as sentences."""
 
     @property
     def value(self) -> float:
@@ -85,6 +87,7 @@ class Outcome:
             random_weights=random,
             has_own_name=is_own,
             tests={test: scores_of(found, len(seeds)) for test, found in model.tests.items()},
+            doubts=model.doubts,
         )
 
     @classmethod

@@ -28,6 +28,8 @@ LEAST_PATIENCE, MOST_PATIENCE = 5, 12
 """Epochs without a better validation result: a quarter of all, for small sets are judged by few rows."""
 ROWS = 16
 """Rows of a step. Short rows fill 4,096 tokens by the hundred, and few such steps teach nothing."""
+LEAST_VALIDATIONS = 5
+"""Where validation rows are many beside those of training, validating each epoch would cost more than learning."""
 MANY_ROWS, ROWS_OF_MANY = 5_000, 32
 """Training rows from which a step has more: there are steps enough then, and larger ones cost less time a row."""
 MOST_TOKENS = 8_192
@@ -61,15 +63,18 @@ class Rows:
     """Whether a row is two texts, or a question and its passage, in one sequence."""
     in_parts: bool = False
     """Whether an epoch reads but a part of most rows: one chunk of a long text."""
+    valid_tokens: int = 0
+    """Tokens of all rows that epochs are judged by."""
 
     @classmethod
-    def of(cls, task: Task, features: Sequence[Features]) -> Self:
+    def of(cls, task: Task, features: Sequence[Features], valid: Sequence[Features] = ()) -> Self:
         """Return how many examples there are, and how much one epoch of training reads of each."""
         rng = np.random.default_rng(0)
         read = [task.learnt_from(each, rng) for each in features]
         compare = any(kinds[-1] for each in read for kinds in each.segments or ())
         partly = sum(each.num_tokens < whole.num_tokens for each, whole in zip(read, features, strict=True))
-        return cls(len(read), sum(each.num_tokens for each in read) / len(read), compare, 2 * partly > len(read))
+        tokens, of_valid = (sum(each.num_tokens for each in part) for part in (read, valid))
+        return cls(len(read), tokens / len(read), compare, 2 * partly > len(read), of_valid)
 
     def steps(self, batch_rows: int, batch_tokens: int) -> int:
         """Return the steps of an epoch, about; without `batch_rows`, as many as `batch_tokens` make."""
@@ -117,9 +122,11 @@ def decide(config: FinetuneConfig, shape: EncoderConfig, rows: Rows) -> dict[str
             found.pop("learning.groups", None)
     if training.warmup_rate is None:
         found["training.warmup_rate"] = WARMUP_RATE
+    epochs = found.get("training.epochs", training.epochs) or ceil(training.steps / steps)
     if config.patience is None:
-        epochs = found.get("training.epochs", training.epochs) or ceil(training.steps / steps)
         found["patience"] = min(MOST_PATIENCE, max(LEAST_PATIENCE, ceil(epochs / 4)))
+        if config.validate_every is None:
+            found["validate_every"] = _validate_every(epochs, config.learning, rows)
     return found
 
 
@@ -134,6 +141,13 @@ def space(search: Search, shape: EncoderConfig, rows: Rows) -> dict[str, Any]:
 def _rows_of_a_step(rows: Rows) -> int:
     wanted = ROWS if rows.number < MANY_ROWS else ROWS_OF_MANY
     return max(1, min(wanted, int(MOST_TOKENS / max(rows.tokens, 1))))
+
+
+def _validate_every(epochs: int, learning: Learning, rows: Rows) -> int:
+    if learning.trainable == "head":  # the hidden states of validation rows are kept
+        return 1
+    wanted = ceil(rows.valid_tokens / max(1, round(rows.number * rows.tokens)))
+    return max(1, min(wanted, epochs // LEAST_VALIDATIONS))
 
 
 def _rates(learning: Learning, shape: EncoderConfig, rows: Rows) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from mamebert.results.pretrain import Parameters, Verified
 from mamebert.runs import Run
 from mamebert.stages.finetune.candidates import Candidate, candidates, check_candidates, save, start, twin
 from mamebert.stages.finetune.defaults import Rows, decide, space
+from mamebert.stages.finetune.doubts import doubts
 from mamebert.stages.finetune.encoded_rows import EncodedRows
 from mamebert.stages.finetune.fitting import Fitted, Fitting, answer
 from mamebert.stages.finetune.hidden_state_cache import HiddenStates
@@ -90,11 +91,13 @@ class Finetuning:
         parts = {name: part.features for name, part in self.rows.to(model).items()}
         features = parts["train"]
         if num_truncated := sum(each.num_truncated > 0 for each in features):
-            longest = f"task.max_length={self.task.max_length}"
             say(
                 f"{model.title}: of {num_truncated} of {len(features)} train rows only the beginning is read "
-                f"({longest})."
+                f"(task.max_length={self.task.max_length})."
             )
+        seeds = [SeedResult(**{k: v for k, v in each.items() if k in SeedResult.model_fields}) for each in found]
+        for doubt in (doubtful := doubts(seeds)):
+            say(f"{model.title}: {doubt}")
         self.results.models.append(
             TestedModel(
                 name=model.name,
@@ -106,12 +109,10 @@ class Finetuning:
                 truncated_share=sum(each.num_truncated > 0 for each in features) / len(features),
                 lengths=RowLengths(**count_lengths(parts, model.task.max_length)) if model.epoch is None else None,
                 parameters=Parameters(**found[0]["parameters"]),
-                seeds=[
-                    SeedResult(**{k: v for k, v in each.items() if k not in ("answers", "parameters")})
-                    for each in found
-                ],
+                seeds=seeds,
                 best_seed=self._best(model)["seed"],
                 decided=decided,
+                doubts=doubtful,
                 scores=_summary([each["scores"] for each in found]),
                 tests={name: _summary([each["tests"][name] for each in found]) for name in self.labelled.tests},
             )
@@ -217,7 +218,10 @@ class Finetuning:
             "tests": scores,
             "best_epoch": fitted.best_epoch,
             "valid_by_epoch": fitted.valid_by_epoch,
+            "valid_loss_by_epoch": fitted.valid_loss_by_epoch,
+            "validated_epochs": fitted.validated_epochs,
             "seconds": round(fitted.seconds, 3),
+            "num_steps": fitted.num_steps,
             "parameters": fitted.parameters,
             "chosen": fitted.chosen,
             "answers": answers["test"],
@@ -245,7 +249,8 @@ class Finetuning:
         return result
 
     def _rows_of(self, model: Candidate) -> Rows:
-        return Rows.of(model.task, self.rows.to(model)["train"].features)
+        parts = self.rows.to(model)
+        return Rows.of(model.task, parts["train"].features, parts["valid"].features)
 
     def _all_parts(self) -> dict[str, list[Example]]:
         return {**dict(zip(PARTS, self.labelled.parts, strict=True)), **self.labelled.tests}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import nn
@@ -31,9 +31,15 @@ class Fitted:
     learnt: TaskState
     """With what the validation rows of the best epoch decided."""
     valid_by_epoch: list[float] = field(default_factory=list)
-    """The task's first measure after each epoch."""
+    """The task's first measure after each validated epoch."""
+    valid_loss_by_epoch: list[float] = field(default_factory=list)
+    """The task's loss on the validation rows after each of them."""
+    validated_epochs: list[int] = field(default_factory=list)
+    """Their numbers, from 1; without any, every epoch was validated."""
     seconds: float = 0.0
     """Training and validation."""
+    num_steps: int = 0
+    """Steps of the optimizer."""
     parameters: dict[str, int] = field(default_factory=dict)
     """How many there are in all, how many learn at any time, and how many never do."""
     chosen: dict[str, Any] = field(default_factory=dict)
@@ -41,8 +47,20 @@ class Fitted:
 
     @property
     def best_epoch(self) -> int:
-        """Counted from 1; of equals the first."""
-        return best_of(self.valid_by_epoch)
+        """Counted from 1; of equals that with the lowest loss."""
+        best = best_of(self.valid_by_epoch, self.valid_loss_by_epoch)
+        return self.validated_epochs[best - 1] if self.validated_epochs else best
+
+
+class Validated(NamedTuple):
+    """A network on the validation rows."""
+
+    learnt: TaskState
+    """With what they decide, such as a threshold."""
+    score: float
+    """The task's first measure; higher is better."""
+    loss: float
+    """What training minimises."""
 
 
 class Fitting:
@@ -64,6 +82,7 @@ class Fitting:
         assert config.batch_rows is not None, "nothing is open when training begins"
         assert config.patience is not None, "nothing is open when training begins"
         self.batch_rows, self.patience = config.batch_rows, config.patience
+        self.validate_every = config.validate_every or 1
         self.plan = plan_learning(network, config.learning, self.training.peak_lr)
         self.plan.open(network)
         self.parameters = count_parameters(network)
@@ -78,18 +97,24 @@ class Fitting:
             say(f"Training ends before all layers learn: the lowest would begin with epoch {self.plan.last_begin + 1}.")
 
     def run(self, title: str, seed: int) -> Fitted:
-        """Train; every epoch is judged on the validation rows, and patience ends it once all learns that should."""
+        """Train; epochs are judged on the validation rows, and patience ends it once all learns that should."""
         fitted, started = Fitted(self.learnt, parameters=self.parameters), monotonic()
         frozen = {name for name, _ in self.network.named_parameters()} - self.plan.factors.keys()
         best = BestEpoch(self.network, unchanging=frozen)
 
         def is_enough(epoch: int, done: int) -> bool:
-            learnt, score = self._validate()
-            if best.judge(score):
-                fitted.learnt = learnt
-            self.record(epoch=epoch + 1, valid=score)
-            waited = epoch + 1 - max(best_of(best.scores), self.plan.last_begin, self._idle(best.scores))
-            return done == self.training.steps or waited >= self.patience
+            fitted.num_steps = done
+            is_last = done == self.training.steps or epoch + 1 == self.training.epochs
+            if (epoch + 1) % self.validate_every and not is_last:
+                return False
+            found, fitted.validated_epochs = self._validate(), [*fitted.validated_epochs, epoch + 1]
+            if best.judge(found.score, found.loss):
+                fitted.learnt = found.learnt
+            self.record(epoch=epoch + 1, valid=found.score, valid_loss=found.loss)
+            # A lower loss alone is worth keeping, not waiting for.
+            best_epoch = fitted.validated_epochs[best_of(best.scores) - 1]
+            idle = self._idle(dict(zip(fitted.validated_epochs, best.scores, strict=True)))
+            return is_last or epoch + 1 - max(best_epoch, self.plan.last_begin, idle) >= self.patience
 
         def describe(step: Step) -> str:
             return f"loss {step.loss:.3f}" + (f"  best valid {max(best.scores):.4f}" if best.scores else "")
@@ -100,13 +125,15 @@ class Fitting:
             max_steps=self.training.steps, farewell="Finished seeds and trials are kept.",
         )  # fmt: skip
         best.restore()
-        fitted.valid_by_epoch, fitted.seconds = best.scores, monotonic() - started
+        fitted.valid_by_epoch, fitted.valid_loss_by_epoch = best.scores, best.losses
+        fitted.seconds = monotonic() - started
         return fitted
 
-    def _idle(self, scores: Sequence[float]) -> int:
+    def _idle(self, scores: Mapping[int, float]) -> int:
         """Return how many epochs at the beginning patience does not count: the warm-up, and while nothing changes."""
-        unmoved = next((number for number, score in enumerate(scores) if score != scores[0]), len(scores))
-        return max(self.warmup_epochs, unmoved)
+        first = next(iter(scores.values()))
+        moved = next((epoch for epoch, score in scores.items() if score != first), max(scores) + 1)
+        return max(self.warmup_epochs, moved - 1)
 
     def _epoch(self, seed: int, epoch: int, done: int) -> Iterator[Step]:
         self.plan.open(self.network, epoch)
@@ -137,11 +164,16 @@ class Fitting:
         gather = self.states["train"].gather if "train" in self.states else self.network.gather
         return self.task.loss(self.network.conclude(gather(batch), batch), batch, part[1])
 
-    def _validate(self) -> tuple[TaskState, float]:
-        raws = _raws(self.task, self.network, self.valid, self.states.get("valid"))
+    def _validate(self) -> Validated:
+        whole = max(1, sum(map(self.task.num_asked, self.valid.features)))
+        losses: list[float] = []
+        raws = _raws(
+            self.task, self.network, self.valid, self.states.get("valid"),
+            lambda found, batch: losses.append(float(self.task.loss(found, batch, whole).total)),
+        )  # fmt: skip
         learnt = self.task.choose(raws, self.valid.features, self.valid.examples, self.learnt)
         answers = answers_of(self.task, raws, self.valid.features, learnt)
-        return learnt, self.task.measures(self.valid.examples, answers)[0].score
+        return Validated(learnt, self.task.measures(self.valid.examples, answers)[0].score, sum(losses))
 
 
 def answer(
@@ -151,5 +183,11 @@ def answer(
     return answers_of(task, _raws(task, network, part, states), part.features, learnt)
 
 
-def _raws(task: Task, network: Network, part: Part, states: HiddenStates | None) -> list[Raw]:
-    return raw_outputs(task, network, part.features, gather=states.gather if states else None)
+def _raws(
+    task: Task,
+    network: Network,
+    part: Part,
+    states: HiddenStates | None,
+    beside: Callable[[Any, TaskBatch], None] | None = None,
+) -> list[Raw]:
+    return raw_outputs(task, network, part.features, gather=states.gather if states else None, beside=beside)

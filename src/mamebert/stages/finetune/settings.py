@@ -39,6 +39,9 @@ class FinetuneConfig(LabelledConfig):
     patience: int | None = Field(default=None, ge=1)
     """Epochs without a better validation result after which training ends, counted from the end of the warm-up; the
     best epoch is what is tested. Unset, a quarter of all epochs, at least 5 and at most 12."""
+    validate_every: int | None = Field(default=None, ge=1)
+    """Epochs from one validation to the next; the last epoch is always validated. Unset, so many that validation reads
+    no more tokens than training does, and at most a fifth of all epochs; 1 where patience is given."""
     search: Search = Search()
     seeds: Seeds = Field(default=[1, 2, 3], min_length=1)
     """Each trains anew from the same encoder: another head, order and dropout. More may be put behind those of a

@@ -41,4 +41,6 @@ def fit_table(
     record(epoch=1, valid=score)
     told = chosen._asdict()
     decided = replace(learnt, chosen={**learnt.chosen, **told})
-    return network, Fitted(decided, [score], monotonic() - started, network.num_parameters(), told)
+    fitted = Fitted(decided, [score], parameters=network.num_parameters(), chosen=told)
+    fitted.seconds = monotonic() - started
+    return network, fitted

@@ -205,9 +205,11 @@ def raw_outputs(
     features: Sequence[Features],
     batch_tokens: int = 16_384,
     gather: Callable[[TaskBatch], Tensor] | None = None,
+    beside: Callable[[Any, TaskBatch], None] | None = None,
 ) -> list[Raw]:
     """Return the head's output for each example, in the order given; `gather` gives hidden states that are kept.
 
+    `beside` is told what the head gives for each batch.
     Outputs that are no finite numbers, which huge weights give, are a UserError.
     """
     network.eval()
@@ -217,7 +219,10 @@ def raw_outputs(
     found: dict[int, Raw] = {}
     for rows in batches(features, order, batch_tokens):
         batch = pack(features, rows).to(network.device)
-        found |= zip(rows, task.raws(network.conclude(gather(batch), batch), batch), strict=True)
+        given = network.conclude(gather(batch), batch)
+        found |= zip(rows, task.raws(given, batch), strict=True)
+        if beside:
+            beside(given, batch)
     if not all(np.isfinite(raw).all() for raw in found.values()):
         raise not_finite()
     return [found[row] for row in range(len(features))]

@@ -78,7 +78,7 @@ def _notes(task: Task) -> list[str]:
         notes.append(
             "† The texts of the test rows (not their labels) were in the text that its encoder or vectors learnt from."
         )
-    return notes
+    return notes + [f"{tested.name}: {doubt}" for tested in task.final for doubt in tested.doubts]
 
 
 def _tests(task: Task, title: str) -> list[Block]:
