@@ -19,6 +19,15 @@ SECONDS_BETWEEN_LINES = 10.0
 SECONDS_OF_RATE = 120.0  # long enough to have evaluations and snapshots in it, short enough to follow a change
 
 
+_bars = True
+
+
+def lines_alone() -> None:
+    """Show plain lines on a terminal too, from now on: several processes write there, and their bars would mix."""
+    global _bars  # noqa: PLW0603  # of this process
+    _bars = False
+
+
 class Meter:
     """Counts units of work towards a total and shows the rate (units per second) and the time left.
 
@@ -37,7 +46,7 @@ class Meter:
 
     def __enter__(self) -> Self:
         """Start the clock."""
-        if sys.stderr.isatty() and is_main_process():
+        if _bars and sys.stderr.isatty() and is_main_process():
             columns = (
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),

@@ -2,6 +2,7 @@ import os
 from functools import partial
 from itertools import count, islice
 from math import factorial
+from time import monotonic, sleep
 
 import pytest
 
@@ -31,6 +32,15 @@ def test_errors_of_workers_reach_the_caller():
 def test_a_worker_that_dies_is_told_in_a_sentence():
     with pytest.raises(UserError, match="processes=1"):
         list(ordered_map(os._exit, [9] * 4, 2))
+
+
+def test_what_is_abandoned_is_not_waited_for():
+    items = [0, 600, 600, 600, 600, 600]
+    results = ordered_map(sleep, items, 2, abandon=True)
+    next(results)
+    started = monotonic()
+    results.close()
+    assert monotonic() - started < 60
 
 
 def test_one_item_is_worked_on_in_this_process():

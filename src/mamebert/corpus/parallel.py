@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from typing import TypeVar
 
 from mamebert.children import end_with_parent, spawning
@@ -23,11 +23,12 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def ordered_map(work: Callable[[T], R], items: Iterable[T], processes: int = 0) -> Iterator[R]:
+def ordered_map(work: Callable[[T], R], items: Iterable[T], processes: int = 0, abandon: bool = False) -> Iterator[R]:
     """Yield `work(item)` for each item, in order, computed in `processes` processes (0: one per core).
 
     Items are read only a little ahead, so an endless or huge iterable costs no memory. A single item,
     or one process, is worked on here. `work` must be a top-level function (or a `partial` of one).
+    Whatever ends this early waits for the items at work, or with `abandon` ends their processes.
     """
     items = iter(items)
     first = list(islice(items, 2))
@@ -37,6 +38,7 @@ def ordered_map(work: Callable[[T], R], items: Iterable[T], processes: int = 0) 
         yield from map(work, items)
         return
     # "spawn", because forking a process in which torch or Arrow has started threads can hang the child.
+    others = active_children()
     with ProcessPoolExecutor(processes, get_context("spawn"), initializer=end_with_parent) as pool:
         waiting: deque[Future[R]] = deque()
         try:
@@ -52,5 +54,10 @@ def ordered_map(work: Callable[[T], R], items: Iterable[T], processes: int = 0) 
                 "A worker process ended early, most often because memory ran out. Start again with processes=1, "
                 'or, in a script of your own, put the call under `if __name__ == "__main__":`.'
             ) from error
+        except BaseException:
+            for child in active_children() if abandon else ():
+                if child not in others:
+                    child.kill()
+            raise
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -6,9 +6,10 @@ from itertools import combinations, islice
 from pathlib import Path
 
 from mamebert.evaluation.metrics.bootstrap import Measure, compare_measures
+from mamebert.evaluation.metrics.spread import mean_and_spread
 from mamebert.files.disk import write_text
 from mamebert.labelled.data_tables import texts_in
-from mamebert.results.labelled import Comparison
+from mamebert.results.labelled import Comparison, MetricScores, Spread
 from mamebert.tasks import Answer
 from mamebert.tasks.data.features import Example
 
@@ -19,6 +20,12 @@ MOST_ASKED = 200
 def scores_of(measures: Iterable[Measure]) -> dict[str, float]:
     """Return the score of each measure by its name."""
     return {measure.name: measure.score for measure in measures}
+
+
+def over_seeds(scores: Sequence[Mapping[str, float]]) -> MetricScores:
+    """Return mean and sample standard deviation over the seeds, for each measure."""
+    found = {name: mean_and_spread([each[name] for each in scores]) for name in scores[0]}
+    return {name: Spread(mean=each.mean, spread=each.deviation) for name, each in found.items()}
 
 
 def comparisons(measured: Mapping[str, Measure], seed: int) -> Iterator[Comparison]:

@@ -7,6 +7,7 @@ from mamebert.stages.finetune.settings import FinetuneConfig
 
 def finetune(config: FinetuneConfig) -> Run:
     """Train every model with every seed on the same rows; leave the best of each, and all their numbers."""
+    from mamebert.stages.finetune.at_once import train_at_once
     from mamebert.stages.finetune.candidates import candidates
     from mamebert.stages.finetune.finetuning import Finetuning
 
@@ -17,6 +18,7 @@ def finetune(config: FinetuneConfig) -> Run:
     work = Finetuning(config, run)
     work.tell_rows()
     work.ask_baselines()
+    train_at_once(work)
     for model in candidates(config):
         work.train_all_seeds(model)
     work.compare()

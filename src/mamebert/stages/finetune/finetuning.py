@@ -10,12 +10,11 @@ from typing import Any
 from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.checkpoints.verify import verify
 from mamebert.corpus.kept_reader.settings import Kept
-from mamebert.evaluation.metrics.spread import mean_and_spread
 from mamebert.files.disk import disk_errors, put_in_place, remove, write_text
 from mamebert.files.disk import partial as beside
 from mamebert.files.json_files import read_own
 from mamebert.files.names import file_name
-from mamebert.labelled.comparing import comparisons, scores_of, write_answers
+from mamebert.labelled.comparing import comparisons, over_seeds, scores_of, write_answers
 from mamebert.labelled.leaks import SeenTexts
 from mamebert.labelled.lengths import count_lengths
 from mamebert.labelled.rows import PARTS, read_labelled
@@ -24,10 +23,8 @@ from mamebert.reports.card.model_card import model_card
 from mamebert.results.finetune import FinetuneResults, Search
 from mamebert.results.labelled import (
     BaselineResult,
-    MetricScores,
     RowLengths,
     SeedResult,
-    Spread,
     TestedModel,
 )
 from mamebert.results.pretrain import Parameters, Verified
@@ -87,7 +84,7 @@ class Finetuning:
         decided = {} if model.is_table else {**model.settled(self.task), **self._decided(model, config)}
         if decided:
             say(f"{model.title}: left open, and so decided: {told(decided)}")
-        found = [self._done_before(model, seed) or self._train(model, seed, config) for seed in model.seeds]
+        found = [self.done_before(model, seed) or self.train(model, seed, config) for seed in model.seeds]
         parts = {name: part.features for name, part in self.rows.to(model).items()}
         features = parts["train"]
         if num_truncated := sum(each.num_truncated > 0 for each in features):
@@ -113,8 +110,8 @@ class Finetuning:
                 best_seed=self._best(model)["seed"],
                 decided=decided,
                 doubts=doubtful,
-                scores=_summary([each["scores"] for each in found]),
-                tests={name: _summary([each["tests"][name] for each in found]) for name in self.labelled.tests},
+                scores=over_seeds([each["scores"] for each in found]),
+                tests={name: over_seeds([each["tests"][name] for each in found]) for name in self.labelled.tests},
             )
         )
         self.results.measure = next(iter(found[0]["scores"]))
@@ -156,7 +153,7 @@ class Finetuning:
         if self.config.search.method == "none" or model.is_table:  # what is searched is about networks
             return self.config
         shape = ModelFolder.open(model.path).shape
-        tried = self.config.search.space or space(self.config.search, shape, self._rows_of(model))
+        tried = self.config.search.space or space(self.config.search, shape, self.rows_of(model))
         config = with_settings(self.config, {"search.space": tried})
         trials = search(config, model.title, self.run.folder / "search", partial(self._try, model))
         best = best_of(trials)
@@ -165,7 +162,7 @@ class Finetuning:
         return with_settings(self.config, best)
 
     def _decided(self, model: Candidate, config: FinetuneConfig) -> dict[str, Any]:
-        return decide(config, ModelFolder.open(model.path).shape, self._rows_of(model))
+        return decide(config, ModelFolder.open(model.path).shape, self.rows_of(model))
 
     def _try(self, model: Candidate, config: FinetuneConfig, number: int) -> dict[str, Any]:
         """Return how well settings validate, with the first seed; no test row is looked at."""
@@ -202,7 +199,8 @@ class Finetuning:
         fitted.seconds += gathering_seconds
         return network, fitted, states
 
-    def _train(self, model: Candidate, seed: int, config: FinetuneConfig) -> dict[str, Any]:
+    def train(self, model: Candidate, seed: int, config: FinetuneConfig) -> dict[str, Any]:
+        """Train one network and test it; return what came of it, which is in the seed's file then."""
         if same := twin(model, self.config):
             return self._take_over(same, model, seed)
         network, fitted, states = self._fit(model, seed, config, f"finetune {model.title} seed {seed}")
@@ -237,7 +235,7 @@ class Finetuning:
     def _take_over(self, same: Candidate, model: Candidate, seed: int) -> dict[str, Any]:
         """Keep what another candidate's training gave as this one's: both are one random network."""
         say(f"{model.title} seed {seed}: the same random network as {same.title}")
-        result = self._done_before(same, seed)
+        result = self.done_before(same, seed)
         assert result, f"{same.title} is trained before {model.title}"
         place = self._place(model, seed)
         with disk_errors(place):
@@ -248,7 +246,8 @@ class Finetuning:
         write_text(self._answers(model, seed), json.dumps(result))
         return result
 
-    def _rows_of(self, model: Candidate) -> Rows:
+    def rows_of(self, model: Candidate) -> Rows:
+        """Return what is known of the rows that a model learns from."""
         parts = self.rows.to(model)
         return Rows.of(model.task, parts["train"].features, parts["valid"].features)
 
@@ -281,20 +280,15 @@ class Finetuning:
     def _answers(self, model: Candidate, seed: int) -> Path:
         return self.run.folder / "seeds" / _file({"model": model.title, "seed": seed})
 
-    def _done_before(self, model: Candidate, seed: int) -> dict[str, Any] | None:
+    def done_before(self, model: Candidate, seed: int) -> dict[str, Any] | None:
+        """Return what came of a seed that has been trained and tested; None where it has not."""
         path = self._answers(model, seed)
         return read_own(path) if path.is_file() else None
 
     def _best(self, model: Candidate) -> dict[str, Any]:
-        found = [self._done_before(model, seed) for seed in model.seeds]
+        found = [self.done_before(model, seed) for seed in model.seeds]
         return max((each for each in found if each), key=lambda each: max(each["valid_by_epoch"]))
 
 
 def _file(line: dict[str, Any]) -> str:
     return f"{file_name(line['model'])}-seed-{line['seed']}.json"
-
-
-def _summary(scores: list[dict[str, float]]) -> MetricScores:
-    """Return mean and sample standard deviation over the seeds, for each measure."""
-    found = {name: mean_and_spread([each[name] for each in scores]) for name in scores[0]}
-    return {name: Spread(mean=each.mean, spread=each.deviation) for name, each in found.items()}

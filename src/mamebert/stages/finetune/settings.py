@@ -48,6 +48,9 @@ class FinetuneConfig(LabelledConfig):
     finished run: then only these are trained."""
     epoch_seeds: Seeds = Field(default=[])
     """Seeds with which the models kept on the way of pretraining are fine-tuned too (the paper's Table 3)."""
+    processes: int = Field(default=0, ge=0)
+    """Seeds that are trained at a time on a CPU, each in a process of its own with its share of the cores. 0 is one for
+    each core where encoders are small and trainings long enough, and else 1."""
     baselines: Analyzer = "char"
     """Baselines on the same rows, which read characters (unspaced languages) or words; none asks only the one that
     reads nothing."""
