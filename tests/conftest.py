@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -104,6 +104,17 @@ def unproved(monkeypatch: pytest.MonkeyPatch) -> None:
     _believe(monkeypatch)
 
 
+def _minimal_pairs(number: int) -> Iterator[str]:
+    """Yield rows with a sentence and what it is with its words in another order."""
+    for place, (world, text) in enumerate(invent_text(number, seed=2)):
+        sentence = text.partition(".")[0]
+        words = sentence.split()
+        bad = " ".join(words[::-1] if place % 2 else words[-1:] + words[:-1])
+        paradigm = f"{world} {'reversed' if place % 2 else 'turned'}"
+        row = {"sentence_good": f"{sentence}.", "sentence_bad": f"{bad}.", "UID": paradigm, "linguistics_term": world}
+        yield json.dumps(row) + "\n"
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with finished runs `clean`, `vocab`, `tokens`, `vectors` and the labelled file rows.jsonl."""
@@ -115,6 +126,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "text.txt").write_text("\n\n".join(text for _, text in pairs), encoding="utf-8")
     rows = [f'{{"text": "{text}", "label": "{world}"}}\n' for world, text in invent_text(120, seed=1)]
     (folder / "rows.jsonl").write_text("".join(rows), encoding="utf-8")
+    (folder / "pairs.jsonl").write_text("".join(_minimal_pairs(24)), encoding="utf-8")
+    (folder / "many_pairs.jsonl").write_text("".join(_minimal_pairs(600)), encoding="utf-8")
     for command, name, settings in (
         ("clean", "clean", {"sources": str(folder / "text.txt"), "processes": 1}),
         (

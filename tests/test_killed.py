@@ -22,7 +22,19 @@ from mamebert.files.disk import partial
 
 KILLS = int(os.environ.get("MAMEBERT_KILLS", "1"))
 SIGNALS = {signal.SIGKILL: {-9}, signal.SIGTERM: {0, 143, -15}, signal.SIGINT: {130, -2}}
-COMMANDS = ["clean", "vocab", "tokenize", "vectors", "contrast", "finetune", "compress", "evaluate", "predict", "run"]
+COMMANDS = [
+    "clean",
+    "vocab",
+    "tokenize",
+    "vectors",
+    "contrast",
+    "finetune",
+    "compress",
+    "evaluate",
+    "probe",
+    "predict",
+    "run",
+]
 CLOCKS = re.compile(
     r"second|_ms$|written|bytes$|machine|output|energy|batch_size|not_measured|^path$|flops|threads|epoch_time"
 )
@@ -60,6 +72,7 @@ def words(world: Path, classifiers: Path) -> Callable[[str, Path], list[str]]:
         "compress": ["compress", f"model={model}", "method.kind=drop_layers", "method.drop=1", "seeds=[1]",
                      "method.training.epochs=1", "method.training.precision=float32", "measure_seconds=0.3"],
         "evaluate": ["evaluate", f"model={model}", rows],
+        "probe": ["probe", "minimal-pairs", str(world / "encoder-N"), "--pairs", str(world / "many_pairs.jsonl")],
         "run": ["run", str(recipe)],
     }  # fmt: skip
 

@@ -147,6 +147,10 @@ def base(world, encoders, classifiers):
         "finetune": {"model": str(encoders("N")), "source": rows, "task": {"max_length": 32}},
         "report": {"runs": [str(world / "clean")]},
         "evaluate": {"model": model, "source": rows},
+        "probe": {
+            "model": str(encoders("N")),
+            "probe": {"kind": "minimal_pairs", "pairs": {"kind": "files", "path": str(world / "pairs.jsonl")}},
+        },
         "compress": {"model": model, "method": {"kind": "drop_layers", "drop": 1}},
     }
 

@@ -31,6 +31,7 @@ ORDER = (
     "finetune",
     "compress",
     "evaluate",
+    "probe",
     "report",
 )
 FAMILIES = {
@@ -39,6 +40,7 @@ FAMILIES = {
     "Objective": "objectives",
     "Task": "tasks",
     "Compressor": "methods",
+    "Probe": "probes",
 }
 NOTE = "<!-- Made by docs/scripts/settings_pages.py from the settings classes. Change those, not this page. -->\n"
 HEAD = "| setting | default | values | meaning |\n|---|---|---|---|"

@@ -20,6 +20,7 @@ from mamebert.inspection import inspect as inspect
 from mamebert.inspection.settings import InspectConfig as _InspectConfig
 from mamebert.labelled.rows import Split
 from mamebert.objectives import Objective
+from mamebert.probes import Probe
 from mamebert.serving.load import load as load
 from mamebert.stages.clean import CleanConfig as _CleanConfig
 from mamebert.stages.clean import clean as clean
@@ -34,6 +35,8 @@ from mamebert.stages.finetune.search_space import Range, Search
 from mamebert.stages.finetune.settings import FinetuneConfig as _FinetuneConfig
 from mamebert.stages.pretrain import pretrain as pretrain
 from mamebert.stages.pretrain.settings import PretrainConfig as _PretrainConfig
+from mamebert.stages.probe import probe as probe
+from mamebert.stages.probe.settings import ProbeConfig as _ProbeConfig
 from mamebert.stages.report import ReportConfig as _ReportConfig
 from mamebert.stages.report import report as report
 from mamebert.stages.tokenize import TokenizeConfig as _TokenizeConfig
@@ -57,6 +60,7 @@ __all__ = [
     "FinetuneConfig",
     "InspectConfig",
     "PretrainConfig",
+    "ProbeConfig",
     "ReportConfig",
     "TokenizeConfig",
     "VectorsConfig",
@@ -69,6 +73,7 @@ __all__ = [
     "inspect",
     "load",
     "pretrain",
+    "probe",
     "report",
     "tokenize",
     "vectors",
@@ -254,6 +259,20 @@ class PretrainConfig(_PretrainConfig):
         keep_models: int = 0,
         tensorboard: bool = False,
         probe_texts: str | Sequence[str] = ...,
+    ) -> None: ...
+
+class ProbeConfig(_ProbeConfig):
+    """Settings of `mamebert probe`."""
+
+    def __init__(
+        self,
+        *,
+        output: str | Path,
+        probe: _AnyProbe,
+        seed: int = 0,
+        models: Mapping[str, str | Path] = ...,
+        model: str | Path = ...,
+        device: str = "auto",
     ) -> None: ...
 
 class ReportConfig(_ReportConfig):
@@ -1087,6 +1106,20 @@ class _TroubleSettings(TypedDict, total=False):
     back_steps: int
     lower_by: float
     most: int
+
+class _MinimalPairsSettings(TypedDict, total=False):
+    pairs: Required[_AnyReader]
+    good_column: str
+    bad_column: str
+    paradigm_column: str
+    phenomenon_column: str
+    sample: int
+    scoring: Literal["pll", "pll_word_l2r"]
+
+class _MinimalPairs(_MinimalPairsSettings, total=False):
+    kind: Required[Literal["minimal_pairs"]]
+
+_AnyProbe: TypeAlias = Probe | _MinimalPairs | str | Path
 
 class _CbowSettings(TypedDict, total=False):
     vector_size: int

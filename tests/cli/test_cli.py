@@ -76,6 +76,7 @@ def words(world, encoders, classifiers):
         "finetune": [f"model={encoders('N')}", f"source={world / 'rows.jsonl'}", "task.max_length=32"],
         "report": [f'runs=["{world / "clean"}"]'],
         "evaluate": [f"model={classifiers / 'models' / 'N'}", f"source={world / 'rows.jsonl'}"],
+        "probe": [f"model={encoders('N')}", f"probe.pairs={world / 'pairs.jsonl'}", "probe.kind=minimal_pairs"],
         "compress": [f"model={classifiers / 'models' / 'N'}", "method.kind=drop_layers", "method.drop=1"],
     }
 
@@ -108,6 +109,7 @@ def test_help_leaves_torch_alone():
         "finetune",
         "compress",
         "evaluate",
+        "probe",
         "report",
         "predict",
         "run",

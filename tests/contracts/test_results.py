@@ -80,6 +80,7 @@ def test_encoders_and_classifiers_have_the_declared_results(encoders, classifier
     [
         ("contrast", {"shards": "tokens", "vectors": "vectors", "tokens": 2000, "pairs": 8}),
         ("evaluate", {"model": "classifiers/models/N", "source": "rows.jsonl"}),
+        ("probe", {"model": "encoder-N", "probe": {"kind": "minimal_pairs", "pairs": "pairs.jsonl"}}),
         ("report", {"runs": ["clean", "encoder-N", "classifiers"]}),
         (
             "compress",

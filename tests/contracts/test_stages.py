@@ -23,6 +23,7 @@ NEEDED = {
     "finetune": {"model": "encoder", "source": "rows.csv"},
     "report": {"runs": ["clean"]},
     "evaluate": {"model": "classifier", "source": "rows.csv"},
+    "probe": {"model": "encoder", "probe": {"kind": "minimal_pairs", "pairs": "pairs.jsonl"}},
     "compress": {"model": "classifier", "method": {"kind": "drop_layers"}},
 }
 

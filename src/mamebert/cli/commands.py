@@ -11,9 +11,10 @@ import mamebert
 from mamebert import stages
 from mamebert.cli.mistakes import Verbs
 from mamebert.cli.order import GROUP_OF, ORDER
-from mamebert.cli.telling import print_end, prospect, tell_plan
+from mamebert.cli.telling import print_end, print_findings, prospect, tell_plan
 from mamebert.config import Config, build, described, read_settings, with_environment
 from mamebert.errors import UserError
+from mamebert.files.disk import temporary_folder
 from mamebert.files.names import path_of
 from mamebert.preflight.ahead import check_and_compare
 from mamebert.progress import say
@@ -98,7 +99,7 @@ def _first_line(command: str) -> str:
 
 
 for _command in stages.names():
-    if _command != "evaluate":  # it has an option of its own
+    if _command not in ("evaluate", "probe"):  # they have words and options of their own
         _add_stage(_command)
 
 
@@ -115,6 +116,44 @@ def evaluate_verb(
         return
     say("`mamebert evaluate --check-data` is called `mamebert inspect` now.")
     inspect_verb(settings, show)
+
+
+@app.command(
+    "probe",
+    help=_first_line("probe"),
+    rich_help_panel=GROUP_OF["probe"],
+    context_settings={"ignore_unknown_options": True},
+)
+def probe_verb(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="KIND MODEL... [--NAME VALUE]... [FILE.toml] [KEY=VALUE]...",
+            help="What is asked, of which encoders, and settings. Without output=FOLDER nothing is kept.",
+        ),
+    ] = None,
+    show: ShowSettings = False,
+    dry_run: DryRun = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print figures as JSON, a line for each encoder.")] = False,
+) -> None:
+    """Put a question to encoders."""
+    from mamebert.cli.probe_words import probe_settings
+
+    if show:
+        _show_settings(stages.find("probe")[0], words or [])
+        return
+    given = with_environment(probe_settings(words or []))
+    with temporary_folder() as scratch:
+        is_kept = "output" in given
+        config = build(stages.find("probe")[0], given if is_kept else {**given, "output": scratch / "probe"})
+        if dry_run:
+            check_and_compare(config, stages.of("probe", "check"))
+            tell_plan("probe", config)
+            return
+        done = stages.do("probe", config)
+        print_findings(done, as_json)
+        if is_kept and not as_json:
+            print_end(done)
 
 
 @app.command("inspect", rich_help_panel=GROUP_OF["inspect"])

@@ -4,7 +4,7 @@ GROUPS = {
     "Prepare text": ("clean", "vocab", "tokenize"),
     "Train": ("vectors", "contrast", "pretrain", "inspect", "finetune"),
     "Make smaller": ("compress",),
-    "Look": ("evaluate", "report"),
+    "Look": ("evaluate", "probe", "report"),
     "Use": ("predict", "fill-mask"),
     "All of it, and this machine": ("run", "doctor"),
 }

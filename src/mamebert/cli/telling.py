@@ -9,6 +9,7 @@ from mamebert import stages
 from mamebert.progress import say
 from mamebert.ranks import is_main_process
 from mamebert.recipes import Prospect
+from mamebert.results.probe import ProbeResults
 from mamebert.runs import Run
 
 
@@ -39,6 +40,20 @@ def print_end(done: Run) -> None:
     page = done.folder / "report.html"
     tell_models(done.folder)
     print(page.resolve() if page.is_file() else done.folder)
+
+
+def print_findings(done: Run, as_json: bool) -> None:
+    """Print what a probe found out: a line of figures for each encoder."""
+    if not is_main_process():
+        return
+    results = ProbeResults.read(done.results)
+    for model in results.models:
+        figures = {name: int(value) if float(value).is_integer() else value for name, value in model.figures.items()}
+        if as_json:
+            print(json.dumps({"kind": results.kind, "model": model.name, "path": model.path, **figures}))
+        else:
+            told = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in figures.items())
+            print(f"{model.name}: {told}")
 
 
 def tell_models(folder: Path) -> None:

@@ -1,1 +1,61 @@
 """Questions put to a trained encoder: ONE FILE EACH."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mamebert.config import Choice
+from mamebert.encoder.model import PretrainingNetwork
+from mamebert.results.probe import FoundTable
+from mamebert.runs.identity import Source
+from mamebert.tokenizer.encoding import Tokenizer
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An encoder with its head for masked words, and the tokenizer it reads by."""
+
+    network: PretrainingNetwork
+    tokenizer: Tokenizer
+
+    @property
+    def room(self) -> int:
+        """The longest text it reads, in pieces, [CLS] and [SEP] not counted."""
+        return self.network.bert.config.max_position_embeddings - 2
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a probe found out about one encoder."""
+
+    figures: dict[str, float]
+    """Numbers by name; the first is what encoders are compared by."""
+    tables: list[FoundTable] = field(default_factory=list)
+
+
+class Probe(Choice):
+    """A question put to encoders."""
+
+    about: ClassVar[str] = ""
+    """What is asked, in a few words, as a title."""
+
+    @abstractmethod
+    def ask(self, asked: Asked, keep: Path, say: Callable[[str], None]) -> Findings:
+        """Return what is found out about an encoder, and tell of it what a person should hear while it works.
+
+        What takes long is put into the folder `keep` as it comes, and found there when the same is asked again.
+        """
+
+    def look(self) -> None:
+        """Read the first of what will be asked; what is wrong with it is a UserError."""
+
+    def fingerprint(self) -> list[Source]:
+        """Return the outside text that is asked."""
+        return []
+
+    @classmethod
+    def from_text(cls, text: str) -> dict[str, Any]:
+        """Read a bare text as a kind, written with hyphens too."""
+        return {"kind": text.replace("-", "_")}

@@ -10,7 +10,7 @@ from mamebert.compression.goals import TaskGoal
 from mamebert.compression.opening import VECTORS, WORDS, Opened, open_main
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError, unknown
-from mamebert.probes.fill_mask import Candidates, fill_mask
+from mamebert.probes.scoring.fill_mask import Candidates, fill_mask
 from mamebert.serving.rows import rows_of
 from mamebert.tasks import Answer
 from mamebert.tasks.data.cells import no_text

@@ -5,7 +5,7 @@ from typing import Any
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.errors import UserError
-from mamebert.probes.pseudo_perplexity import draw_windows, pseudo_perplexity
+from mamebert.probes.scoring.pseudo_perplexity import draw_windows, pseudo_perplexity
 from mamebert.progress import say
 from mamebert.results.pretrain import PerplexityChange
 from mamebert.stages.pretrain.settings import PretrainConfig

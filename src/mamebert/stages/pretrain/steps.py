@@ -19,7 +19,7 @@ from mamebert.objectives import HeldOutSums, PretrainingBatch
 from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.objectives.data.held_out import held_out_batches
 from mamebert.objectives.data.shuffled import shuffled
-from mamebert.probes.fill_mask import fill_mask
+from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.progress import say
 from mamebert.results.pretrain import FilledMask
 from mamebert.stages.pretrain.learner import Learner

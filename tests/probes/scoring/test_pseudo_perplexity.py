@@ -9,8 +9,9 @@ from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.probes import pseudo_perplexity as module
-from mamebert.probes.pseudo_perplexity import PseudoPerplexity, Window, draw_windows, pseudo_perplexity
+from mamebert.probes.scoring import pseudo_likelihood as module
+from mamebert.probes.scoring.pseudo_likelihood import Scored
+from mamebert.probes.scoring.pseudo_perplexity import PseudoPerplexity, draw_windows, pseudo_perplexity
 
 SPECIAL = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
 IDS = np.array([7, 9, 1, 11, 8, 7])
@@ -40,7 +41,7 @@ def one_by_one(network, ids):
 @pytest.mark.parametrize("at_once", [8192, 17, 1])
 def test_each_token_is_masked_in_turn_and_asked_for(network, monkeypatch, at_once):
     monkeypatch.setattr(module, "TOKENS_AT_ONCE", at_once)
-    found = pseudo_perplexity(network.train(), [Window(IDS, STARTS), Window(IDS[:2], STARTS[:2])], SPECIAL)
+    found = pseudo_perplexity(network.train(), [Scored(IDS, STARTS), Scored(IDS[:2], STARTS[:2])], SPECIAL)
     assert found.nats == pytest.approx(one_by_one(network, IDS) + one_by_one(network, IDS[:2]), rel=1e-5)
     assert (found.tokens, found.words, found.unknown) == (7, 4, 1)
 
@@ -54,7 +55,7 @@ def test_the_mean_is_per_token_or_per_word():
 def test_who_knows_nothing_chooses_among_all_words(network):
     with torch.no_grad():
         network.cls.predictions.transform.LayerNorm.weight.zero_()
-    found = pseudo_perplexity(network, [Window(IDS, STARTS)], SPECIAL)
+    found = pseudo_perplexity(network, [Scored(IDS, STARTS)], SPECIAL)
     assert found.per_token == pytest.approx(exp(log(12)))
 
 

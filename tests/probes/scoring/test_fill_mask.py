@@ -3,7 +3,7 @@ import torch
 
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.errors import UserError
-from mamebert.probes.fill_mask import fill_mask
+from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.tokenizer.encoding import Tokenizer
 
 TEXTS = ["The old [MASK] holds the boat.", "[MASK]", "The [MASK] bean meets the [MASK] ."]

@@ -1,0 +1,194 @@
+"""Minimal pairs: whether the grammatical one of two sentences is likelier (BLiMP; Warstadt et al., 2020)."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import sqrt
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from mamebert.corpus.readers import Reader, Row
+from mamebert.errors import UserError
+from mamebert.files.disk import write_text
+from mamebert.files.json_files import parse
+from mamebert.files.names import file_name
+from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes.scoring.pseudo_likelihood import Hidden, Scored, log_likelihoods
+from mamebert.progress import progress
+from mamebert.results.probe import FoundRow, FoundTable
+from mamebert.runs.identity import Source
+from mamebert.tokenizer.encoding import Tokenizer
+
+HIDDEN: Mapping[str, Hidden] = {"pll": "token", "pll_word_l2r": "rest_of_word"}
+ALL = "all pairs"
+MOST_UNKNOWN = 0.5
+"""Share of pieces that are [UNK] from which on nothing is asked: what is left of the sentences tells nothing."""
+SURE = 1.96
+"""Standard errors to each side of a 95 % interval."""
+TIE = 1e-6
+"""Difference, as a share of the scores, that is rounding: sentences of the same pieces get it in different batches."""
+
+
+class Pair(NamedTuple):
+    """Two sentences that differ in one thing."""
+
+    good: str
+    bad: str
+    paradigm: str
+    """What they differ in, as finely as it is told."""
+    phenomenon: str
+    """The same more coarsely."""
+
+
+class Outcomes(NamedTuple):
+    """The scores of a paradigm's pairs, and their lengths."""
+
+    good: npt.NDArray[np.float64]
+    bad: npt.NDArray[np.float64]
+    equally_long: npt.NDArray[np.bool_]
+    """Whether both sentences of a pair have the same number of pieces: shorter ones are likelier."""
+
+    @property
+    def tied(self) -> npt.NDArray[np.bool_]:
+        """Pairs whose sentences are equally likely."""
+        found: npt.NDArray[np.bool_] = np.abs(self.good - self.bad) <= TIE * np.abs(self.good)
+        return found
+
+    @property
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Pairs whose good sentence is the likelier one; a tie is not right."""
+        return (self.good > self.bad) & ~self.tied
+
+
+class MinimalPairs(Probe):
+    """Which of two sentences is likelier, by the sum of the log-probabilities of their pieces, each masked in turn."""
+
+    about: ClassVar[str] = "Minimal pairs"
+    pairs: Reader
+    """The pairs: rows with a good and a bad sentence, such as blimp.jsonl."""
+    good_column: str = "sentence_good"
+    """Column of the sentence that should be likelier."""
+    bad_column: str = "sentence_bad"
+    """Column of the other."""
+    paradigm_column: str = "UID"
+    """Column that tells what the sentences of a pair differ in; every paradigm counts the same. Without it all pairs
+    are one paradigm."""
+    phenomenon_column: str = "linguistics_term"
+    """Column that puts paradigms together."""
+    sample: int = Field(default=0, ge=0)
+    """Pairs of each paradigm that are asked, drawn by chance, the same for every encoder; 0 asks all."""
+    scoring: Literal["pll", "pll_word_l2r"] = "pll"
+    """How pieces are asked for: with all others shown (pll; Salazar et al., 2020), or with the rest of their own word
+    masked too, which would give them away (pll_word_l2r; Kauf and Ivanova, 2023)."""
+
+    def look(self) -> None:
+        """Raise UserError where the first rows lack a sentence."""
+        for row in self.pairs.first_rows(8):
+            self._pair(row)
+
+    def fingerprint(self) -> list[Source]:
+        """Return the file of the pairs."""
+        return self.pairs.fingerprint()
+
+    def ask(self, asked: Asked, keep: Path, say: Callable[[str], None]) -> Findings:
+        """Return the share of pairs that come out right: the mean over paradigms, and for each of them."""
+        paradigms = self._paradigms()
+        pieces = {name: _pieces(some, asked.tokenizer) for name, some in paradigms.items()}
+        _refuse_unreadable(pieces, asked)
+        done = {
+            name: self._outcomes(asked, some, keep / f"{file_name(name)}.json")
+            for name, some in progress(pieces.items(), "minimal pairs", "paradigms", total=len(pieces))
+        }
+        phenomenon = {name: some[0].phenomenon for name, some in paradigms.items()}
+        rows = [FoundRow(name=name, figures=_figures([each])) for name, each in done.items()]
+        coarse = {
+            term: [done[name] for name in done if phenomenon[name] == term]
+            for term in dict.fromkeys(phenomenon.values())
+        }
+        tables = [FoundTable(title="Paradigms", rows=rows)]
+        if len(coarse) > 1:
+            told = [FoundRow(name=term, figures=_figures(some)) for term, some in coarse.items()]
+            tables.insert(0, FoundTable(title="Phenomena", rows=told))
+        return Findings(_figures(list(done.values())), tables)
+
+    def _paradigms(self) -> dict[str, list[Pair]]:
+        found: dict[str, list[Pair]] = {}
+        for pair in map(self._pair, self.pairs.rows()):
+            found.setdefault(pair.paradigm, []).append(pair)
+        if not found:
+            raise UserError("There are no pairs to ask about. Give a file with some in pairs.")
+        return {name: list(self._drawn(some)) for name, some in found.items()}
+
+    def _drawn(self, some: Sequence[Pair]) -> Iterator[Pair]:
+        order = np.random.default_rng(0).permutation(len(some))[: self.sample or None]
+        yield from (some[number] for number in np.sort(order))
+
+    def _pair(self, row: Row) -> Pair:
+        lacking = [name for name in (self.good_column, self.bad_column) if not isinstance(row.get(name), str)]
+        if lacking:
+            raise UserError(
+                f"A row of the pairs has no text in {lacking[0]!r}; its columns are {', '.join(map(repr, row))}. "
+                "Name the columns with good_column and bad_column."
+            )
+        paradigm = str(row.get(self.paradigm_column) or ALL)
+        sentences = str(row[self.good_column]), str(row[self.bad_column])
+        return Pair(*sentences, paradigm, str(row.get(self.phenomenon_column) or ALL))
+
+    def _outcomes(self, asked: Asked, pieces: Sequence[Scored], kept: Path) -> Outcomes:
+        scores = _read(kept, len(pieces))
+        if scores is None:
+            scores = log_likelihoods(asked.network, pieces, asked.tokenizer.special, HIDDEN[self.scoring])
+            write_text(kept, json.dumps(scores.tolist()))
+        lengths = np.array([len(each.ids) for each in pieces])
+        return Outcomes(scores[::2], scores[1::2], lengths[::2] == lengths[1::2])
+
+
+def _read(kept: Path, number: int) -> npt.NDArray[np.float64] | None:
+    try:
+        found = np.array(parse(kept.read_bytes(), whole=False), np.float64)
+    except (OSError, ValueError, TypeError):
+        return None
+    return found if found.shape == (number,) else None
+
+
+def _pieces(some: Sequence[Pair], tokenizer: Tokenizer) -> list[Scored]:
+    """Return the sentences of pairs, good and bad in turn."""
+    texts = [text for pair in some for text in (pair.good, pair.bad)]
+    return [Scored(each.ids.astype(np.int64), each.word_starts) for each in tokenizer.encode_many(texts)]
+
+
+def _refuse_unreadable(pieces: Mapping[str, Sequence[Scored]], asked: Asked) -> None:
+    texts = [each.ids for some in pieces.values() for each in some]
+    longest = max(map(len, texts))
+    if longest > asked.room:
+        raise UserError(
+            f"A sentence of the pairs has {longest} pieces and the encoder reads {asked.room}. "
+            "Leave it out, or ask an encoder that reads more."
+        )
+    ids = np.concatenate(texts)
+    share = float((ids == asked.tokenizer.unk_id).mean()) if len(ids) else 1.0
+    if share > MOST_UNKNOWN:
+        raise UserError(
+            f"{share:.0%} of the pieces of these sentences are unknown to the encoder's tokenizer, so their scores "
+            "would tell nothing. Ask an encoder for this language."
+        )
+
+
+def _figures(some: Sequence[Outcomes]) -> dict[str, float]:
+    """Return accuracy, as the mean over paradigms, with half of its 95 % interval, and what stands beside it."""
+    rates = [float(each.right.mean()) for each in some]
+    errors = [rate * (1 - rate) / len(each.right) for rate, each in zip(rates, some, strict=True)]
+    alike = np.concatenate([each.equally_long for each in some])
+    right = np.concatenate([each.right for each in some])
+    found = {
+        "accuracy": float(np.mean(rates)),
+        "plus_minus": SURE * sqrt(sum(errors)) / len(some),
+        "ties": float(np.concatenate([each.tied for each in some]).mean()),
+        "equally_long": float(alike.mean()),
+    }
+    if alike.any():
+        found["accuracy_equally_long"] = float(right[alike].mean())
+    return {**{name: round(value, 6) for name, value in found.items()}, "pairs": len(right)}

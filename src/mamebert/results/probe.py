@@ -1,0 +1,39 @@
+"""What `mamebert probe` ends with."""
+
+from pydantic import Field
+
+from mamebert.results.entry import Entry
+
+
+class FoundRow(Entry):
+    """A line of a table that a probe made."""
+
+    name: str = ""
+    figures: dict[str, float] = Field(default={})
+
+
+class FoundTable(Entry):
+    """Figures of one encoder by what they are about."""
+
+    title: str = ""
+    rows: list[FoundRow] = Field(default=[])
+
+
+class ProbedModel(Entry):
+    """What was found out about one encoder."""
+
+    name: str = ""
+    path: str = ""
+    figures: dict[str, float] = Field(default={})
+    """Numbers by name; the first is what encoders are compared by."""
+    tables: list[FoundTable] = Field(default=[])
+    unknown_rate: float | None = None
+    """Share of the pieces of what was asked that are [UNK]."""
+    seconds: float | None = None
+
+
+class ProbeResults(Entry):
+    """The results of a probe."""
+
+    kind: str | None = None
+    models: list[ProbedModel] = Field(default=[])
