@@ -215,8 +215,10 @@ def opened(folder: Path, words: argparse.Namespace) -> Bench:
         {
             "model": model, "train": reader(path=str(train)), "test": reader(path=str(test)), "output": folder / "none",
             "max_rows": TRAIN_ROWS, "max_test_rows": TEST_ROWS, "split": {"valid": 0.01},
-            "task": {"text_columns": texts, "label_column": label, "max_length": LENGTH}, "batch_rows": ROWS_OF_A_BATCH,
-            "training": {"epochs": 3, "peak_lr": 2e-4, "precision": "float32"},
+            "task": {"text_columns": texts, "label_column": label, "max_length": LENGTH, "chunks": 1},
+            # All that fine-tuning would else decide by itself: both sides learn in one way.
+            "batch_rows": ROWS_OF_A_BATCH, "patience": 99,
+            "training": {"epochs": 3, "peak_lr": 2e-4, "warmup_rate": 0.1, "precision": "float32"},
         },
     )  # fmt: skip
     rows = read_labelled(config)

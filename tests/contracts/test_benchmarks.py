@@ -44,7 +44,10 @@ def test_the_pictures_are_those_of_the_kept_results(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     import plot
 
-    monkeypatch.setattr(plot, "DOCS", tmp_path)
+    monkeypatch.setattr(plot, "IMAGES", tmp_path)
     plot.main()
-    for drawn in tmp_path.glob("*.svg"):
-        assert drawn.read_text(encoding="utf-8") == (FOLDER.parent / "docs" / drawn.name).read_text(encoding="utf-8")
+    drawn = sorted(tmp_path.glob("*.svg"))
+    assert drawn
+    for picture in drawn:
+        kept = FOLDER.parent / "docs" / "images" / picture.name
+        assert picture.read_text(encoding="utf-8") == kept.read_text(encoding="utf-8")

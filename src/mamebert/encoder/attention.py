@@ -32,7 +32,7 @@ class SelfAttention(nn.Module):
         self.key = Linear(config.hidden_size, width, bias=config.has_biases)
         self.value = Linear(config.hidden_size, width, bias=config.has_biases)
         self.reach = config.reach(number)
-        room = config.max_position_embeddings
+        self.room = room = config.max_position_embeddings
         is_turned = config.positions == "rotary" and self.num_heads
         self.rotary = Rotary(config.rope_theta(number), self.head_width, room) if is_turned else None
 
@@ -55,7 +55,7 @@ class SelfAttention(nn.Module):
         """Return the same for padded sequences, [batch, longest, ...], and lay open in `seen` how it came about."""
         drop_rate = self.drop_rate if self.training else 0.0
         projected = self.query(hidden), self.key(hidden), self.value(hidden)
-        return traced_attention(projected, self.num_heads, drop_rate, seen, self.rotary, self.reach)
+        return traced_attention(projected, self.num_heads, drop_rate, seen, self.rotary, self.reach, self.room)
 
     def _project(
         self, parts: Sequence[Linear], hidden: Tensor, batch: Packed, rows: Rows | None = None, with_bias: bool = True
@@ -163,16 +163,18 @@ def traced_attention(
     seen: ForwardTrace,
     rotary: Rotary | None = None,
     reach: int = EVERYWHERE,
+    room: int = 0,
 ) -> Tensor:
     """Return [batch, longest, width]: the same for padded queries, keys and values, each [batch, longest, width]."""
     shape = num_heads, projected[0].shape[-1] // max(1, num_heads)  # a layer may have no head left
     queries, keys, values = (each.unflatten(-1, shape).transpose(1, 2) for each in projected)
+    longest = seen.batch.visible.shape[1]  # of what the graph is given: sizes of what it makes are constants
     if rotary:
-        queries, keys = rotary.turn_padded(queries), rotary.turn_padded(keys)
+        queries, keys = rotary.turn_padded(queries, longest), rotary.turn_padded(keys, longest)
     scores = queries @ keys.transpose(2, 3) / queries.shape[-1] ** 0.5
     visible = seen.batch.visible[:, None, None]
     if reach != EVERYWHERE:
-        visible = visible & _near(scores.shape[-1], reach, scores.device)
+        visible = visible & _near(longest, reach, scores.device, room)
     attention = scores.masked_fill(~visible, torch.finfo(scores.dtype).min).softmax(-1)
     for name, found in zip(SHOWN, (queries, keys, values, scores, attention), strict=True):
         getattr(seen, name).append(found)
@@ -180,9 +182,14 @@ def traced_attention(
     return mixed.transpose(1, 2).flatten(2)
 
 
-def _near(longest: int, reach: int, device: torch.device) -> Tensor:
-    """Return bool [longest, longest]: whether two places are no further apart than `reach`."""
-    places = torch.arange(longest, device=device)
+def _near(longest: int, reach: int, device: torch.device, room: int = 0) -> Tensor:
+    """Return bool [longest, longest]: whether two places are no further apart than `reach`.
+
+    A graph that is traced gets the places of its longest sequence, `room`, and takes as many as there are tokens: those
+    of the example it is traced with would make it a graph for sequences of that length.
+    """
+    known = room if torch.jit.is_tracing() else longest  # type: ignore[attr-defined, no-untyped-call]
+    places = torch.arange(known, device=device)[:longest]
     return (places[:, None] - places).abs() <= reach
 
 

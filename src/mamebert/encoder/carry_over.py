@@ -55,6 +55,12 @@ def layer_from(name: str, layers: Sequence[int]) -> str:
     return LAYER.sub(lambda found: f"{found[1]}{layers[int(found[2])]}.", name) if layers else name
 
 
+def nearest_of_kind(shape: EncoderConfig, place: int, layer: int) -> int:
+    """Return the layer nearest to `layer` that is of the kind of those in a place; there is one, the place itself."""
+    alike = [n for n in range(shape.num_hidden_layers) if shape.layer_kind(n) == shape.layer_kind(place)]
+    return min(alike, key=lambda n: (abs(n - layer), n))
+
+
 def require_same_kinds(shape: EncoderConfig, layers: Sequence[int]) -> None:
     """Raise a UserError where one of these layers would come to a place where layers are of another kind."""
     wrong = [(at, n) for at, n in enumerate(layers) if shape.layer_kind(n) != shape.layer_kind(at)]

@@ -27,9 +27,8 @@ class Rotary:
         apart = heads.unflatten(1, (-1, 2 * len(self._frequencies)))
         return _turn(apart, cosines[positions][:, None], sines[positions][:, None]).flatten(1)
 
-    def turn_padded(self, heads: Tensor) -> Tensor:
-        """Return [batch, heads, longest, width] turned."""
-        length = heads.shape[2]
+    def turn_padded(self, heads: Tensor, length: int) -> Tensor:
+        """Return [batch, heads, length, width] turned."""
         # A graph holds the angles of all positions, for sequences of any length.
         known = self._room if torch.jit.is_tracing() else length  # type: ignore[attr-defined, no-untyped-call]
         cosines, sines = _table(self._frequencies, known, str(heads.device))

@@ -111,10 +111,14 @@ class Layout(Choice):
         return found
 
     def _joined(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return tensors with those that lie in one joined."""
+        """Return tensors with the weights and biases that lie in one joined.
+
+        What else belongs to a matrix, such as the range of what it reads, is no row of it and keeps its own name.
+        """
         found = dict(tensors)
         for whole, parts in self.fused:
-            for name in [name for name in found if parts[0] in name]:
+            joined = tuple(f"{parts[0]}{each}" for each in ("weight", "bias"))
+            for name in [name for name in found if name.endswith(joined)]:
                 found[name.replace(parts[0], whole)] = torch.cat([found.pop(name.replace(parts[0], p)) for p in parts])
         return found
 

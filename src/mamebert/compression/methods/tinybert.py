@@ -27,6 +27,7 @@ from mamebert.compression.goals import TaskGoal
 from mamebert.compression.methods import Compressor, Paper
 from mamebert.compression.pruning.layers import keep_layers, shape_of_layers
 from mamebert.config import RunPath, build
+from mamebert.encoder.carry_over import nearest_of_kind
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.progress import say
 from mamebert.training.settings import Training
@@ -111,7 +112,7 @@ class Tinybert(Compressor):
         if self.start:
             return shape_in(self.start)
         depth = depth_of_student(model, teacher, self.num_hidden_layers)
-        shallow = shape_of_layers(model, _spread(depth, model.num_hidden_layers))
+        shallow = shape_of_layers(model, _spread(depth, model))
         if not self.hidden_size:
             return shallow
         widths = {"hidden_size": self.hidden_size, "intermediate_size": self.intermediate_size}
@@ -121,14 +122,21 @@ class Tinybert(Compressor):
     def _student(self, subject: Subject, teacher: Subject) -> Subject:
         if self.start:
             return with_note(open_student(self.start, teacher), **subject.notes, start=str(self.start))
-        there, shape = subject.bert.config.num_hidden_layers, self._shape(subject.bert.config, teacher.bert.config)
+        model = subject.bert.config
+        shape = self._shape(model, teacher.bert.config)
         assert shape is not None  # `check` has opened what there is to start from
         if not self.hidden_size:
-            return keep_layers(subject, _spread(shape.num_hidden_layers, there))
+            return keep_layers(subject, _spread(shape.num_hidden_layers, model))
         network = subject.goal.network(shape, subject.bert.vocab_size).to(subject.bert.device)
         return Subject(network, subject.goal, subject.folder, dict(subject.notes))
 
 
-def _spread(number: int, there: int) -> list[int]:
-    """Return which layers, counted from 0, a student of so many begins with: those that it learns from."""
-    return [layer - 1 for layer in layer_map(number, there)[1:]]
+def _spread(number: int, model: EncoderConfig) -> list[int]:
+    """Return which layers, counted from 0, a student of so many begins with: those that it learns from.
+
+    Where layers are of several kinds, the nearest one of the kind that stands in the place.
+    """
+    return [
+        nearest_of_kind(model, place, layer - 1)
+        for place, layer in enumerate(layer_map(number, model.num_hidden_layers)[1:])
+    ]
