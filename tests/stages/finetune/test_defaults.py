@@ -62,6 +62,16 @@ def test_a_small_encoder_compares_texts_at_a_lower_rate():
     assert decided("BERT", rows=pairs)["training.peak_lr"] == 3e-5
 
 
+def test_a_small_encoder_that_was_pretrained_without_dropout_is_fine_tuned_with_some():
+    def found(name, rate, **settings):
+        return decide(config(**settings), shape(name).model_copy(update={"hidden_dropout_prob": rate}), FEW)
+
+    assert found("H128-L2", 0.0)["dropout"] == 0.1
+    assert found("H128-L2", 0.0, dropout=0.0).get("dropout") is None
+    assert "dropout" not in found("H128-L2", 0.2)
+    assert "dropout" not in found("BERT", 0.0)
+
+
 def test_words_learn_fast_where_long_texts_are_told_by_them():
     articles = Rows(736, 128.0, in_parts=True)
     found = decided(rows=articles)

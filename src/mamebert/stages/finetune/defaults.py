@@ -37,6 +37,10 @@ MOST_TOKENS = 8_192
 WARMUP_RATE = 0.1
 BATCH_TOKENS = 4_096
 """Tokens of a step where rows are not to be counted (batch_rows=0)."""
+DROPOUT = 0.1
+"""Share of hidden values dropped where a small encoder was pretrained with less. Pretraining reads every text once and
+learns faster without any; few labelled rows are read dozens of times. CoNLL-2003 by 300 sentences: entity F1 0.368
+without, 0.394 with it."""
 HEAD_LR = 1e-3
 """Where only what stands on the encoder learns: nothing pretrained can be harmed."""
 
@@ -120,6 +124,8 @@ def decide(config: FinetuneConfig, shape: EncoderConfig, rows: Rows) -> dict[str
         found |= _rates(config.learning, shape, rows)
         if training.optimizer == "muon":  # which learns at one rate
             found.pop("learning.groups", None)
+    if config.dropout is None and is_small(shape) and shape.hidden_dropout_prob < DROPOUT:
+        found["dropout"] = DROPOUT
     if training.warmup_rate is None:
         found["training.warmup_rate"] = WARMUP_RATE
     epochs = found.get("training.epochs", training.epochs) or ceil(training.steps / steps)

@@ -35,7 +35,8 @@ class FinetuneConfig(LabelledConfig):
     """Rows of one step, whatever their length; 0 fills up to training.batch_tokens. Unset, 16, or 32 of many rows;
     with training.batch_tokens given, 0."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
-    """Share of hidden values dropped in fine-tuning; unset, what the encoder's config.json says."""
+    """Share of hidden values dropped in fine-tuning; unset, what the encoder's config.json says, and of a small encoder
+    at least 0.1."""
     patience: int | None = Field(default=None, ge=1)
     """Epochs without a better validation result after which training ends, counted from the end of the warm-up; the
     best epoch is what is tested. Unset, a quarter of all epochs, at least 5 and at most 12."""
