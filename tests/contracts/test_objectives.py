@@ -14,13 +14,15 @@ from mamebert.objectives.data.batches import EpochOfBatches
 
 pytestmark = pytest.mark.parametrize("kind", Objective.names())
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
+SMALL = {"contrast": {"pairs": 2}}
+"""Settings with which a batch of some hundred tokens falls into parts."""
 SHAPE = EncoderConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=32)
 
 
 @pytest.fixture
 def at_work(kind, world):
     """An objective, a network without dropout and a batch of real shards."""
-    objective = Objective.find(kind)(max_length=32)
+    objective = Objective.find(kind)(max_length=32, **SMALL.get(kind, {}))
     shards = TokenShards.open(world / "tokens")
     torch.manual_seed(0)
     network = PretrainingNetwork(SHAPE, shards.vocab_size).eval()

@@ -15,6 +15,7 @@ import pytest
 from mamebert.config import build
 from mamebert.corpus.token_shards import shard_path, write_manifest, write_token_shard
 from mamebert.kernels import status, torch_only
+from mamebert.objectives import Objective
 from mamebert.runs import Run
 from mamebert.stages.finetune import finetune, fitting
 from mamebert.stages.finetune.settings import FinetuneConfig
@@ -81,7 +82,7 @@ def encoder(shards, tmp_path, unproved, tiny):
     return made
 
 
-@pytest.mark.parametrize("objective", ["masked_lm", "masked_lm_nsp"])
+@pytest.mark.parametrize("objective", Objective.names())
 def test_pretraining_losses(encoder, objective, path):
     run = Run.open(encoder(objective))
     compare(f"{objective}, {path}", [m["loss"] for m in run.metrics() if "loss" in m])

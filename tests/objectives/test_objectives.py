@@ -17,7 +17,7 @@ def test_examples_lie_inside_documents_and_fit(kind, shards):
     document = np.searchsorted(edges, found.starts, side="right") - 1
     assert (found.starts + found.sizes <= edges[document + 1]).all()
     assert found.sizes.min() >= 1
-    assert found.lengths.max() <= 32
+    assert found.sequences().lengths.max() <= 32
 
 
 @pytest.mark.parametrize("kind", Objective.names())

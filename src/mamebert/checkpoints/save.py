@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from mamebert.checkpoints.layouts import layout_or_ours, model_config
+from mamebert.checkpoints.sentence_transformers import Modules, module_files
 from mamebert.checkpoints.weights import HEAD_FILE, WEIGHTS
 from mamebert.encoder.embeddings import SEGMENTS
 from mamebert.encoder.model import Encoder, PretrainingNetwork
@@ -19,18 +20,30 @@ from mamebert.files.json_files import read_object
 from mamebert.tokenizer.copying import copy_tokenizer
 
 
-def save_pretraining(network: PretrainingNetwork, tokenizer_folder: Path, folder: Path) -> None:
+def save_pretraining(
+    network: PretrainingNetwork,
+    tokenizer_folder: Path,
+    folder: Path,
+    modules: Modules | None = None,
+    has_heads: bool = True,
+) -> None:
     """Write a folder that BertForPreTraining, BertForMaskedLM and BertModel open, or their like of another family.
 
-    What a family has no such head for lies beside in a file of its own.
+    What a family has no such head for lies beside in a file of its own. With `modules` it opens in
+    `sentence-transformers` too; without heads, that have learnt nothing, it is an encoder alone.
     """
     head = network.cls.predictions
     # named_parameters lists a tied matrix once, as transformers stores it.
     tensors: dict[str, Tensor] = dict(network.named_parameters())
+    texts = module_files(modules, network.bert.config.hidden_size) if modules else {}
+    if not has_heads:
+        encoder = {name: tensor for name, tensor in tensors.items() if name.startswith("bert.")}
+        save_task(network.bert, encoder, tokenizer_folder, folder, "BertModel", {}, texts)
+        return
     if not head.tied:
         tensors["cls.predictions.decoder.bias"] = head.bias  # untied, transformers adds the decoder's own copy
     more = {"tie_word_embeddings": head.tied}
-    save_task(network.bert, tensors, tokenizer_folder, folder, "BertForPreTraining", more)
+    save_task(network.bert, tensors, tokenizer_folder, folder, "BertForPreTraining", more, texts)
 
 
 def save_task(

@@ -94,8 +94,10 @@ class NotTheSame(Exception):
 def pretraining_logits(folder: Path, batch: Packed) -> dict[str, Tensor]:
     """Return what our own network gives for a pretrained encoder: rows are tokens, or sequences.
 
-    Pairs are left out where the class that the folder names is not asked about them.
+    Pairs are left out where the class that the folder names is not asked about them, and heads where it has none.
     """
+    if read_config(folder)["architectures"][0].endswith("Model"):
+        return {"last_hidden_state": load_pretraining(folder, ("bert.pooler.", "cls.")).eval().bert(batch)}
     network = load_pretraining(folder).eval()
     hidden = network.bert(batch)
     masked = {"prediction_logits": network.cls.predictions(hidden)}

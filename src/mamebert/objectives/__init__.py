@@ -1,7 +1,7 @@
 """Pretraining objectives: ONE FILE PER OBJECTIVE."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from mamebert.checkpoints.sentence_transformers import Modules
 from mamebert.config import Choice
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
@@ -25,7 +26,8 @@ from mamebert.training.loop import Losses
 class Examples:
     """The sequences of one epoch, as places in the token shards.
 
-    An example is one range of tokens, shown as [CLS] a [SEP], or two, shown as [CLS] a [SEP] b [SEP].
+    An example is one range of tokens, shown as [CLS] a [SEP], or two, shown as [CLS] a [SEP] b [SEP] or, `apart`, as
+    two sequences.
     """
 
     starts: np.ndarray
@@ -34,16 +36,31 @@ class Examples:
     """int64 [examples, 1 or 2]: tokens of each range, 1 or more."""
     labels: np.ndarray
     """int64 [examples]: answer of the sentence question, 0 where none is asked."""
+    apart: bool = False
+    """Whether each range is a sequence of its own."""
+
+    @property
+    def num_special(self) -> int:
+        """Special tokens of an example."""
+        ranges = int(self.sizes.shape[1])
+        return 2 * ranges if self.apart else ranges + 1
 
     @property
     def lengths(self) -> np.ndarray:
-        """int64 [examples]: tokens of each sequence, special tokens included."""
-        lengths: np.ndarray = self.sizes.sum(axis=1) + self.sizes.shape[1] + 1
+        """int64 [examples]: tokens of each example, special tokens included."""
+        lengths: np.ndarray = self.sizes.sum(axis=1) + self.num_special
         return lengths
 
     def of(self, rows: np.ndarray) -> "Examples":
         """Return the examples in `rows`."""
-        return Examples(self.starts[rows], self.sizes[rows], self.labels[rows])
+        return replace(self, starts=self.starts[rows], sizes=self.sizes[rows], labels=self.labels[rows])
+
+    def sequences(self) -> "Examples":
+        """Return an example for each sequence: those of an example that has two are neighbours."""
+        if not self.apart:
+            return self
+        labels = np.repeat(self.labels, self.sizes.shape[1])
+        return Examples(self.starts.reshape(-1, 1), self.sizes.reshape(-1, 1), labels)
 
 
 @dataclass(frozen=True)
@@ -65,12 +82,13 @@ class PretrainingBatch:
     """int64 [chosen]: the tokens that stood there."""
     labels: Tensor
     """int64 [sequences]: answer of the sentence question."""
+    groups: tuple[int, ...] | None = None
+    """Sequences of each group that is asked together, and never parted; None where each is asked alone."""
 
     def to(self, device: torch.device) -> "PretrainingBatch":
         """Return the same batch on another device."""
-        return PretrainingBatch(
-            self.packed.to(device), *(to_device(t, device) for t in (self.chosen, self.targets, self.labels))
-        )
+        tensors = (to_device(t, device) for t in (self.chosen, self.targets, self.labels))
+        return PretrainingBatch(self.packed.to(device), *tensors, self.groups)
 
     @property
     def asked(self) -> LossDivisors:
@@ -80,17 +98,23 @@ class PretrainingBatch:
     def parts(self, number: int) -> list["PretrainingBatch"]:
         """Cut into `number` batches of neighbouring sequences and about equally many tokens.
 
-        None is empty: fewer sequences than `number` give one batch each.
+        None is empty: fewer sequences, or groups of them, than `number` give one batch each.
         """
-        lengths = self.packed.lengths
-        edges = np.concatenate([[0], np.cumsum(lengths)])
-        number = min(number, len(lengths))
+        ends = np.concatenate([[0], np.cumsum(self.groups or np.ones(len(self.packed.lengths), np.int64))])
+        tokens = np.concatenate([[0], np.cumsum(self.packed.lengths)])
+        edges, groups = tokens[ends], len(ends) - 1
+        number = min(number, groups)
         k = np.arange(1, number)
         nearest = np.searchsorted((edges[:-1] + edges[1:]) / 2, edges[-1] * k / number)
-        # At least one sequence in every part, those that follow included.
-        cuts = k + np.maximum.accumulate(np.clip(nearest - k, 0, len(lengths) - number))
-        bounds = [0, *cuts.tolist(), len(lengths)]
-        return [self._between(first, last, edges) for first, last in pairwise(bounds)]
+        # At least one group in every part, those that follow included.
+        cuts = k + np.maximum.accumulate(np.clip(nearest - k, 0, groups - number))
+        bounds = [0, *cuts.tolist(), groups]
+        return [
+            replace(
+                self._between(int(ends[first]), int(ends[last]), tokens), groups=self.groups and self.groups[first:last]
+            )
+            for first, last in pairwise(bounds)
+        ]
 
     def _between(self, first: int, last: int, edges: np.ndarray) -> "PretrainingBatch":
         start, end = int(edges[first]), int(edges[last])
@@ -118,16 +142,22 @@ class HeldOutSums:
     asked: int = 0
     sentences_right: int = 0
     sentences_asked: int = 0
+    contrast_loss: float = 0.0
+    crops_right: int = 0
+    crops_asked: int = 0
     lost_in_disorder: float = 0.0
     """How much greater the loss is with the words shuffled, over the `asked_in_disorder` tokens that were asked so."""
     asked_in_disorder: int = 0
 
     def summary(self) -> dict[str, float]:
-        """Return mean loss and order gain (nats per asked token), and shares of right answers."""
-        found = {
-            "heldout_mlm_loss": self.loss / max(1, self.asked),
-            "heldout_mlm_accuracy": self.right / max(1, self.asked),
-        }
+        """Return mean losses and order gain (nats per asked token, or crop), and shares of right answers."""
+        found = {}
+        if self.asked or not self.crops_asked:
+            found["heldout_mlm_loss"] = self.loss / max(1, self.asked)
+            found["heldout_mlm_accuracy"] = self.right / max(1, self.asked)
+        if self.crops_asked:
+            found["heldout_contrast_loss"] = self.contrast_loss / self.crops_asked
+            found["heldout_found"] = self.crops_right / self.crops_asked
         if self.sentences_asked:
             found["heldout_nsp_accuracy"] = self.sentences_right / self.sentences_asked
         if self.asked_in_disorder:
@@ -140,6 +170,8 @@ class Objective(Choice):
 
     has_sentence_pairs: ClassVar[bool] = False
     """Whether it asks a question of every pair of sentences, answered at its [CLS]."""
+    reads_all_tokens: ClassVar[bool] = False
+    """Whether it reads the last layer of every token, and not only of those asked for."""
     max_length: int = Field(default=128, ge=8)
     """Longest sequence in tokens, special tokens included."""
     mask_rate: float = Field(default=0.15, gt=0, lt=1)
@@ -148,6 +180,20 @@ class Objective(Choice):
     """Of the tokens asked for, the share shown as [MASK]; of the rest, half stay and half become a random token."""
     mask_unit: MaskUnit = "token"
     """What is asked for as a whole: tokens, words, or spans of 1 to 10 words (as SpanBERT draws them)."""
+
+    @property
+    def asks_for_words(self) -> bool:
+        """Whether words are masked and asked for."""
+        return True
+
+    @property
+    def modules(self) -> Modules | None:
+        """How the finished encoder makes the vector of a text; None where it has learnt none."""
+        return None
+
+    def groups(self, num_sequences: int) -> tuple[int, ...] | None:
+        """Return how many of the sequences of a batch are asked together; None where each is asked alone."""
+        return None
 
     def check(self, shards: TokenShards) -> None:
         """Raise a UserError where a corpus has nothing to ask about; tell what will be learnt badly."""

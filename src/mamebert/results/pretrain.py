@@ -66,6 +66,10 @@ class Epoch(Entry):
     """Nats for each masked token of the held-out text, when the epoch ended; None where none was held out."""
     heldout_mlm_accuracy: float | None = None
     """Share of those tokens that were guessed."""
+    heldout_contrast_loss: float | None = None
+    """Nats for each held-out crop that is to find its partner; None where none was asked."""
+    heldout_found: float | None = None
+    """Share of those crops whose partner is the nearest of all."""
     order_gain: float | None = None
     """What the held-out loss rises by when the words of each sequence are shuffled and the same ones are asked, in nats
     for each masked token: about 0 for a bag of words. Of some of the held-out text, after the last epoch of all."""

@@ -5,7 +5,7 @@ A pair of segments cannot go on in another batch, so the longest pairs of the ba
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -117,10 +117,11 @@ def cut_pairs(read: Examples, num_tokens: int, rng: np.random.Generator) -> Exam
     lengths = read.lengths
     if lengths.sum() == num_tokens:
         return read
-    room = level(lengths, num_tokens) - 3
+    room = level(lengths, num_tokens) - read.num_special
     if room.min() < 2:  # no text is left where all pairs are tiny: the last is given up instead
         return read.of(np.arange(len(lengths) - 1))
-    return Examples(*shorten(read.starts, read.sizes, room, rng), read.labels)
+    starts, sizes = shorten(read.starts, read.sizes, room, rng)
+    return replace(read, starts=starts, sizes=sizes)
 
 
 def level(lengths: np.ndarray, total: int) -> np.ndarray:

@@ -60,15 +60,15 @@ class EpochOfBatches:
     def __getitem__(self, number: int) -> PretrainingBatch:
         rng = np.random.default_rng([self._mask_seed, number])
         read = self._read(number, rng)
-        lengths = read.lengths
         # Longest first: attention treats neighbours of equal length together.
-        order = np.argsort(-lengths, kind="stable")
-        read, lengths = read.of(order), lengths[order]
+        read = read.of(np.argsort(-read.lengths, kind="stable")).sequences()
+        lengths = read.lengths
         starts, sizes, num_ranges = read.starts.ravel(), read.sizes.ravel(), read.sizes.shape[1]
         num_tokens, sequence = int(lengths.sum()), np.arange(len(lengths))
 
         text = self.shards.gather(starts, sizes)
-        asked = self._choose(starts, sizes, max(1, round(self.objective.mask_rate * num_tokens)), rng)
+        wanted = max(1, round(self.objective.mask_rate * num_tokens)) if self.objective.asks_for_words else 0
+        asked = self._choose(starts, sizes, wanted, rng)
         shown = hide(text, asked, self.special["mask"], self._ordinary, self.objective.mask_token_rate, rng)
 
         # Range r of sequence s has s * (num_ranges + 1) + r + 1 special tokens before it.
@@ -84,7 +84,8 @@ class EpochOfBatches:
         positions = np.arange(num_tokens) - np.repeat(firsts, lengths)
         tensor = torch.from_numpy
         packed = Packed(tensor(ids), tensor(segments), tensor(positions), tuple(lengths.tolist()))
-        return PretrainingBatch(packed, tensor(places[asked]), tensor(text[asked]), tensor(read.labels))
+        groups = self.objective.groups(len(lengths))
+        return PretrainingBatch(packed, tensor(places[asked]), tensor(text[asked]), tensor(read.labels), groups)
 
     @cached_property
     def _mask_seed(self) -> int:

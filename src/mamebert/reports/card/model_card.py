@@ -151,8 +151,18 @@ def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind, is_bag: b
     embeddings = (
         f" Its token embeddings ({amount(fixed)} of the parameters) are fixed word2vec vectors." if fixed else ""
     )
-    asked = "masked words" if value_at(run.settings, "objective.kind") == "masked_lm" else "masked words, next sentence"
+    asked = _asked(run)
     return f"A small BERT{size}, pretrained {_beginning(run, behind)} ({asked}).{embeddings}"
+
+
+def _asked(run: Run) -> str:
+    match value_at(run.settings, "objective.kind"):
+        case "masked_lm":
+            return "masked words"
+        case "contrast":
+            words = "masked words, " if value_at(run.settings, "objective.masked_lm_weight") else ""
+            return f"{words}crops of one document that find each other"
+    return "masked words, next sentence"
 
 
 def _beginning(run: Run, behind: list[Run]) -> str:

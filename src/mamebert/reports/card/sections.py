@@ -94,12 +94,19 @@ def _results(run: Run) -> list[Block]:
     return [*after_epochs, *_before_and_after(model.results)]
 
 
-_MEASURED = ("Training loss", "Held-out MLM loss", "Held-out MLM accuracy", "Order gain", "Held-out NSP accuracy")
+_MEASURED = (
+    "Training loss",
+    "Held-out MLM loss",
+    "Held-out MLM accuracy",
+    "Order gain",
+    "Held-out NSP accuracy",
+    "Held-out crops found",
+)
 
 
 def _measured(epoch: Epoch) -> list[float | None]:
     held_out = [epoch.heldout_mlm_loss, epoch.heldout_mlm_accuracy, epoch.order_gain, epoch.heldout_nsp_accuracy]
-    return [epoch.train_loss, *held_out]
+    return [epoch.train_loss, *held_out, epoch.heldout_found]
 
 
 def _three(number: float | None) -> str | None:

@@ -16,7 +16,16 @@ MISREAD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What comes of numbers, texts and tables that are of another kind than stages write."""
 
 
-DRAWN = ("step", "tokens", "seconds", "mlm_loss", "heldout_mlm_loss", "order_gain")
+DRAWN = (
+    "step",
+    "tokens",
+    "seconds",
+    "mlm_loss",
+    "heldout_mlm_loss",
+    "order_gain",
+    "contrast_loss",
+    "heldout_contrast_loss",
+)
 """What in a line of metrics.jsonl is a number wherever it stands, and is drawn."""
 
 

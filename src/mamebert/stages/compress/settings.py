@@ -50,6 +50,11 @@ class CompressConfig(RowsConfig):
     def _methods_fit_together(self) -> Self:
         if not self.method:
             raise ValueError(f"No method is given. Choose from: {', '.join(Compressor.names())}.")
+        if self.objective and not self.objective.asks_for_words:
+            raise ValueError(
+                f"objective.kind={self.objective.kind} masks no words here, by which pretrained encoders are judged. "
+                "Raise objective.masked_lm_weight, or leave objective out."
+            )
         for method in self.method[:-1]:
             if method.is_last:
                 raise ValueError(

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, embedding_bag, normalize, softplus
+from torch.nn.functional import embedding_bag, normalize, softplus
 
+from mamebert.training.contrast_loss import partners_found
 from mamebert.training.loop import Losses
 
 LOWEST, HIGHEST = 0.05, 8.0
@@ -56,13 +57,10 @@ class WeightedBag(nn.Module):
 def contrast_loss(vectors: Tensor, temperature: float) -> Losses:
     """Return the mean cross entropy, in nats, of finding each crop's partner among those of all, in both directions.
 
-    `vectors` [2 * pairs, size] have length 1; the partner of row i is row i + pairs (InfoNCE with the other
-    pairs of the batch as wrong answers: van den Oord et al., 2018; Chen et al., 2017).
+    `vectors` [2 * pairs, size] have length 1; the partner of row i is row i + pairs.
     """
-    first, second = vectors.chunk(2)
-    logits, own = first @ second.T / temperature, torch.arange(len(first), device=vectors.device)
-    loss = (cross_entropy(logits, own) + cross_entropy(logits.T, own)) / 2
-    return Losses(loss, {"found": (logits.detach().argmax(1) == own).float().mean()})
+    found = partners_found(*vectors.chunk(2), temperature)
+    return Losses(found.losses.mean(), {"found": found.right[0].float().mean()})
 
 
 def first_weights(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

@@ -46,7 +46,7 @@ def estimate(config: PretrainConfig, timed_steps: int = 20) -> dict[str, Any]:
             clock.restart()
             continue
         tokens += len(batch.packed.ids)
-        flops += batch_flops(work.network, batch, config.objective.has_sentence_pairs)
+        flops += batch_flops(work.network, batch, config.objective)
         if number == timed_steps or monotonic() - begun > MOST_SECONDS:
             break
     seconds, _ = clock.lap()

@@ -1,12 +1,14 @@
 """A pretraining and its run: what `mamebert pretrain` resumes, records, snapshots and saves."""
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.verify import verify
+from mamebert.encoder.model import PretrainingNetwork
 from mamebert.files.disk import need_space, write_text
 from mamebert.objectives.data.flops import batch_flops
 from mamebert.progress import say
@@ -77,7 +79,7 @@ class Pretraining:
             for step, batch in self.steps:
                 seconds, cpu_seconds = self.clock.lap()
                 tokens = len(batch.packed.ids)
-                flops = batch_flops(self.network, batch, self.config.objective.has_sentence_pairs)
+                flops = batch_flops(self.network, batch, self.config.objective)
                 self.count.add(step, tokens, flops, seconds, cpu_seconds)
                 self.telling.step(step, tokens, flops, seconds)
                 if step.trouble:
@@ -125,7 +127,7 @@ class Pretraining:
         if not self.processes.is_main_process:
             return
         model = self.run.folder / "model"
-        save_pretraining(network, self.steps.shards.tokenizer_folder, model)
+        self._save_model(network, model)
         folders = [model, *(self.run.folder / place["folder"] for place in self.count.kept)]
         results = PretrainResults(
             name=self.steps.name,
@@ -160,12 +162,17 @@ class Pretraining:
         if self.processes.is_main_process:
             shutil.rmtree(self.run.folder / "snapshots")
 
+    def _save_model(self, network: PretrainingNetwork, folder: Path) -> None:
+        asked = self.config.objective
+        tokenizer = self.steps.shards.tokenizer_folder
+        save_pretraining(network, tokenizer, folder, asked.modules, has_heads=asked.asks_for_words)
+
     def _keep(self) -> None:
         step = self.count.step
         folder = f"kept/step-{step:09}"
         network = self.learner.whole()
         if self.processes.is_main_process:
-            save_pretraining(network, self.steps.shards.tokenizer_folder, self.run.folder / folder)
+            self._save_model(network, self.run.folder / folder)
         epochs_seen = self.count.epoch + self.count.batch / len(self.steps.epoch(self.count.epoch))
         self.count.kept.append(
             {"folder": folder, "step": step, "tokens": self.count.tokens, "epoch": round(epochs_seen, 3)}

@@ -31,7 +31,11 @@ CURVES = (
     Curve("heldout_mlm_loss", "Held-out MLM loss"),
     Curve("mlm_loss", "Training MLM loss"),
     Curve("order_gain", "Order gain"),
+    Curve("heldout_contrast_loss", "Held-out loss of crops"),
+    Curve("contrast_loss", "Training loss of crops"),
 )
+TRAINING = {"mlm_loss", "contrast_loss"}
+"""What every step gives, so that it is drawn smoothed."""
 
 
 def tell(story: Story) -> list[Section]:
@@ -57,7 +61,7 @@ def _chart(
     for number, (model, records) in enumerate(metrics):
         points = list(_points(records, axis.key, curve.key))
         if len(points) > 1:
-            shown = smooth(points) if curve.key == "mlm_loss" else points
+            shown = smooth(points) if curve.key in TRAINING else points
             lines.append(Line(model.name, shown, colour=_colour(model, number)))
     if not lines:
         return None
