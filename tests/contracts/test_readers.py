@@ -13,6 +13,7 @@ NEEDED = {
     "conll": {"path": "train.txt"},
     "conllu": {"path": "*.conllu"},
     "dream": {"path": "dream.json"},
+    "every": {"of": {"kind": "files", "path": "corpus/*.txt"}},
     "files": {"path": "corpus/*.txt"},
     "huggingface": {"name": "someone/beans"},
     "livedoor": {"path": "ldcc.tar.gz"},

@@ -30,9 +30,12 @@ class CropPairs(NamedTuple):
 class Crops:
     """The documents of shards that are long enough, and pairs drawn from them."""
 
-    def __init__(self, shards: TokenShards, longest: int, window: int) -> None:
-        """A crop has at most `longest` tokens, and both lie within `window` tokens."""
-        self.longest, self.window = longest, window
+    def __init__(self, shards: TokenShards, longest: int, window: int, shortest: int = 0) -> None:
+        """A crop has at most `longest` tokens, and both of a pair lie within `window` tokens.
+
+        Crops are as long as that allows or, with `shortest`, of any length from that on, each as likely.
+        """
+        self.longest, self.window, self.shortest = longest, window, shortest
         bounds = shards.sentence_starts[shards.document_starts]
         sizes = np.diff(bounds)
         self.documents = np.flatnonzero(sizes >= LEAST_TOKENS)
@@ -47,7 +50,9 @@ class Crops:
     @property
     def tokens_per_pair(self) -> float:
         """Tokens of both crops of a pair, on average."""
-        return float(2 * (self._lengths(self._sizes) * self._sizes).sum() / max(1, self.num_tokens))
+        longest = self._longest(self._sizes)
+        lengths = (longest + np.minimum(longest, self.shortest or longest)) / 2
+        return float(2 * (lengths * self._sizes).sum() / max(1, self.num_tokens))
 
     def draw(self, num_pairs: int, rng: np.random.Generator) -> CropPairs:
         """Return pairs at places drawn from all tokens alike, so that a long document has as many as its length."""
@@ -64,11 +69,13 @@ class Crops:
         starts, sizes = self._starts[chosen], self._sizes[chosen]
         seen = np.minimum(sizes, self.window)
         starts = starts + rng.integers(0, sizes - seen + 1)
-        lengths = self._lengths(sizes)
+        lengths = self._longest(sizes)
+        if self.shortest:
+            lengths = rng.integers(np.minimum(lengths, self.shortest), lengths + 1)
         free = np.sort(rng.integers(0, (seen - 2 * lengths + 1)[:, None], (len(chosen), 2)), axis=1)
         free[:, 1] += lengths
         return CropPairs(starts[:, None] + free, lengths, self.documents[chosen])
 
-    def _lengths(self, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        lengths: npt.NDArray[np.int64] = np.minimum(np.minimum(sizes, self.window) // 2, self.longest)
-        return lengths
+    def _longest(self, sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        longest: npt.NDArray[np.int64] = np.minimum(np.minimum(sizes, self.window) // 2, self.longest)
+        return longest

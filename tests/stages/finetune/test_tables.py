@@ -158,3 +158,15 @@ task = "classification"
     said = mamebert("run", "--dry-run", tmp_path / "recipe.toml")
     assert said.code == 2
     assert "the task is tagging" in said.err
+
+
+def test_fitted_again_it_has_learnt_from_the_validation_rows_and_is_scored_on_them_before(
+    settings, results, tuned, tmp_path
+):
+    changes = {"refit": True, "seeds": [1], "output": tmp_path / "refit"}
+    folder = finetune(build(FinetuneConfig, {**settings, **changes})).folder
+    again, before = (of(each, "S").seeds[0] for each in (FinetuneResults.read(Run.open(folder).results), results))
+    assert again.chosen == {**before.chosen, "refit": True}
+    assert again.valid_by_epoch == before.valid_by_epoch
+    bags = [load(each / "models" / "S").network for each in (folder, tuned)]
+    assert len(bags[0].grams.keys) > len(bags[1].grams.keys)

@@ -6,7 +6,7 @@ from scipy.special import log_softmax, softmax
 
 from mamebert.tasks.bag import fitting
 from mamebert.tasks.bag.document_vectors import DocumentVectors
-from mamebert.tasks.bag.fitting import Rows, calibrated, fit_bag
+from mamebert.tasks.bag.fitting import Chosen, Rows, calibrated, fit_again, fit_bag
 from mamebert.tasks.bag.grams import Grams
 from mamebert.tasks.data.features import IGNORE_INDEX
 from mamebert.word2vec.document_vectors import document_vectors
@@ -94,6 +94,28 @@ def test_of_many_rows_some_decide_and_all_are_learnt_from(monkeypatch):
     assert network.grams.keys.tolist() == wanted.keys.tolist()
     assert network.grams.idf.tolist() == wanted.idf.tolist()
     assert right(network, train) > 0.95
+
+
+def test_what_was_chosen_is_fitted_again_to_more_rows():
+    train, valid, test = rows(1, 20), rows(2, 100), rows(3, 300)
+    network, chosen = fitted(documents(), train, valid)
+    both = train.and_known(valid._replace(targets=np.where(np.arange(100) < 3, IGNORE_INDEX, valid.targets)))
+    assert len(both.texts) == len(both.targets) == len(both.weights) == 117
+    again = fit_again(documents(), both, chosen, 3, seed=0)
+    assert again.grams.keys.tolist() == Grams.learn(both.texts, chosen.pairs).keys.tolist()
+    assert right(again, test) > right(network, test)
+    same = fit_again(documents(), train, chosen, 3, seed=0)
+    np.testing.assert_array_equal(same.weight, network.weight)
+    np.testing.assert_array_equal(same.bias, network.bias)
+
+
+GOLDEN = [-0.8312, -1.1033, 0.0406]
+"""Scores of a text by a classifier of thirty rows, made with scikit-learn 1.9's liblinear."""
+
+
+def test_a_fit_gives_the_stored_scores():
+    network = fit_again(documents(), rows(1, 30), Chosen(True, 0.5, 5.0, 0.5), 3, seed=0)
+    assert network.scores(np.array([1, 12, 12, 25])) == pytest.approx(GOLDEN, abs=2e-3)
 
 
 def test_a_weighted_row_counts_more():

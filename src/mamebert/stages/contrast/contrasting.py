@@ -51,7 +51,7 @@ class Contrasting:
         self.begun = first_table(config, shards)
         assert self.begun.weights is not None
         self.network = network = WeightedBag(self.begun.vectors, self.begun.weights)
-        self.crops = Crops(shards, config.crop_tokens, config.window_tokens)
+        self.crops = Crops(shards, config.crop_tokens, config.window_tokens, config.shortest_crop)
         self.tokens_wanted = round(config.epochs * shards.num_tokens) if config.epochs else config.tokens
         if self.tokens_wanted and len(self.crops.documents) < 2:
             raise UserError(

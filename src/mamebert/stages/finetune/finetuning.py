@@ -187,7 +187,8 @@ class Finetuning:
         """Train one network; also return the hidden states that its encoder, if it does not learn, gives."""
         parts, record = self.rows.to(model), partial(self.run.record, model=model.title, seed=seed, **about)
         if model.is_table:
-            return *fit_table(model, seed, parts["train"], parts["valid"], self.learnt, record, title), {}
+            rows = parts["train"], parts["valid"]
+            return *fit_table(model, seed, *rows, self.learnt, record, title, config.refit), {}
         config = with_settings(config, self._decided(model, config))
         network = start(model, seed, config, self.learnt)
         started = monotonic()

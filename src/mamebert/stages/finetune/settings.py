@@ -43,6 +43,9 @@ class FinetuneConfig(LabelledConfig):
     validate_every: int | None = Field(default=None, ge=1)
     """Epochs from one validation to the next; the last epoch is always validated. Unset, so many that validation reads
     no more tokens than training does, and at most a fifth of all epochs; 1 where patience is given."""
+    refit: bool = False
+    """Fit a classifier on word vectors again, to the validation rows too, once these have chosen its columns and C and
+    were scored (as scikit-learn's refit does). Encoders, which stop by these rows, never learn from them."""
     search: Search = Search()
     seeds: Seeds = Field(default=[1, 2, 3], min_length=1)
     """Each trains anew from the same encoder: another head, order and dropout. More may be put behind those of a

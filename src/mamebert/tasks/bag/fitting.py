@@ -19,7 +19,7 @@ from mamebert.tasks.data.features import IGNORE_INDEX
 Judge = Callable[[npt.NDArray[np.int64]], float]
 """How good the numbers of labels are, one for each validation row: higher is better."""
 
-STRENGTHS = (1.0, 5.0)
+STRENGTHS = (1.0, 5.0, 25.0)
 """C of the SVM, from a smooth to a close fit."""
 SHARES = (0.25, 0.5, 1.0, 2.0)
 """Lengths of a document vector beside the sparse columns, whose length is 1."""
@@ -59,6 +59,15 @@ class Rows(NamedTuple):
         targets = np.array([int(each.target[0]) for each in found])
         return cls([pieces_of(each) for each in found], targets, np.array([each.weight for each in found]))
 
+    def and_known(self, others: Self) -> Self:
+        """Return these rows and, behind them, those of others for whose label there is an output."""
+        known = np.flatnonzero(others.targets != IGNORE_INDEX)
+        return type(self)(
+            [*self.texts, *(others.texts[i] for i in known)],
+            np.concatenate([self.targets, others.targets[known]]),
+            np.concatenate([self.weights, others.weights[known]]),
+        )
+
     def drawn(self, most: int, seed: int) -> Self:
         """Return so many of the rows, drawn by the seed; all where there are no more."""
         if len(self.texts) <= most:
@@ -92,6 +101,15 @@ def fit_bag(
     return best.network(), best.chosen
 
 
+def fit_again(documents: DocumentVectors, rows: Rows, chosen: Chosen, num_labels: int, seed: int) -> BagNetwork:
+    """Return a network with what was chosen before, temperature and all, fitted to other rows."""
+    columns = Columns.learn(rows.texts, chosen.pairs, documents)
+    table = columns.table(rows.texts).beside(chosen.share)
+    weight, bias = _svm(table, rows, chosen.C, num_labels, seed)
+    hot = np.float32(chosen.temperature)
+    return columns.network(weight / hot, bias / hot, chosen.share)
+
+
 class _Fit(NamedTuple):
     """One linear model and how good it is."""
 
@@ -121,31 +139,36 @@ class _Bench:
     def fits(self, shares: tuple[float, ...], judge: Judge, meter: Meter) -> Iterator[_Fit]:
         """Yield the fit of each share with each C."""
         for share in shares:
+            tables = self.train.beside(share), self.valid.beside(share)
             for strength in STRENGTHS:
-                yield self.fit(Chosen(self.columns.grams.has_pairs, share, strength), judge)
+                yield self._fitted(*tables, Chosen(self.columns.grams.has_pairs, share, strength), judge)
                 meter.advance()
 
     def fit(self, chosen: Chosen, judge: Judge) -> _Fit:
         """Fit with what was chosen; the temperature is found here."""
-        weight, bias = self._svm(self.train.beside(chosen.share), chosen.C)
-        margins = self.valid.beside(chosen.share) @ weight + bias
+        return self._fitted(self.train.beside(chosen.share), self.valid.beside(chosen.share), chosen, judge)
+
+    def _fitted(self, train: Any, valid: Any, chosen: Chosen, judge: Judge) -> _Fit:
+        weight, bias = _svm(train, self.rows, chosen.C, self.num_labels, self.seed)
+        margins = valid @ weight + bias
         temperature, loss = calibrated(margins, self.targets)
         score = judge(margins.argmax(1))
         return _Fit(self, chosen._replace(temperature=temperature), weight, bias, score, loss)
 
-    def _svm(self, table: Any, strength: float) -> tuple[Floats, Floats]:
-        """Return weights [columns, labels] and biases [labels] of one SVM for each label against the rest."""
-        from sklearn.svm import LinearSVC
 
-        model = LinearSVC(C=strength, random_state=self.seed % 2**32)
-        model.fit(table, self.rows.targets, self.rows.weights)
-        found, biases = model.coef_.T, model.intercept_
-        if len(model.classes_) == 2:  # of two classes only the second has a column
-            found, biases = np.hstack([-found, found]), np.concatenate([-biases, biases])
-        weight = np.zeros((table.shape[1], self.num_labels), np.float32)
-        bias = np.full(self.num_labels, _NEVER, np.float32)
-        weight[:, model.classes_], bias[model.classes_] = found, biases
-        return weight, bias
+def _svm(table: Any, rows: Rows, strength: float, num_labels: int, seed: int) -> tuple[Floats, Floats]:
+    """Return weights [columns, labels] and biases [labels] of one SVM for each label against the rest."""
+    from sklearn.svm import LinearSVC
+
+    model = LinearSVC(C=strength, random_state=seed % 2**32)
+    model.fit(table, rows.targets, rows.weights)
+    found, biases = model.coef_.T, model.intercept_
+    if len(model.classes_) == 2:  # of two classes only the second has a column
+        found, biases = np.hstack([-found, found]), np.concatenate([-biases, biases])
+    weight = np.zeros((table.shape[1], num_labels), np.float32)
+    bias = np.full(num_labels, _NEVER, np.float32)
+    weight[:, model.classes_], bias[model.classes_] = found, biases
+    return weight, bias
 
 
 def calibrated(margins: npt.NDArray[np.floating[Any]], targets: npt.NDArray[np.int64]) -> tuple[float, float]:
