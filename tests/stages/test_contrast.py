@@ -118,6 +118,16 @@ def test_the_model_answers_with_the_vectors_of_the_table(learnt):
     np.testing.assert_array_equal(found[1], model(texts[1])[0]["vector"])
 
 
+def test_the_folder_has_a_card_that_tells_how_it_opens(learnt):
+    card = (learnt.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert "library_name: sentence-transformers" in card
+    assert 'SentenceTransformer("model")' in card
+    assert "16 numbers for each of" in card
+    assert "Held-out crops whose partner is the nearest of 40" in card
+    assert "bert\n" not in card.split("---")[1].replace("mamebert\n", "")
+    assert mamebert.load(learnt.folder)("boat")  # a card is no part of what is sealed
+
+
 def test_sentence_transformers_opens_the_model_and_agrees(learnt):
     library = pytest.importorskip("sentence_transformers")
     model = mamebert.load(learnt.folder)

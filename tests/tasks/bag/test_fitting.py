@@ -113,6 +113,18 @@ GOLDEN = [-0.8312, -1.1033, 0.0406]
 """Scores of a text by a classifier of thirty rows, made with scikit-learn 1.9's liblinear."""
 
 
+def test_a_mix_gives_the_margins_of_both():
+    train, texts = rows(1, 30), rows(3, 5).texts
+
+    def scores(**chosen):
+        network = fit_again(documents(), train, Chosen(False, **chosen), 3, seed=0)
+        return np.stack([network.scores(ids) for ids in texts])
+
+    both, alone = scores(share=0.5, C=5.0), scores(share=0.0, C=1.0)
+    mixed = scores(share=0.5, C=5.0, mix=0.25, sparse_C=1.0, temperature=0.5)
+    np.testing.assert_allclose(mixed, (0.25 * both + 0.75 * alone) / 0.5, atol=1e-5)
+
+
 def test_a_fit_gives_the_stored_scores():
     network = fit_again(documents(), rows(1, 30), Chosen(True, 0.5, 5.0, 0.5), 3, seed=0)
     assert network.scores(np.array([1, 12, 12, 25])) == pytest.approx(GOLDEN, abs=2e-3)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from mamebert.checkpoints.static_embedding import is_static
 from mamebert.config import walk
 from mamebert.errors import UserError
 from mamebert.files.json_files import read_object
@@ -20,14 +21,15 @@ from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.pretrainings import Pretrained, model_name
 from mamebert.reports.readings.run_json import MISREAD, finite, listed, record_of, runs_behind, value_at
 from mamebert.reports.text.names import lower_first
-from mamebert.reports.text.number_format import amount, percent
+from mamebert.reports.text.number_format import amount, count, percent
 from mamebert.reports.text.render import language, render_markdown
+from mamebert.results.contrast import ContrastResults
 from mamebert.results.labelled import LabelledResults, RowsResults
 from mamebert.results.pretrain import Parameters, PretrainResults
 from mamebert.runs import Run
 from mamebert.tasks.bag.folder import is_bag
 
-Kind = Literal["pretrain", "finetune", "compress"]
+Kind = Literal["pretrain", "contrast", "finetune", "compress"]
 # What a plain transformers class is for: (words in its name, pipeline, class that opens it).
 USES = (
     ("SequenceClassification", "text-classification", "AutoModelForSequenceClassification"),
@@ -59,6 +61,7 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
     origins = _origins(run, behind, model_folder)
     config = _read_json(model_folder / "config.json")
     has_modules = (model_folder / "modules.json").is_file()
+    is_alone = is_bag(config) or (is_static(config) and not has_modules)
     pipeline, auto_class = ("sentence-similarity", SENTENCES) if has_modules else _use(config, run, kind)
     tokenizer = _read_json(model_folder / "tokenizer_config.json")
     ways = uses(run, model_folder) if kind == "compress" else []
@@ -68,9 +71,12 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
             tongue or _language(run, behind, model_folder),
             licence,
             pipeline,
-            "mamebert" if is_bag(config) else _library(ways, has_modules),
+            "mamebert" if is_alone else _library(ways, has_modules),
+            is_bert=not (is_bag(config) or is_static(config)),
         ),
+        is_alone=is_alone,
         is_bag=is_bag(config),
+        is_static=is_static(config),
         name=_name(run, model_folder, kind),
         ways=ways,
         kind=kind,
@@ -89,11 +95,13 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
     )
 
 
-def front_matter(tongue: str | None, licence: str | None, pipeline: str | None, library: str = "transformers") -> str:
+def front_matter(
+    tongue: str | None, licence: str | None, pipeline: str | None, library: str = "transformers", is_bert: bool = True
+) -> str:
     """Return the YAML header that the Hugging Face Hub reads."""
     from huggingface_hub import ModelCardData
 
-    tags = [*(["bert"] if library != "mamebert" else []), "mamebert"]
+    tags = [*(["bert"] if is_bert else []), "mamebert"]
     tags += [library, "feature-extraction"] if library == SENTENCES else []
     data = ModelCardData(language=tongue, license=licence, library_name=library, tags=tags, pipeline_tag=pipeline)
     return str(data.to_yaml())
@@ -137,6 +145,8 @@ def _origins(run: Run, behind: list[Run], model_folder: Path) -> list[Run]:
 def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind, is_bag: bool) -> str:
     if kind == "compress":
         return what_it_is(run)
+    if kind == "contrast":
+        return _what_vectors(run)
     if kind == "finetune":
         task = Task(run, [], [])
         if is_bag:
@@ -153,6 +163,17 @@ def _what(run: Run, behind: list[Run], origins: list[Run], kind: Kind, is_bag: b
     )
     asked = _asked(run)
     return f"A small BERT{size}, pretrained {_beginning(run, behind)} ({asked}).{embeddings}"
+
+
+def _what_vectors(run: Run) -> str:
+    results = ContrastResults.read(run.results)
+    words = f" for each of {count(results.num_words)} words" if results.num_words is not None else ""
+    numbers = f"{results.vector_size} numbers" if results.vector_size is not None else "a vector"
+    return (
+        f"Vectors of texts without an encoder: {numbers}{words}, whose mean over a text, brought to length 1, is the "
+        "vector of the text. They were learnt from unlabelled text, so that two crops of one document lie near each "
+        "other."
+    )
 
 
 def _asked(run: Run) -> str:
@@ -177,6 +198,8 @@ def _limits(run: Run, kind: Kind, folder: Path) -> list[str]:
     labelled = LabelledResults.read(run.results if kind == "finetune" else {})
     only = next((model.name for model in labelled.models if file_name(model.name) == folder.name), "")
     limits = compress_limits(run) if kind == "compress" else []
+    if kind == "contrast":
+        limits.append("It knows nothing of the order of words, and nothing of words that its text did not have.")
     if kind == "pretrain":
         results = PretrainResults.read(run.results)
         tokens = results.tokens or sum(finite(epoch.tokens for epoch in results.epochs))

@@ -15,6 +15,7 @@ from mamebert.reports.readings.word_order import bags_of_words_told
 from mamebert.reports.text.blocks import Block, Cell, Section, Table, cells, drop_empty_columns
 from mamebert.reports.text.number_format import clock, count, is_number, megabytes, percent
 from mamebert.results.clean import CleanResults
+from mamebert.results.contrast import ContrastResults
 from mamebert.results.pretrain import Epoch, PretrainResults
 from mamebert.results.tokenize import TokenizeResults
 from mamebert.results.vectors import VectorsResults
@@ -24,7 +25,7 @@ from mamebert.runs import Run
 
 def card_sections(run: Run, behind: list[Run], config: dict[str, Any], kind: str) -> list[Section]:
     """Return the parts of the card that are tables: data, results, training."""
-    results = {"pretrain": _results, "finetune": _task_results}.get(kind)
+    results = {"pretrain": _results, "contrast": _crops_found, "finetune": _task_results}.get(kind)
     found = [
         *(compress_sections(run) if kind == "compress" else []),
         Section("data", "Data and tokenizer", _data(behind)),
@@ -32,6 +33,15 @@ def card_sections(run: Run, behind: list[Run], config: dict[str, Any], kind: str
         Section("training", "Training", _training(run, config)),
     ]
     return [section for section in found if section.blocks]
+
+
+def _crops_found(run: Run) -> list[Block]:
+    results = ContrastResults.read(run.results)
+    if not (is_number(results.found) and results.heldout_pairs):
+        return []
+    shares = [percent(share) if is_number(share) else None for share in (results.found_before, results.found)]
+    title = f"Held-out crops whose partner is the nearest of {count(results.heldout_pairs)}"
+    return [Table(title, ["Before learning", "After"], [cells(*shares)], num_text_columns=0)]
 
 
 def _data(behind: list[Run]) -> list[Block]:

@@ -12,7 +12,9 @@ from mamebert.checkpoints.static_embedding import LIBRARIES, save_static
 from mamebert.corpus.crops import CropPairs, Crops
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.errors import UserError
+from mamebert.files.disk import write_text
 from mamebert.progress import Meter, say
+from mamebert.reports.card.model_card import model_card
 from mamebert.results.contrast import ContrastResults
 from mamebert.runs import Run
 from mamebert.stages.contrast.bag import Bags, WeightedBag, contrast_loss
@@ -157,6 +159,8 @@ class Contrasting:
             lightest=lightest,
             opens_with=libraries,
         ).written()
+        model = self.run.folder / "model"
+        write_text(model / "README.md", model_card(self.run, model, "contrast"))
         if found:
             say(f"contrast: {found.share:.1%} of held-out crops are nearest to their partner, of {found.among:,}.")
 

@@ -29,8 +29,8 @@ class ContrastConfig(StageConfig):
     crop_tokens: int = Field(default=100, ge=4)
     """Longest crop in tokens; a short document is cut into halves."""
     shortest_crop: int = Field(default=0, ge=0)
-    """Shortest crop in tokens; the two of a pair are equally long, of any length up to `crop_tokens`. 0 makes every crop
-    as long as it can be."""
+    """Shortest crop in tokens; the crops of a pair are equally long, of any length up to `crop_tokens`. 0 makes every
+    crop as long as it can be."""
     window_tokens: int = Field(default=1024, ge=24)
     """Both crops of a pair lie within so many tokens of their document."""
     temperature: float = Field(default=0.07, gt=0)

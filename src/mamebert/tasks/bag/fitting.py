@@ -23,6 +23,8 @@ STRENGTHS = (1.0, 5.0, 25.0)
 """C of the SVM, from a smooth to a close fit."""
 SHARES = (0.25, 0.5, 1.0, 2.0)
 """Lengths of a document vector beside the sparse columns, whose length is 1."""
+MIXES = (0.25, 0.5, 0.75)
+"""How much of a classifier that reads document vectors too stands beside one of the sparse columns alone; or all."""
 MOST_ROWS_TO_CHOOSE = 10_000
 """Of more training rows, so many decide what is chosen; the last fit reads all."""
 _NEVER = -1.0
@@ -40,6 +42,10 @@ class Chosen(NamedTuple):
     """How closely the SVM fits its rows."""
     temperature: float = 1.0
     """What margins are divided by, so that their softmax is calibrated (Guo et al., 2017)."""
+    mix: float = 1.0
+    """What these margins count; those of an SVM on the sparse columns alone count the rest."""
+    sparse_C: float = 0.0
+    """C of that SVM, where there is one."""
 
 
 class Rows(NamedTuple):
@@ -82,8 +88,9 @@ def fit_bag(
     """Return a network fitted to the training rows, and what the validation rows decided.
 
     Columns are chosen first: pieces alone, or pairs too. Then comes the share of the document vectors. Each is tried
-    with every C. The calibrated log loss decides, which differs less by chance than `judge` where rows are few; among
-    equals that does. Equal rows and seeds give equal networks.
+    with every C. What reads document vectors is also mixed with the best that does not: the margins of two linear
+    models, added up, are those of a third. The calibrated log loss decides, which differs less by chance than `judge`
+    where rows are few; among equals that does. Equal rows and seeds give equal networks.
     """
     some = train.drawn(MOST_ROWS_TO_CHOOSE, seed)
     fits: list[_Fit] = []
@@ -91,8 +98,9 @@ def fit_bag(
         for pairs in (False, True):
             bench = _Bench(Columns.learn(some.texts, pairs, documents), some, valid, num_labels, seed)
             fits += bench.fits((0.0,), judge, meter)
-        best = max(fits, key=_Fit.how_good)
-        fits += best.bench.fits(SHARES, judge, meter)
+        alone = max(fits, key=_Fit.how_good)
+        for fit in alone.bench.fits(SHARES, judge, meter):
+            fits += [fit, *(fit.mixed(alone, mix, judge) for mix in MIXES)]
     best = max(fits, key=_Fit.how_good)
     if some is not train:
         say(f"{title}: the last fit reads all {len(train.texts):,} rows")
@@ -104,10 +112,30 @@ def fit_bag(
 def fit_again(documents: DocumentVectors, rows: Rows, chosen: Chosen, num_labels: int, seed: int) -> BagNetwork:
     """Return a network with what was chosen before, temperature and all, fitted to other rows."""
     columns = Columns.learn(rows.texts, chosen.pairs, documents)
-    table = columns.table(rows.texts).beside(chosen.share)
-    weight, bias = _svm(table, rows, chosen.C, num_labels, seed)
-    hot = np.float32(chosen.temperature)
-    return columns.network(weight / hot, bias / hot, chosen.share)
+    table, learn = columns.table(rows.texts), _Learning(rows, num_labels, seed)
+    linear = learn(table.beside(chosen.share), chosen.C)
+    if chosen.mix < 1:
+        linear = linear.mixed(learn(table.sparse, chosen.sparse_C), chosen.mix)
+    return linear.network(columns, chosen)
+
+
+class _Linear(NamedTuple):
+    """A linear model: what it gives for a row of columns are margins."""
+
+    weight: Floats
+    """[columns, labels]; where the columns of document vectors are missing, it does not read them."""
+    bias: Floats
+    """[labels]."""
+
+    def mixed(self, alone: Self, mix: float) -> Self:
+        """Return the model whose margins are `mix` times its own and for the rest those of one of fewer columns."""
+        weight = self.weight * np.float32(mix)
+        weight[: len(alone.weight)] += alone.weight * np.float32(1 - mix)
+        return type(self)(weight, self.bias * np.float32(mix) + alone.bias * np.float32(1 - mix))
+
+    def network(self, columns: Columns, chosen: Chosen) -> BagNetwork:
+        hot = np.float32(chosen.temperature)
+        return columns.network(self.weight / hot, self.bias / hot, chosen.share)
 
 
 class _Fit(NamedTuple):
@@ -115,25 +143,38 @@ class _Fit(NamedTuple):
 
     bench: "_Bench"
     chosen: Chosen
-    weight: Floats
-    bias: Floats
+    linear: _Linear
+    margins: Floats
+    """[validation rows, labels]."""
     score: float
     loss: float
 
     def how_good(self) -> tuple[float, float]:
         return -self.loss, self.score
 
+    def mixed(self, alone: Self, mix: float, judge: Judge) -> Self:
+        """Return what this fit comes to beside one that reads no document vectors."""
+        margins = self.margins * np.float32(mix) + alone.margins * np.float32(1 - mix)
+        chosen = self.chosen._replace(mix=mix, sparse_C=alone.chosen.C)
+        return type(self).of(self.bench, chosen, self.linear.mixed(alone.linear, mix), margins, judge)
+
     def network(self) -> BagNetwork:
-        hot = np.float32(self.chosen.temperature)
-        return self.bench.columns.network(self.weight / hot, self.bias / hot, self.chosen.share)
+        return self.linear.network(self.bench.columns, self.chosen)
+
+    @classmethod
+    def of(cls, bench: "_Bench", chosen: Chosen, linear: _Linear, margins: Floats, judge: Judge) -> Self:
+        """Judge a model by its margins; the temperature is found here."""
+        temperature, loss = calibrated(margins, bench.targets)
+        score = judge(margins.argmax(1))
+        return cls(bench, chosen._replace(temperature=temperature), linear, margins, score, loss)
 
 
 class _Bench:
     """One choice of columns, with the rows in them."""
 
     def __init__(self, columns: Columns, train: Rows, valid: Rows, num_labels: int, seed: int) -> None:
-        self.columns, self.num_labels, self.seed = columns, num_labels, seed
-        self.rows, self.targets = train, valid.targets
+        self.columns, self.targets = columns, valid.targets
+        self.learn = _Learning(train, num_labels, seed)
         self.train, self.valid = columns.table(train.texts), columns.table(valid.texts)
 
     def fits(self, shares: tuple[float, ...], judge: Judge, meter: Meter) -> Iterator[_Fit]:
@@ -145,30 +186,39 @@ class _Bench:
                 meter.advance()
 
     def fit(self, chosen: Chosen, judge: Judge) -> _Fit:
-        """Fit with what was chosen; the temperature is found here."""
-        return self._fitted(self.train.beside(chosen.share), self.valid.beside(chosen.share), chosen, judge)
+        """Fit with what was chosen."""
+        only = chosen._replace(mix=1.0, sparse_C=0.0)
+        fit = self._fitted(self.train.beside(chosen.share), self.valid.beside(chosen.share), only, judge)
+        if chosen.mix == 1:
+            return fit
+        alone = only._replace(share=0.0, C=chosen.sparse_C)
+        return fit.mixed(self._fitted(self.train.sparse, self.valid.sparse, alone, judge), chosen.mix, judge)
 
     def _fitted(self, train: Any, valid: Any, chosen: Chosen, judge: Judge) -> _Fit:
-        weight, bias = _svm(train, self.rows, chosen.C, self.num_labels, self.seed)
-        margins = valid @ weight + bias
-        temperature, loss = calibrated(margins, self.targets)
-        score = judge(margins.argmax(1))
-        return _Fit(self, chosen._replace(temperature=temperature), weight, bias, score, loss)
+        linear = self.learn(train, chosen.C)
+        return _Fit.of(self, chosen, linear, valid @ linear.weight + linear.bias, judge)
 
 
-def _svm(table: Any, rows: Rows, strength: float, num_labels: int, seed: int) -> tuple[Floats, Floats]:
-    """Return weights [columns, labels] and biases [labels] of one SVM for each label against the rest."""
-    from sklearn.svm import LinearSVC
+class _Learning(NamedTuple):
+    """Rows to learn from, whatever the columns."""
 
-    model = LinearSVC(C=strength, random_state=seed % 2**32)
-    model.fit(table, rows.targets, rows.weights)
-    found, biases = model.coef_.T, model.intercept_
-    if len(model.classes_) == 2:  # of two classes only the second has a column
-        found, biases = np.hstack([-found, found]), np.concatenate([-biases, biases])
-    weight = np.zeros((table.shape[1], num_labels), np.float32)
-    bias = np.full(num_labels, _NEVER, np.float32)
-    weight[:, model.classes_], bias[model.classes_] = found, biases
-    return weight, bias
+    rows: Rows
+    num_labels: int
+    seed: int
+
+    def __call__(self, table: Any, strength: float) -> _Linear:
+        """Return one SVM for each label against the rest."""
+        from sklearn.svm import LinearSVC
+
+        model = LinearSVC(C=strength, random_state=self.seed % 2**32)
+        model.fit(table, self.rows.targets, self.rows.weights)
+        found, biases = model.coef_.T, model.intercept_
+        if len(model.classes_) == 2:  # of two classes only the second has a column
+            found, biases = np.hstack([-found, found]), np.concatenate([-biases, biases])
+        weight = np.zeros((table.shape[1], self.num_labels), np.float32)
+        bias = np.full(self.num_labels, _NEVER, np.float32)
+        weight[:, model.classes_], bias[model.classes_] = found, biases
+        return _Linear(weight, bias)
 
 
 def calibrated(margins: npt.NDArray[np.floating[Any]], targets: npt.NDArray[np.int64]) -> tuple[float, float]:
