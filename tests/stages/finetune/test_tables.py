@@ -67,7 +67,7 @@ def test_a_table_is_trained_and_compared_beside_an_encoder(settings, encoders, t
 
 def test_what_validation_rows_chose_is_told(results, tuned):
     (chosen, _) = (seed.chosen for seed in of(results, "S").seeds)
-    assert {"pairs", "share", "C", "temperature", "mix", "sparse_C"} == chosen.keys()
+    assert {"longest", "share", "C", "temperature", "mix", "sparse_C"} == chosen.keys()
     config = json.loads((tuned / "models" / "S" / "config.json").read_text(encoding="utf-8"))
     assert chosen.items() <= config["mamebert"]["learnt"]["chosen"].items()
 

@@ -27,7 +27,7 @@ TEXTS = ["The old bean holds the leaf.", "The wet boat meets the rope.", "The sm
 @pytest.fixture(scope="module")
 def network(world):
     tokenizer = Tokenizer.open(world / "tokens" / "tokenizer")
-    grams = Grams.learn([each.ids for each in tokenizer.encode_many(TEXTS)], pairs=True)
+    grams = Grams.learn([each.ids for each in tokenizer.encode_many(TEXTS)], longest=3)
     words = DocumentVectors.of(VectorTable.open(world / "vectors"))
     drawn = np.random.default_rng(0)
     weight, bias, inside = (drawn.normal(size=size).astype(np.float32) for size in ((len(grams.keys), 3), 3, (64, 3)))

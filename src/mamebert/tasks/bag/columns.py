@@ -41,9 +41,9 @@ class Columns:
     """Standard deviation of each of its numbers, times the square root of the width."""
 
     @classmethod
-    def learn(cls, texts: Sequence[Ids], pairs: bool, documents: DocumentVectors) -> Self:
+    def learn(cls, texts: Sequence[Ids], longest: int, documents: DocumentVectors) -> Self:
         """Look at training texts."""
-        grams = Grams.learn(texts, pairs)
+        grams = Grams.learn(texts, longest)
         found = _dense(documents, texts)
         spread = (found.std(0) + _LEAST_SPREAD) * np.sqrt(found.shape[1])
         return cls(grams, documents, found.mean(0), spread.astype(np.float32))

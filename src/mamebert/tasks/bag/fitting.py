@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 from mamebert.progress import Meter, say
 from mamebert.tasks.bag.columns import Columns
 from mamebert.tasks.bag.document_vectors import DocumentVectors
-from mamebert.tasks.bag.grams import Ids
+from mamebert.tasks.bag.grams import LONGEST, Ids
 from mamebert.tasks.bag.network import BagNetwork, Floats, pieces_of
 from mamebert.tasks.data.encoded import Part
 from mamebert.tasks.data.features import IGNORE_INDEX
@@ -34,8 +34,8 @@ _NEVER = -1.0
 class Chosen(NamedTuple):
     """What the validation rows decided."""
 
-    pairs: bool
-    """Whether two neighbouring pieces are a column too."""
+    longest: int
+    """Pieces that stand side by side in a column, at most."""
     share: float
     """How long a document vector is beside the sparse columns; 0 leaves it out."""
     C: float
@@ -87,16 +87,16 @@ def fit_bag(
 ) -> tuple[BagNetwork, Chosen]:
     """Return a network fitted to the training rows, and what the validation rows decided.
 
-    Columns are chosen first: pieces alone, or pairs too. Then comes the share of the document vectors. Each is tried
-    with every C. What reads document vectors is also mixed with the best that does not: the margins of two linear
-    models, added up, are those of a third. The calibrated log loss decides, which differs less by chance than `judge`
-    where rows are few; among equals that does. Equal rows and seeds give equal networks.
+    Columns are chosen first: pieces alone, or sequences too. Then comes the share of the document vectors. Each is
+    tried with every C. What reads document vectors is also mixed with the best that does not: the margins of two
+    linear models, added up, are those of a third. The calibrated log loss decides, which differs less by chance than
+    `judge` where rows are few; among equals that does. Equal rows and seeds give equal networks.
     """
     some = train.drawn(MOST_ROWS_TO_CHOOSE, seed)
     fits: list[_Fit] = []
     with Meter(title, len(STRENGTHS) * (2 + len(SHARES)), "fits") as meter:
-        for pairs in (False, True):
-            bench = _Bench(Columns.learn(some.texts, pairs, documents), some, valid, num_labels, seed)
+        for longest in (1, LONGEST):
+            bench = _Bench(Columns.learn(some.texts, longest, documents), some, valid, num_labels, seed)
             fits += bench.fits((0.0,), judge, meter)
         alone = max(fits, key=_Fit.how_good)
         for fit in alone.bench.fits(SHARES, judge, meter):
@@ -104,14 +104,14 @@ def fit_bag(
     best = max(fits, key=_Fit.how_good)
     if some is not train:
         say(f"{title}: the last fit reads all {len(train.texts):,} rows")
-        columns = Columns.learn(train.texts, best.chosen.pairs, documents)
+        columns = Columns.learn(train.texts, best.chosen.longest, documents)
         best = _Bench(columns, train, valid, num_labels, seed).fit(best.chosen, judge)
     return best.network(), best.chosen
 
 
 def fit_again(documents: DocumentVectors, rows: Rows, chosen: Chosen, num_labels: int, seed: int) -> BagNetwork:
     """Return a network with what was chosen before, temperature and all, fitted to other rows."""
-    columns = Columns.learn(rows.texts, chosen.pairs, documents)
+    columns = Columns.learn(rows.texts, chosen.longest, documents)
     table, learn = columns.table(rows.texts), _Learning(rows, num_labels, seed)
     linear = learn(table.beside(chosen.share), chosen.C)
     if chosen.mix < 1:
@@ -182,7 +182,7 @@ class _Bench:
         for share in shares:
             tables = self.train.beside(share), self.valid.beside(share)
             for strength in STRENGTHS:
-                yield self._fitted(*tables, Chosen(self.columns.grams.has_pairs, share, strength), judge)
+                yield self._fitted(*tables, Chosen(self.columns.grams.longest, share, strength), judge)
                 meter.advance()
 
     def fit(self, chosen: Chosen, judge: Judge) -> _Fit:

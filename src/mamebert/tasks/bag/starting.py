@@ -8,6 +8,7 @@ from mamebert.errors import UserError
 from mamebert.runs import Run
 from mamebert.tasks import Task
 from mamebert.tasks.bag.document_vectors import DocumentVectors
+from mamebert.tasks.bag.grams import MOST_PIECES
 from mamebert.tasks.bases.label_task import LabelTask
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.word2vec.table import FILE, VectorTable
@@ -65,6 +66,11 @@ def open_documents(path: Path, random_seed: int | None = None) -> DocumentVector
     table, folder = VectorTable.open(path), tokenizer_of(path)
     tokenizer = Tokenizer.open(folder)
     table.check(tokenizer.vocab_size, table.vectors.shape[1], folder / "vocab.txt")
+    if tokenizer.vocab_size > MOST_PIECES:
+        raise UserError(
+            f"The vocabulary of {path} has {tokenizer.vocab_size:,} tokens, and a classifier on word vectors counts "
+            f"{MOST_PIECES:,} at most. Make a smaller one."
+        )
     if random_seed is None:
         return DocumentVectors.of(table)
     width = table.vectors.shape[1]
