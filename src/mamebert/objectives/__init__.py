@@ -87,8 +87,8 @@ class PretrainingBatch:
 
     def to(self, device: torch.device) -> "PretrainingBatch":
         """Return the same batch on another device."""
-        tensors = (to_device(t, device) for t in (self.chosen, self.targets, self.labels))
-        return PretrainingBatch(self.packed.to(device), *tensors, self.groups)
+        chosen, targets, labels = (to_device(t, device) for t in (self.chosen, self.targets, self.labels))
+        return PretrainingBatch(self.packed.to(device), chosen, targets, labels, self.groups)
 
     @property
     def asked(self) -> LossDivisors:

@@ -59,7 +59,8 @@ def contrast_loss(vectors: Tensor, temperature: float) -> Losses:
 
     `vectors` [2 * pairs, size] have length 1; the partner of row i is row i + pairs.
     """
-    found = partners_found(*vectors.chunk(2), temperature)
+    first, second = vectors.chunk(2)
+    found = partners_found(first, second, temperature)
     return Losses(found.losses.mean(), {"found": found.right[0].float().mean()})
 
 
