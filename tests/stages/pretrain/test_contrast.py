@@ -90,3 +90,23 @@ def test_an_encoder_is_not_made_smaller_by_crops_alone(tmp_path):
     with pytest.raises(UserError, match=r"masks no words.*masked_lm_weight"):
         build(CompressConfig, {**settings, "objective": ALONE})
     assert build(CompressConfig, {**settings, "objective": BESIDE}).objective
+
+
+def test_a_recipe_may_ask_it_for_vectors_before_it_is_made(world, mamebert, tmp_path):
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"text": "a boat", "second": "the boat", "label": 3.5}\n' * 4)
+    recipe = f"""output = "{tmp_path}/runs"
+[encoder]
+command = "pretrain"
+shards = "{world}/tokens"
+objective = {{ kind = "contrast", max_length = 24 }}
+training.steps = 1
+[asked]
+command = "evaluate"
+model = "@encoder"
+test = "{rows}"
+"""
+    (tmp_path / "recipe.toml").write_text(recipe, encoding="utf-8")
+    assert mamebert("run", "--dry-run", tmp_path / "recipe.toml").code == 0
+    (tmp_path / "recipe.toml").write_text(recipe.replace('"contrast"', '"masked_lm"'), encoding="utf-8")
+    assert "answers no task" in mamebert("run", "--dry-run", tmp_path / "recipe.toml").mistake

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from mamebert.compression.opening import VECTORS
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
@@ -17,7 +18,8 @@ from mamebert.tasks import Task
 from mamebert.tasks.network.static_network import task_of_table
 from mamebert.training.devices import pick_device
 
-TRAINED = ("finetune", "compress", "contrast")
+ANSWERING = ("finetune", "compress", "contrast", "pretrain")
+"""Commands whose models may be asked; of pretrained encoders those that make vectors."""
 
 
 def check_evaluation(config: EvaluateConfig, ahead: Ahead) -> Found:
@@ -30,7 +32,7 @@ def check_evaluation(config: EvaluateConfig, ahead: Ahead) -> Found:
         yield UserError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
     found: dict[str, tuple[Task, Kept]] = {}
     for name, path in config.models.items():
-        wrong = list(ahead.made_by(path, TRAINED, lambda each: None, inside=True))
+        wrong = list(ahead.made_by(path, ANSWERING, lambda each: None, inside=True))
         yield from wrong or tried(lambda n=name, p=path: found.update({n: _task_of(p, config, ahead)}))
     if config.models.keys() == found.keys() and found:
         tasks = {name: task for name, (task, _) in found.items()}
@@ -63,6 +65,8 @@ def _task_of(path: Path, config: EvaluateConfig, ahead: Ahead) -> tuple[Task, Ke
     if maker.command == "compress":
         return _task_of(maker.model, config, ahead)  # type: ignore[attr-defined]
     if maker.command == "pretrain":
+        if config.task.get("kind") == VECTORS or maker.objective.modules:  # type: ignore[attr-defined]
+            return Task.find(VECTORS)(), Kept()
         raise UserError(f"{path} will hold a pretrained encoder, which answers no task. Fine-tune it first.")
     if maker.command == "contrast":
         return task_of_table(), Kept()
