@@ -33,7 +33,7 @@ class ContrastConfig(StageConfig):
     crop as long as it can be."""
     window_tokens: int = Field(default=1024, ge=24)
     """Both crops of a pair lie within so many tokens of their document."""
-    temperature: float = Field(default=0.07, gt=0)
+    temperature: float = Field(default=0.04, gt=0)
     """What cosines are divided by: the lower it is, the more the nearest wrong partners count."""
     vectors_lr: float = Field(default=2e-3, gt=0)
     """Highest learning rate of the vectors, reached when the warm-up ends."""
