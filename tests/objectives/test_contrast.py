@@ -106,3 +106,10 @@ def test_vectors_are_the_means_of_tokens():
 def test_one_document_has_nothing_to_be_told_from(make_shards):
     with pytest.raises(UserError, match=r"has 1 documents.*objective\.kind=masked_lm"):
         contrast().check(make_shards([[30, 30], [4]]))
+
+
+def test_a_batch_is_the_same_whenever_it_is_made(shards):
+    first, second = (batches(contrast(), shards)[1] for _ in range(2))
+    assert torch.equal(first.packed.ids, second.packed.ids)
+    assert torch.equal(first.chosen, second.chosen)
+    assert first.groups == second.groups
