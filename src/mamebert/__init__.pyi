@@ -143,8 +143,9 @@ class ContrastConfig(_ContrastConfig):
         epochs: float = 0.0,
         pairs: int = 256,
         crop_tokens: int = 100,
+        shortest_crop: int = 0,
         window_tokens: int = 1024,
-        temperature: float = 0.07,
+        temperature: float = 0.04,
         vectors_lr: float = 0.002,
         weights_lr: float = 0.01,
         warmup_rate: float = 0.05,
@@ -203,9 +204,12 @@ class FinetuneConfig(_FinetuneConfig):
         batch_rows: int | None = None,
         dropout: float | None = None,
         patience: int | None = None,
+        validate_every: int | None = None,
+        refit: bool = False,
         search: Search | _SearchSettings = ...,
         seeds: int | Sequence[int] = ...,
         epoch_seeds: int | Sequence[int] = ...,
+        processes: int = 0,
         baselines: Literal["char", "word", "none"] = "char",
         vectors: str | Path | None = None,
     ) -> None: ...
@@ -369,6 +373,14 @@ class _DreamSettings(TypedDict, total=False):
 class _Dream(_DreamSettings, total=False):
     kind: Required[Literal["dream"]]
 
+class _EverySettings(TypedDict, total=False):
+    of: Required[_AnyReader]
+    step: int
+    first: int
+
+class _Every(_EverySettings, total=False):
+    kind: Required[Literal["every"]]
+
 class _FilesSettings(TypedDict, total=False):
     path: Required[str | Path | Sequence[str | Path]]
     encoding: str
@@ -423,6 +435,7 @@ _AnyReader: TypeAlias = (
     | _ConllByDefault
     | _ConlluByDefault
     | _Dream
+    | _Every
     | _FilesByDefault
     | _HuggingFace
     | _Livedoor
@@ -707,6 +720,19 @@ _AnyCompressor: TypeAlias = (
     ]
 )
 
+class _ContrastSettings(TypedDict, total=False):
+    max_length: int
+    mask_rate: float
+    mask_token_rate: float
+    mask_unit: Literal["token", "word", "span"]
+    masked_lm_weight: float
+    pairs: int
+    temperature: float
+    window_tokens: int
+
+class _Contrast(_ContrastSettings, total=False):
+    kind: Required[Literal["contrast"]]
+
 class _MaskedLMSettings(TypedDict, total=False):
     max_length: int
     mask_rate: float
@@ -726,7 +752,9 @@ class _MaskedLMAndNSPSettings(TypedDict, total=False):
 class _MaskedLMAndNSP(_MaskedLMAndNSPSettings, total=False):
     kind: Required[Literal["masked_lm_nsp"]]
 
-_AnyObjective: TypeAlias = Objective | _MaskedLM | _MaskedLMAndNSP | Literal["masked_lm", "masked_lm_nsp"]
+_AnyObjective: TypeAlias = (
+    Objective | _Contrast | _MaskedLM | _MaskedLMAndNSP | Literal["contrast", "masked_lm", "masked_lm_nsp"]
+)
 
 class _ClassificationSettings(TypedDict, total=False):
     max_length: int
