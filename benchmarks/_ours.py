@@ -8,8 +8,7 @@ from typing import Any
 from _clock import Round, timed
 
 from mamebert.kernels import torch_only
-from mamebert.objectives import PretrainingBatch
-from mamebert.objectives.data.flops import batch_flops
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.steps import PretrainingSteps
 
@@ -64,8 +63,8 @@ class Ours:
         batches: list[PretrainingBatch] = []
         with nullcontext() if self.native else torch_only():
             taken = timed(lambda: self._take(steps, batches), self.work.device)
-        network, has_sentence_pairs = self.work.network, self.work.config.objective.kind == "masked_lm_nsp"
-        return replace(taken, flops=sum(batch_flops(network, batch, has_sentence_pairs) for batch in batches))
+        network, objective = self.work.network, self.work.config.objective
+        return replace(taken, flops=sum(objective.flops(network, batch) for batch in batches))
 
     def _take(self, steps: int, batches: list[PretrainingBatch]) -> int:
         batches += (next(self._steps)[1] for _ in range(steps))

@@ -29,7 +29,7 @@ from torch.nn.utils.rnn import pad_sequence
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.kernels import status
-from mamebert.objectives import PretrainingBatch
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.training.settings import Training
 
 SHAPE, VOCAB, STEPS, BATCH_TOKENS = Shape(128, 2), 8_000, 200, 2048

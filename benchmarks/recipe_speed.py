@@ -32,8 +32,9 @@ from _clock import machine
 
 from mamebert.config import build, merge, read_settings
 from mamebert.corpus.token_shards import TokenShards
-from mamebert.objectives import HeldOutSums, Objective
+from mamebert.objectives import Objective
 from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.objectives.data.held_out_sums import HeldOutSums
 from mamebert.runs import Run
 from mamebert.stages import find
 from mamebert.stages.pretrain.settings import PretrainConfig

@@ -20,6 +20,7 @@ from mamebert.inspection import inspect as inspect
 from mamebert.inspection.settings import InspectConfig as _InspectConfig
 from mamebert.labelled.rows import Split
 from mamebert.objectives import Objective
+from mamebert.objectives.beside.generator import Generator
 from mamebert.probes import Probe
 from mamebert.serving.load import load as load
 from mamebert.stages.clean import CleanConfig as _CleanConfig
@@ -720,10 +721,29 @@ _AnyCompressor: TypeAlias = (
     ]
 )
 
+class _GeneratorSettings(TypedDict, total=False):
+    hidden_size: int
+    num_hidden_layers: int
+
+class _AllTokenLMSettings(TypedDict, total=False):
+    max_length: int
+    mask_rate: float
+    last_mask_rate: float | None
+    mask_token_rate: float
+    random_token_rate: float | None
+    mask_unit: Literal["token", "word", "span"]
+    kept_mask_rate: float
+    generator: Generator | _GeneratorSettings
+
+class _AllTokenLM(_AllTokenLMSettings, total=False):
+    kind: Required[Literal["all_token_lm"]]
+
 class _ContrastSettings(TypedDict, total=False):
     max_length: int
     mask_rate: float
+    last_mask_rate: float | None
     mask_token_rate: float
+    random_token_rate: float | None
     mask_unit: Literal["token", "word", "span"]
     masked_lm_weight: float
     pairs: int
@@ -733,10 +753,23 @@ class _ContrastSettings(TypedDict, total=False):
 class _Contrast(_ContrastSettings, total=False):
     kind: Required[Literal["contrast"]]
 
+class _LeftToRightLMSettings(TypedDict, total=False):
+    max_length: int
+    mask_rate: float
+    last_mask_rate: float | None
+    mask_token_rate: float
+    random_token_rate: float | None
+    mask_unit: Literal["token", "word", "span"]
+
+class _LeftToRightLM(_LeftToRightLMSettings, total=False):
+    kind: Required[Literal["left_to_right_lm"]]
+
 class _MaskedLMSettings(TypedDict, total=False):
     max_length: int
     mask_rate: float
+    last_mask_rate: float | None
     mask_token_rate: float
+    random_token_rate: float | None
     mask_unit: Literal["token", "word", "span"]
 
 class _MaskedLM(_MaskedLMSettings, total=False):
@@ -745,15 +778,72 @@ class _MaskedLM(_MaskedLMSettings, total=False):
 class _MaskedLMAndNSPSettings(TypedDict, total=False):
     max_length: int
     mask_rate: float
+    last_mask_rate: float | None
     mask_token_rate: float
+    random_token_rate: float | None
     mask_unit: Literal["token", "word", "span"]
     short_rate: float
 
 class _MaskedLMAndNSP(_MaskedLMAndNSPSettings, total=False):
     kind: Required[Literal["masked_lm_nsp"]]
 
+class _MaskedLMAndSOPSettings(TypedDict, total=False):
+    max_length: int
+    mask_rate: float
+    last_mask_rate: float | None
+    mask_token_rate: float
+    random_token_rate: float | None
+    mask_unit: Literal["token", "word", "span"]
+    short_rate: float
+
+class _MaskedLMAndSOP(_MaskedLMAndSOPSettings, total=False):
+    kind: Required[Literal["masked_lm_sop"]]
+
+class _MaskedLMAndSSOSettings(TypedDict, total=False):
+    max_length: int
+    mask_rate: float
+    last_mask_rate: float | None
+    mask_token_rate: float
+    random_token_rate: float | None
+    mask_unit: Literal["token", "word", "span"]
+    short_rate: float
+
+class _MaskedLMAndSSO(_MaskedLMAndSSOSettings, total=False):
+    kind: Required[Literal["masked_lm_sso"]]
+
+class _ReplacedTokenDetectionSettings(TypedDict, total=False):
+    max_length: int
+    mask_rate: float
+    last_mask_rate: float | None
+    mask_token_rate: float
+    random_token_rate: float | None
+    mask_unit: Literal["token", "word", "span"]
+    discriminator_weight: float
+    generator: Generator | _GeneratorSettings
+
+class _ReplacedTokenDetection(_ReplacedTokenDetectionSettings, total=False):
+    kind: Required[Literal["replaced_token_detection"]]
+
 _AnyObjective: TypeAlias = (
-    Objective | _Contrast | _MaskedLM | _MaskedLMAndNSP | Literal["contrast", "masked_lm", "masked_lm_nsp"]
+    Objective
+    | _AllTokenLM
+    | _Contrast
+    | _LeftToRightLM
+    | _MaskedLM
+    | _MaskedLMAndNSP
+    | _MaskedLMAndSOP
+    | _MaskedLMAndSSO
+    | _ReplacedTokenDetection
+    | Literal[
+        "all_token_lm",
+        "contrast",
+        "left_to_right_lm",
+        "masked_lm",
+        "masked_lm_nsp",
+        "masked_lm_sop",
+        "masked_lm_sso",
+        "replaced_token_detection",
+    ]
 )
 
 class _ClassificationSettings(TypedDict, total=False):
@@ -1109,6 +1199,7 @@ class _EncoderConfigSettings(TypedDict, total=False):
     layer_widths: int | Sequence[int]
     head_size: int
     bottleneck: Bottleneck | _BottleneckSettings | None
+    is_decoder: bool
 
 class _TokenEmbeddingsSettings(TypedDict, total=False):
     vectors: str | Path | None

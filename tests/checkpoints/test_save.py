@@ -2,11 +2,14 @@ import errno
 import json
 
 import pytest
+import torch
 from safetensors import SafetensorError, safe_open
 
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.save import save_pretraining
+from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.readings import Reading
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.files.disk import partial
 from mamebert.tasks.network.task_network import open_network, save_network
@@ -74,3 +77,13 @@ def test_a_full_disk_leaves_the_earlier_model(network, encoders, tmp_path, monke
     with pytest.raises(UserError, match="The disk is full"):
         save_pretraining(network, encoders("N") / "model", tmp_path / "model")
     assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
+
+
+def test_what_the_answers_about_pairs_mean_is_saved_and_a_plain_class_gets_two_of_three(world, tmp_path):
+    shape = EncoderConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=1, max_position_embeddings=32)
+    network = PretrainingNetwork(shape, 80)
+    network.cls.ask_for(("next", "previous", "random"))
+    save_pretraining(network, world / "tokens" / "tokenizer", tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["sentence_relations"] == ["next", "random"]
+    saved = load_pretraining(tmp_path / "model").cls.seq_relationship.weight
+    assert torch.equal(saved, network.cls.seq_relationship.weight[[0, 2]])

@@ -9,8 +9,9 @@ import torch
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.objectives import HeldOutSums, Objective
+from mamebert.objectives import Objective
 from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.objectives.data.held_out_sums import HeldOutSums
 
 pytestmark = pytest.mark.parametrize("kind", Objective.names())
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
@@ -25,12 +26,15 @@ def at_work(kind, world):
     objective = Objective.find(kind)(max_length=32, **SMALL.get(kind, {}))
     shards = TokenShards.open(world / "tokens")
     torch.manual_seed(0)
-    network = PretrainingNetwork(SHAPE, shards.vocab_size).eval()
+    network = PretrainingNetwork(SHAPE.model_copy(update=dict(objective.encoder)), shards.vocab_size)
+    objective.equip(network)
+    network.eval()
     return objective, network, EpochOfBatches(objective, shards, SPECIAL, batch_tokens=512, seed=1, epoch=0)
 
 
 def test_settings_survive_saving(kind):
-    objective = Objective.find(kind)(max_length=48, mask_rate=0.3)
+    found = Objective.find(kind)
+    objective = found(max_length=48, **({"mask_rate": 0.3} if found.hides == "words" else {}))
     assert Objective.model_validate(objective.model_dump(mode="json")) == objective
     assert objective.kind == kind
 
@@ -50,7 +54,8 @@ def test_its_loss_is_a_number_that_every_learning_part_hears(at_work):
     assert losses.total.ndim == 0
     assert float(losses.total.detach()) == pytest.approx(float(sum(losses.parts.values())), rel=1e-5)
     asked = {name for name, p in network.named_parameters() if p.grad is not None and bool(p.grad.abs().sum())}
-    assert {"bert.embeddings.word_embeddings.weight", "cls.predictions.bias"} <= asked
+    assert "bert.embeddings.word_embeddings.weight" in asked
+    assert any(name.endswith("cls.predictions.bias") for name in asked)  # a generator's, where it fills the masks
 
 
 @pytest.mark.parametrize("number", [2, 3])
@@ -79,9 +84,10 @@ def test_answers_agree_with_the_loss_and_are_counted(at_work):
     so_far = HeldOutSums()
     with torch.no_grad():
         objective.answer(network, batches[0], so_far)
-        masked = float(objective.loss(network, batches[0], batches[0].asked).parts["mlm_loss"])
+        parts = objective.loss(network, batches[0], batches[0].asked).parts
     found = so_far.summary()
-    assert found["heldout_mlm_loss"] == pytest.approx(masked, rel=1e-5)
+    if "mlm_loss" in parts:  # all-tokens MLM does not learn from masks as held-out text is asked about
+        assert found["heldout_mlm_loss"] == pytest.approx(float(parts["mlm_loss"]), rel=1e-5)
     assert so_far.asked == len(batches[0].targets)
     assert all(0 <= value <= 1 for name, value in found.items() if name.endswith("accuracy"))
 

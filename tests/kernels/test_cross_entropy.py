@@ -6,7 +6,7 @@ from torch.nn.functional import cross_entropy, linear
 from torch.testing import assert_close
 
 from mamebert.kernels import torch_only
-from mamebert.kernels.cross_entropy import ROWS, vocabulary_cross_entropy
+from mamebert.kernels.cross_entropy import ROWS, cross_entropy_or_copy, vocabulary_cross_entropy
 
 PATHS = pytest.mark.parametrize("path", [nullcontext, torch_only])
 
@@ -67,3 +67,40 @@ def test_a_value_that_is_no_number_is_not_hidden(path):
     hidden[0, 0] = float("nan")
     with path():
         assert vocabulary_cross_entropy(hidden, torch.ones(10, 16), torch.zeros(10), torch.tensor([0, 1])).isnan()
+
+
+def mixed(hidden, table, bias, copies, targets, shown):
+    """The sum of -log(D [target is shown] + (1 - D) softmax), as it is written down."""
+    found = linear(hidden, table, bias).softmax(-1).gather(1, targets[:, None]).squeeze(1)
+    copied = copies.sigmoid()
+    return -(copied * (targets == shown) + (1 - copied) * found).log().sum()
+
+
+@PATHS
+def test_a_token_may_be_copied(path):
+    torch.manual_seed(0)
+    rows = ROWS["cpu"] + 5
+    values = [torch.randn(rows, 16), torch.randn(50, 16), torch.randn(50), 2 * torch.randn(rows)]
+    targets, shown = torch.randint(0, 50, (rows,)), torch.randint(0, 50, (rows,))
+    shown[: rows // 2] = targets[: rows // 2]
+    ours, theirs = ([v.clone().requires_grad_() for v in values] for _ in range(2))
+    with path():
+        loss = cross_entropy_or_copy(*ours[:3], targets, ours[3], shown, 10)
+    expected = mixed(*theirs, targets, shown) / 10
+    assert_close(loss, expected)
+    (3 * loss).backward()
+    (3 * expected).backward()
+    for a, b in zip(ours, theirs, strict=True):
+        assert_close(a.grad, b.grad, atol=1e-4, rtol=1e-3)
+
+
+@PATHS
+def test_what_is_surely_copied_or_surely_not_stays_finite(path):
+    hidden, copies = torch.zeros(4, 16, requires_grad=True), torch.tensor([200.0, 200, -200, -200], requires_grad=True)
+    targets, shown = torch.tensor([1, 1, 1, 1]), torch.tensor([1, 2, 1, 2])
+    with path():
+        loss = cross_entropy_or_copy(hidden, torch.ones(50, 16), torch.zeros(50), targets, copies, shown, 1)
+    loss.backward()
+    assert loss.item() == pytest.approx(200 + 3 * torch.tensor(50.0).log().item())
+    assert copies.grad.tolist() == pytest.approx([0, 1, 0, 0], abs=1e-6)
+    assert hidden.grad.isfinite().all()

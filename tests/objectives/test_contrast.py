@@ -7,9 +7,10 @@ from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.objectives import HeldOutSums, Objective
+from mamebert.objectives import Objective
 from mamebert.objectives.contrast import mean_vectors
 from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.objectives.data.held_out_sums import HeldOutSums
 
 SPECIAL = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
 SHAPE = EncoderConfig(

@@ -4,8 +4,9 @@ import torch
 
 from mamebert.encoder.packing import Packed
 from mamebert.errors import UserError
-from mamebert.objectives import Objective, PretrainingBatch
+from mamebert.objectives import Objective
 from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 
 SPECIAL = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
 

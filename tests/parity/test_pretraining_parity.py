@@ -14,7 +14,8 @@ from mamebert.encoder.fixed_embeddings import TokenEmbeddings, freeze, words
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.objectives import Objective, PretrainingBatch
+from mamebert.objectives import Objective
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 
 transformers = pytest.importorskip("transformers")
 

@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from mamebert import objectives
 from mamebert.config import build
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.errors import UserError
@@ -99,7 +100,7 @@ def killed_before(number, monkeypatch, work):
             (Run, "finish"),
             (SnapshotFolder, "take"),
             (snapshot_folder, "write_snapshot"),
-            (pretraining, "save_pretraining"),
+            (objectives, "save_pretraining"),
             (pretraining, "verify"),
             (pretraining, "write_text"),
         ):

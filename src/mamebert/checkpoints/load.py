@@ -9,8 +9,10 @@ from torch import Tensor, nn
 
 from mamebert.checkpoints.fitting import lacking, unlike
 from mamebert.checkpoints.model_folder import ModelFolder
+from mamebert.checkpoints.save import ANSWERS
 from mamebert.checkpoints.weights import Tensors
-from mamebert.encoder.model import PretrainingNetwork
+from mamebert.encoder.heads import DiscriminatorHead
+from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.errors import UserError
 
 N = TypeVar("N", bound=nn.Module)
@@ -34,7 +36,21 @@ def pretraining_network(folder: ModelFolder, tensors: Tensors, may_lack: tuple[s
         # Untied, this is the bias that transformers adds; the other is left over.
         tensors = tensors.beside({"cls.predictions.bias": tensors["cls.predictions.decoder.bias"]})
     network = PretrainingNetwork(folder.shape, folder.vocab_size, tied)
+    told = folder.config.get("sentence_relations")
+    network.cls.relations = tuple(map(str, told)) if isinstance(told, list) and len(told) == ANSWERS else ()
     return fill(network, tensors, folder.path, may_lack)
+
+
+def load_discriminator(path: Path) -> tuple[Encoder, DiscriminatorHead]:
+    """Open a folder of ElectraForPreTraining as an encoder and the head that tells which tokens were replaced."""
+    folder = ModelFolder.open(path)
+    parts = nn.ModuleDict({"bert": Encoder(folder.shape, folder.vocab_size)})
+    parts["discriminator_predictions"] = DiscriminatorHead(folder.shape)
+    fill(parts, folder.tensors(), folder.path, ("bert.pooler.",))
+    encoder, head = parts.values()
+    assert isinstance(encoder, Encoder)
+    assert isinstance(head, DiscriminatorHead)
+    return encoder, head
 
 
 def fill(

@@ -7,9 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from mamebert.checkpoints.layouts import layout_or_ours, model_config
+from mamebert.checkpoints.layouts import BERT, DECODER, layout_for, layout_or_ours, model_config
+from mamebert.checkpoints.layouts.electra import DISCRIMINATOR
 from mamebert.checkpoints.sentence_transformers import Modules, module_files
 from mamebert.checkpoints.weights import HEAD_FILE, WEIGHTS
 from mamebert.encoder.embeddings import SEGMENTS
@@ -18,6 +19,9 @@ from mamebert.files.checksums import seal
 from mamebert.files.disk import disk_errors, partial, put_in_place, save_tensors, write_text
 from mamebert.files.json_files import read_object
 from mamebert.tokenizer.copying import copy_tokenizer
+
+ANSWERS = 2
+"""Of a plain class, about a pair of segments."""
 
 
 def save_pretraining(
@@ -30,11 +34,13 @@ def save_pretraining(
     """Write a folder that BertForPreTraining, BertForMaskedLM and BertModel open, or their like of another family.
 
     What a family has no such head for lies beside in a file of its own. With `modules` it opens in
-    `sentence-transformers` too; without heads, that have learnt nothing, it is an encoder alone.
+    `sentence-transformers` too; without heads, that have learnt nothing, it is an encoder alone. A decoder opens in
+    BertLMHeadModel. Plain classes know two answers about pairs of segments; of three the first and the last are kept,
+    which leaves out the pairs in the wrong order.
     """
     head = network.cls.predictions
     # named_parameters lists a tied matrix once, as transformers stores it.
-    tensors: dict[str, Tensor] = dict(network.named_parameters())
+    tensors: dict[str, Tensor] = {n: t for n, t in network.named_parameters() if not n.startswith("beside.")}
     texts = module_files(modules, network.bert.config.hidden_size) if modules else {}
     if not has_heads:
         encoder = {name: tensor for name, tensor in tensors.items() if name.startswith("bert.")}
@@ -42,8 +48,25 @@ def save_pretraining(
         return
     if not head.tied:
         tensors["cls.predictions.decoder.bias"] = head.bias  # untied, transformers adds the decoder's own copy
-    more = {"tie_word_embeddings": head.tied}
+    more: dict[str, Any] = {"tie_word_embeddings": head.tied}
+    if network.bert.config.is_decoder and layout_for(network.bert.config):
+        alone = {n: t for n, t in tensors.items() if not n.startswith(("bert.pooler.", "cls.seq_relationship."))}
+        save_task(network.bert, alone, tokenizer_folder, folder, BERT + DECODER, more)
+        return
+    if relations := network.cls.relations:
+        kept = relations if len(relations) == ANSWERS else (relations[0], relations[-1])
+        rows = [relations.index(each) for each in kept]
+        tensors |= {name: tensor[rows] for name, tensor in tensors.items() if name.startswith("cls.seq_relationship.")}
+        more["sentence_relations"] = list(kept)
     save_task(network.bert, tensors, tokenizer_folder, folder, "BertForPreTraining", more, texts)
+
+
+def save_discriminator(bert: Encoder, head: nn.Module, tokenizer_folder: Path, folder: Path) -> None:
+    """Write a folder that ElectraForPreTraining and ElectraModel open; `head` tells which tokens were replaced."""
+    own = ((name, tensor) for name, tensor in bert.named_parameters() if not name.startswith("pooler."))
+    named: dict[str, Tensor] = {f"bert.{name}": tensor for name, tensor in own}
+    named |= {f"discriminator_predictions.{name}": tensor for name, tensor in head.named_parameters()}
+    save_task(bert, named, tokenizer_folder, folder, DISCRIMINATOR, {})
 
 
 def save_task(

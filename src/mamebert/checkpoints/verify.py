@@ -12,8 +12,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mamebert.checkpoints.layouts import OURS
-from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.layouts import DECODER, OURS
+from mamebert.checkpoints.load import load_discriminator, load_pretraining
 from mamebert.checkpoints.model_folder import read_config
 from mamebert.children import READ_AND_END_WITH_PARENT, ask_program
 from mamebert.encoder.packing import Packed
@@ -73,11 +73,11 @@ for number, folder in enumerate(sys.argv[2:]):
             out = dict(model.eval()(**{name: value[rows][..., : asked.shape[1]] for name, value in inputs.items()}))
         if "sop_logits" in out:  # what ALBERT asks of pairs
             out["seq_relationship_logits"] = out["sop_logits"]
-        if architecture.endswith("ForMaskedLM"):
+        if architecture.endswith(("ForMaskedLM", "LMHeadModel")):
             out["prediction_logits"] = out["logits"]
         for name in NAMES:
             if name in out:
-                by_token = name in BY_TOKEN or architecture.endswith("TokenClassification")
+                by_token = name in BY_TOKEN or architecture.endswith(("TokenClassification", "ElectraForPreTraining"))
                 found = out[name][asked] if by_token else out[name]
                 results.setdefault(f"{number}.{name}", []).append(found)
 results = {name: torch.cat(found).contiguous() for name, found in results.items()}
@@ -96,12 +96,16 @@ def pretraining_logits(folder: Path, batch: Packed) -> dict[str, Tensor]:
 
     Pairs are left out where the class that the folder names is not asked about them, and heads where it has none.
     """
-    if read_config(folder)["architectures"][0].endswith("Model"):
+    architecture = read_config(folder)["architectures"][0]
+    if architecture == "ElectraForPreTraining":
+        encoder, head = load_discriminator(folder)
+        return {"logits": head(encoder.eval()(batch))}
+    if architecture.endswith("Model") and not architecture.endswith(DECODER):
         return {"last_hidden_state": load_pretraining(folder, ("bert.pooler.", "cls.")).eval().bert(batch)}
     network = load_pretraining(folder).eval()
     hidden = network.bert(batch)
     masked = {"prediction_logits": network.cls.predictions(hidden)}
-    if read_config(folder)["architectures"][0].endswith("ForMaskedLM"):
+    if architecture.endswith(("ForMaskedLM", DECODER)):
         return masked
     pairs = network.cls.seq_relationship(network.bert.pooled(hidden[batch.firsts]))
     return {**masked, "seq_relationship_logits": pairs}

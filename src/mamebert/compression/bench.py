@@ -18,9 +18,10 @@ from mamebert.corpus.frequencies import token_counts
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.errors import UserError
 from mamebert.files.disk import hash_file
-from mamebert.objectives import HeldOutSums, PretrainingBatch
 from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.objectives.data.held_out import held_out_batches
+from mamebert.objectives.data.held_out_sums import HeldOutSums
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.tasks.data.encoded import Part
 from mamebert.tasks.data.features import Example, TaskBatch, batches, batches_of_like_length, pack
 from mamebert.tasks.network.task_network import answers_of, raw_outputs

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from mamebert.checkpoints.model_folder import tokenizer_for
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.objectives import PretrainingBatch
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.tasks.bag.network import BagNetwork
 from mamebert.tasks.data.features import Example, TaskBatch
 from mamebert.tasks.network.task_network import TaskNetwork

@@ -14,7 +14,8 @@ from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.objectives import Objective, PretrainingBatch
+from mamebert.objectives import Objective
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.tasks import Task
 from mamebert.tasks.data.features import TaskBatch, TaskState
 from mamebert.tasks.network.task_network import TaskNetwork, save_network

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
-from mamebert.encoder.design import EVERYWHERE
+from mamebert.encoder.design import EVERYWHERE, Reach
 from mamebert.encoder.packing import Group, Packed, Rows
 from mamebert.encoder.parts import Linear, bias_of, new_end, new_norm
 from mamebert.encoder.rotary import Rotary
@@ -31,7 +31,7 @@ class SelfAttention(nn.Module):
         self.query = Linear(config.hidden_size, width, bias=config.has_biases)
         self.key = Linear(config.hidden_size, width, bias=config.has_biases)
         self.value = Linear(config.hidden_size, width, bias=config.has_biases)
-        self.reach = config.reach(number)
+        self.reach = config.window(number)
         self.room = room = config.max_position_embeddings
         is_turned = config.positions == "rotary" and self.num_heads
         self.rotary = Rotary(config.rope_theta(number), self.head_width, room) if is_turned else None
@@ -88,7 +88,7 @@ class SelfAttention(nn.Module):
             queries = self._project(every[:1], hidden, batch, rows, with_bias=False)
             others = self._project(every[1:], hidden, batch, with_bias=False)
             starts, places = rows.starts, batch.positions[rows.places]
-        window = None if self.reach == EVERYWHERE else (places, self.reach)
+        window = None if self.reach == EVERYWHERE else (places, *self.reach)
         return packed_attention(library, queries, others, bias, (starts, batch.starts), self.num_heads, window)
 
     def _on_gpu(self, hidden: Tensor, batch: Packed, rows: Rows | None) -> Tensor:
@@ -126,7 +126,9 @@ class Attention(nn.Module):
         return normal
 
 
-def attend_in_groups(mixed: Tensor, batch: Packed, num_heads: int, drop_rate: float, reach: int = EVERYWHERE) -> Tensor:
+def attend_in_groups(
+    mixed: Tensor, batch: Packed, num_heads: int, drop_rate: float, reach: Reach = EVERYWHERE
+) -> Tensor:
     """Return [tokens, width]: for each token the mixture of the values of its own sequence, or of those within reach.
 
     `mixed` [tokens, 3 * width] holds queries, keys and values side by side. Computed by torch, group by group.
@@ -137,7 +139,7 @@ def attend_in_groups(mixed: Tensor, batch: Packed, num_heads: int, drop_rate: fl
     return torch.cat([_attend(part, group, num_heads, drop_rate, reach) for part, group in parts])
 
 
-def _attend(mixed: Tensor, group: Group, num_heads: int, drop_rate: float, reach: int) -> Tensor:
+def _attend(mixed: Tensor, group: Group, num_heads: int, drop_rate: float, reach: Reach) -> Tensor:
     if group.rows is not None:
         mixed = mixed[group.rows]
     # batch tokens 3 heads width -> 3 batch heads tokens width
@@ -147,10 +149,10 @@ def _attend(mixed: Tensor, group: Group, num_heads: int, drop_rate: float, reach
         # Without AMX, torch's bfloat16 attention is slower than its float32 one.
         query, key, value = query.float(), key.float(), value.float()
     visible = group.visible
-    if EVERYWHERE < reach < group.longest - 1:
+    if any(0 <= each < group.longest - 1 for each in reach):
         near = _near(group.longest, reach, query.device)
         # Each token sees itself, if only padding: of nothing at all there is no softmax.
-        visible = near if visible is None else visible & near | _near(group.longest, 0, query.device)
+        visible = near if visible is None else visible & near | _near(group.longest, (0, 0), query.device)
     seen = scaled_dot_product_attention(query, key, value, attn_mask=visible, dropout_p=drop_rate)
     rows = seen.to(kind).transpose(1, 2).reshape(group.num_sequences * group.longest, -1)
     return rows if group.places is None else rows[group.places]
@@ -162,7 +164,7 @@ def traced_attention(
     drop_rate: float,
     seen: ForwardTrace,
     rotary: Rotary | None = None,
-    reach: int = EVERYWHERE,
+    reach: Reach = EVERYWHERE,
     room: int = 0,
 ) -> Tensor:
     """Return [batch, longest, width]: the same for padded queries, keys and values, each [batch, longest, width]."""
@@ -182,15 +184,18 @@ def traced_attention(
     return mixed.transpose(1, 2).flatten(2)
 
 
-def _near(longest: int, reach: int, device: torch.device, room: int = 0) -> Tensor:
-    """Return bool [longest, longest]: whether two places are no further apart than `reach`.
+def _near(longest: int, reach: Reach, device: torch.device, room: int = 0) -> Tensor:
+    """Return bool [longest, longest]: whether a place sees another.
 
     A graph that is traced gets the places of its longest sequence, `room`, and takes as many as there are tokens: those
     of the example it is traced with would make it a graph for sequences of that length.
     """
     known = room if torch.jit.is_tracing() else longest  # type: ignore[attr-defined, no-untyped-call]
-    places = torch.arange(known, device=device)[:longest]
-    return (places[:, None] - places).abs() <= reach
+    places, (behind, ahead) = torch.arange(known, device=device)[:longest], reach
+    left = places[:, None] - places
+    if behind < 0:
+        return left >= -ahead
+    return left <= behind if ahead < 0 else (left <= behind) & (left >= -ahead)
 
 
 def _joined(projections: Sequence[Linear]) -> tuple[Tensor, Tensor | None]:

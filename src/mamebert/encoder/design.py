@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from mamebert.config import Config
 
-EVERYWHERE = -1
+Reach = tuple[int, int]
+"""How many tokens to its left and to its right a token sees; below 0 there is no bound."""
+EVERYWHERE: Reach = (-1, -1)
 """The reach of a layer whose tokens see their whole sequence."""
 PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
@@ -81,9 +83,9 @@ class Design(Config):
         return 3 if self.ffn == "gated" else 2
 
     def reach(self, layer: int) -> int:
-        """Return how many tokens to either side a token sees in a layer, or EVERYWHERE."""
+        """Return how many tokens to either side a token sees in a layer; below 0 it sees all."""
         is_global = not self.local_attention or layer % self.global_attn_every_n_layers == 0
-        return EVERYWHERE if is_global else self.local_attention // 2
+        return -1 if is_global else self.local_attention // 2
 
     def layer_kind(self, layer: int) -> tuple[int, bool]:
         """Return in what a layer differs from others: its reach, and whether it looks at what is normalised already."""
@@ -91,7 +93,7 @@ class Design(Config):
 
     def rope_theta(self, layer: int) -> float:
         """Return the base of a layer's rotary positions."""
-        return self.global_rope_theta if self.reach(layer) == EVERYWHERE else self.local_rope_theta
+        return self.global_rope_theta if self.reach(layer) < 0 else self.local_rope_theta
 
 
 CHOICES = tuple(Design.model_fields)

@@ -9,7 +9,7 @@ from mamebert.encoder.activations import ACTIVATIONS, linear_activation
 from mamebert.encoder.mobilebert.heads import WideWordHead
 from mamebert.encoder.parts import LayerNorm, Linear, new_norm
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
+from mamebert.kernels.cross_entropy import cross_entropy_or_copy, vocabulary_cross_entropy
 from mamebert.kernels.linear import linear
 
 
@@ -72,9 +72,33 @@ class MaskedWordHead(nn.Module):
         """Return the summed cross entropy in nats over `divisor`, else the mean; logits are never kept whole."""
         return vocabulary_cross_entropy(self.transform(hidden), self.output_matrix, self.bias, targets, divisor)
 
+    def loss_or_copy(self, hidden: Tensor, targets: Tensor, copies: Tensor, shown: Tensor, divisor: int) -> Tensor:
+        """Return the same where each token may be copied from what was shown there (`cross_entropy_or_copy`)."""
+        ready = self.transform(hidden)
+        return cross_entropy_or_copy(ready, self.output_matrix, self.bias, targets, copies, shown, divisor)
+
+
+class DiscriminatorHead(nn.Module):
+    """Tells of every token whether it was replaced (ELECTRA; Clark et al., 2020)."""
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        self.dense = Linear(config.hidden_size, config.hidden_size)
+        self.dense_prediction = Linear(config.hidden_size, 1)
+        self.hidden_act = config.hidden_act
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Return scores [tokens], above 0 where a token was likelier replaced than not."""
+        bent = linear_activation(hidden, self.dense.weight, self.dense.bias, self.hidden_act)
+        scores: Tensor = self.dense_prediction(bent)
+        return scores.squeeze(-1)
+
 
 class PretrainingHeads(nn.Module):
     """The two heads of BERT's pretraining: masked words and next sentence; the latter where there is a pooler."""
+
+    relations: tuple[str, ...] = ()
+    """What the answers of `seq_relationship` mean, in their order: how a segment stands to another. Empty if none."""
 
     def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool, pooler: nn.Module) -> None:
         super().__init__()
@@ -83,3 +107,12 @@ class PretrainingHeads(nn.Module):
             WideWordHead(config, words, tied) if config.bottleneck else MaskedWordHead(config, words, tied, own)
         )
         self.seq_relationship: Any = None if own else Linear(config.hidden_size, 2)
+        self.deviation = config.initializer_range
+
+    def ask_for(self, relations: tuple[str, ...]) -> None:
+        """Let pairs of segments have one of these relations; a head that has as many answers goes on with them."""
+        self.relations, old = relations, self.seq_relationship
+        if old.out_features != len(relations):
+            self.seq_relationship = Linear(old.in_features, len(relations)).to(old.weight.device)
+            nn.init.normal_(self.seq_relationship.weight, std=self.deviation)
+            nn.init.zeros_(self.seq_relationship.bias)

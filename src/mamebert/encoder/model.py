@@ -152,7 +152,7 @@ class Encoder(nn.Module):
 
 
 class PretrainingNetwork(nn.Module):
-    """Encoder with the heads it is pretrained with (BertForPreTraining)."""
+    """Encoder with the heads it is pretrained with (BertForPreTraining), and what learns only while it is."""
 
     def __init__(self, config: EncoderConfig, vocab_size: int, tied: bool = True) -> None:
         super().__init__()
@@ -160,6 +160,8 @@ class PretrainingNetwork(nn.Module):
         initialise(self, config.initializer_range)
         self.cls = PretrainingHeads(config, self.bert.embeddings.word_embeddings, tied, self.bert.pooler)
         initialise(self.cls, config.initializer_range)
+        self.beside: Any = None
+        """What an objective trains beside them, such as a generator of words; saved by itself, if at all."""
 
 
 def _new_pooler(config: EncoderConfig) -> nn.Module:

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from mamebert.encoder.design import CHOICES, Design, with_preset
+from mamebert.encoder.design import CHOICES, Design, Reach, with_preset
 from mamebert.encoder.mobilebert.settings import Bottleneck
 
 WIDEST = 2**16
@@ -29,6 +29,7 @@ BEYOND_BERT = (
     "layer_widths",
     "head_size",
     "bottleneck",
+    "is_decoder",
     *CHOICES,
 )
 """Fields in which a network differs from a BERT; they are written only where it does."""
@@ -80,6 +81,9 @@ class EncoderConfig(Design):
     """Width of an attention head; 0 means hidden_size / num_attention_heads."""
     bottleneck: Bottleneck | None = None
     """Layers of another width than the body, as in MobileBERT; without it every layer is as wide as the body."""
+    is_decoder: bool = False
+    """Whether a token sees only itself and what stands before it, as in BERT's left-to-right ablation and GPT; the
+    objective left_to_right_lm sets it."""
 
     @property
     def embedding_width(self) -> int:
@@ -91,6 +95,11 @@ class EncoderConfig(Design):
         """Width of one attention head."""
         width = self.bottleneck.intra_bottleneck_size if self.bottleneck else self.hidden_size
         return self.head_size or width // self.num_attention_heads
+
+    def window(self, layer: int) -> Reach:
+        """Return how many tokens to its left and to its right a token sees in a layer; below 0 there is no bound."""
+        reach = self.reach(layer)
+        return reach, 0 if self.is_decoder else reach
 
     @property
     def is_regular(self) -> bool:
@@ -179,7 +188,7 @@ class EncoderConfig(Design):
                 f"bottleneck.intra_bottleneck_size {width} cannot be split between {heads} heads. "
                 f"Choose a multiple of {heads}, such as {ceil(width / heads) * heads}."
             )
-        of_bert = ("shared", "layer_heads", "layer_widths", "head_size", "pooler_act", *CHOICES)
+        of_bert = ("shared", "layer_heads", "layer_widths", "head_size", "pooler_act", "is_decoder", *CHOICES)
         wrong = self._unlike_bert(of_bert)
         if wrong or not self.type_vocab_size:
             raise ValueError(

@@ -20,7 +20,7 @@ class _Attention(torch.autograd.Function):
         width = q.shape[1] // heads
         about = (
             *starts,
-            *(window or (None, -1)),
+            *(window or (None, -1, -1)),
             q.stride(0),
             k.stride(0),
             len(starts[0]) - 1,
@@ -55,15 +55,16 @@ def packed_attention(
     biases: Tensor,
     starts: tuple[Tensor, Tensor],
     num_heads: int,
-    window: tuple[Tensor, int] | None = None,
+    window: tuple[Tensor, int, int] | None = None,
 ) -> Tensor:
     """Return [queries, hidden_size]: every query's mixture of the values of its own sequence.
 
     `others` holds keys and values side by side, [tokens, 2 * hidden_size], or with `queries` None, queries, keys and
     values, [tokens, 3 * hidden_size]; all of them without `biases`, float32 [3 * hidden_size], which are added here.
     `starts` gives for queries and for tokens where each sequence begins, and the count of all: int64 [sequences + 1].
-    With a `window`, int64 [queries] and a number, a query sees only the tokens that are no further than this number
-    from its own place in its sequence. Scaled dot products as in Vaswani et al. (2017).
+    With a `window`, int64 [queries] and two numbers, a query sees only the tokens that are no further than these to the
+    left and to the right of its own place in its sequence; below 0 is no bound. Scaled dot products as in Vaswani et
+    al. (2017).
     """
     seen: Tensor = _Attention.apply(library, queries, others, biases, starts, num_heads, window)  # type: ignore[no-untyped-call]
     return seen
@@ -75,16 +76,22 @@ def on_gpu(hidden: Tensor) -> bool:
 
 
 def gpu_attention(
-    query: Tensor, key: Tensor, value: Tensor, query_spans: Tensor, key_spans: Tensor, longest: int, reach: int = -1
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    query_spans: Tensor,
+    key_spans: Tensor,
+    longest: int,
+    window: tuple[int, int] = (-1, -1),
 ) -> Tensor:
     """Return [queries, heads, width] by FlashAttention over packed sequences (Dao et al., 2022).
 
     `query` [queries, heads, width]; `key` and `value` [tokens, heads, width]; spans int32 [sequences + 1]. With a
-    `reach` of 0 or more, where queries are all tokens, each sees the tokens that are no further from it.
+    `window`, where queries are all tokens, each sees only those no further to its left and right; below 0 is no bound.
     """
     from torch.nn.attention.varlen import varlen_attn
 
-    seen = varlen_attn(query, key, value, query_spans, key_spans, longest, longest, window_size=(reach, reach))
+    seen = varlen_attn(query, key, value, query_spans, key_spans, longest, longest, window_size=window)
     assert isinstance(seen, Tensor)  # a pair only for those who ask for more
     return seen
 

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import logsigmoid
 
 from mamebert.kernels.native import native, require_within, type_name
 
@@ -19,26 +20,36 @@ ROWS = {"cpu": 768, "cuda": 4096}
 
 class _CrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, scale: float) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, copies: Tensor | None, targets: Tensor, scale: float,
+        may_copy: Tensor | None,
+    ) -> Tensor:  # fmt: skip
         table, shift = weight.to(hidden.dtype), bias.float()
         library, learns_weight = native(hidden), ctx.needs_input_grad[1]
         at_a_time = ROWS.get(hidden.device.type, 1024)
         space = hidden.new_empty(min(at_a_time, len(targets)), len(table))
         d_hidden, d_bias, d_weight = torch.empty_like(hidden), torch.zeros_like(shift), None
         losses = shift.new_empty(len(targets))
+        d_copies = None if copies is None else torch.empty_like(losses)
+        as_if_no_copies = d_bias if copies is None else torch.empty_like(d_bias)
         for start in range(0, len(targets), at_a_time):
             rows = slice(start, start + at_a_time)
             logits = torch.mm(hidden[rows], table.T, out=space[: len(targets[rows])])
             if library:
                 name = f"cross_entropy_{type_name(hidden)}"
-                library(name, logits, shift, targets[rows], losses[rows], d_bias, *logits.shape, scale)
+                library(name, logits, shift, targets[rows], losses[rows], as_if_no_copies, *logits.shape, scale)
                 gradient = logits
             else:
-                gradient = _gradient(logits, shift, targets[rows], losses[rows], d_bias, scale)
+                gradient = _gradient(logits, shift, targets[rows], losses[rows], as_if_no_copies, scale)
+            if copies is not None and may_copy is not None and d_copies is not None:
+                losses[rows], share = _or_copied(losses[rows], copies[rows], may_copy[rows])
+                d_copies[rows] = scale * (copies[rows].sigmoid() - (1 - share))
+                gradient.mul_(share[:, None])
+                d_bias += gradient.sum(0, dtype=d_bias.dtype)
             torch.mm(gradient, table, out=d_hidden[rows])
             if learns_weight:
                 d_weight = _add_product(d_weight, gradient, hidden[rows])
-        ctx.save_for_backward(d_hidden, d_weight, d_bias)
+        ctx.save_for_backward(d_hidden, d_weight, d_bias, d_copies)
         return losses.sum() * scale
 
     @staticmethod
@@ -46,7 +57,7 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         # The usual case: nothing stands between this loss and what is minimised. (On a GPU, asking would wait for it.)
         one = upstream.device.type == "cpu" and float(upstream) == 1
-        return *(g if g is None or one else g * upstream.to(g.dtype) for g in ctx.saved_tensors), None, None
+        return *(g if g is None or one else g * upstream.to(g.dtype) for g in ctx.saved_tensors), None, None, None
 
 
 def vocabulary_cross_entropy(
@@ -57,14 +68,40 @@ def vocabulary_cross_entropy(
     `hidden` [chosen, width], `weight` [vocabulary, width], `bias` [vocabulary], `targets` int64 [chosen]. Without
     `divisor` the mean. No gradient of `weight` is computed when it is frozen.
     """
+    _require_rows(hidden, targets, weight)
+    scale = 1.0 / max(1, len(targets) if divisor is None else divisor)
+    loss: Tensor = _CrossEntropy.apply(hidden, weight, bias, None, targets, scale, None)  # type: ignore[no-untyped-call]
+    return loss
+
+
+def cross_entropy_or_copy(
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, copies: Tensor, shown: Tensor, divisor: int
+) -> Tensor:
+    """Return the same where a row may also copy the token that it was `shown`, int64 [chosen].
+
+    With D = sigmoid of `copies`, [chosen] float32, a target's probability is D, if it is what was shown, plus (1 - D)
+    times that of the softmax (all-tokens MLM; Clark et al., 2020, section 3.5).
+    """
+    _require_rows(hidden, targets, weight)
+    loss: Tensor = _CrossEntropy.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, bias, copies, targets, 1.0 / max(1, divisor), shown == targets
+    )
+    return loss
+
+
+def _require_rows(hidden: Tensor, targets: Tensor, weight: Tensor) -> None:
     if hidden.dim() != 2 or targets.shape != hidden.shape[:1]:
         raise ValueError(
             f"hidden {tuple(hidden.shape)} and targets {tuple(targets.shape)} are no rows and their targets."
         )
     require_within(targets, len(weight), "target")
-    scale = 1.0 / max(1, len(targets) if divisor is None else divisor)
-    loss: Tensor = _CrossEntropy.apply(hidden, weight, bias, targets, scale)  # type: ignore[no-untyped-call]
-    return loss
+
+
+def _or_copied(losses: Tensor, copies: Tensor, may_copy: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the losses when a target may be copied, and what share of its probability the softmax has: [rows] each."""
+    said = logsigmoid(-copies) - losses
+    together = torch.where(may_copy, torch.logaddexp(logsigmoid(copies), said), said)
+    return -together, (said - together).exp()
 
 
 def _gradient(logits: Tensor, bias: Tensor, targets: Tensor, losses: Tensor, d_bias: Tensor, scale: float) -> Tensor:

@@ -1,185 +1,84 @@
 """Pretraining objectives: ONE FILE PER OBJECTIVE."""
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import ClassVar
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
 
-import numpy as np
-import torch
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.sentence_transformers import Modules
 from mamebert.config import Choice
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
-from mamebert.encoder.packing import Packed, to_device
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+from mamebert.objectives.data.examples import Examples
+from mamebert.objectives.data.flops import batch_flops
+from mamebert.objectives.data.held_out_sums import HeldOutSums
 from mamebert.objectives.data.masking import MaskUnit
+from mamebert.objectives.data.pretraining_batch import LossDivisors, PretrainingBatch
+from mamebert.objectives.data.shuffled import shuffled
 from mamebert.training.loop import Losses
-
-
-@dataclass(frozen=True)
-class Examples:
-    """The sequences of one epoch, as places in the token shards.
-
-    An example is one range of tokens, shown as [CLS] a [SEP], or two, shown as [CLS] a [SEP] b [SEP] or, `apart`, as
-    two sequences.
-    """
-
-    starts: np.ndarray
-    """int64 [examples, 1 or 2]: first token of each range."""
-    sizes: np.ndarray
-    """int64 [examples, 1 or 2]: tokens of each range, 1 or more."""
-    labels: np.ndarray
-    """int64 [examples]: answer of the sentence question, 0 where none is asked."""
-    apart: bool = False
-    """Whether each range is a sequence of its own."""
-
-    @property
-    def num_special(self) -> int:
-        """Special tokens of an example."""
-        ranges = int(self.sizes.shape[1])
-        return 2 * ranges if self.apart else ranges + 1
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """int64 [examples]: tokens of each example, special tokens included."""
-        lengths: np.ndarray = self.sizes.sum(axis=1) + self.num_special
-        return lengths
-
-    def of(self, rows: np.ndarray) -> "Examples":
-        """Return the examples in `rows`."""
-        return replace(self, starts=self.starts[rows], sizes=self.sizes[rows], labels=self.labels[rows])
-
-    def sequences(self) -> "Examples":
-        """Return an example for each sequence: those of an example that has two are neighbours."""
-        if not self.apart:
-            return self
-        labels = np.repeat(self.labels, self.sizes.shape[1])
-        return Examples(self.starts.reshape(-1, 1), self.sizes.reshape(-1, 1), labels)
-
-
-@dataclass(frozen=True)
-class LossDivisors:
-    """How much a batch asks: what the losses of its parts are divided by, so that they add up to the batch's."""
-
-    tokens: int
-    sequences: int
-
-
-@dataclass(frozen=True)
-class PretrainingBatch:
-    """Masked sequences and what stood under the masks."""
-
-    packed: Packed
-    chosen: Tensor
-    """int64 [chosen]: places of the tokens asked for, in order."""
-    targets: Tensor
-    """int64 [chosen]: the tokens that stood there."""
-    labels: Tensor
-    """int64 [sequences]: answer of the sentence question."""
-    groups: tuple[int, ...] | None = None
-    """Sequences of each group that is asked together, and never parted; None where each is asked alone."""
-
-    def to(self, device: torch.device) -> "PretrainingBatch":
-        """Return the same batch on another device."""
-        chosen, targets, labels = (to_device(t, device) for t in (self.chosen, self.targets, self.labels))
-        return PretrainingBatch(self.packed.to(device), chosen, targets, labels, self.groups)
-
-    @property
-    def asked(self) -> LossDivisors:
-        """Tokens and sequences asked for."""
-        return LossDivisors(len(self.targets), len(self.packed.lengths))
-
-    def parts(self, number: int) -> list["PretrainingBatch"]:
-        """Cut into `number` batches of neighbouring sequences and about equally many tokens.
-
-        None is empty: fewer sequences, or groups of them, than `number` give one batch each.
-        """
-        ends = np.concatenate([[0], np.cumsum(self.groups or np.ones(len(self.packed.lengths), np.int64))])
-        tokens = np.concatenate([[0], np.cumsum(self.packed.lengths)])
-        edges, groups = tokens[ends], len(ends) - 1
-        number = min(number, groups)
-        k = np.arange(1, number)
-        nearest = np.searchsorted((edges[:-1] + edges[1:]) / 2, edges[-1] * k / number)
-        # At least one group in every part, those that follow included.
-        cuts = k + np.maximum.accumulate(np.clip(nearest - k, 0, groups - number))
-        bounds = [0, *cuts.tolist(), groups]
-        return [
-            replace(
-                self._between(int(ends[first]), int(ends[last]), tokens), groups=self.groups and self.groups[first:last]
-            )
-            for first, last in pairwise(bounds)
-        ]
-
-    def _between(self, first: int, last: int, edges: np.ndarray) -> "PretrainingBatch":
-        start, end = int(edges[first]), int(edges[last])
-        low, high = torch.searchsorted(self.chosen, torch.tensor([start, end], device=self.chosen.device)).tolist()
-        packed = self.packed
-        return PretrainingBatch(
-            Packed(
-                packed.ids[start:end],
-                packed.segments[start:end],
-                packed.positions[start:end],
-                packed.lengths[first:last],
-            ),
-            self.chosen[low:high] - start,
-            self.targets[low:high],
-            self.labels[first:last],
-        )
-
-
-@dataclass
-class HeldOutSums:
-    """Sums over held-out batches."""
-
-    loss: float = 0.0
-    right: int = 0
-    asked: int = 0
-    sentences_right: int = 0
-    sentences_asked: int = 0
-    contrast_loss: float = 0.0
-    crops_right: int = 0
-    crops_asked: int = 0
-    lost_in_disorder: float = 0.0
-    """How much greater the loss is with the words shuffled, over the `asked_in_disorder` tokens that were asked so."""
-    asked_in_disorder: int = 0
-
-    def summary(self) -> dict[str, float]:
-        """Return mean losses and order gain (nats per asked token, or crop), and shares of right answers."""
-        found = {}
-        if self.asked or not self.crops_asked:
-            found["heldout_mlm_loss"] = self.loss / max(1, self.asked)
-            found["heldout_mlm_accuracy"] = self.right / max(1, self.asked)
-        if self.crops_asked:
-            found["heldout_contrast_loss"] = self.contrast_loss / self.crops_asked
-            found["heldout_found"] = self.crops_right / self.crops_asked
-        if self.sentences_asked:
-            found["heldout_nsp_accuracy"] = self.sentences_right / self.sentences_asked
-        if self.asked_in_disorder:
-            found["order_gain"] = self.lost_in_disorder / self.asked_in_disorder
-        return found
 
 
 class Objective(Choice):
     """A pretraining objective."""
 
-    has_sentence_pairs: ClassVar[bool] = False
-    """Whether it asks a question of every pair of sentences, answered at its [CLS]."""
+    question: ClassVar[Literal["", "nsp", "sop", "sso"]] = ""
+    """What it asks of every pair of segments, answered at its [CLS]; nothing if empty."""
     reads_all_tokens: ClassVar[bool] = False
     """Whether it reads the last layer of every token, and not only of those asked for."""
+    trains_more: ClassVar[bool] = False
+    """Whether it trains more than encoder and heads, `PretrainingNetwork.beside`."""
+    hides: ClassVar[Literal["words", "nothing"]] = "words"
+    """Whether words are hidden in the text."""
+    encoder: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Settings of an encoder that follow from it, where they are not given."""
+    fills_masks: ClassVar[bool] = True
+    """Whether the encoder can be asked for masked words afterwards."""
+    folders: ClassVar[tuple[str, ...]] = ("model",)
+    """What `save` leaves in a run."""
+    num_draws: ClassVar[int] = 0
+    """Random numbers that it needs for every token asked for."""
     max_length: int = Field(default=128, ge=8)
     """Longest sequence in tokens, special tokens included."""
     mask_rate: float = Field(default=0.15, gt=0, lt=1)
     """Share of the tokens that are asked for (BERT: 0.15)."""
+    last_mask_rate: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the tokens that are asked for at the end of training, to which mask_rate goes in a straight line
+    (from 0.3 to 0.15: GPT-BERT, Charpentier and Samuel, 2024). Without it the share stays."""
     mask_token_rate: float = Field(default=0.8, ge=0, le=1)
-    """Of the tokens asked for, the share shown as [MASK]; of the rest, half stay and half become a random token."""
+    """Of the tokens asked for, the share shown as [MASK] (BERT: 0.8; 1 shows nothing else)."""
+    random_token_rate: float | None = Field(default=None, ge=0, le=1)
+    """Of the tokens asked for, the share shown as a random token; all others stay as they are. Without it, half of what
+    is not shown as [MASK]."""
     mask_unit: MaskUnit = "token"
     """What is asked for as a whole: tokens, words, or spans of 1 to 10 words (as SpanBERT draws them)."""
+
+    @model_validator(mode="after")
+    def _shares_of_what_is_shown_add_up(self) -> Self:
+        if self.mask_token_rate + (self.random_token_rate or 0) > 1:
+            raise ValueError(
+                f"mask_token_rate {self.mask_token_rate} and random_token_rate {self.random_token_rate} are more than "
+                "1 together. Lower one of them."
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _what_is_not_given_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Runs of before keep their names.
+        unsaid = {name for name in ("last_mask_rate", "random_token_rate") if getattr(self, name) is None}
+        return {name: value for name, value in write(self).items() if name not in unsaid}
+
+    def mask_rate_at(self, done: float) -> float:
+        """Return the share of the tokens that are asked for when a share `done` of the training is over."""
+        last = self.mask_rate if self.last_mask_rate is None else self.last_mask_rate
+        return self.mask_rate + (last - self.mask_rate) * min(1.0, done)
 
     @property
     def asks_for_words(self) -> bool:
@@ -195,16 +94,54 @@ class Objective(Choice):
         """Return how many of the sequences of a batch are asked together; None where each is asked alone."""
         return None
 
+    @property
+    def has_sentence_pairs(self) -> bool:
+        """Whether it asks a question of every pair of segments."""
+        return bool(self.question)
+
+    @property
+    def scored_rate(self) -> float:
+        """Return for what share of the tokens the score of every word is computed, for an estimate of time."""
+        return (self.mask_rate_at(0) + self.mask_rate_at(1)) / 2
+
     def check(self, shards: TokenShards) -> None:
         """Raise a UserError where a corpus has nothing to ask about; tell what will be learnt badly."""
 
     def require_asked_of(self, shape: EncoderConfig) -> None:
         """Raise a UserError where an encoder has no head for what is asked."""
+        if shape.is_decoder and self.hides == "words":
+            raise UserError(
+                f"{self.kind} asks for hidden words, which have a context on both sides, and the encoder reads from "
+                "left to right (is_decoder). Set encoder.is_decoder=false, or objective.kind=left_to_right_lm."
+            )
         if self.has_sentence_pairs and shape.has_prediction_head:
             raise UserError(
                 f"{self.kind} asks about pairs at their [CLS], and an encoder with head=prediction (ModernBERT) has no "
                 "pooler to answer. Set objective.kind=masked_lm."
             )
+
+    @classmethod
+    def encoder_of(cls, given: Any) -> Mapping[str, Any]:
+        """Return the settings of an encoder that follow from an objective, in whatever way it is spelt."""
+        kind = given.get("kind") if isinstance(given, dict) else getattr(given, "kind", given)
+        found: Mapping[str, Any] = cls.find(kind).encoder if kind in cls.names() else {}
+        return found
+
+    def pose(self, batch: PretrainingBatch) -> PretrainingBatch:
+        """Return what is asked of sequences in which words are hidden."""
+        return batch
+
+    def shuffled(self, batch: PretrainingBatch, seed: int) -> PretrainingBatch:
+        """Return the same questions about the words of each sequence in another order, for order gain."""
+        return shuffled(batch, seed)
+
+    def equip(self, network: PretrainingNetwork) -> None:
+        """Give a network, which has its first weights, what this trains `beside` it."""
+
+    def flops(self, network: PretrainingNetwork, batch: PretrainingBatch) -> int:
+        """Return the floating-point operations of a step over a batch, matrix products only."""
+        num_answers = len(network.cls.relations) if self.has_sentence_pairs else 0
+        return batch_flops(network, batch, num_answers, self.reads_all_tokens)
 
     @abstractmethod
     def examples(self, shards: TokenShards, seed: int) -> Examples:
@@ -232,6 +169,17 @@ class Objective(Choice):
         self._answer_words(network, in_disorder, disordered)
         so_far.lost_in_disorder += disordered.loss - (so_far.loss - before)
         so_far.asked_in_disorder += disordered.asked
+
+    def answer_and_shuffle(
+        self, network: PretrainingNetwork, batch: PretrainingBatch, seed: int, so_far: HeldOutSums
+    ) -> None:
+        """Add the answers to one held-out batch, and what they lose when its words are shuffled."""
+        self.answer_with_order_gain(network, batch, self.shuffled(batch, seed), so_far)
+
+    def save(self, network: PretrainingNetwork, tokenizer_folder: Path, folder: Path) -> list[Path]:
+        """Write what was learnt to `folder`, and return all folders that plain transformers is to open."""
+        save_pretraining(network, tokenizer_folder, folder, self.modules, has_heads=self.asks_for_words)
+        return [folder]
 
     def _answer_words(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: HeldOutSums) -> None:
         hidden = network.bert(batch.packed, batch.chosen)

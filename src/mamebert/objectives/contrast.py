@@ -18,7 +18,10 @@ from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.errors import UserError
-from mamebert.objectives import Examples, HeldOutSums, LossDivisors, Objective, PretrainingBatch
+from mamebert.objectives import Objective
+from mamebert.objectives.data.examples import Examples
+from mamebert.objectives.data.held_out_sums import HeldOutSums
+from mamebert.objectives.data.pretraining_batch import LossDivisors, PretrainingBatch
 from mamebert.training.contrast_loss import PartnersFound, partners_found
 from mamebert.training.loop import Losses
 

@@ -1,10 +1,9 @@
 """Masked words only, over runs of whole documents (RoBERTa's choice; Liu et al., 2019)."""
 
-import numpy as np
-
 from mamebert.corpus.token_shards import TokenShards
-from mamebert.objectives import Examples, Objective
-from mamebert.objectives.data.batch_edges import shortest
+from mamebert.objectives import Objective
+from mamebert.objectives.data.examples import Examples
+from mamebert.objectives.data.runs import runs_of_text
 
 
 class MaskedLM(Objective):
@@ -15,17 +14,4 @@ class MaskedLM(Objective):
 
         The first run of each is of random length, so that the cuts differ from epoch to epoch.
         """
-        room, least = self.max_length - 2, shortest(self.max_length) - 2
-        edges = shards.sentence_starts[shards.document_starts]
-        sizes = np.diff(edges)
-        first = np.random.default_rng(seed).integers(least, room + 1, len(sizes))
-        # A document no longer than one run stays whole.
-        runs = np.where(sizes <= room, 1, 1 - (first - sizes) // room)
-        document = np.repeat(np.arange(len(runs)), runs)
-        number = np.arange(len(document)) - np.repeat(np.cumsum(runs) - runs, runs)
-        start = np.where(number > 0, first[document] + (number - 1) * room, 0)
-        is_last = number == runs[document] - 1
-        # A last run that would be too short begins within the one before.
-        start = np.where(is_last & (number > 0), np.minimum(start, sizes[document] - least), start)
-        end = np.where(is_last, sizes[document], np.append(start[1:], 0))
-        return Examples((edges[document] + start)[:, None], (end - start)[:, None], np.zeros(len(start), np.int64))
+        return runs_of_text(shards, self.max_length, seed)

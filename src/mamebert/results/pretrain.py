@@ -63,7 +63,8 @@ class Epoch(Entry):
     train_loss: float | None = None
     """Mean over the steps that had no trouble, in nats."""
     heldout_mlm_loss: float | None = None
-    """Nats for each masked token of the held-out text, when the epoch ended; None where none was held out."""
+    """Nats for each masked token of the held-out text, or for each one where the next is asked for, when the epoch
+    ended; None where none was held out."""
     heldout_mlm_accuracy: float | None = None
     """Share of those tokens that were guessed."""
     heldout_contrast_loss: float | None = None
@@ -75,6 +76,22 @@ class Epoch(Entry):
     for each masked token: about 0 for a bag of words. Of some of the held-out text, after the last epoch of all."""
     heldout_nsp_accuracy: float | None = None
     """Share of the sentence pairs answered right; None where none was asked."""
+    heldout_sop_accuracy: float | None = None
+    """The same of pairs that may stand in the wrong order."""
+    heldout_sso_accuracy: float | None = None
+    """The same of pairs that may stand in the wrong order or be random."""
+
+    heldout_discriminator_loss: float | None = None
+    """Nats for each token, replaced or not, of a discriminator; None where there is none. The masked tokens are its
+    generator's then, and its order gain what it loses itself for each of them."""
+    heldout_discriminator_accuracy: float | None = None
+    """Mean of the share of replaced tokens and the share of others that it told right: 0.5 is chance."""
+
+    @property
+    def heldout_pair_accuracy(self) -> float | None:
+        """Share of the sentence pairs answered right, whatever was asked."""
+        found = (self.heldout_nsp_accuracy, self.heldout_sop_accuracy, self.heldout_sso_accuracy)
+        return next((each for each in found if each is not None), None)
 
 
 class KeptModel(Entry):

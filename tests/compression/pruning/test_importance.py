@@ -12,7 +12,7 @@ from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.objectives import PretrainingBatch
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.objectives.masked_lm import MaskedLM
 
 SHAPE = EncoderConfig(

@@ -13,7 +13,8 @@ from mamebert.compression.quantisation.hessian import layer_eigenvalues, sensiti
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels import torch_only
-from mamebert.objectives import Objective, PretrainingBatch
+from mamebert.objectives import Objective
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 
 
 def quadratic(eigenvalues):

@@ -9,8 +9,8 @@ from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.evaluation.cost.flops import forward_flops, step_flops
 from mamebert.kernels import torch_only
-from mamebert.objectives import Objective, PretrainingBatch
-from mamebert.objectives.data.flops import batch_flops
+from mamebert.objectives import Objective
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 
 SHAPE = EncoderConfig(hidden_size=64, num_hidden_layers=3, num_attention_heads=2, max_position_embeddings=32)
 
@@ -18,17 +18,19 @@ SHAPE = EncoderConfig(hidden_size=64, num_hidden_layers=3, num_attention_heads=2
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("kind", Objective.names())
 def test_the_formula_counts_what_torch_counts(kind, frozen):
-    network = PretrainingNetwork(SHAPE, 500)
+    network = PretrainingNetwork(SHAPE.model_copy(update=dict(Objective.find(kind).encoder)), 500)
     network.bert.embeddings.word_embeddings.weight.requires_grad_(not frozen)
     objective = Objective.find(kind)()
+    objective.equip(network)
     rng = np.random.default_rng(0)
     packed = Packed.of([rng.integers(5, 500, 16) for _ in range(4)])
     # All are asked for: torch's own path computes the last layer's queries of tokens that nobody reads, too.
     chosen = [place for place in range(64) if place % 16 or not objective.has_sentence_pairs]
-    batch = PretrainingBatch(packed, torch.tensor(chosen), packed.ids[chosen], torch.tensor([0, 1, 0, 1]))
+    draws = torch.rand(len(chosen), objective.num_draws)
+    batch = PretrainingBatch(packed, torch.tensor(chosen), packed.ids[chosen], torch.tensor([0, 1, 0, 1]), draws)
     with torch_only(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         objective.loss(network, batch, batch.asked).total.backward()
-    assert batch_flops(network, batch, objective.has_sentence_pairs) == counter.get_total_flops()
+    assert objective.flops(network, batch) == counter.get_total_flops()
 
 
 def test_the_last_layer_counts_only_where_it_is_read():

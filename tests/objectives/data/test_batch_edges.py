@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mamebert.objectives import Examples
 from mamebert.objectives.data.batch_edges import cut_pairs, cut_runs, edges_of_pairs, edges_of_runs, level
+from mamebert.objectives.data.examples import Examples
 
 LEAST = 8
 

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 import torch
 
+from mamebert.errors import UserError
 from mamebert.objectives import Objective
 from mamebert.objectives.data.batches import EpochOfBatches
 
 SPECIAL = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
-KINDS = pytest.mark.parametrize("kind", Objective.names())
+MASKING = [kind for kind in Objective.names() if Objective.find(kind).hides == "words"]
+KINDS = pytest.mark.parametrize("kind", MASKING)
 UNITS = pytest.mark.parametrize("unit", ["token", "word", "span"])
 
 
@@ -116,7 +118,44 @@ def test_batches_grow_as_the_epoch_is_read(shards):
 
 
 def test_resuming_far_into_an_epoch_makes_no_batch_before(shards, monkeypatch):
-    made, make = [], EpochOfBatches.__getitem__
-    monkeypatch.setattr(EpochOfBatches, "__getitem__", lambda self, n: made.append(n) or make(self, n))
+    made, make = [], EpochOfBatches.made
+    monkeypatch.setattr(EpochOfBatches, "made", lambda self, n, rate: made.append(n) or make(self, n, rate))
     next(plan(shards).starting_from(7))
     assert min(made) == 7
+
+
+def test_the_mask_rate_may_fall_from_batch_to_batch(shards):
+    batches = list(plan(shards).starting_from(0, lambda number: 0.3 - 0.01 * number))
+    assert [len(b.chosen) for b in batches[:10]] == [round((0.3 - 0.01 * n) * 200) for n in range(10)]
+    assert same(next(plan(shards).starting_from(4, lambda number: 0.3 - 0.01 * number)), batches[4])
+
+
+def test_a_mask_rate_goes_to_its_last_in_a_straight_line():
+    falling = Objective.find("masked_lm")(mask_rate=0.3, last_mask_rate=0.15)
+    assert [falling.mask_rate_at(done) for done in (0, 0.5, 1, 1.1)] == pytest.approx([0.3, 0.225, 0.15, 0.15])
+    steady = Objective.find("masked_lm")(mask_rate=0.3)
+    assert steady.mask_rate_at(0.7) == 0.3
+    assert "last_mask_rate" not in steady.model_dump()  # runs of before keep their names
+    assert falling.model_dump()["last_mask_rate"] == 0.15
+
+
+def test_any_mix_can_be_shown(shards):
+    def shown(**mix):
+        batches = list(plan(shards, "masked_lm", mask_rate=0.4, **mix).starting_from(0))
+        shown = torch.cat([b.packed.ids[b.chosen] for b in batches])
+        kept = shown == torch.cat([b.targets for b in batches])
+        masked = shown == SPECIAL["mask"]
+        return [float(share.float().mean()) for share in (masked, ~masked & ~kept, kept)]
+
+    assert shown(mask_token_rate=1) == [1, 0, 0]
+    assert shown(mask_token_rate=0, random_token_rate=1)[1] > 0.99
+    assert shown(mask_token_rate=0.85, random_token_rate=0) == pytest.approx([0.85, 0, 0.15], abs=0.03)
+    with pytest.raises(UserError, match="more than 1 together"):
+        plan(shards, mask_token_rate=0.8, random_token_rate=0.3)
+
+
+def test_draws_belong_to_the_tokens_asked_for(shards):
+    batch = plan(shards, "all_token_lm")[0]
+    assert batch.draws.shape == (len(batch.chosen), 2)
+    assert torch.equal(torch.cat([part.draws for part in batch.parts(3)]), batch.draws)
+    assert plan(shards, "masked_lm")[0].draws.shape == (len(batch.chosen), 0)

@@ -7,7 +7,9 @@ import torch
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.objectives import HeldOutSums, Objective, PretrainingBatch
+from mamebert.objectives import Objective
+from mamebert.objectives.data.held_out_sums import HeldOutSums
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.objectives.data.shuffled import shuffled
 
 CLS, SEP, MASK = 2, 3, 4

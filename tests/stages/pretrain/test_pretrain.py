@@ -10,8 +10,9 @@ from mamebert.checkpoints.verify import NotTheSame
 from mamebert.config import build
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.errors import UserError
+from mamebert.objectives import Objective
 from mamebert.runs import Run
-from mamebert.stages.pretrain import pretrain, pretraining, steps
+from mamebert.stages.pretrain import pretrain, pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.stages.tokenize import TokenizeConfig, tokenize
@@ -70,7 +71,7 @@ def test_order_gain_is_in_every_evaluation_and_of_all_held_out_text_at_the_end(e
 
 def test_on_the_way_order_gain_is_of_the_first_batches_and_at_the_end_of_all(settings, monkeypatch):
     asked = []
-    monkeypatch.setattr(steps, "shuffled", lambda batch, seed: asked.append(seed) or batch)
+    monkeypatch.setattr(Objective, "shuffled", lambda self, batch, seed: asked.append(seed) or batch)
     work = PretrainingSteps(config(settings))
     work.held_out = work.held_out * 5
     assert work.measure()["order_gain"] == pytest.approx(0, abs=1e-6)

@@ -22,6 +22,10 @@ OURS = "mamebert"
 """The layout of what no plain class holds."""
 BERT = "Bert"
 """How classes begin by whose names tasks ask for an architecture: BertForTokenClassification."""
+DECODER = "LMHeadModel"
+"""How the class of a network ends that reads from left to right and scores the next word."""
+LEFT_TO_RIGHT = "left_to_right"
+"""What config.json says, beside `is_decoder`, of a network that was trained here to read so."""
 TASKS = ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MultipleChoice")
 CLASSES = frozenset({"Model", "ForMaskedLM", *(f"For{task}" for task in TASKS)})
 
@@ -145,7 +149,8 @@ def layouts() -> list[Layout]:
 
 def layout_for(shape: EncoderConfig) -> Layout | None:
     """Return the family whose plain classes hold a network of this shape, if there is one."""
-    return next((each for each in layouts() if type(shape) is each.shape_class and each.holds(shape)), None)
+    held = (each for each in layouts() if type(shape) is each.shape_class and each.holds(shape))
+    return next((each for each in held if DECODER in each.classes or not shape.is_decoder), None)
 
 
 def layout_or_ours(shape: EncoderConfig) -> Layout:
@@ -175,18 +180,25 @@ def encoder_config(config: dict[str, Any], where: str) -> EncoderConfig:
             f"{where} uses {config['position_embedding_type']!r} positions, and only absolute ones are known. "
             "Give another model."
         )
-    if config.get("is_decoder") or str((config.get("architectures") or [""])[0]).endswith("LMHeadModel"):
-        raise UserError(f"{where} holds a decoder, which reads to the left only. Give a BERT encoder.")
+    has_decoder_head = str((config.get("architectures") or [""])[0]).endswith(DECODER)
+    is_decoder = bool(config.get("is_decoder"))
+    if is_decoder or has_decoder_head:
+        _require_a_decoder_that_we_write(config, layout, where)
     if "vocab_size" not in config:
         raise UserError(f"{where} has no vocab_size in its config.json. Download or save it again.")
     try:
         known = {name: value for name, value in layout.read(config).items() if value is not None}
         _require_numbers(known)
-        known = {**layout.unsaid, **known}
+        known = {**layout.unsaid, **known, **({"is_decoder": True} if is_decoder else {})}
         known["hidden_act"] = SAME_ACTIVATIONS.get(str(known.get("hidden_act")), known.get("hidden_act", "gelu"))
         return build(layout.shape_class, known)
     except UserError as error:
         raise UserError(f"{where} has an invalid config.json: {error}") from error
+
+
+def _require_a_decoder_that_we_write(config: dict[str, Any], layout: Layout, where: str) -> None:
+    if config.get(LEFT_TO_RIGHT) is not True or DECODER not in layout.classes or config.get("add_cross_attention"):
+        raise UserError(f"{where} holds a decoder, which reads to the left only. Give a BERT encoder.")
 
 
 def _require_numbers(known: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from mamebert.checkpoints.layouts import BASIC, CLASSES, Layout, regular_fields
+from mamebert.checkpoints.layouts import BASIC, CLASSES, DECODER, LEFT_TO_RIGHT, Layout, regular_fields
 from mamebert.encoder.settings import EncoderConfig
 
 TYPES = "bert.embeddings.token_type_embeddings.weight"
@@ -18,7 +18,7 @@ class Bert(Layout):
 
     prefix: ClassVar[str] = "Bert"
     base: ClassVar[str] = "bert."
-    classes: ClassVar[frozenset[str]] = CLASSES | {"ForPreTraining"}
+    classes: ClassVar[frozenset[str]] = CLASSES | {"ForPreTraining", DECODER}
     pretraining: ClassVar[str] = "ForPreTraining"
     unsaid: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
@@ -43,7 +43,8 @@ class Bert(Layout):
     def write(self, shape: EncoderConfig) -> dict[str, Any]:
         """Return the settings; a BERT has segments, if only empty ones."""
         fields = regular_fields(shape)
-        return {**fields, "type_vocab_size": shape.type_vocab_size or 2, "classifier_dropout": None}
+        decodes = {"is_decoder": True, LEFT_TO_RIGHT: True} if shape.is_decoder else {}
+        return {**fields, "type_vocab_size": shape.type_vocab_size or 2, "classifier_dropout": None, **decodes}
 
     def theirs(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str) -> dict[str, Tensor]:
         """Return the tensors, with segments that add nothing where a network has none."""

@@ -8,6 +8,8 @@ from mamebert.encoder.settings import EncoderConfig
 TEXT_HEAD = {"bert.pooler.dense.": "classifier.dense.", "classifier.": "classifier.out_proj."}
 CHOICE_HEAD = {"bert.pooler.dense.": "sequence_summary.summary."}
 """Heads over texts, which have a pooler of their own."""
+DISCRIMINATOR = "BertDiscriminator"
+"""What is asked for where a class is wanted that tells which tokens were replaced."""
 
 
 class Electra(Layout):
@@ -31,6 +33,10 @@ class Electra(Layout):
         projects = shape.embedding_size != shape.hidden_size
         bends = shape.hidden_act == "gelu" and shape.pooler_act == "gelu"
         return shape.is_regular and projects and bends and shape.type_vocab_size > 0
+
+    def architecture(self, bert: str) -> str:
+        """Return the class for what BERT has this class for; a discriminator's, which BERT has none for, too."""
+        return "ElectraForPreTraining" if bert == DISCRIMINATOR else super().architecture(bert)
 
     def read(self, config: dict[str, Any]) -> dict[str, Any]:
         """Return the settings."""

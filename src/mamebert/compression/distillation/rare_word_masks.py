@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from mamebert.objectives import PretrainingBatch
 from mamebert.objectives.data.masking import hide
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.tokenizer.encoding import Tokenizer
 
 

@@ -21,7 +21,7 @@ from mamebert.encoder.model import Encoder, Layers
 from mamebert.encoder.packing import Packed, Rows
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.evaluation.cost.latency import in_turn, seconds_of
-from mamebert.objectives import PretrainingBatch
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.tasks.data.features import TaskBatch, pack
 from mamebert.tasks.network.task_network import TaskNetwork
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from mamebert.compression.contract import Subject
 from mamebert.kernels import torch_only
-from mamebert.objectives import PretrainingBatch
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.training.loop import derive_seed
 
 

@@ -7,7 +7,7 @@ the forward pass takes
     a layer            2 T (4 H A + 2 H I) + 4 A ΣL²
     the last layer     2 T 2 H A + 2 R (2 H A + 2 H I) + 4 A ΣrL
     masked words       2 C (H² + H V)
-    sentence pairs     2 S (H² + 2 H)
+    sentence pairs     2 S (H² + 2 H), or 3 H where there are three answers
 
 A is the width of all heads of a layer together: H, unless heads were pruned. Where embeddings are narrower than H
 (width E), they come to it by 2 T E H, and masked words take 2 C (H E + E V). Layers that share their weights cost as
@@ -108,14 +108,16 @@ def step_flops(
     read: Sequence[int] | npt.NDArray[np.int64],
     num_chosen: int,
     num_pairs: int = 0,
+    num_answers: int = 2,
     learns_output: bool = True,
 ) -> int:
     """Return the floating-point operations of one training step, forward and backward.
 
-    `lengths` and `read` as in `forward_flops`. `num_pairs` is 0 where no sentence question is asked.
+    `lengths` and `read` as in `forward_flops`. `num_pairs` is 0 where no sentence question is asked, which has so many
+    answers.
     """
     width, narrow = shape.hidden_size, shape.embedding_width
     words = [(num_chosen, width, narrow), (num_chosen, narrow, vocab_size)]
-    pairs = [(num_pairs, width, width), (num_pairs, width, 2)]
+    pairs = [(num_pairs, width, width), (num_pairs, width, num_answers)]
     forward = forward_flops(shape, lengths, read, [*words, *pairs])
     return 3 * forward - (0 if learns_output else 2 * num_chosen * narrow * vocab_size)

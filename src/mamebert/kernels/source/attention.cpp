@@ -11,7 +11,7 @@ struct Shape {
     int64_t sequences, heads, width;  // width of a head
     const int64_t *query_starts, *key_starts;
     const int64_t* places;  // of each query within its sequence; null where queries are all its tokens
-    int64_t reach;          // how far to either side keys are seen; below 0 all are
+    int64_t behind, ahead;  // how far to the left and to the right keys are seen; below 0 all are
     float scale;
     int threads;
 };
@@ -26,8 +26,9 @@ static inline int64_t place(const Shape& shape, int64_t row, int64_t begin) {
 }
 
 static inline Seen seen_by(const Shape& shape, int64_t row, int64_t rows, int64_t begin, int64_t num_keys) {
-    if (shape.reach < 0) return {0, num_keys, (num_keys + WIDTH - 1) / WIDTH * WIDTH};
-    int64_t from = place(shape, row, begin) - shape.reach, end = place(shape, row + rows - 1, begin) + shape.reach + 1;
+    int64_t from = 0, end = num_keys;
+    if (shape.behind >= 0) from = place(shape, row, begin) - shape.behind;
+    if (shape.ahead >= 0) end = place(shape, row + rows - 1, begin) + shape.ahead + 1;
     from = from < 0 ? 0 : from / WIDTH * WIDTH;
     end = end < num_keys ? end : num_keys;
     return {from, end, (end - from + WIDTH - 1) / WIDTH * WIDTH};
@@ -36,10 +37,12 @@ static inline Seen seen_by(const Shape& shape, int64_t row, int64_t rows, int64_
 // Scores of keys that are not there, or out of reach of the query, become so low that their share is 0.
 static inline void hide(const Shape& shape, Seen seen, int64_t row, int64_t begin, float* scores) {
     for (int64_t j = seen.end - seen.from; j < seen.step; j++) scores[j] = -1e30f;
-    if (shape.reach < 0) return;
+    if (shape.behind < 0 && shape.ahead < 0) return;
     int64_t at = place(shape, row, begin) - seen.from;
-    for (int64_t j = 0; j < at - shape.reach; j++) scores[j] = -1e30f;
-    for (int64_t j = at + shape.reach + 1; j < seen.step; j++) scores[j] = -1e30f;
+    if (shape.behind >= 0)
+        for (int64_t j = 0; j < at - shape.behind; j++) scores[j] = -1e30f;
+    if (shape.ahead >= 0)
+        for (int64_t j = at + shape.ahead + 1; j < seen.step; j++) scores[j] = -1e30f;
 }
 
 // Where rows lie: one head's part of row r begins at start + r * step.
@@ -201,26 +204,26 @@ static void backward(const T* upstream, Matrix<const T> queries, Matrix<const T>
 }
 
 // queries, keys and values begin at their own pointers; a row of queries is query_step long, of keys and values
-// key_step. log_sums [queries][heads]. places and reach as in Shape.
+// key_step. log_sums [queries][heads]. places, behind and ahead as in Shape.
 #define ATTENTION(TYPE, NAME)                                                                                        \
     extern "C" void attention_forward_##NAME(const TYPE* queries, const TYPE* keys, const TYPE* values,              \
                                              const float* biases, TYPE* out, float* log_sums,                        \
                                              const int64_t* query_starts, const int64_t* key_starts,                 \
-                                             const int64_t* places, int64_t reach, int64_t query_step,               \
-                                             int64_t key_step, int64_t sequences, int64_t heads, int64_t width,      \
-                                             float scale, int threads) {                                             \
+                                             const int64_t* places, int64_t behind, int64_t ahead,                   \
+                                             int64_t query_step, int64_t key_step, int64_t sequences, int64_t heads, \
+                                             int64_t width, float scale, int threads) {                              \
         forward<TYPE>({queries, query_step}, {keys, key_step}, {values, key_step}, biases, out, log_sums,            \
-                      {sequences, heads, width, query_starts, key_starts, places, reach, scale, threads});           \
+                      {sequences, heads, width, query_starts, key_starts, places, behind, ahead, scale, threads});   \
     }                                                                                                                \
     extern "C" void attention_backward_##NAME(                                                                       \
         const TYPE* upstream, const TYPE* queries, const TYPE* keys, const TYPE* values, const float* biases,        \
         const float* log_sums, TYPE* d_queries, TYPE* d_keys, TYPE* d_values, float* d_biases,                       \
-        const int64_t* query_starts, const int64_t* key_starts, const int64_t* places, int64_t reach,                \
-        int64_t query_step, int64_t key_step, int64_t sequences, int64_t heads, int64_t width, float scale,          \
-        int threads) {                                                                                               \
+        const int64_t* query_starts, const int64_t* key_starts, const int64_t* places, int64_t behind,               \
+        int64_t ahead, int64_t query_step, int64_t key_step, int64_t sequences, int64_t heads, int64_t width,        \
+        float scale, int threads) {                                                                                  \
         backward<TYPE>(upstream, {queries, query_step}, {keys, key_step}, {values, key_step}, biases, log_sums,      \
                        {d_queries, query_step}, {d_keys, key_step}, {d_values, key_step}, d_biases,                  \
-                       {sequences, heads, width, query_starts, key_starts, places, reach, scale, threads});          \
+                       {sequences, heads, width, query_starts, key_starts, places, behind, ahead, scale, threads});  \
     }
 
 ATTENTION(float, float32)

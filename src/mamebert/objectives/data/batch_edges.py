@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mamebert.objectives import Examples
+from mamebert.objectives.data.examples import Examples
 from mamebert.objectives.data.sentence_pairs import shorten
 
 SizeAt = Callable[[int], int]

@@ -1,6 +1,6 @@
 """From token shards to packed, masked batches: a function of (settings, seed, epoch, number) and nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -8,7 +8,7 @@ import torch
 
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.packing import Packed
-from mamebert.objectives import Examples, Objective, PretrainingBatch
+from mamebert.objectives import Objective
 from mamebert.objectives.data.ahead import ahead
 from mamebert.objectives.data.batch_edges import (
     Edges,
@@ -19,7 +19,9 @@ from mamebert.objectives.data.batch_edges import (
     edges_of_runs,
     shortest,
 )
+from mamebert.objectives.data.examples import Examples
 from mamebert.objectives.data.masking import begin_spans, choose_tokens, choose_units, hide
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.training.loop import derive_seed
 
 
@@ -53,11 +55,21 @@ class EpochOfBatches:
         """Tokens of the whole epoch, special tokens included."""
         return int(self._edges.tokens.sum())
 
-    def starting_from(self, first: int) -> Iterator[PretrainingBatch]:
-        """Yield the batches from number `first` on, made ahead in a background thread."""
-        return ahead(self[number] for number in range(first, len(self)))
+    def starting_from(
+        self, first: int, mask_rate_of: Callable[[int], float] | None = None
+    ) -> Iterator[PretrainingBatch]:
+        """Yield the batches from number `first` on, made ahead in a background thread.
+
+        `mask_rate_of` gives the share of tokens asked for by the number of the batch, where it changes in training.
+        """
+        rate_of = mask_rate_of or (lambda _: self.objective.mask_rate)
+        return ahead(self.made(number, rate_of(number)) for number in range(first, len(self)))
 
     def __getitem__(self, number: int) -> PretrainingBatch:
+        return self.made(number, self.objective.mask_rate)
+
+    def made(self, number: int, mask_rate: float) -> PretrainingBatch:
+        """Return batch `number`, in which a share `mask_rate` of the tokens is asked for."""
         rng = np.random.default_rng([self._mask_seed, number])
         read = self._read(number, rng)
         # Longest first: attention treats neighbours of equal length together.
@@ -67,9 +79,11 @@ class EpochOfBatches:
         num_tokens, sequence = int(lengths.sum()), np.arange(len(lengths))
 
         text = self.shards.gather(starts, sizes)
-        wanted = max(1, round(self.objective.mask_rate * num_tokens)) if self.objective.asks_for_words else 0
+        wanted = max(1, round(mask_rate * num_tokens)) if self.objective.asks_for_words else 0
         asked = self._choose(starts, sizes, wanted, rng)
-        shown = hide(text, asked, self.special["mask"], self._ordinary, self.objective.mask_token_rate, rng)
+        shares = self.objective.mask_token_rate, self.objective.random_token_rate
+        shown = hide(text, asked, self.special["mask"], self._ordinary, shares[0], rng, shares[1])
+        draws = rng.random((len(asked), self.objective.num_draws), dtype=np.float32)
 
         # Range r of sequence s has s * (num_ranges + 1) + r + 1 special tokens before it.
         before = (sequence[:, None] * (num_ranges + 1) + np.arange(1, num_ranges + 1)).ravel()
@@ -84,8 +98,9 @@ class EpochOfBatches:
         positions = np.arange(num_tokens) - np.repeat(firsts, lengths)
         tensor = torch.from_numpy
         packed = Packed(tensor(ids), tensor(segments), tensor(positions), tuple(lengths.tolist()))
-        groups = self.objective.groups(len(lengths))
-        return PretrainingBatch(packed, tensor(places[asked]), tensor(text[asked]), tensor(read.labels), groups)
+        found = (places[asked], text[asked], read.labels, draws)
+        made = PretrainingBatch(packed, *map(tensor, found), self.objective.groups(len(lengths)))
+        return self.objective.pose(made)
 
     @cached_property
     def _mask_seed(self) -> int:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from mamebert.corpus.token_shards import TokenShards
-from mamebert.objectives import Objective, PretrainingBatch
+from mamebert.objectives import Objective
 from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 
-HELD_OUT_MASKS = {"mask_rate": 0.15, "mask_token_rate": 0.8, "mask_unit": "token"}
+HELD_OUT_MASKS = {"mask_rate": 0.15, "mask_token_rate": 0.8, "random_token_rate": None, "mask_unit": "token"}
 HELD_OUT_BATCH = 8192  # tokens
 
 

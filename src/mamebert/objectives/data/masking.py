@@ -65,17 +65,24 @@ def begin_spans(words: np.ndarray, breaks: np.ndarray, rng: np.random.Generator)
 
 
 def hide(
-    ids: np.ndarray, chosen: np.ndarray, mask_id: int, ordinary: np.ndarray, mask_share: float, rng: np.random.Generator
+    ids: np.ndarray,
+    chosen: np.ndarray,
+    mask_id: int,
+    ordinary: np.ndarray,
+    mask_share: float,
+    rng: np.random.Generator,
+    random_share: float | None = None,
 ) -> np.ndarray:
     """Return a copy of `ids` in which the chosen tokens are hidden.
 
-    A share of them becomes [MASK]; of the others, half stay as they are and half become a token drawn
-    uniformly from `ordinary`, the ids that are not special. [MASK] never appears after pretraining, so an
-    encoder that only ever saw [MASK] would meet a new world in fine-tuning.
+    A share `mask_share` of them becomes [MASK], a share `random_share` a token drawn uniformly from `ordinary`, the ids
+    that are not special, and the others stay as they are. Without `random_share`, half of those that do not become
+    [MASK] are random and half stay (BERT). [MASK] never appears after pretraining, so an encoder that only ever saw
+    [MASK] would meet a new world in fine-tuning.
     """
     shown = ids.copy()
     draw = rng.random(len(chosen), dtype=np.float32)
     shown[chosen[draw < mask_share]] = mask_id
-    replaced = chosen[draw >= (1 + mask_share) / 2]
+    replaced = chosen[draw >= ((1 + mask_share) / 2 if random_share is None else 1 - random_share)]
     shown[replaced] = ordinary[rng.integers(0, len(ordinary), len(replaced))]
     return shown

@@ -2,27 +2,38 @@
 
 There a document is read from front to back: sentences are gathered until a pair is full, cut in two at random, and in
 half of the cases the second part is replaced by text from another document; what was replaced is read again for the
-next pair. Here every document takes its first pair at the same time, then its second, and so on.
+next pair. Here every document takes its first pair at the same time, then its second, and so on. Other questions about
+pairs show the two parts in the wrong order too (ALBERT; Lan et al., 2020), or only so.
 """
+
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from mamebert.corpus.token_shards import TokenShards
-from mamebert.objectives import Examples
+from mamebert.objectives.data.examples import Examples
 
-IS_NEXT, IS_RANDOM = 0, 1
+Relation = Literal["next", "previous", "random"]
+"""How the second segment of a pair stands to the first: it follows it, comes before it, or is from another document."""
+NEXT: Relation = "next"
+PREVIOUS: Relation = "previous"
+RANDOM: Relation = "random"
 
 # A longer document is read in sections of so many pairs: all would wait for the last pair of the longest one.
 SECTION_PAIRS = 32
 
 
-def make_pairs(shards: TokenShards, room: int, short_rate: float, rng: np.random.Generator) -> Examples:
+def make_pairs(
+    shards: TokenShards, room: int, short_rate: float, rng: np.random.Generator, relations: Sequence[Relation]
+) -> Examples:
     """Return one pass over the corpus; two segments of a pair have `room` tokens together, or less.
 
-    A share `short_rate` of the documents is cut into pairs of some shorter size. More than half of the
-    pairs have a random second segment: a single sentence has nothing that follows.
+    A share `short_rate` of the documents is cut into pairs of some shorter size. All `relations` are drawn equally
+    often, and a pair's label is the place of its own in them. A single sentence has nothing that follows: its second
+    segment is random, so that more pairs are than are drawn, or if none may be, its own second half.
     """
-    starts = shards.sentence_starts
+    starts, place = shards.sentence_starts, {each: number for number, each in enumerate(relations)}
     document, sentence, last = _sections(shards, SECTION_PAIRS * room)
     short = rng.random(len(sentence)) < short_rate
     target = np.where(short, rng.integers(2, room + 1, len(sentence)), room)
@@ -31,17 +42,30 @@ def make_pairs(shards: TokenShards, room: int, short_rate: float, rng: np.random
         after = _reaching(starts, sentence, last, target)
         gathered = after - sentence
         middle = sentence + 1 + (rng.random(len(sentence)) * (gathered - 1)).astype(np.int64)
-        random = (gathered == 1) | (rng.random(len(sentence), dtype=np.float32) < 0.5)
+        label = _drawn(relations, gathered == 1, rng)
+        random, previous = (label == place.get(each, -1) for each in (RANDOM, PREVIOUS))
         a, b, end = starts[sentence], starts[middle], starts[after]
+        halved = (gathered == 1) & ~random
+        b[halved] = (a + (end - a + 1) // 2)[halved]
         size = b - a
         b[random], end[random] = _elsewhere(shards, document[random], (target - size)[random], rng)
-        found.append((a, b, size, end - b, random))
+        pairs = np.stack([a, b], axis=1), np.stack([size, end - b], axis=1)
+        found.append((*(np.where(previous[:, None], each[:, ::-1], each) for each in pairs), label))
         sentence = np.where(random, middle, after)  # what a random text has replaced is used by the next pair
         more = sentence < last
         document, sentence, last, target = document[more], sentence[more], last[more], target[more]
-    a, b, size_a, size_b, random = (np.concatenate(column) for column in zip(*found, strict=True))
-    begun, sizes = np.stack([a, b], axis=1), np.stack([size_a, size_b], axis=1)
-    return Examples(*shorten(begun, sizes, np.full(len(a), room), rng), np.where(random, IS_RANDOM, IS_NEXT))
+    begun, sizes, labels = (np.concatenate(column) for column in zip(*found, strict=True))
+    whole = sizes.min(axis=1) > 0  # a sentence of one token has no second half
+    begun, sizes, labels = begun[whole], sizes[whole], labels[whole]
+    return Examples(*shorten(begun, sizes, np.full(len(begun), room), rng), labels)
+
+
+def _drawn(relations: Sequence[Relation], alone: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a label for each pair: int64 [pairs]; `alone` bool [pairs] tells where only one sentence is left."""
+    first_in_code = [relations.index(each) for each in (RANDOM, PREVIOUS, NEXT) if each in relations]
+    place = (rng.random(len(alone), dtype=np.float32) * len(relations)).astype(np.int64)
+    drawn: np.ndarray = np.array(first_in_code)[place]
+    return np.where(alone, relations.index(RANDOM), drawn) if RANDOM in relations else drawn
 
 
 def shorten(

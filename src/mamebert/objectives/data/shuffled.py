@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from mamebert.encoder.packing import Packed
-from mamebert.objectives import PretrainingBatch
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 
 
 def shuffled(batch: PretrainingBatch, seed: int) -> PretrainingBatch:

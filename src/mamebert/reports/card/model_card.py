@@ -37,8 +37,21 @@ USES = (
     ("QuestionAnswering", "question-answering", "AutoModelForQuestionAnswering"),
     ("MultipleChoice", "multiple-choice", "AutoModelForMultipleChoice"),
     ("MaskedLM", "fill-mask", "AutoModelForMaskedLM"),
+    ("LMHeadModel", "text-generation", "AutoModelForCausalLM"),
+    ("ElectraForPreTraining", None, "AutoModelForPreTraining"),
     ("PreTraining", "fill-mask", "AutoModelForMaskedLM"),
 )
+
+ASKED = {
+    "masked_lm": "masked words",
+    "masked_lm_nsp": "masked words, next sentence",
+    "masked_lm_sop": "masked words, order of sentences",
+    "masked_lm_sso": "masked words, next, previous or random sentence",
+    "all_token_lm": "all words, of which a generator replaced some",
+    "left_to_right_lm": "the next word",
+    "replaced_token_detection": "which words a generator replaced",
+}
+"""What a pretraining asked, by its objective's kind."""
 
 
 def model_card(
@@ -177,13 +190,11 @@ def _what_vectors(run: Run) -> str:
 
 
 def _asked(run: Run) -> str:
-    match value_at(run.settings, "objective.kind"):
-        case "masked_lm":
-            return "masked words"
-        case "contrast":
-            words = "masked words, " if value_at(run.settings, "objective.masked_lm_weight") else ""
-            return f"{words}crops of one document that find each other"
-    return "masked words, next sentence"
+    kind = str(value_at(run.settings, "objective.kind"))
+    if kind == "contrast":
+        words = "masked words, " if value_at(run.settings, "objective.masked_lm_weight") else ""
+        return f"{words}crops of one document that find each other"
+    return ASKED.get(kind, ASKED["masked_lm_nsp"])
 
 
 def _beginning(run: Run, behind: list[Run]) -> str:

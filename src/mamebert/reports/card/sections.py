@@ -109,13 +109,13 @@ _MEASURED = (
     "Held-out MLM loss",
     "Held-out MLM accuracy",
     "Order gain",
-    "Held-out NSP accuracy",
+    "Held-out accuracy on pairs",
     "Held-out crops found",
 )
 
 
 def _measured(epoch: Epoch) -> list[float | None]:
-    held_out = [epoch.heldout_mlm_loss, epoch.heldout_mlm_accuracy, epoch.order_gain, epoch.heldout_nsp_accuracy]
+    held_out = [epoch.heldout_mlm_loss, epoch.heldout_mlm_accuracy, epoch.order_gain, epoch.heldout_pair_accuracy]
     return [epoch.train_loss, *held_out, epoch.heldout_found]
 
 

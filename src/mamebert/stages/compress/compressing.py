@@ -38,12 +38,22 @@ WEIGHTS = (".safetensors", ".onnx", ".data")
 SEED_KEYS = ("seed", "scores", "valid", "notes", "seconds")
 
 
+def _refuse_decoders(subject: Subject) -> None:
+    shape = getattr(getattr(subject.network, "bert", None), "config", None)
+    if shape is not None and shape.is_decoder:
+        raise UserError(
+            f"{subject.folder} reads from left to right (is_decoder), which no method of compression was made for. "
+            "Give an encoder that reads both ways."
+        )
+
+
 class Compressing:
     """The model, what it is judged by, and what came out so far."""
 
     def __init__(self, config: CompressConfig, run: Run) -> None:
         self.config, self.run, self.device = config, run, pick_device(config.device)
         self.teacher = open_subject(config.model, config.objective)
+        _refuse_decoders(self.teacher)
         self.teacher.network.to(self.device).eval().requires_grad_(False)
         self.is_task = isinstance(self.teacher.goal, TaskGoal)
         refuse_methods(config, self.is_task)

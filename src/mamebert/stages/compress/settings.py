@@ -63,6 +63,15 @@ class CompressConfig(RowsConfig):
         check_names("result", [self.title])
         return self
 
+    @model_validator(mode="after")
+    def _an_encoder_alone_can_answer(self) -> Self:
+        if self.objective and self.objective.trains_more:
+            raise ValueError(
+                f"objective.kind={self.objective.kind} trains a second network beside the encoder, which is only there "
+                "in a pretraining. Set objective.kind=masked_lm."
+            )
+        return self
+
     @property
     def title(self) -> str:
         """What the result is called."""

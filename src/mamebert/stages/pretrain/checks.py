@@ -76,7 +76,7 @@ def _seconds(
     rate = SHARE_OF_PEAK * product_peak(device, precision, torch.get_num_threads()).flops
     # Two operations for each weight a token meets, forwards; twice as many backwards (Kaplan et al., 2020).
     table = vocab_size * shape.embedding_width
-    met = parameters - table + config.objective.mask_rate * table
+    met = parameters - table + config.objective.scored_rate * table
     attention = 2 * shape.num_hidden_layers * shape.hidden_size * length
     return 6 * tokens * (met + attention) / rate
 

@@ -9,7 +9,6 @@ import torch
 from mamebert.encoder.fixed_embeddings import words
 from mamebert.evaluation.cost.memory import peak_memory
 from mamebert.evaluation.cost.peak_flops import product_peak
-from mamebert.objectives.data.flops import batch_flops
 from mamebert.stages.pretrain.checks import step_size
 from mamebert.stages.pretrain.progress_counts import Clock
 from mamebert.stages.pretrain.pseudo_perplexity import BeforeAndAfter
@@ -46,7 +45,7 @@ def estimate(config: PretrainConfig, timed_steps: int = 20) -> dict[str, Any]:
             clock.restart()
             continue
         tokens += len(batch.packed.ids)
-        flops += batch_flops(work.network, batch, config.objective)
+        flops += config.objective.flops(work.network, batch)
         if number == timed_steps or monotonic() - begun > MOST_SECONDS:
             break
     seconds, _ = clock.lap()

@@ -1,7 +1,8 @@
 """The network of a pretraining as the processes of a group train it: each with its share of every batch."""
 
 from mamebert.encoder.model import PretrainingNetwork
-from mamebert.objectives import LossDivisors, ObjectiveModule, PretrainingBatch
+from mamebert.objectives import ObjectiveModule
+from mamebert.objectives.data.pretraining_batch import LossDivisors, PretrainingBatch
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.training.loop import Losses
 from mamebert.training.processes import Processes, gather_into
@@ -39,5 +40,6 @@ class Learner:
             return self.network
         network = PretrainingNetwork(self.config.encoder, self.vocab_size, self.config.embeddings.tied)
         network.bert.compute_dtype = self.network.bert.compute_dtype
+        self.config.objective.equip(network)
         gather_into(self.network, network.to(self.processes.device))
         return network

@@ -1,16 +1,12 @@
 """A pretraining and its run: what `mamebert pretrain` resumes, records, snapshots and saves."""
 
 import shutil
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.verify import verify
-from mamebert.encoder.model import PretrainingNetwork
 from mamebert.files.disk import need_space, write_text
-from mamebert.objectives.data.flops import batch_flops
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
 from mamebert.reports.readings.word_order import bags_of_words_told
@@ -79,7 +75,7 @@ class Pretraining:
             for step, batch in self.steps:
                 seconds, cpu_seconds = self.clock.lap()
                 tokens = len(batch.packed.ids)
-                flops = batch_flops(self.network, batch, self.config.objective)
+                flops = self.config.objective.flops(self.network, batch)
                 self.count.add(step, tokens, flops, seconds, cpu_seconds)
                 self.telling.step(step, tokens, flops, seconds)
                 if step.trouble:
@@ -127,8 +123,8 @@ class Pretraining:
         if not self.processes.is_main_process:
             return
         model = self.run.folder / "model"
-        self._save_model(network, model)
-        folders = [model, *(self.run.folder / place["folder"] for place in self.count.kept)]
+        written = self.config.objective.save(network, self.steps.shards.tokenizer_folder, model)
+        folders = [*written, *(self.run.folder / place["folder"] for place in self.count.kept)]
         results = PretrainResults(
             name=self.steps.name,
             parameters=Parameters(**self.steps.parameters),
@@ -162,17 +158,12 @@ class Pretraining:
         if self.processes.is_main_process:
             shutil.rmtree(self.run.folder / "snapshots")
 
-    def _save_model(self, network: PretrainingNetwork, folder: Path) -> None:
-        asked = self.config.objective
-        tokenizer = self.steps.shards.tokenizer_folder
-        save_pretraining(network, tokenizer, folder, asked.modules, has_heads=asked.asks_for_words)
-
     def _keep(self) -> None:
         step = self.count.step
         folder = f"kept/step-{step:09}"
         network = self.learner.whole()
         if self.processes.is_main_process:
-            self._save_model(network, self.run.folder / folder)
+            self.config.objective.save(network, self.steps.shards.tokenizer_folder, self.run.folder / folder)
         epochs_seen = self.count.epoch + self.count.batch / len(self.steps.epoch(self.count.epoch))
         self.count.kept.append(
             {"folder": folder, "step": step, "tokens": self.count.tokens, "epoch": round(epochs_seen, 3)}

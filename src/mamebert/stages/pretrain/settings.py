@@ -70,6 +70,18 @@ class PretrainConfig(StageConfig):
     probe_texts: list[str] = Field(default=[])
     """Sentences with [MASK] to be filled in at the end, for the report."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _the_encoder_is_what_the_objective_makes_it(cls, values: Any) -> Any:
+        follows = Objective.encoder_of(values.get("objective")) if isinstance(values, dict) else {}
+        encoder = values.get("encoder", {}) if follows else None
+        if isinstance(encoder, dict):
+            return {**values, "encoder": {**follows, **encoder}}
+        if isinstance(encoder, EncoderConfig):
+            left_open = {name: value for name, value in follows.items() if name not in encoder.model_fields_set}
+            return {**values, "encoder": encoder.model_copy(update=left_open)}
+        return values
+
     @model_validator(mode="after")
     def _sequences_fit_the_encoder(self) -> Self:
         if self.start and "max_position_embeddings" not in self.encoder.model_fields_set:
@@ -87,6 +99,10 @@ class PretrainConfig(StageConfig):
         if self.start:  # whose shape, which may not be made yet, decides
             return self
         self.objective.require_asked_of(self.encoder)
+        if not self.objective.fills_masks and (self.probe_texts or self.measured_tokens):
+            raise ValueError(
+                f"{self.objective.kind} learns to fill no masks. Leave out probe_texts and pseudo_perplexity_tokens."
+            )
         if self.encoder.positions == "rotary" and self.positions != PositionEmbeddings():
             raise ValueError(
                 "positions belongs to a table of positions, and encoder.positions=rotary has none. Leave positions out."
@@ -145,7 +161,7 @@ class PretrainConfig(StageConfig):
     def measured_tokens(self) -> int:
         """Return how many held-out tokens are masked one at a time."""
         if self.pseudo_perplexity_tokens is None:
-            return 2_000 if self.start else 0  # some seconds for a small encoder
+            return 2_000 if self.start and self.objective.fills_masks else 0  # some seconds for a small encoder
         return self.pseudo_perplexity_tokens
 
     def marks(self) -> set[int]:
@@ -154,5 +170,5 @@ class PretrainConfig(StageConfig):
         return {round(length * part / parts) for part in range(1, parts)}
 
     def places(self) -> list[str]:
-        """Return the output, the folder in it that transformers opens, and those kept on the way."""
-        return ["", "model", "kept/*"]
+        """Return the output, the folders in it that transformers opens, and those kept on the way."""
+        return ["", *self.objective.folders, "kept/*"]

@@ -14,7 +14,7 @@ from mamebert.runs import identity
 from mamebert.tokenizer.encoding import Tokenizer
 
 # Settings of an encoder that its weights do not depend on.
-FREE = {"hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range"}
+FREE = {"hidden_dropout_prob", "attention_probs_dropout_prob", "initializer_range", "is_decoder"}
 
 
 def shape_of_start(
@@ -38,7 +38,8 @@ def shape_of_start(
     if start_vocabulary == "shared_rows":
         read_manifest(shards)  # so that a folder without shards is told as such
         shape = shape.model_copy(update={"pad_token_id": Tokenizer.open(shards / "tokenizer").pad_id})
-    shape = _merged(encoder, _with_layers(shape, start_layers, str(folder)), str(folder))
+    free = FREE | set(objective.encoder)
+    shape = _merged(encoder, _with_layers(shape, start_layers, str(folder)), str(folder), free)
     objective.require_asked_of(shape)
     if objective.has_sentence_pairs and shape.type_vocab_size < 2:
         raise UserError(
@@ -48,7 +49,7 @@ def shape_of_start(
     return shape, _tied(embeddings, opened.config, str(folder))
 
 
-def _merged(asked: EncoderConfig, shape: EncoderConfig, where: str) -> EncoderConfig:
+def _merged(asked: EncoderConfig, shape: EncoderConfig, where: str, free: set[str]) -> EncoderConfig:
     given = {name: getattr(asked, name) for name in asked.model_fields_set}
     for name, value in given.items():
         found = getattr(shape, name)
@@ -57,7 +58,7 @@ def _merged(asked: EncoderConfig, shape: EncoderConfig, where: str) -> EncoderCo
                 f"{where} has {found} positions, and encoder.max_position_embeddings asks for {value}, which it never "
                 f"learnt. Set {found} or less."
             )
-        if value != found and name not in FREE | {"max_position_embeddings"}:
+        if value != found and name not in free | {"max_position_embeddings"}:
             raise UserError(
                 f"encoder.{name} is {value}, and {where} has {found}. Leave out encoder.{name}: with start, the shape "
                 "comes from there."

@@ -4,7 +4,7 @@ What a run keeps of them (records, snapshots, models) is `pretraining.Pretrainin
 alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,10 +15,10 @@ from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.fixed_embeddings import count_parameters, words
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.evaluation.cost.memory import forget_peak_memory
-from mamebert.objectives import HeldOutSums, PretrainingBatch
 from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.objectives.data.held_out import held_out_batches
-from mamebert.objectives.data.shuffled import shuffled
+from mamebert.objectives.data.held_out_sums import HeldOutSums
+from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.progress import say
 from mamebert.results.pretrain import FilledMask
@@ -56,6 +56,7 @@ class PretrainingSteps:
         network, self.start = first_network(config, self.shards, self.tokenizer)
         self.table = FrozenTable(config.embeddings, network, self.shards)
         self.parameters = count_parameters(network)
+        config.objective.equip(network)
         self.network = network.to(self.device)
         if shared_table and not words(network).requires_grad:
             self.processes.share_memory(words(network), shared_table)
@@ -104,7 +105,7 @@ class PretrainingSteps:
             plan = self.epoch(self.count.epoch)
             if self.table.thaw(self.network, self.count.epoch):
                 self.learner.spread()
-            batches = self._remembered(plan.starting_from(self.count.batch))
+            batches = self._remembered(plan.starting_from(self.count.batch, self._mask_rates()))
             taken = train(
                 self.network, self.optimizer, map(self.learner.parts, batches), self.learner.loss, self.training,
                 self.total_steps, self.config.seed, self.count.step, self.processes, self.watch,
@@ -146,12 +147,11 @@ class PretrainingSteps:
         for share in self.processes.shares(list(enumerate(self.held_out))):
             number, batch = share.part
             if share.counts and number < num_shuffled:
-                in_disorder = shuffled(batch, seed=number)
-                self.config.objective.answer_with_order_gain(network, batch, in_disorder, answers)
+                self.config.objective.answer_and_shuffle(network, batch, number, answers)
             elif share.counts:
                 self.config.objective.answer(network, batch, answers)
         counted = self.processes.sum(torch.tensor(astuple(answers), dtype=torch.float64))
-        return HeldOutSums(*counted.tolist()).summary() if self.held_out else {}
+        return HeldOutSums(*counted.tolist()).summary(self.config.objective.question) if self.held_out else {}
 
     def filled_masks(self, network: PretrainingNetwork) -> list[FilledMask]:
         """Return the likeliest tokens for each [MASK] of `probe_texts`."""
@@ -165,6 +165,14 @@ class PretrainingSteps:
             self.config.objective, self.shards, self.tokenizer.special, self.training.batch_tokens, self.config.seed,
             number, lambda read: self.training.batch_tokens_at(before + read),
         )  # fmt: skip
+
+    def _mask_rates(self) -> Callable[[int], float]:
+        """Return the share of tokens asked for by the number of a batch in this epoch.
+
+        A function of the step, which a snapshot holds; batches are made ahead, while the counts go on.
+        """
+        before, total, objective = self.count.step - self.count.batch, self.total_steps, self.config.objective
+        return lambda number: objective.mask_rate_at((before + number) / max(1, total - 1))
 
     def _remembered(self, batches: Iterator[PretrainingBatch]) -> Iterator[PretrainingBatch]:
         for batch in batches:

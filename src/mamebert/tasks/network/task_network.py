@@ -51,6 +51,11 @@ class TaskNetwork(nn.Module):
         super().__init__()
         if reading.tokens == "mean" and not task.reads_texts:
             raise UserError(f"{task.kind} reads tokens by themselves, not means. Leave reading.tokens out.")
+        if shape.is_decoder and task.reads == "first" and reading.tokens != "mean":
+            raise UserError(
+                f"{task.kind} reads [CLS], which sees nothing of a text in a network that reads from left to right "
+                "(is_decoder). Set reading.tokens=mean, or take an encoder that reads both ways."
+            )
         self.bert = Encoder(shape, vocab_size)
         self.reader = Reader(reading, shape)
         self.lstm_along = task.lstm_along

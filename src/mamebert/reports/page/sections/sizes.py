@@ -26,7 +26,7 @@ def tell(story: Story) -> list[Section]:
         "Held-out MLM loss",
         "Held-out MLM accuracy",
         "Order gain",
-        "Held-out NSP accuracy",
+        "Held-out accuracy on pairs",
     ]
     learnt = Table("What pretraining reached", *drop_empty_columns(header, [_reached(m) for m in story.pretrained]))
     lead = "N learns its token embeddings; W has them fixed by word2vec. H is the width, L the number of layers."
@@ -61,7 +61,7 @@ def _reached(model: Pretrained) -> list[Cell]:
         last.train_loss,
         last.heldout_mlm_loss,
         last.heldout_mlm_accuracy,
-        last.heldout_nsp_accuracy,
+        last.heldout_pair_accuracy,
     )
     return cells(
         model.name,

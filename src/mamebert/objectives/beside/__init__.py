@@ -1,0 +1,1 @@
+"""What objectives train beside an encoder."""

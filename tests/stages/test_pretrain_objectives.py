@@ -1,0 +1,79 @@
+"""Every objective, as a whole pretraining: stopped, gone on with, and measured on held-out text."""
+
+import pytest
+
+from mamebert.config import build
+from mamebert.objectives import Objective
+from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.runs import Run
+from mamebert.stages.pretrain import estimate, pretrain
+from mamebert.stages.pretrain.settings import PretrainConfig
+from mamebert.stages.pretrain.steps import PretrainingSteps
+
+KINDS = pytest.mark.parametrize("kind", Objective.names())
+
+
+class Killed(BaseException):
+    """The power went."""
+
+
+@pytest.fixture
+def settings(two_epochs):
+    return two_epochs
+
+
+def config(settings, kind, **changes):
+    objective = {"kind": kind, "max_length": 32}
+    return build(PretrainConfig, {**settings, "objective": objective, **changes})
+
+
+@KINDS
+def test_a_run_that_was_killed_ends_as_one_that_was_not(settings, kind, tmp_path, unproved, monkeypatch, everything):
+    falling = {} if kind == "left_to_right_lm" else {"mask_rate": 0.3, "last_mask_rate": 0.1}
+    settings = {**settings, "objective": {"kind": kind, "max_length": 32, **falling}}
+    whole = build(PretrainConfig, {**settings, "output": tmp_path / "whole"})
+    expected = everything(pretrain(whole).folder)
+    recorded, record = [], Run.record
+
+    def dies(self, **line):
+        recorded.append(line)
+        if len(recorded) == 6:  # amid the second epoch
+            raise Killed
+        record(self, **line)
+
+    stopped = build(PretrainConfig, {**settings, "output": tmp_path / "stopped"})
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "record", dies)
+        with pytest.raises(Killed):
+            pretrain(stopped)
+    assert everything(pretrain(stopped).folder) == expected
+    last = expected["epochs"][-1]
+    assert last["heldout_mlm_loss"] > 0
+    assert last["order_gain"] is not None
+
+
+def test_a_rate_that_falls_is_that_of_the_step(settings, monkeypatch):
+    asked, made = [], EpochOfBatches.made
+    monkeypatch.setattr(EpochOfBatches, "made", lambda self, n, rate: asked.append(rate) or made(self, n, rate))
+    work = PretrainingSteps(
+        config(
+            settings,
+            "masked_lm",
+            objective={"kind": "masked_lm", "max_length": 32, "mask_rate": 0.3, "last_mask_rate": 0.1},
+        )
+    )
+    for step, batch in work:
+        work.count.add(step, len(batch.packed.ids), 0, 1.0, 1.0)
+        if work.epoch_is_over:
+            work.count.close_epoch(len(work.epoch(work.count.epoch)), {})
+    falling = asked[: work.count.step]
+    assert falling == pytest.approx([0.3 - 0.2 * n / (work.total_steps - 1) for n in range(work.count.step)])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Objective.names() if Objective.find(kind).trains_more])
+def test_a_dry_run_counts_what_is_trained_beside_the_encoder(settings, kind):
+    training = {"steps": 2, "batch_tokens": 256, "precision": "float32"}
+    found, plain = (estimate(config(settings, each, training=training)) for each in (kind, "masked_lm"))
+    assert found["disk_bytes"]["snapshots"] > 1.02 * plain["disk_bytes"]["snapshots"]
+    assert found["disk_bytes"]["model"] == plain["disk_bytes"]["model"]
+    assert 0 < found["mfu"] < 1
