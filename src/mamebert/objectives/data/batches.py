@@ -98,8 +98,9 @@ class EpochOfBatches:
         positions = np.arange(num_tokens) - np.repeat(firsts, lengths)
         tensor = torch.from_numpy
         packed = Packed(tensor(ids), tensor(segments), tensor(positions), tuple(lengths.tolist()))
-        found = (places[asked], text[asked], read.labels, draws)
-        made = PretrainingBatch(packed, *map(tensor, found), self.objective.groups(len(lengths)))
+        chosen, targets, labels = tensor(places[asked]), tensor(text[asked]), tensor(read.labels)
+        groups = self.objective.groups(len(lengths))
+        made = PretrainingBatch(packed, chosen, targets, labels, tensor(draws), groups)
         return self.objective.pose(made)
 
     @cached_property

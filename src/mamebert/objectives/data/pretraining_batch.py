@@ -49,8 +49,9 @@ class PretrainingBatch:
 
     def to(self, device: torch.device) -> "PretrainingBatch":
         """Return the same batch on another device."""
-        tensors = (to_device(t, device) for t in (self.chosen, self.targets, self.labels, self.draws))
-        return PretrainingBatch(self.packed.to(device), *tensors, self.groups)
+        tensors = self.chosen, self.targets, self.labels, self.draws
+        chosen, targets, labels, draws = (to_device(tensor, device) for tensor in tensors)
+        return PretrainingBatch(self.packed.to(device), chosen, targets, labels, draws, self.groups)
 
     @property
     def asked(self) -> LossDivisors:
