@@ -44,8 +44,9 @@ class OpenTraining(Config):
     """Adam's memory of the squared gradient. BERT used 0.999, which is slow to react in short runs."""
     muon_momentum: float = Field(default=0.95, ge=0, lt=1)
     """Muon's memory of the mean gradient."""
-    epsilon: float = Field(default=1e-6, gt=0)
-    """Added to the root of the squared gradient."""
+    epsilon: float = Field(default=1e-8, gt=0)
+    """Added to the root of the squared gradient. With BERT's 1e-6 the attention of small encoders hardly begins to learn:
+    its first gradients are smaller than that (docs/lab.md, 2026-11-30)."""
     clip_norm: float = Field(default=1.0, gt=0)
     """Gradients longer than this are shortened to it."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
