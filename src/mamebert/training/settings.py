@@ -45,8 +45,8 @@ class OpenTraining(Config):
     muon_momentum: float = Field(default=0.95, ge=0, lt=1)
     """Muon's memory of the mean gradient."""
     epsilon: float = Field(default=1e-8, gt=0)
-    """Added to the root of the squared gradient. With BERT's 1e-6 the attention of small encoders is slower to begin: its
-    first gradients are smaller than that."""
+    """Added to the root of the squared gradient. With BERT's 1e-6 the attention of small encoders is slower to begin:
+    its first gradients are smaller than that."""
     clip_norm: float = Field(default=1.0, gt=0)
     """Gradients longer than this are shortened to it."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
