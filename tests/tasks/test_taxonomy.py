@@ -177,7 +177,7 @@ def test_the_stage_trains_and_the_saved_folder_answers(world, encoders, tmp_path
         "source": str(world / "rows.jsonl"),
         "split": {"train": 0.4, "valid": 0.2},
         "task": {"kind": "taxonomy", "max_length": 32},
-        "training": {"epochs": 3, "batch_tokens": 256, "peak_lr": 3e-3, "precision": "float32"},
+        "training": {"epochs": 10, "batch_tokens": 256, "peak_lr": 3e-3, "precision": "float32"},
         "seeds": [1],
         "baselines": "word",
         "output": tmp_path / "run",
