@@ -375,7 +375,7 @@ class _Dream(_DreamSettings, total=False):
     kind: Required[Literal["dream"]]
 
 class _EverySettings(TypedDict, total=False):
-    of: Required[_AnyReader]
+    of: Required[Any]
     step: int
     first: int
 

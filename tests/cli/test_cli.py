@@ -159,7 +159,7 @@ def test_the_settings_shown_are_those_that_hold(mamebert):
     assert "--settings training" in brief
     _, out, _ = mamebert("pretrain", "--settings", "all")
     assert "training.peak_lr = 0.001  > 0" in out
-    assert "objective.kind = 'masked_lm_nsp'  one of: masked_lm, masked_lm_nsp" in out
+    assert "objective.kind = 'masked_lm_nsp'  one of: all_token_lm, " in out
 
 
 @pytest.mark.parametrize(

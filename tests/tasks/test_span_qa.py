@@ -312,7 +312,7 @@ def test_answers_are_learnt_and_the_saved_model_gives_them(tmp_path, encoders, q
         "source": str(questions),
         "split": {"train": 0.6, "valid": 0.2},
         "task": {"kind": "span_qa", "max_length": 32, "unanswerable": True},
-        "training": {"epochs": 8, "batch_tokens": 256, "peak_lr": 4e-3, "precision": "float32"},
+        "training": {"epochs": 16, "batch_tokens": 256, "peak_lr": 4e-3, "precision": "float32"},
         "seeds": [1],
         "baselines": "word",
         "output": tmp_path / "qa",

@@ -6,7 +6,6 @@ from shlex import quote
 from typing import Any
 
 from mamebert import stages
-from mamebert.checkpoints.sentence_modules import MODULES
 from mamebert.progress import say
 from mamebert.ranks import is_main_process
 from mamebert.recipes import Prospect
@@ -59,6 +58,8 @@ def print_findings(done: Run, as_json: bool) -> None:
 
 def tell_models(folder: Path) -> None:
     """Say where the models of a run are, and a command that uses each."""
+    from mamebert.checkpoints.sentence_modules import MODULES  # torch comes with it, which --help does without
+
     for config in sorted([*folder.glob("model/config.json"), *folder.glob("models/*/config.json")]):
         fills_masks = Run.open(folder).command == "pretrain" and not config.with_name(MODULES).is_file()
         verb = "fill-mask {} 'A [MASK] .'" if fills_masks else "predict {} --file FILE"

@@ -193,9 +193,10 @@ def _near(longest: int, reach: Reach, device: torch.device, room: int = 0) -> Te
     known = room if torch.jit.is_tracing() else longest  # type: ignore[attr-defined, no-untyped-call]
     places, (behind, ahead) = torch.arange(known, device=device)[:longest], reach
     left = places[:, None] - places
+    right = places - places[:, None]
     if behind < 0:
-        return left >= -ahead
-    return left <= behind if ahead < 0 else (left <= behind) & (left >= -ahead)
+        return right <= ahead
+    return left <= behind if ahead < 0 else (left <= behind) & (right <= ahead)
 
 
 def _joined(projections: Sequence[Linear]) -> tuple[Tensor, Tensor | None]:

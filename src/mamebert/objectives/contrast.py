@@ -86,6 +86,11 @@ class Contrast(Objective):
         masked = network.cls.predictions.loss(hidden[part.chosen], part.targets, whole.tokens)
         return Losses(contrast + self.masked_lm_weight * masked, {"mlm_loss": masked.detach(), **terms})
 
+    def flops(self, network: PretrainingNetwork, batch: PretrainingBatch) -> int:
+        """Return those of the encoder and of the cosines of all pairs of crops, forwards and twice backwards."""
+        cosines = sum((size // 2) ** 2 for size in batch.groups or ())
+        return super().flops(network, batch) + 6 * cosines * network.bert.config.hidden_size
+
     def answer(self, network: PretrainingNetwork, batch: PretrainingBatch, so_far: HeldOutSums) -> None:
         """Add how the crops find their partners and, where they are asked for, the masked tokens."""
         if self.asks_for_words:

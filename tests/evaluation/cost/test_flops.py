@@ -27,7 +27,7 @@ def test_the_formula_counts_what_torch_counts(kind, frozen):
     # All are asked for: torch's own path computes the last layer's queries of tokens that nobody reads, too.
     chosen = [place for place in range(64) if place % 16 or not objective.has_sentence_pairs]
     draws = torch.rand(len(chosen), objective.num_draws)
-    batch = PretrainingBatch(packed, torch.tensor(chosen), packed.ids[chosen], torch.tensor([0, 1, 0, 1]), draws)
+    batch = PretrainingBatch(packed, torch.tensor(chosen), packed.ids[chosen], torch.tensor([0, 1, 0, 1]), draws, (4,))
     with torch_only(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         objective.loss(network, batch, batch.asked).total.backward()
     assert objective.flops(network, batch) == counter.get_total_flops()

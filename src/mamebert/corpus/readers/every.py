@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mamebert.corpus.readers import Reader, Row, ignore_progress
 from mamebert.runs import Source
@@ -18,12 +18,23 @@ class Every(Reader):
     on.
     """
 
-    of: Reader
+    of: Any
     """Where the rows are: a path, or a table with a `kind`."""
     step: int = Field(default=2, ge=2)
     """One of so many rows is read."""
     first: int = Field(default=0, ge=0)
     """The number of the first row that is read, counted from 0; less than `step`."""
+
+    @field_validator("of")
+    @classmethod
+    def _where_the_rows_are(cls, value: Any) -> Reader:
+        # Not by its type: whoever lists the settings of all readers would find this one, and all readers, in it again.
+        return Reader.model_validate(value)
+
+    @property
+    def _of(self) -> Reader:
+        reader: Reader = self.of
+        return reader
 
     @model_validator(mode="after")
     def _the_first_is_within_a_step(self) -> Self:
@@ -33,24 +44,24 @@ class Every(Reader):
 
     def rows(self, told: Callable[[int], None] = ignore_progress) -> Iterator[Row]:
         """Yield the rows in their order."""
-        return islice(self.of.rows(told), self.first, None, self.step)
+        return islice(self._of.rows(told), self.first, None, self.step)
 
     def fingerprint(self) -> list[Source]:
         """Return the text behind all rows."""
-        return self.of.fingerprint()
+        return self._of.fingerprint()
 
     def first_rows(self, most: int) -> list[Row]:
         """Return the first of the rows that are read."""
-        return self.of.first_rows(most * self.step)[self.first :: self.step]
+        return self._of.first_rows(most * self.step)[self.first :: self.step]
 
     def num_bytes(self) -> int | None:
         """Return the size of all that is gone through."""
-        return self.of.num_bytes()
+        return self._of.num_bytes()
 
     def passed_over(self) -> Counter[str]:
         """Count the files that are not read at all."""
-        return self.of.passed_over()
+        return self._of.passed_over()
 
     def num_clean_bytes(self) -> int:
         """Return about how many bytes the cleaned documents will take on disk; 0 when nobody knows."""
-        return self.of.num_clean_bytes() // self.step
+        return self._of.num_clean_bytes() // self.step
