@@ -125,7 +125,6 @@ def _whole(array: Array) -> list[int]:
 
 
 RULES = {
-    "Abs": Rule(_like),
     "Add": Rule(_broadcast, lambda given, told: np.add(*given)),
     "And": Rule(_broadcast),
     "Cast": Rule(_like, lambda given, told: given[0].astype(_KINDS[told["to"]])),
