@@ -24,8 +24,8 @@ def pairs(place, *rows):
     return str(place / "pairs.jsonl")
 
 
-def ask(asked, keep, file, **settings):
-    return build(Probe, {"kind": "minimal_pairs", "pairs": file, **settings}).ask(asked, keep, print)
+def ask(asked, keep, file, seed=0, **settings):
+    return build(Probe, {"kind": "minimal_pairs", "pairs": file, **settings}).ask(asked, keep, seed)
 
 
 def outcomes(good, bad):
@@ -64,8 +64,13 @@ def test_good_and_bad_exchanged_is_the_rest(asked, world, tmp_path, scoring):
 
 def test_a_sample_is_of_each_paradigm_and_the_same_every_time(asked, world, tmp_path):
     file = str(world / "pairs.jsonl")
-    found = [ask(asked, tmp_path, file, sample=2) for _ in "ab"]
+    places = [tmp_path / name for name in "abc"]
+    for place in places:
+        place.mkdir()
+    found = [ask(asked, place, file, seed=seed, sample=2) for place, seed in zip(places, (0, 0, 1), strict=True)]
     assert found[0] == found[1]
+    scores = [[kept.read_text() for kept in sorted(place.glob("*.json"))] for place in places]
+    assert scores[0] == scores[1] != scores[2]
     assert {row.figures["pairs"] for row in found[0].tables[-1].rows} == {2}
 
 
@@ -137,6 +142,7 @@ def test_the_words_of_the_command_are_settings(mamebert, world, encoders, tmp_pa
         (["minimal-pairs", "nowhere", "--pairs", PAIRS], "nowhere"),
         (["minimal-pairs", "--pairs", PAIRS], "No model is given"),
         ([], "Choose from: minimal-pairs"),
+        (["probe.sample=3", "--pairs", PAIRS], "Choose from: minimal-pairs"),
     ],
 )
 def test_mistakes_are_told_with_the_way_out(mamebert, world, encoders, tmp_path, monkeypatch, words, told):

@@ -19,6 +19,7 @@ from mamebert.files.names import path_of
 from mamebert.preflight.ahead import check_and_compare
 from mamebert.progress import say
 from mamebert.ranks import is_main_process
+from mamebert.runs import Run, StageConfig
 
 app = typer.Typer(
     cls=Verbs,
@@ -77,11 +78,17 @@ def _do_stage(command: str, words: list[str], show: bool, dry_run: bool) -> None
         _show_settings(kind, words)
         return
     config = build(kind, with_environment(read_settings(words)))
+    if done := _planned_or_done(command, config, dry_run):
+        print_end(done)
+
+
+def _planned_or_done(command: str, config: StageConfig, dry_run: bool) -> Run | None:
+    """Do a stage and return its run; with `dry_run` tell the plan alone."""
     if dry_run:
         check_and_compare(config, stages.of(command, "check"))
         tell_plan(command, config)
-        return
-    print_end(stages.do(command, config))
+        return None
+    return stages.do(command, config)
 
 
 def _show_settings(kind: type[Config], words: list[str]) -> None:
@@ -146,13 +153,10 @@ def probe_verb(
     with temporary_folder() as scratch:
         is_kept = "output" in given
         config = build(stages.find("probe")[0], given if is_kept else {**given, "output": scratch / "probe"})
-        if dry_run:
-            check_and_compare(config, stages.of("probe", "check"))
-            tell_plan("probe", config)
-            return
-        done = stages.do("probe", config)
-        print_findings(done, as_json)
-        if is_kept and not as_json:
+        done = _planned_or_done("probe", config, dry_run)
+        if done:
+            print_findings(done, as_json)
+        if done and is_kept and not as_json:
             print_end(done)
 
 

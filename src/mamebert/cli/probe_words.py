@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mamebert.config import read_settings
-from mamebert.config.merging import merge
+from mamebert.config.merging import BARE, merge
 from mamebert.config.reading import is_file
 from mamebert.errors import UserError, unknown
 from mamebert.probes import Probe
@@ -29,15 +29,21 @@ def probe_settings(words: Sequence[str]) -> dict[str, Any]:
     found = read_settings(pairs)
     if bare:
         merge(found, {"probe": {"kind": _kind(bare[0])}})
-    elif "probe" not in found:
+    kind = _kind_in(found.get("probe"))
+    if kind is None:
         kinds = ", ".join(name.replace("_", "-") for name in Probe.names())
         raise UserError(f"What is asked is missing. Choose from: {kinds}. `mamebert probe --help` tells the rest.")
     if bare[1:]:
         merge(found, {"models": dict(zip(_names(bare[1:]), bare[1:], strict=True))})
     if options:
-        kind = Probe.find(found["probe"]["kind"]) if isinstance(found.get("probe"), dict) else Probe
-        merge(found, _read(options, kind))
+        merge(found, _read(options, Probe.find(kind)))
     return found
+
+
+def _kind_in(probe: Any) -> str | None:
+    """Return the kind that settings of a probe name, alone or in a table; None where they name none."""
+    told = probe.get("kind", probe.get(BARE)) if isinstance(probe, dict) else probe
+    return told.replace("-", "_") if isinstance(told, str) else None
 
 
 def _option(word: str, rest: Iterator[str]) -> tuple[str, str]:

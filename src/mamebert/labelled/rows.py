@@ -122,6 +122,9 @@ class LabelledConfig(LabelledSources, RowsConfig):
     """What commands share that learn a task and make a run folder."""
 
 
+NO_MODEL = "No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER."
+
+
 def one_model_needs_no_name(values: Any) -> Any:
     """Return settings in which `model = FOLDER` has become one of `models`."""
     if not isinstance(values, dict) or "model" not in values:

@@ -1,7 +1,6 @@
 """Questions put to a trained encoder: ONE FILE EACH."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -42,8 +41,8 @@ class Probe(Choice):
     """What is asked, in a few words, as a title."""
 
     @abstractmethod
-    def ask(self, asked: Asked, keep: Path, say: Callable[[str], None]) -> Findings:
-        """Return what is found out about an encoder, and tell of it what a person should hear while it works.
+    def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
+        """Return what is found out about an encoder; `seed` decides what is drawn by chance.
 
         What takes long is put into the folder `keep` as it comes, and found there when the same is asked again.
         """

@@ -1,7 +1,7 @@
 """Minimal pairs: whether the grammatical one of two sentences is likelier (BLiMP; Warstadt et al., 2020)."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
@@ -93,9 +93,9 @@ class MinimalPairs(Probe):
         """Return the file of the pairs."""
         return self.pairs.fingerprint()
 
-    def ask(self, asked: Asked, keep: Path, say: Callable[[str], None]) -> Findings:
+    def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
         """Return the share of pairs that come out right: the mean over paradigms, and for each of them."""
-        paradigms = self._paradigms()
+        paradigms = self._paradigms(seed)
         pieces = {name: _pieces(some, asked.tokenizer) for name, some in paradigms.items()}
         _refuse_unreadable(pieces, asked)
         done = {
@@ -114,16 +114,16 @@ class MinimalPairs(Probe):
             tables.insert(0, FoundTable(title="Phenomena", rows=told))
         return Findings(_figures(list(done.values())), tables)
 
-    def _paradigms(self) -> dict[str, list[Pair]]:
+    def _paradigms(self, seed: int) -> dict[str, list[Pair]]:
         found: dict[str, list[Pair]] = {}
         for pair in map(self._pair, self.pairs.rows()):
             found.setdefault(pair.paradigm, []).append(pair)
         if not found:
             raise UserError("There are no pairs to ask about. Give a file with some in pairs.")
-        return {name: list(self._drawn(some)) for name, some in found.items()}
+        return {name: list(self._drawn(some, seed)) for name, some in found.items()}
 
-    def _drawn(self, some: Sequence[Pair]) -> Iterator[Pair]:
-        order = np.random.default_rng(0).permutation(len(some))[: self.sample or None]
+    def _drawn(self, some: Sequence[Pair], seed: int) -> Iterator[Pair]:
+        order = np.random.default_rng(seed).permutation(len(some))[: self.sample or None]
         yield from (some[number] for number in np.sort(order))
 
     def _pair(self, row: Row) -> Pair:

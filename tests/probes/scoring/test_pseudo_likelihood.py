@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
-from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.probes.scoring import pseudo_likelihood as module
 from mamebert.probes.scoring.pseudo_likelihood import Scored, log_likelihoods
@@ -16,13 +14,6 @@ TEXTS = [
 ]
 HIDDEN_TOO = {0: [1, 2], 1: [2]}
 """What follows in its word, for each token of the first text of which something does."""
-
-
-@pytest.fixture
-def network():
-    torch.manual_seed(0)
-    shape = EncoderConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, initializer_range=0.5)
-    return PretrainingNetwork(shape, 12)
 
 
 @torch.no_grad()

@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from mamebert.corpus.token_shards import TokenShards
-from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.packing import Packed
-from mamebert.encoder.settings import EncoderConfig
 from mamebert.probes.scoring import pseudo_likelihood as module
 from mamebert.probes.scoring.pseudo_likelihood import Scored
 from mamebert.probes.scoring.pseudo_perplexity import PseudoPerplexity, draw_windows, pseudo_perplexity
@@ -16,13 +14,6 @@ from mamebert.probes.scoring.pseudo_perplexity import PseudoPerplexity, draw_win
 SPECIAL = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
 IDS = np.array([7, 9, 1, 11, 8, 7])
 STARTS = np.array([True, False, True, True, True, False])
-
-
-@pytest.fixture
-def network():
-    torch.manual_seed(0)
-    shape = EncoderConfig(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, initializer_range=0.5)
-    return PretrainingNetwork(shape, 12)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from mamebert.checkpoints.layouts import BASIC
 from mamebert.config import Config, build
 from mamebert.encoder.design import CHOICES
 from mamebert.encoder.model import PretrainingNetwork
@@ -11,14 +12,7 @@ from mamebert.encoder.settings import HEAD_WIDTH, EncoderConfig
 from mamebert.errors import UserError
 
 LIKE_THE_ENCODER = (
-    "num_hidden_layers",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "hidden_dropout_prob",
-    "attention_probs_dropout_prob",
-    "pad_token_id",
-    "layer_norm_eps",
-    "initializer_range",
+    *(name for name in BASIC if name not in ("hidden_size", "num_attention_heads", "intermediate_size")),
     *(name for name in CHOICES if name not in ("preset", "head")),
 )
 ROWS = 1024  # at a time: scores of all words are large

@@ -7,6 +7,7 @@ from mamebert.compression.opening import VECTORS
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
+from mamebert.labelled.rows import NO_MODEL
 from mamebert.preflight.ahead import Ahead, Found, refuse, tried
 from mamebert.preflight.looking import (
     check_files,
@@ -29,7 +30,7 @@ def check_evaluation(config: EvaluateConfig, ahead: Ahead) -> Found:
     yield from tried(pick_device, config.device)
     yield from tried(readers_of, config)
     if not config.models:
-        yield UserError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
+        yield UserError(NO_MODEL)
     found: dict[str, tuple[Task, Kept]] = {}
     for name, path in config.models.items():
         wrong = list(ahead.made_by(path, ANSWERING, lambda each: None, inside=True))

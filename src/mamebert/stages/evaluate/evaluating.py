@@ -16,7 +16,7 @@ from mamebert.evaluation.metrics.bootstrap import Measure
 from mamebert.labelled.comparing import comparisons, scores_of, write_answers
 from mamebert.labelled.leaks import SEEN, SeenTexts, repeated, rows_behind
 from mamebert.labelled.lengths import count_lengths
-from mamebert.labelled.rows import PARTS, RowSources, answers_file, drawn, parted, read_sources
+from mamebert.labelled.rows import NO_MODEL, PARTS, RowSources, answers_file, drawn, parted, read_sources
 from mamebert.progress import say
 from mamebert.results.evaluate import EvaluateResults
 from mamebert.results.labelled import RowLengths, TestedModel
@@ -36,7 +36,7 @@ class Evaluating:
     def __init__(self, config: EvaluateConfig, run: Run) -> None:
         self.run = run
         if not config.models:
-            raise UserError("No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER.")
+            raise UserError(NO_MODEL)
         self.models = {name: open_model(path, config) for name, path in config.models.items()}
         self.tasks = same_task(config.task, {name: model.task for name, model in self.models.items()})
         self.task = next(iter(self.tasks.values()))

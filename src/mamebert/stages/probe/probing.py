@@ -7,6 +7,7 @@ from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import ModelFolder, model_folder, tokenizer_for
 from mamebert.errors import UserError
 from mamebert.files.names import file_name
+from mamebert.labelled.rows import NO_MODEL
 from mamebert.preflight.ahead import Ahead, Found, tried
 from mamebert.probes import Asked
 from mamebert.progress import say
@@ -17,7 +18,6 @@ from mamebert.tokenizer.unknown import Unknown
 from mamebert.training.devices import pick_device
 
 HEAD = "cls.predictions."
-NO_MODEL = "No model is given. Name one as model=FOLDER, or several as models.NAME=FOLDER."
 
 
 class Probing:
@@ -36,7 +36,7 @@ class Probing:
         asked.tokenizer.unknown = Unknown()
         keep = self.run.folder / "scores" / file_name(name)
         keep.mkdir(parents=True, exist_ok=True)
-        findings = self.config.probe.ask(asked, keep, say)
+        findings = self.config.probe.ask(asked, keep, self.config.seed)
         first, value = next(iter(findings.figures.items()))
         say(f"{name}: {first} {value:.4f}")
         return ProbedModel(
