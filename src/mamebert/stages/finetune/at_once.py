@@ -1,6 +1,7 @@
 """Several trainings of a fine-tuning at a time: a small encoder leaves most of a second core idle.
 
-A training of the demo's W (H128-L2, 16 rows a step) took 38 s on two threads of two cores and 50 on one.
+A training of the demo's W (H128-L2, 16 rows a step) took 38 s on two threads of two cores, beside other work, and 50 on
+one, under a profiler.
 """
 
 from collections.abc import Iterator
