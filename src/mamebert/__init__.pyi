@@ -916,6 +916,7 @@ class _MultiLabelSettings(TypedDict, total=False):
     text_columns: str | Sequence[str]
     second_columns: str | Sequence[str]
     second_is_optional: bool
+    chunks: int | None
     label_column: str
     label_separator: str
     label_names: str | Sequence[str]
@@ -941,6 +942,7 @@ class _RegressionSettings(TypedDict, total=False):
     text_columns: str | Sequence[str]
     second_columns: str | Sequence[str]
     second_is_optional: bool
+    chunks: int | None
     label_columns: str | Sequence[str]
     geolocation: bool
 

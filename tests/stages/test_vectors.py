@@ -29,6 +29,7 @@ def shards(tmp_path):
     write_manifest(folder, len(TOKENS))
     (folder / "tokenizer").mkdir()
     (folder / "tokenizer" / "vocab.txt").write_text("".join(t + "\n" for t in TOKENS), encoding="utf-8")
+    (folder / "tokenizer" / "tokenizer_config.json").write_text('{"tokenizer_class": "BertTokenizer"}')
     record = {"id": "made-up", "command": "tokenize", "settings": {}, "sources": []}
     (folder / "run.json").write_text(json.dumps(record))
     return folder
@@ -54,6 +55,7 @@ def test_the_run_holds_a_table_and_the_numbers_for_the_report(shards):
         ".lock",
         "SHA256SUMS",
         "run.json",
+        "tokenizer",
         "vectors.safetensors",
         "vocab.txt",
     ]

@@ -7,6 +7,8 @@ from mamebert.tasks import Parts
 from mamebert.tasks.bases.text_task import kept_sizes
 from mamebert.tasks.classification import Classification
 from mamebert.tasks.data.features import Example, TaskState, Unusable, pack
+from mamebert.tasks.multi_label import MultiLabel
+from mamebert.tasks.regression import Regression
 from mamebert.tokenizer.encoding import Tokenizer
 
 LONG = "The wet boat meets the rope. The old tide leaves the gull. " * 12
@@ -86,6 +88,23 @@ def test_an_answer_goes_by_the_mean_logits_of_all_chunks(tokenizer):
     assert raw.tolist() == [[2.0, 0.5]]
     expected = torch.nn.functional.cross_entropy(torch.tensor([[2.0, 0.5]]), torch.tensor([0]))
     assert task.loss(logits, batch, 1).total.item() == pytest.approx(expected.item())
+
+
+@pytest.mark.parametrize(
+    ("task", "gold", "learnt", "expected"),
+    [
+        (Regression(max_length=16, chunks=3), 2.0, TaskState(("label",), {"spread": [2.0]}), (1.5 - 2.0) ** 2 / 4),
+        (MultiLabel(max_length=16, chunks=3), ["a"], TaskState(("a",)), np.log1p(np.exp(-1.5))),
+    ],
+    ids=["regression", "multi-label"],
+)
+def test_numbers_and_sets_of_labels_are_read_in_chunks_too(tokenizer, task, gold, learnt, expected):
+    (found,) = task.features(tokenizer, [Example((LONG,), gold, 0)], learnt)
+    assert len(found.sequences) == 3
+    assert len(task.learnt_from(found, np.random.default_rng(0)).sequences) == 1
+    outputs, batch = torch.tensor([[1.0], [3.0], [0.5]], dtype=torch.float64), pack([found], [0])
+    assert task.raws(outputs, batch)[0].tolist() == [[1.5]]
+    assert task.loss(outputs, batch, 1).total.item() == pytest.approx(expected)
 
 
 def test_chunks_are_open_until_a_model_is_fine_tuned(tmp_path):

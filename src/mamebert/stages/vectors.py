@@ -11,6 +11,7 @@ from mamebert.preflight.ahead import Ahead, Found, check_first
 from mamebert.progress import say
 from mamebert.results.vectors import Coverage, VectorsResults
 from mamebert.runs import Run, StageConfig
+from mamebert.tokenizer.copying import copy_tokenizer
 from mamebert.word2vec.cbow import Cbow, train_cbow
 from mamebert.word2vec.neighbours import frequent_words, neighbours
 from mamebert.word2vec.table import VectorTable
@@ -45,6 +46,7 @@ def vectors(config: VectorsConfig) -> Run:
 
     table = VectorTable.align(found, shards.tokenizer_folder / "vocab.txt", config.seed)
     table.save(run.folder)
+    copy_tokenizer(shards.tokenizer_folder, run.folder / "tokenizer")  # so that the folder can be moved, and asked alone
 
     results = _neighbours(table, config.probe_words)
     results.coverage = Coverage(**table.coverage())

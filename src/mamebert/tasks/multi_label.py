@@ -23,8 +23,9 @@ from mamebert.evaluation.metrics.bootstrap import Measure
 from mamebert.evaluation.metrics.label_sets import best_threshold, macro_f1, micro_f1
 from mamebert.progress import say
 from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, gold_of
-from mamebert.tasks.bases.text_task import TextTask
+from mamebert.tasks.bases.chunked_text import ChunkedTextTask
 from mamebert.tasks.data.cells import as_label, is_missing, items_of, label_cell
+from mamebert.tasks.data.chunks import mean_of_chunks
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
 from mamebert.tasks.network.heads import LinearHead, no_and_yes, problem_type
 from mamebert.tokenizer.encoding import Tokenizer
@@ -33,7 +34,7 @@ from mamebert.training.loop import Losses
 PROBLEM = "multi_label_classification"
 
 
-class MultiLabel(TextTask):
+class MultiLabel(ChunkedTextTask):
     """Any number of labels for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
@@ -79,7 +80,7 @@ class MultiLabel(TextTask):
         return TaskState(tuple(labels))
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
-        """Return one sequence for each example; the target says of each label whether it is right."""
+        """Return a sequence for each chunk of an example; the target says of each label whether it is right."""
         found = self.sequences(tokenizer, [example.inputs for example in examples])
         return [
             replace(each, target=np.array([[label in example.gold for label in learnt.labels]], np.float32))
@@ -93,8 +94,8 @@ class MultiLabel(TextTask):
         return LinearHead(config, width, pooler, len(learnt.labels))
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
-        """Return the cross entropy of yes and no in nats, the mean over the labels."""
-        each = binary_cross_entropy_with_logits(found, batch.targets(), reduction="none")
+        """Return the cross entropy of yes and no in nats, by the mean logits of all chunks; the mean over the labels."""
+        each = binary_cross_entropy_with_logits(mean_of_chunks(found, batch), batch.targets(), reduction="none")
         return Losses(each.mean(dim=1).sum() / whole, {})
 
     def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:

@@ -19,7 +19,8 @@ from mamebert.evaluation.baselines.texts import tfidf_ridge
 from mamebert.evaluation.metrics.bootstrap import Measure, mean_of
 from mamebert.evaluation.metrics.regression import great_circle_km, median_km, mse, pearson, spearman
 from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw
-from mamebert.tasks.bases.text_task import TextTask
+from mamebert.tasks.bases.chunked_text import ChunkedTextTask
+from mamebert.tasks.data.chunks import mean_of_chunks
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
 from mamebert.tasks.data.numbers import number_of
 from mamebert.tasks.network.heads import LinearHead, problem_type
@@ -29,7 +30,7 @@ from mamebert.training.loop import Losses
 PROBLEM = "regression"
 
 
-class Regression(TextTask):
+class Regression(ChunkedTextTask):
     """Numbers for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
@@ -61,7 +62,7 @@ class Regression(TextTask):
         return TaskState(tuple(self.label_columns), {"mean": targets.mean(axis=0).tolist(), "spread": spread.tolist()})
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
-        """Return one sequence for each example."""
+        """Return a sequence for each chunk of an example."""
         found = self.sequences(tokenizer, [example.inputs for example in examples])
         spread = np.array(learnt.chosen.get("spread", 1.0))
         return [
@@ -81,6 +82,7 @@ class Regression(TextTask):
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
         """Return the mean squared error, each output in units of its variance in training, so that all count alike."""
+        found = mean_of_chunks(found, batch)
         spread = torch.from_numpy(np.stack([each.notes for each in batch.features])).to(found)
         errors = (found - batch.targets().to(found)) / spread.reshape(len(found), -1)
         return Losses((errors**2).mean(dim=1).sum() / whole, {})

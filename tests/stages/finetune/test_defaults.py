@@ -90,7 +90,7 @@ def test_words_learn_fast_where_long_texts_are_told_by_them():
 
 def test_rows_are_read_in_parts_where_most_are_long():
     def text(number):
-        return Features([np.arange(6)] * number, [FIRST] * number, notes=np.arange(4 * number))
+        return Features([np.arange(6)] * number, [FIRST] * number, text_ids=np.arange(4 * number))
 
     task = Classification(chunks=8)
     assert Rows.of(task, [text(3), text(2), text(1)]) == Rows(3, 6.0, in_parts=True)

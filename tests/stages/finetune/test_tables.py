@@ -129,8 +129,16 @@ def test_other_tasks_are_refused_before_anything_is_read(settings, world, mamebe
     assert not (tmp_path / "no").exists()
 
 
+def test_a_table_can_be_taken_elsewhere_alone(settings, world, mamebert, tmp_path):
+    shutil.copytree(world / "vectors", tmp_path / "alone")
+    (tmp_path / "alone" / "run.json").unlink()
+    asked = {"model": str(tmp_path / "alone"), "source": settings["source"], "output": str(tmp_path / "no")}
+    assert mamebert("finetune", "--dry-run", asked).code == 0
+
+
 def test_a_table_whose_tokenizer_is_gone_is_refused_in_a_sentence(settings, world, mamebert, tmp_path):
     shutil.copytree(world / "vectors", tmp_path / "alone")
+    shutil.rmtree(tmp_path / "alone" / "tokenizer")  # as older runs have it
     record = json.loads((tmp_path / "alone" / "run.json").read_text(encoding="utf-8"))
     record["settings"]["shards"] = str(tmp_path / "gone")
     record.pop("sha256", None)

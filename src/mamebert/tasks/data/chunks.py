@@ -32,11 +32,12 @@ def one_chunk(features: Features, rng: np.random.Generator) -> Features:
     """Return an example with one of its sequences, cut at a random place of what all of them show."""
     if len(features.sequences) == 1:
         return features
-    shown, ids = features.sequences[0], features.notes
+    shown, ids = features.sequences[0], features.text_ids
+    assert ids is not None
     room = len(shown) - 2
     start = int(rng.integers(0, len(ids) - room + 1))
     chunk = np.concatenate([shown[:1], ids[start : start + room], shown[-1:]])
-    return replace(features, sequences=[chunk], places=[FIRST], notes=None)
+    return replace(features, sequences=[chunk], places=[FIRST], text_ids=None)
 
 
 def mean_of_chunks(found: Tensor, batch: TaskBatch) -> Tensor:
@@ -50,4 +51,4 @@ def mean_of_chunks(found: Tensor, batch: TaskBatch) -> Tensor:
 def _cut(tokenizer: Tokenizer, ids: Ids, num_left_out: int, room: int) -> Features:
     starts = [min(start, max(len(ids) - room, 0)) for start in range(0, max(len(ids), 1), room)]
     sequences = [enclosed(tokenizer, ids[start : start + room]) for start in starts]
-    return Features(sequences, [FIRST] * len(sequences), num_truncated=num_left_out, notes=ids)
+    return Features(sequences, [FIRST] * len(sequences), num_truncated=num_left_out, text_ids=ids)

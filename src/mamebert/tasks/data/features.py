@@ -63,6 +63,8 @@ class Features:
     """Pieces of the input that no sequence holds, because they did not fit."""
     notes: Any = None
     """What is needed to bring outputs back to the input: offsets, word numbers."""
+    text_ids: npt.NDArray[Any] | None = None
+    """Token ids of a text that is read in chunks, without [CLS] and [SEP]: training cuts its sequence from them."""
 
     @property
     def num_tokens(self) -> int:
