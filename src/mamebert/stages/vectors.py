@@ -46,7 +46,9 @@ def vectors(config: VectorsConfig) -> Run:
 
     table = VectorTable.align(found, shards.tokenizer_folder / "vocab.txt", config.seed)
     table.save(run.folder)
-    copy_tokenizer(shards.tokenizer_folder, run.folder / "tokenizer")  # so that the folder can be moved, and asked alone
+    copy_tokenizer(
+        shards.tokenizer_folder, run.folder / "tokenizer"
+    )  # so that the folder can be moved, and asked alone
 
     results = _neighbours(table, config.probe_words)
     results.coverage = Coverage(**table.coverage())

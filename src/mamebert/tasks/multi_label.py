@@ -94,7 +94,7 @@ class MultiLabel(ChunkedTextTask):
         return LinearHead(config, width, pooler, len(learnt.labels))
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
-        """Return the cross entropy of yes and no in nats, by the mean logits of all chunks; the mean over the labels."""
+        """Return the cross entropy of yes and no in nats, the mean over the labels; all chunks count by their mean."""
         each = binary_cross_entropy_with_logits(mean_of_chunks(found, batch), batch.targets(), reduction="none")
         return Losses(each.mean(dim=1).sum() / whole, {})
 
