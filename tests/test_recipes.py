@@ -6,7 +6,7 @@ import pytest
 from mamebert.errors import UserError
 from mamebert.recipes import look_ahead, plan
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml"))
 
 RECIPE = """
 output = "{output}"
