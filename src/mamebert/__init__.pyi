@@ -277,6 +277,7 @@ class ProbeConfig(_ProbeConfig):
         seed: int = 0,
         models: Mapping[str, str | Path] = ...,
         model: str | Path = ...,
+        random_weights: bool = False,
         device: str = "auto",
     ) -> None: ...
 
@@ -1236,6 +1237,7 @@ class _MinimalPairsSettings(TypedDict, total=False):
     phenomenon_column: str
     sample: int
     scoring: Literal["pll", "pll_word_l2r"]
+    corpus: _AnyReader | None
 
 class _MinimalPairs(_MinimalPairsSettings, total=False):
     kind: Required[Literal["minimal_pairs"]]

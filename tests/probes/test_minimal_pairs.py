@@ -6,7 +6,7 @@ import pytest
 from mamebert.config import build
 from mamebert.probes import Asked, Probe
 from mamebert.probes import minimal_pairs as module
-from mamebert.probes.minimal_pairs import Outcomes
+from mamebert.probes.minimal_pairs import Judged, Outcomes
 from mamebert.stages.probe import ProbeConfig, probe
 from mamebert.stages.probe.probing import open_asked
 
@@ -32,6 +32,10 @@ def outcomes(good, bad):
     return Outcomes(np.array(good, float), np.array(bad, float), np.ones(len(good), bool))
 
 
+def judged(good, bad):
+    return Judged(outcomes(good, bad), {})
+
+
 def test_a_pair_is_right_where_the_good_sentence_is_likelier_and_a_tie_is_not():
     found = outcomes([-1, -2, -3], [-2, -2 - 1e-9, -1])
     assert found.right.tolist() == [True, False, False]
@@ -39,7 +43,7 @@ def test_a_pair_is_right_where_the_good_sentence_is_likelier_and_a_tie_is_not():
 
 
 def test_every_paradigm_counts_the_same():
-    figures = module._figures([outcomes([-1] * 9, [-2] * 9), outcomes([-2], [-1])])
+    figures = module._figures([judged([-1] * 9, [-2] * 9), judged([-2], [-1])])
     assert figures["accuracy"] == 0.5
     assert figures["pairs"] == 10
 
@@ -156,3 +160,55 @@ def test_a_model_without_a_head_for_words_is_refused(mamebert, classifiers, worl
     model = classifiers / "models" / "N"
     told = mamebert("probe", "minimal-pairs", model, "--pairs", world / "pairs.jsonl").mistake
     assert "no head for masked words" in told
+
+
+def test_ngrams_are_floors_beside_the_encoder(asked, world, tmp_path):
+    keep = tmp_path / "scores" / "N"
+    keep.mkdir(parents=True)
+    file, corpus = str(world / "pairs.jsonl"), str(world / "text.txt")
+    found = ask(asked, keep, file, corpus=corpus)
+    assert found.figures["bigram"] > 0.9  # the bad sentences are the good ones in another order
+    assert found.figures["unigram"] < 0.1  # of which unigrams know nothing
+    assert found.tables[0].plot.y == ["accuracy", "unigram", "bigram", "trigram"]
+    assert ask(asked, keep, file, corpus=corpus) == found
+    assert len(list(keep.parent.glob("n-grams-*.json"))) == 1
+
+
+def test_documents_of_a_clean_run_are_a_corpus_and_rows_without_text_are_told(mamebert, encoders, world, tmp_path):
+    pair = pairs(tmp_path, SENTENCE)
+    shards = str(world / "clean" / "documents" / "*.parquet")
+    words = ("probe", "minimal-pairs", encoders("N"), "--pairs", pair, "--corpus")
+    assert "trigram" in mamebert(*words, shards).out
+    assert "no text" in mamebert(*words, world / "pairs.jsonl").mistake
+
+
+def test_random_weights_are_a_row_of_their_own_and_the_same_every_time(mamebert, encoders, world, tmp_path):
+    words = ("probe", "minimal-pairs", encoders("N"), "--pairs", world / "pairs.jsonl", "random_weights=true", "--json")
+    once, twice = (mamebert(*words).out.splitlines() for _ in range(2))
+    assert once == twice
+    learnt, drawn = map(json.loads, once)
+    assert drawn["model"] == "encoder-N, random weights"
+    assert drawn["accuracy"] != learnt["accuracy"]
+
+
+def test_scores_are_those_that_plain_transformers_gives(encoders, world):
+    import torch
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    folder = encoders("N") / "model"
+    model, plain = AutoModelForMaskedLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+    asked = open_asked(encoders("N"), "cpu")
+    texts = [row["sentence_good"] for row in map(json.loads, (world / "pairs.jsonl").read_text().splitlines())][:10]
+    ours = module.log_likelihoods(
+        asked.network,
+        module._pieces([module.Pair(text, text, "", "") for text in texts], asked.tokenizer)[::2],
+        asked.tokenizer.special,
+    )
+    for text, score in zip(texts, ours, strict=True):
+        ids = plain(text, return_tensors="pt").input_ids
+        places = torch.arange(1, ids.shape[1] - 1)
+        shown = ids.repeat(len(places), 1)
+        shown[torch.arange(len(places)), places] = plain.mask_token_id
+        with torch.no_grad():
+            found = model(shown).logits.log_softmax(-1)[torch.arange(len(places)), places, ids[0, places]]
+        assert score == pytest.approx(float(found.sum()), abs=1e-4)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from math import sqrt
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
@@ -16,9 +17,10 @@ from mamebert.files.disk import write_text
 from mamebert.files.json_files import parse
 from mamebert.files.names import file_name
 from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes.scoring.ngrams import NAMES, ngram_scores
 from mamebert.probes.scoring.pseudo_likelihood import Hidden, Scored, log_likelihoods
 from mamebert.progress import progress
-from mamebert.results.probe import FoundRow, FoundTable
+from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -63,6 +65,13 @@ class Outcomes(NamedTuple):
         return (self.good > self.bad) & ~self.tied
 
 
+class Judged(NamedTuple):
+    """What a paradigm's pairs came to, by the encoder and by the floors it is held against."""
+
+    encoder: Outcomes
+    floors: Mapping[str, Outcomes]
+
+
 class MinimalPairs(Probe):
     """Which of two sentences is likelier, by the sum of the log-probabilities of their pieces, each masked in turn."""
 
@@ -83,15 +92,20 @@ class MinimalPairs(Probe):
     scoring: Literal["pll", "pll_word_l2r"] = "pll"
     """How pieces are asked for: with all others shown (pll; Salazar et al., 2020), or with the rest of their own word
     masked too, which would give them away (pll_word_l2r; Kauf and Ivanova, 2023)."""
+    corpus: Reader | None = None
+    """Text in which n-grams of pieces are counted, which are asked the same pairs beside the encoder: a text file,
+    or the documents of a clean run (RUN/documents/*.parquet). Unset, none are."""
 
     def look(self) -> None:
-        """Raise UserError where the first rows lack a sentence."""
+        """Raise UserError where the first rows lack a sentence, or text to count."""
         for row in self.pairs.first_rows(8):
             self._pair(row)
+        for row in self.corpus.first_rows(8) if self.corpus else []:
+            text_of(row)
 
     def fingerprint(self) -> list[Source]:
-        """Return the file of the pairs."""
-        return self.pairs.fingerprint()
+        """Return the file of the pairs, and the text that n-grams are counted in."""
+        return [*self.pairs.fingerprint(), *(self.corpus.fingerprint() if self.corpus else [])]
 
     def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
         """Return the share of pairs that come out right: the mean over paradigms, and for each of them."""
@@ -102,17 +116,9 @@ class MinimalPairs(Probe):
             name: self._outcomes(asked, some, keep / f"{file_name(name)}.json")
             for name, some in progress(pieces.items(), "minimal pairs", "paradigms", total=len(pieces))
         }
-        phenomenon = {name: some[0].phenomenon for name, some in paradigms.items()}
-        rows = [FoundRow(name=name, figures=_figures([each])) for name, each in done.items()]
-        coarse = {
-            term: [done[name] for name in done if phenomenon[name] == term]
-            for term in dict.fromkeys(phenomenon.values())
-        }
-        tables = [FoundTable(title="Paradigms", rows=rows)]
-        if len(coarse) > 1:
-            told = [FoundRow(name=term, figures=_figures(some)) for term, some in coarse.items()]
-            tables.insert(0, FoundTable(title="Phenomena", rows=told))
-        return Findings(_figures(list(done.values())), tables)
+        floors = self._floors(asked.tokenizer, pieces, keep.parent)
+        judged = {name: Judged(each, floors[name]) for name, each in done.items()}
+        return Findings(_figures(list(judged.values())), _tables(judged, paradigms))
 
     def _paradigms(self, seed: int) -> dict[str, list[Pair]]:
         found: dict[str, list[Pair]] = {}
@@ -142,16 +148,53 @@ class MinimalPairs(Probe):
         if scores is None:
             scores = log_likelihoods(asked.network, pieces, asked.tokenizer.special, HIDDEN[self.scoring])
             write_text(kept, json.dumps(scores.tolist()))
-        lengths = np.array([len(each.ids) for each in pieces])
-        return Outcomes(scores[::2], scores[1::2], lengths[::2] == lengths[1::2])
+        return _outcomes(scores, pieces)
+
+    def _floors(
+        self, tokenizer: Tokenizer, pieces: Mapping[str, Sequence[Scored]], keep: Path
+    ) -> Mapping[str, Mapping[str, Outcomes]]:
+        """Return what n-grams make of each paradigm; nothing where no text is named to count them in."""
+        if not self.corpus:
+            return {name: {} for name in pieces}
+        ids = [each.ids for some in pieces.values() for each in some]
+        # Encoders of one tokenizer, and random weights beside each, have the same floors.
+        kept = keep / f"n-grams-{sha256(np.concatenate(ids).tobytes()).hexdigest()[:16]}.json"
+        scores = _read(kept, len(NAMES), len(ids))
+        if scores is None:
+            scores = ngram_scores(tokenizer, ids, map(text_of, self.corpus.rows()))
+            write_text(kept, json.dumps(scores.tolist()))
+        ends = np.cumsum([len(some) for some in pieces.values()])
+        parts = zip(pieces.items(), np.split(scores, ends[:-1], axis=1), strict=True)
+        return {
+            name: {floor: _outcomes(row, some) for floor, row in zip(NAMES, rows, strict=True)}
+            for (name, some), rows in parts
+        }
 
 
-def _read(kept: Path, number: int) -> npt.NDArray[np.float64] | None:
+def text_of(row: Row) -> str:
+    """Return the text of a row to count n-grams in, a paragraph or a sentence a line."""
+    found = row.get("text", row.get("sentences"))
+    if isinstance(found, list):
+        found = "\n".join(map(str, found))
+    if not isinstance(found, str):
+        raise UserError(
+            f"A row of the corpus has no text; its columns are {', '.join(map(repr, row))}. "
+            "Name the column with corpus.text_column."
+        )
+    return found
+
+
+def _outcomes(scores: npt.NDArray[np.float64], pieces: Sequence[Scored]) -> Outcomes:
+    lengths = np.array([len(each.ids) for each in pieces])
+    return Outcomes(scores[::2], scores[1::2], lengths[::2] == lengths[1::2])
+
+
+def _read(kept: Path, *shape: int) -> npt.NDArray[np.float64] | None:
     try:
         found = np.array(parse(kept.read_bytes(), whole=False), np.float64)
     except (OSError, ValueError, TypeError):
         return None
-    return found if found.shape == (number,) else None
+    return found if found.shape == shape else None
 
 
 def _pieces(some: Sequence[Pair], tokenizer: Tokenizer) -> list[Scored]:
@@ -177,8 +220,25 @@ def _refuse_unreadable(pieces: Mapping[str, Sequence[Scored]], asked: Asked) -> 
         )
 
 
-def _figures(some: Sequence[Outcomes]) -> dict[str, float]:
+def _tables(judged: Mapping[str, Judged], paradigms: Mapping[str, Sequence[Pair]]) -> list[FoundTable]:
+    """Return a table of paradigms, and one of phenomena before it where there are several; the first is drawn."""
+    coarse: dict[str, list[Judged]] = {}
+    for name, each in judged.items():
+        coarse.setdefault(paradigms[name][0].phenomenon, []).append(each)
+    fine = {name: [each] for name, each in judged.items()}
+    told = {"Phenomena": coarse, "Paradigms": fine} if len(coarse) > 1 else {"Paradigms": fine}
+    tables = [
+        FoundTable(title=title, rows=[FoundRow(name=name, figures=_figures(some)) for name, some in groups.items()])
+        for title, groups in told.items()
+    ]
+    floors = [name for name in NAMES if name in tables[0].rows[0].figures]
+    tables[0].plot = FoundPlot(kind="dots", y=["accuracy", *floors], y_title="share of pairs right", level=0.5)
+    return tables
+
+
+def _figures(judged: Sequence[Judged]) -> dict[str, float]:
     """Return accuracy, as the mean over paradigms, with half of its 95 % interval, and what stands beside it."""
+    some = [each.encoder for each in judged]
     rates = [float(each.right.mean()) for each in some]
     errors = [rate * (1 - rate) / len(each.right) for rate, each in zip(rates, some, strict=True)]
     alike = np.concatenate([each.equally_long for each in some])
@@ -191,4 +251,6 @@ def _figures(some: Sequence[Outcomes]) -> dict[str, float]:
     }
     if alike.any():
         found["accuracy_equally_long"] = float(right[alike].mean())
+    for floor in judged[0].floors:
+        found[floor] = float(np.mean([each.floors[floor].right.mean() for each in judged]))
     return {**{name: round(value, 6) for name, value in found.items()}, "pairs": len(right)}

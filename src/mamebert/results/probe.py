@@ -1,5 +1,7 @@
 """What `mamebert probe` ends with."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from mamebert.results.entry import Entry
@@ -12,11 +14,26 @@ class FoundRow(Entry):
     figures: dict[str, float] = Field(default={})
 
 
+class FoundPlot(Entry):
+    """How a table is drawn."""
+
+    kind: Literal["dots", "curves"] = "dots"
+    """dots: a line for each row, with an interval (`plus_minus`); curves: figures over another one of the rows."""
+    y: list[str] = Field(default=[])
+    """Figures that are drawn; of dots the first has the interval and the others are marks to hold it against."""
+    x: str = ""
+    """Figure across, for curves."""
+    y_title: str = ""
+    level: float | None = None
+    """What chance gives."""
+
+
 class FoundTable(Entry):
     """Figures of one encoder by what they are about."""
 
     title: str = ""
     rows: list[FoundRow] = Field(default=[])
+    plot: FoundPlot | None = None
 
 
 class ProbedModel(Entry):

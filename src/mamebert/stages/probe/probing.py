@@ -3,8 +3,11 @@
 from pathlib import Path
 from time import monotonic
 
+import torch
+
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import ModelFolder, model_folder, tokenizer_for
+from mamebert.encoder.model import PretrainingNetwork
 from mamebert.errors import UserError
 from mamebert.files.names import file_name
 from mamebert.labelled.rows import NO_MODEL
@@ -18,6 +21,7 @@ from mamebert.tokenizer.unknown import Unknown
 from mamebert.training.devices import pick_device
 
 HEAD = "cls.predictions."
+RANDOM = ", random weights"
 
 
 class Probing:
@@ -28,11 +32,16 @@ class Probing:
 
     def ask(self) -> None:
         """Put the question to every encoder, and keep what is found."""
-        found = [self._ask(name, path) for name, path in self.config.models.items()]
+        found = []
+        for name, path in self.config.models.items():
+            found.append(self._ask(name, path, open_asked(path, self.config.device)))
+            if self.config.random_weights:
+                drawn = open_asked(path, self.config.device, self.config.seed)
+                found.append(self._ask(f"{name}{RANDOM}", path, drawn))
         self.run.results = ProbeResults(kind=self.config.probe.kind, models=found).written()
 
-    def _ask(self, name: str, path: Path) -> ProbedModel:
-        started, asked = monotonic(), open_asked(path, self.config.device)
+    def _ask(self, name: str, path: Path, asked: Asked) -> ProbedModel:
+        started = monotonic()
         asked.tokenizer.unknown = Unknown()
         keep = self.run.folder / "scores" / file_name(name)
         keep.mkdir(parents=True, exist_ok=True)
@@ -49,12 +58,23 @@ class Probing:
         )
 
 
-def open_asked(path: Path, device: str) -> Asked:
-    """Return the encoder of a folder, or of the run that holds it; one without a head for words is a UserError."""
+def open_asked(path: Path, device: str, drawn: int | None = None) -> Asked:
+    """Return the encoder of a folder, or of the run that holds it; one without a head for words is a UserError.
+
+    With `drawn` its weights are new ones, which that seed decides.
+    """
     place = model_folder(path)
     _require_words(place)
-    network = load_pretraining(place).to(pick_device(device))
-    return Asked(network, tokenizer_for(place, network.bert.embeddings.word_embeddings.num_embeddings))
+    network = load_pretraining(place) if drawn is None else _newly_drawn(place, drawn)
+    tokenizer = tokenizer_for(place, network.bert.embeddings.word_embeddings.num_embeddings)
+    return Asked(network.to(pick_device(device)), tokenizer)
+
+
+def _newly_drawn(place: Path, seed: int) -> PretrainingNetwork:
+    folder = ModelFolder.open(place)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return PretrainingNetwork(folder.shape, folder.vocab_size)
 
 
 def check_probe(config: ProbeConfig, ahead: Ahead) -> Found:

@@ -20,6 +20,8 @@ class ProbeConfig(StageConfig):
     """Encoders with a head for masked words, by the names they have in the tables: runs of pretrain, or folders."""
     probe: Probe
     """What they are asked."""
+    random_weights: bool = False
+    """Ask each shape with freshly drawn weights too, in a row of its own: what is found there was never learnt."""
     device: str = "auto"
     """Where they are asked: auto, cpu, cuda."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mamebert.probes import Probe
+from mamebert.reports.page.probe_plots import plotted
 from mamebert.reports.page.story import Story
 from mamebert.reports.text.blocks import Block, Cell, Fold, Section, Table
 from mamebert.reports.text.number_format import count, score
@@ -25,7 +26,9 @@ def _of(results: ProbeResults) -> list[Block]:
     blocks: list[Block] = [_overall(about, results.models)] if results.models else []
     titles = dict.fromkeys(table.title for model in results.models for table in model.tables)
     for title in titles:
-        table = _compared(f"{about}: {title.lower()}", title, results.models)
+        caption = f"{about}: {title[:1].lower()}{title[1:]}"
+        blocks += plotted(caption, title, results.models)
+        table = _compared(caption, title, results.models)
         blocks.append(Fold(f"{title}: {len(table.rows)}", [table]) if len(table.rows) > MOST_ROWS else table)
     return blocks
 

@@ -1,0 +1,97 @@
+"""Tables of probes as drawings, as the probes say."""
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+
+from mamebert.reports.plots.chart import Chart, Line
+from mamebert.reports.plots.dots import Dot, Dots
+from mamebert.reports.text.blocks import Block
+from mamebert.results.probe import FoundPlot, FoundTable, ProbedModel
+
+CHANCE = "chance"
+MOST_LINES = 6
+"""Colours of the page."""
+
+Figures = Mapping[str, float]
+
+
+def plotted(caption: str, title: str, models: Sequence[ProbedModel]) -> list[Block]:
+    """Return the drawing of the tables of one title, of every encoder that has one; nothing where none is drawn."""
+    tables = {model.name: table for model in models for table in model.tables if table.title == title and table.rows}
+    plot = next((table.plot for table in tables.values() if table.plot), None)
+    if not plot or not plot.y:
+        return []
+    drawn = _curves(caption, plot, tables) if plot.kind == "curves" else _dots(caption, plot, tables)
+    return [drawn] if drawn else []
+
+
+def _dots(caption: str, plot: FoundPlot, tables: Mapping[str, FoundTable]) -> Dots:
+    names = list(dict.fromkeys(row.name for table in tables.values() for row in table.rows))
+    rows = {model: {row.name: row.figures for row in table.rows} for model, table in tables.items()}
+    first, *others = plot.y
+    return Dots(
+        title=caption,
+        x_title=plot.y_title or _spelt(first),
+        names=names,
+        models=[(model, [_dot(found.get(name), first) for name in names]) for model, found in rows.items()],
+        marks=[mark for floor in others for mark in _marks(floor, names, rows)],
+        level=None if plot.level is None else (CHANCE, plot.level),
+    )
+
+
+def _marks(
+    floor: str, names: Sequence[str], rows: Mapping[str, Mapping[str, Figures]]
+) -> list[tuple[str, list[Dot | None]]]:
+    """Return the marks of one floor: one for all encoders where it is the same, or one for each."""
+    found = {model: [_dot(figures.get(name), floor, "") for name in names] for model, figures in rows.items()}
+    distinct = [dots for dots in found.values() if any(dots)]
+    if distinct and all(dots == distinct[0] for dots in distinct):
+        return [(_spelt(floor), distinct[0])]
+    return [(_words(floor, model, len(rows)), dots) for model, dots in found.items() if any(dots)]
+
+
+def _curves(caption: str, plot: FoundPlot, tables: Mapping[str, FoundTable]) -> Chart | None:
+    colours = count()
+    lines = [
+        Line(
+            _words(figure, model, len(tables)) if len(plot.y) > 1 else model,
+            [
+                (row.figures[plot.x], row.figures[figure])
+                for row in table.rows
+                if {plot.x, figure} <= row.figures.keys()
+            ],
+            [row.figures.get("plus_minus") for row in table.rows if {plot.x, figure} <= row.figures.keys()]
+            if figure == plot.y[0]
+            else (),
+            next(colours) % MOST_LINES,
+        )
+        for model, table in tables.items()
+        for figure in plot.y
+    ]
+    lines = [line for line in lines if line.points]
+    if not lines:
+        return None
+    return Chart(
+        title=caption,
+        x_title=_spelt(plot.x),
+        y_title=plot.y_title or _spelt(plot.y[0]),
+        lines=lines,
+        x_scale="count",
+        levels=[] if plot.level is None else [(CHANCE, plot.level)],
+        with_marks=True,
+        x_from_zero=False,
+    )
+
+
+def _dot(figures: Figures | None, name: str, interval: str = "plus_minus") -> Dot | None:
+    if not figures or name not in figures:
+        return None
+    return Dot(figures[name], figures.get(interval, 0.0))
+
+
+def _words(figure: str, model: str, num_models: int) -> str:
+    return _spelt(figure) if num_models == 1 else f"{_spelt(figure)} ({model})"
+
+
+def _spelt(name: str) -> str:
+    return name.replace("_", " ")
