@@ -25,6 +25,7 @@ DESIGNS = {
     "no_biases": {"biases": "none"},
     "window": {"local_attention": 8, "global_attn_every_n_layers": 2},
     "prediction": {"head": "prediction"},
+    "roberta": {"preset": "roberta"},
     "modernbert": {"preset": "modernbert", "local_attention": 8},
 }
 CLOSE = {"atol": 2e-5, "rtol": 1e-5}

@@ -25,6 +25,7 @@ from mamebert.word2vec.table import VectorTable
         ({"embedding_size": 16}, "masked_lm", "ElectraForMaskedLM"),
         ({"type_vocab_size": 0}, "masked_lm", "DistilBertForMaskedLM"),
         ({"preset": "modernbert", "local_attention": 16}, "masked_lm", "ModernBertForMaskedLM"),
+        ({"preset": "roberta"}, "masked_lm", "RobertaForMaskedLM"),
     ],
 )
 def test_a_kin_of_bert_is_pretrained_and_opens_in_transformers(encoder, objective, architecture, world, tiny, tmp_path):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mamebert.checkpoints.fitting import require_fitting, require_possible
-from mamebert.checkpoints.layouts import Layout, encoder_config, layout_of
+from mamebert.checkpoints.layouts import POSITIONS, Layout, encoder_config, layout_of
 from mamebert.checkpoints.sentence_modules import MODULES, OLD_SETTINGS, encoder_inside
 from mamebert.checkpoints.weights import (
     GET_ANEW,
@@ -81,7 +81,7 @@ class ModelFolder:
             layout=layout,
             shape=shape,
             vocab_size=_vocab_size(config, shape, place),
-            stored=_stored(layout, place, is_altered=bool(about.get("altered_by"))),
+            stored=find_weights(place) if about.get("altered_by") else _stored(layout, shape, place),
             beside=read_header(head) if head.exists() else {},
         )
         found._require_fitting()
@@ -235,9 +235,13 @@ def _vocab_size(config: dict[str, Any], shape: EncoderConfig, where: Path) -> in
     return size
 
 
-def _stored(layout: Layout, place: Path, is_altered: bool) -> dict[str, Stored]:
-    found = find_weights(place)
-    return found if is_altered else layout.unfused(found, Stored.parts)
+def _stored(layout: Layout, shape: EncoderConfig, place: Path) -> dict[str, Stored]:
+    skipped = layout.num_first_rows(shape)
+    found = {
+        name: each.without_first(skipped) if name.endswith(POSITIONS) else each
+        for name, each in find_weights(place).items()
+    }
+    return layout.unfused(found, Stored.parts)
 
 
 def _altered_shape(about: dict[str, Any], where: Path) -> tuple[Layout, EncoderConfig]:

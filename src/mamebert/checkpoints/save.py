@@ -49,6 +49,8 @@ def save_pretraining(
     if not head.tied:
         tensors["cls.predictions.decoder.bias"] = head.bias  # untied, transformers adds the decoder's own copy
     more: dict[str, Any] = {"tie_word_embeddings": head.tied}
+    if not network.bert.config.has_pretrained_pooler and not network.bert.config.has_prediction_head:
+        tensors = {n: t for n, t in tensors.items() if not n.startswith("bert.pooler.")}
     if network.bert.config.is_decoder and layout_for(network.bert.config):
         alone = {n: t for n, t in tensors.items() if not n.startswith(("bert.pooler.", "cls.seq_relationship."))}
         save_task(network.bert, alone, tokenizer_folder, folder, BERT + DECODER, more)
@@ -96,7 +98,7 @@ def save_task(
     }
     inside = layout.theirs({n: t for n, t in tensors.items() if n not in beside}, bert.config, theirs)
     files = {WEIGHTS: inside, **({HEAD_FILE: beside} if beside else {}), **more_tensors}
-    save_folder(config, files, tokenizer_folder, folder, texts)
+    save_folder(config, files, tokenizer_folder, folder, texts, bert.config.max_position_embeddings)
 
 
 def save_folder(
@@ -105,19 +107,20 @@ def save_folder(
     tokenizer_folder: Path,
     folder: Path,
     texts: Mapping[str, str] = MappingProxyType({}),
+    longest: int = 0,
 ) -> None:
     """Write a model folder from what config.json says, its tensors by file, a tokenizer and more texts by file.
 
-    Numbers that are not whole are stored as float32. Everything is written beside the final name, then renamed: a
-    folder is whole or not there.
+    The tokenizer is told the `longest` sequence, in tokens, if there is one. Numbers that are not whole are stored as
+    float32. Everything is written beside the final name, then renamed: a folder is whole or not there.
     """
     working = partial(folder)
     with disk_errors(working):
         shutil.rmtree(working, ignore_errors=True)
         working.mkdir(parents=True)
         copy_tokenizer(tokenizer_folder, working)
-        if "max_position_embeddings" in config:
-            _fit_tokenizer(working / "tokenizer_config.json", config)
+        if longest:
+            _fit_tokenizer(working / "tokenizer_config.json", config, longest)
         for name, tensors in files.items():
             save_tensors(working / name, {key: _stored(each) for key, each in tensors.items()}, {"format": "pt"})
         for name, text in texts.items():
@@ -135,13 +138,13 @@ def _stored(tensor: Tensor) -> Tensor:
     return copy.float() if copy.is_floating_point() else copy
 
 
-def _fit_tokenizer(path: Path, config: Mapping[str, Any]) -> None:
+def _fit_tokenizer(path: Path, config: Mapping[str, Any], longest: int) -> None:
     """Let plain `transformers` cut texts to what the encoder reads, and number no segments that it does not know.
 
     It would run past the last position otherwise, and past the last segment at the second text of a pair.
     """
     if path.exists():
-        fitting: dict[str, Any] = {"model_max_length": config["max_position_embeddings"]}
+        fitting: dict[str, Any] = {"model_max_length": longest}
         if config.get("type_vocab_size", 0) < SEGMENTS:
             fitting["model_input_names"] = ["input_ids", "attention_mask"]
         told = read_object(path, "Get the tokenizer's folder anew.")

@@ -26,4 +26,5 @@ def start_pretraining(path: Path) -> tuple[PretrainingNetwork, list[str]]:
     may_lack = tuple(begin for head in new for begin in HEADS[head])
     network = pretraining_network(folder, tensors, may_lack)
     has = [name for name, _ in network.named_parameters()]
-    return network, [head for head in new if any(name.startswith(HEADS[head]) for name in has)]
+    learnt = [head for head in new if head != "pooler" or network.bert.config.head != "task"]
+    return network, [head for head in learnt if any(name.startswith(HEADS[head]) for name in has)]

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mamebert.checkpoints.layouts import DECODER, OURS
+from mamebert.checkpoints.layouts import DECODER, OURS, encoder_config
 from mamebert.checkpoints.load import load_discriminator, load_pretraining
 from mamebert.checkpoints.model_folder import read_config
 from mamebert.children import READ_AND_END_WITH_PARENT, ask_program
@@ -57,7 +58,9 @@ for number, folder in enumerate(sys.argv[2:]):
     model, about = getattr(transformers, architecture).from_pretrained(folder, output_loading_info=True)
     wrong = [*about["missing_keys"], *about["unexpected_keys"], *about["mismatched_keys"]]
     assert not wrong, f"keys differ: {wrong}"
-    inputs = {**batch, "input_ids": batch["input_ids"] % model.config.vocab_size}
+    ids = batch["input_ids"] % (model.config.vocab_size - 1)
+    padding = getattr(model.config, "pad_token_id", None) or 0
+    inputs = {**batch, "input_ids": ids + (ids >= padding)}  # RoBERTa gives padding no position, wherever it stands
     if getattr(model.config, "type_vocab_size", 2) == 1:  # all tokens belong to the one segment there is
         inputs["token_type_ids"] = torch.zeros_like(inputs["token_type_ids"])
     real = batch["attention_mask"].bool()
@@ -124,7 +127,9 @@ def verify(
     folders = [folder for folder in folders if read_config(folder)["model_type"] != OURS]
     if not folders:
         return {}
-    room = min(int(read_config(folder)["max_position_embeddings"]) for folder in folders)
+    told = [read_config(folder) for folder in folders]
+    shapes = [encoder_config(each, str(folder)) for each, folder in zip(told, folders, strict=True)]
+    room = min(shape.max_position_embeddings for shape in shapes)
     lengths = [min(n, room) for n in LENGTHS]
     sequences = [np.random.default_rng(n).integers(5, 2**31, n) for n in lengths]
     segments = [np.arange(n) >= n // 2 for n in lengths]
@@ -132,9 +137,9 @@ def verify(
     found = {}
     for number, folder in enumerate(folders):
         _require_equal_ids(folder, theirs, number)
-        vocab_size = int(read_config(folder)["vocab_size"])
+        ids = [_without_padding(s, int(told[number]["vocab_size"]), shapes[number].pad_token_id) for s in sequences]
         with torch.no_grad():
-            logits = ours(folder, Packed.of([s % vocab_size for s in sequences], segments))
+            logits = ours(folder, Packed.of(ids, segments))
         found[str(folder)] = max(
             float((theirs[f"{number}.{name}"].float() - each).abs().max()) for name, each in logits.items()
         )
@@ -142,6 +147,11 @@ def verify(
         if not found[str(folder)] <= TOLERANCE * max(1.0, largest):  # written so that "not a number" is refused too
             raise NotTheSame(f"{folder}: logits in plain transformers differ by {found[str(folder)]:.2g}")
     return found
+
+
+def _without_padding(numbers: NDArray[np.int64], vocab_size: int, padding: int) -> NDArray[np.int64]:
+    ids = numbers % (vocab_size - 1)
+    return ids + (ids >= padding)
 
 
 def _texts(folder: Path) -> tuple[str, ...]:

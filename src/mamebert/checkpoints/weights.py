@@ -44,6 +44,13 @@ class Stored(NamedTuple):
         """Whether it can be read as float32."""
         return self.dtype in _FLOATS
 
+    def without_first(self, number: int) -> "Stored":
+        """Return what lies behind the first rows, or it itself where there is nothing behind them."""
+        rows = self.shape[0] if self.shape else 0
+        if rows <= number:
+            return self
+        return self._replace(shape=(rows - number, *self.shape[1:]), first_row=self.first_row + number)
+
     def parts(self, number: int) -> list["Stored"]:
         """Return what lies in one tensor as `number` of equal size, one above the other; where it cannot, it itself."""
         rows, left_over = divmod(self.shape[0] if self.shape else 1, number)

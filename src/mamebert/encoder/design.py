@@ -26,7 +26,8 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
                 "hidden_dropout_prob": 0.0,
                 "layer_norm_eps": 1e-5,
             }
-        )
+        ),
+        "roberta": MappingProxyType({"head": "task", "type_vocab_size": 1, "layer_norm_eps": 1e-5}),
     }
 )
 """What each preset chooses."""
@@ -35,10 +36,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 class Design(Config):
     """How a layer is built. The defaults are BERT's (Devlin et al., 2019)."""
 
-    preset: Literal["none", "modernbert"] = "none"
+    preset: Literal["none", "modernbert", "roberta"] = "none"
     """Take a family's choices for all settings of an encoder that are not given: those of ModernBERT (Warner et al.,
-    2024), which plain ModernBertForMaskedLM opens, with an intermediate_size of 1.5 times hidden_size. What is recorded
-    are the choices."""
+    2024), which plain ModernBertForMaskedLM opens, with an intermediate_size of 1.5 times hidden_size; or of RoBERTa
+    (Liu et al., 2019; RobertaForMaskedLM), which knows no segments and no question about pairs. What is recorded are
+    the choices."""
     positions: Literal["learnt", "rotary"] = "learnt"
     """How tokens know their order: a learnt vector added for each position, or queries and keys turned by angles that
     grow with the position (Su et al., 2021), so that attention sees distances."""
@@ -49,9 +51,10 @@ class Design(Config):
     """Feed-forward block: activation(x A) B, or (activation(x A) * x C) B, GeGLU with gelu (Shazeer, 2020)."""
     biases: Literal["all", "none"] = "all"
     """Whether matrices and LayerNorms of the encoder and of its head have biases; the score of each word keeps its."""
-    head: Literal["pooler", "prediction"] = "pooler"
-    """What tasks put before their outputs: BERT's pooler over [CLS], which next-sentence prediction trains, or what
-    pretraining puts before the scores of words (dense, activation, LayerNorm), over every token that is read."""
+    head: Literal["pooler", "prediction", "task"] = "pooler"
+    """What tasks put before their outputs: BERT's pooler over [CLS], which next-sentence prediction trains; what
+    pretraining puts before the scores of words (dense, activation, LayerNorm), over every token that is read; or a
+    pooler that begins anew with each task, for pretraining asks no question about pairs (RoBERTa)."""
     local_attention: int = Field(default=0, ge=0)
     """Tokens within which a token sees others in most layers, half of them to each side; 0 means all of a sequence."""
     global_attn_every_n_layers: int = Field(default=3, ge=1)
@@ -78,6 +81,11 @@ class Design(Config):
         return self.head == "prediction"
 
     @property
+    def has_pretrained_pooler(self) -> bool:
+        """Whether pretraining has a pooler, with which questions about pairs are answered."""
+        return self.head == "pooler"
+
+    @property
     def ffn_matrices(self) -> int:
         """How many matrices a feed-forward block has."""
         return 3 if self.ffn == "gated" else 2
@@ -99,7 +107,7 @@ class Design(Config):
 CHOICES = tuple(Design.model_fields)
 
 
-def with_preset(values: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """Return the settings with what their preset chooses where they leave it open, and whether there is a preset."""
+def with_preset(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings with what their preset chooses where they leave it open."""
     chosen = PRESETS.get(str(values.get("preset")))
-    return (values, False) if chosen is None else ({**chosen, **values, "preset": "none"}, True)
+    return values if chosen is None else {**chosen, **values, "preset": "none"}

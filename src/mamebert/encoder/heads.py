@@ -106,7 +106,7 @@ class PretrainingHeads(nn.Module):
         self.predictions: WideWordHead | MaskedWordHead = (
             WideWordHead(config, words, tied) if config.bottleneck else MaskedWordHead(config, words, tied, own)
         )
-        self.seq_relationship: Any = None if own else Linear(config.hidden_size, 2)
+        self.seq_relationship: Any = Linear(config.hidden_size, 2) if config.has_pretrained_pooler else None
         self.deviation = config.initializer_range
 
     def ask_for(self, relations: tuple[str, ...]) -> None:

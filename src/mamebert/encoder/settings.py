@@ -149,8 +149,8 @@ class EncoderConfig(Design):
             width = int(values.get("hidden_size", 256))
         except (TypeError, ValueError, OverflowError):
             return handler(values)  # the field itself tells what is wrong with it
-        values, has_preset = with_preset(values)
-        inner = 3 * width // 2 if has_preset else 4 * width
+        inner = 3 * width // 2 if values.get("preset") == "modernbert" else 4 * width
+        values = with_preset(values)
         follows: dict[str, Any] = {"num_attention_heads": max(1, width // HEAD_WIDTH), "intermediate_size": inner}
         if (bends := _pooler_act(values)) != "tanh":
             follows["pooler_act"] = bends
@@ -218,8 +218,9 @@ class EncoderConfig(Design):
 
     @property
     def choices_beyond_bert(self) -> list[str]:
-        """The choices of `Design` that are not BERT's, as they are spelt: "positions=rotary"."""
-        return [f"{name}={getattr(self, name)}" for name in self._unlike_bert(CHOICES)]
+        """The choices of `Design` that make layers unlike BERT's, as they are spelt: "positions=rotary"."""
+        spelt = [f"{name}={getattr(self, name)}" for name in self._unlike_bert(CHOICES)]
+        return [each for each in spelt if each != "head=task"]
 
     def _unlike_bert(self, names: Sequence[str]) -> list[str]:
         return [name for name in names if getattr(self, name) != type(self).model_fields[name].default]

@@ -114,9 +114,9 @@ class Objective(Choice):
                 f"{self.kind} asks for hidden words, which have a context on both sides, and the encoder reads from "
                 "left to right (is_decoder). Set encoder.is_decoder=false, or objective.kind=left_to_right_lm."
             )
-        if self.has_sentence_pairs and shape.has_prediction_head:
+        if self.has_sentence_pairs and not shape.has_pretrained_pooler:
             raise UserError(
-                f"{self.kind} asks about pairs at their [CLS], and an encoder with head=prediction (ModernBERT) has no "
+                f"{self.kind} asks about pairs at their [CLS], and an encoder with head={shape.head} has no "
                 "pooler to answer. Set objective.kind=masked_lm."
             )
 

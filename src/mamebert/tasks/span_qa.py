@@ -174,8 +174,8 @@ class SpanQa(Task):
         return {"answerable": answered} | ({"unanswerable": len(examples) - answered} if self.unanswerable else {})
 
     def _windows(self, tokenizer: Tokenizer, question: Any, places: Located, example: Example) -> Features:
-        kept = question[: min(self.max_question_tokens, (self.max_length - 3) // 2)]
-        asked = np.concatenate([[tokenizer.cls_id], kept, [tokenizer.sep_id]])
+        kept = question[: min(self.max_question_tokens, (self.max_length - 2 - len(tokenizer.between)) // 2)]
+        asked = np.concatenate([[tokenizer.cls_id], kept, tokenizer.between])
         windows = cut_windows(len(places.ids), self.max_length - len(asked) - 1, self.stride)
         shown = Shown(example.inputs.context, places, windows, len(asked))
         sequences = [np.concatenate([asked, places.ids[start:end], [tokenizer.sep_id]]) for start, end in windows]

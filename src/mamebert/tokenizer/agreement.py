@@ -21,7 +21,12 @@ _OF_KIND = {
     "BPE": ("Bertweet", "Deberta", "GPT2", "Luke", "Phobert", "Roberta"),
     "Unigram": ("Albert", "Barthez", "BigBird", "Camembert", "DebertaV2", "RemBert", "T5", "XLMRoberta", "XLNet"),
 }
-_FAMILIES = {"bert": "Bert", "distilbert": "DistilBert", "electra": "Electra", "mobilebert": "MobileBert"}
+_FAMILIES = {
+    "bert": "Bert", "camembert": "Camembert", "distilbert": "DistilBert", "electra": "Electra",
+    "mobilebert": "MobileBert", "roberta": "Roberta", "xlm-roberta": "XLMRoberta",
+}  # fmt: skip
+_TWO_BETWEEN = ("Bertweet", "Camembert", "Phobert", "Roberta", "XLMRoberta")
+"""Those that put two [SEP] between the texts of a pair."""
 _WAY_OUT = "Write the same into both, as it was when the model was trained."
 
 
@@ -64,6 +69,16 @@ def require_rules(folder: Path, puts_nothing_around: bool) -> None:
         )
 
 
+def puts_two_between(folder: Path) -> bool:
+    """Tell whether the class that a folder names puts two [SEP] between the texts of a pair."""
+    named = read_about(folder, "tokenizer_config.json").get("tokenizer_class")
+    return _family_of(named or _class_of(read_about(folder, "config.json"))) in _TWO_BETWEEN
+
+
+def _family_of(named: object) -> str:
+    return str(named).removesuffix("Fast").removesuffix("Tokenizer")
+
+
 def _class_of(model: dict[str, Any]) -> str:
     kind = _FAMILIES.get(str(model.get("model_type")))
     return f"{kind}Tokenizer" if kind else ""
@@ -85,7 +100,7 @@ def _require_names(folder: Path, settings: dict[str, Any]) -> None:
 
 
 def _require_rules(folder: Path, description: dict[str, Any], settings: dict[str, Any], named: object) -> None:
-    family = str(named).removesuffix("Fast").removesuffix("Tokenizer")
+    family = _family_of(named)
     model = description.get("model")
     kind = model.get("type") if isinstance(model, dict) else None
     if family == "BertJapanese" or any(family in names and kind != each for each, names in _OF_KIND.items()):
@@ -94,6 +109,11 @@ def _require_rules(folder: Path, description: dict[str, Any], settings: dict[str
             f"or name {AS_DESCRIBED[0]}, whichever the model was trained with."
         )
     if family in _BERT and (differing := _unlike_bert(description, settings)):
+        raise UserError(
+            f"{folder / 'tokenizer.json'} and what tokenizer_config.json says of {named} differ in "
+            f"{differing}. {_WAY_OUT}"
+        )
+    if family == "Roberta" and (differing := _unlike_roberta(description, settings)):
         raise UserError(
             f"{folder / 'tokenizer.json'} and what tokenizer_config.json says of {named} differ in "
             f"{differing}. {_WAY_OUT}"
@@ -113,6 +133,16 @@ def _unlike_bert(description: dict[str, Any], settings: dict[str, Any]) -> str:
         "handle_chinese_chars": "tokenize_chinese_chars",
     }
     return next((told for part, told in names.items() if _effect(found, part) != _effect(made, part)), "")
+
+
+def _unlike_roberta(description: dict[str, Any], settings: dict[str, Any]) -> str:
+    """Return in which setting a `tokenizer.json` has other rules than RobertaTokenizer makes; "" if in none."""
+    if description.get("normalizer") is not None:
+        return "the rules that change a text"
+    found, spaced = description.get("pre_tokenizer"), settings.get("add_prefix_space", False)
+    if not isinstance(found, dict) or found.get("type") != "ByteLevel" or not found.get("use_regex", True):
+        return "the rules that find words"
+    return "" if found.get("add_prefix_space") == spaced else "add_prefix_space"
 
 
 def _effect(rules: dict[str, Any], part: str) -> Any:

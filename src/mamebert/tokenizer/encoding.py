@@ -12,7 +12,7 @@ from tokenizers.models import WordPiece
 
 from mamebert.errors import UserError
 from mamebert.files.checksums import verify
-from mamebert.tokenizer.agreement import names_and_tokens
+from mamebert.tokenizer.agreement import names_and_tokens, puts_two_between
 from mamebert.tokenizer.cutting import (
     align_undropped,
     align_words,
@@ -22,7 +22,12 @@ from mamebert.tokenizer.cutting import (
     split_words,
 )
 from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, WAY_OUT, read_about, read_vocabulary
-from mamebert.tokenizer.foreign.description import expressions
+from mamebert.tokenizer.foreign.description import (
+    BYTE_SPACE,
+    expressions,
+    sign_for_space,
+    wants_space_before,
+)
 from mamebert.tokenizer.foreign.encoders import RustEncoder, SlowEncoder, by_id, tokens_of
 from mamebert.tokenizer.foreign.guarded import complaints_told, open_rust
 from mamebert.tokenizer.foreign.slow import open_slowly
@@ -64,6 +69,10 @@ class Tokenizer:
         """Ids by what the tokens are for: pad, unk, cls, sep and mask."""
         self.special_ids = list(self.special.values())
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = self.special_ids
+        self.between = [self.sep_id]
+        """Ids between the two texts of a pair: one [SEP], or RoBERTa's two."""
+        self._before_word = ""
+        self._space = ""  # what tokens have for a space before them
 
     @classmethod
     def open(cls, folder: Path | str) -> Self:
@@ -78,7 +87,9 @@ class Tokenizer:
                 return cls._open_rust(folder, config)
             if config or any((folder / name).is_file() for name in VOCABULARIES):
                 slow = open_slowly(folder)
-                return cls(tokens_of(slow), slow.special_tokens_map, SlowEncoder(slow), slow.decode)
+                made = cls(tokens_of(slow), slow.special_tokens_map, SlowEncoder(slow), slow.decode)
+                made._look_between(slow("", "")["input_ids"])
+                return made
         raise UserError(
             f"{folder} holds no tokenizer (no tokenizer_config.json). Give the output folder of `mamebert vocab`, or "
             "a Hugging Face tokenizer folder."
@@ -119,6 +130,12 @@ class Tokenizer:
         named = names_and_tokens(folder, description, config)
         made = cls(by_id(rust.get_vocab(with_added_tokens=True)), named, encoder, decode)
         made._require_around(rust.encode(""), folder)
+        made._look_between(rust.encode("", "").ids)
+        if made.puts_nothing_around and puts_two_between(folder):
+            made.between = [made.sep_id, made.sep_id]
+        # To a byte-level vocabulary a word is another one at the beginning of a text than behind a space.
+        made._before_word = " " if wants_space_before(description) else ""
+        made._space = sign_for_space(description)
         return made
 
     def _require_around(self, empty: Any, folder: Path) -> None:
@@ -137,6 +154,11 @@ class Tokenizer:
                 f"{folder / 'tokenizer.json'} puts {found} around a text, and tokenizer_config.json names {wanted}. "
                 f"{WAY_OUT}"
             )
+
+    def _look_between(self, empty_pair: list[int]) -> None:
+        """Take over what stands between the texts of a pair, where that is known here."""
+        if empty_pair == [self.cls_id, self.sep_id, self.sep_id, self.sep_id]:
+            self.between = [self.sep_id, self.sep_id]
 
     def encode(self, text: str, special: Special = "text") -> Pieces:
         """Return the pieces of one text, without [CLS] and [SEP]."""
@@ -173,15 +195,29 @@ class Tokenizer:
     def encode_words(self, sentences: Iterable[Sequence[str]]) -> list[list[npt.NDArray[np.int32]]]:
         """Return the pieces of each word of sentences whose words are given: int32 ids [pieces], one or more a word.
 
-        Each word is encoded like a text of its own, as `transformers` does with `is_split_into_words`. One without
-        any piece (white space, control characters) becomes [UNK]. Equal words share one array: copy before changing.
+        Each word is encoded like a text of its own, as `transformers` does with `is_split_into_words`; for byte-level
+        vocabularies behind a space, as with `add_prefix_space`. One without any piece (white space, control characters)
+        becomes [UNK]. Equal words share one array: copy before changing.
         """
         sentences = [list(sentence) for sentence in sentences]
         distinct = list(dict.fromkeys(chain.from_iterable(sentences)))
         unknown = np.array([self.unk_id], np.int32)
-        encoded = zip(distinct, self.encode_many(distinct), strict=True)
+        spaced = [self._before_word + word if word.strip() else word for word in distinct]
+        encoded = zip(distinct, self.encode_many(spaced), strict=True)
         pieces = {word: ids if len(ids) else unknown for word, (ids, _) in encoded}
         return [[pieces[word] for word in sentence] for sentence in sentences]
+
+    def word(self, number: int) -> str:
+        """Return the word that a token is, or begins; "" for one that stands inside of words."""
+        token = self.tokens[number]
+        if not self._space:
+            return "" if token.startswith("##") else token
+        return self.spelt(number).strip() if token.startswith(self._space) else ""
+
+    def spelt(self, number: int) -> str:
+        """Return a token as people read it: of a byte-level vocabulary, the text that its bytes spell."""
+        is_bytes = self._space == BYTE_SPACE and number not in self.special_ids
+        return self.decode([number]) if is_bytes else self.tokens[number]
 
     def _without_marks(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         # A foreign model may hold "<mask>" among its ordinary pieces and find it in the text by itself.

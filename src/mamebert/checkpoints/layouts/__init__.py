@@ -41,6 +41,10 @@ class Layout(Choice):
     """What describes its networks."""
     classes: ClassVar[frozenset[str]] = CLASSES
     """What of its class names follows the prefix."""
+    also: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Other `model_type`s whose classes compute the same and name weights alike, with their prefixes; only read."""
+    head: ClassVar[str] = "pooler"
+    """What its networks have as `EncoderConfig.head`."""
     pretraining: ClassVar[str] = "ForMaskedLM"
     """The class that holds an encoder with its masked-word head."""
     renamed: ClassVar[Sequence[tuple[str, str]]] = ()
@@ -74,7 +78,12 @@ class Layout(Choice):
 
     def bert_architecture(self, theirs: str) -> str:
         """Return BERT's class for what this family has this class for; an unknown name as it is."""
-        return BERT + theirs.removeprefix(self.prefix) if theirs.startswith(self.prefix) else theirs
+        prefix = next((each for each in (self.prefix, *self.also.values()) if theirs.startswith(each)), None)
+        return theirs if prefix is None else BERT + theirs.removeprefix(prefix)
+
+    def num_first_rows(self, shape: EncoderConfig) -> int:
+        """Return how many rows its position table has before that of the first token."""
+        return 0
 
     def place(self, name: str, architecture: str) -> str | None:
         """Return how a class of this family names a parameter of ours; None where it has none of the kind."""
@@ -149,7 +158,8 @@ def layouts() -> list[Layout]:
 
 def layout_for(shape: EncoderConfig) -> Layout | None:
     """Return the family whose plain classes hold a network of this shape, if there is one."""
-    held = (each for each in layouts() if type(shape) is each.shape_class and each.holds(shape))
+    alike = (each for each in layouts() if type(shape) is each.shape_class and each.head == shape.head)
+    held = (each for each in alike if each.holds(shape))
     return next((each for each in held if DECODER in each.classes or not shape.is_decoder), None)
 
 
@@ -162,14 +172,17 @@ def layout_or_ours(shape: EncoderConfig) -> Layout:
 def layout_of(config: dict[str, Any], where: str) -> Layout:
     """Return the family of a config.json; one that is not known is refused, never loaded half."""
     kind = config.get("model_type")
-    if kind not in Layout.names():
-        known = " or ".join(Layout.names())
+    if kind in Layout.names():
+        found: Layout = Layout.find(str(kind))()
+        return found
+    known = [name for each in layouts() for name in (each.kind, *each.also)]
+    alike = next((each for each in layouts() if kind in each.also), None)
+    if alike is None:
         raise UserError(
             f"{where} holds a model of type {kind!r}, not a BERT or one of its kin. "
-            f"Give a folder whose config.json says model_type {known}."
+            f"Give a folder whose config.json says model_type {' or '.join((*known, OURS))}."
         )
-    found: Layout = Layout.find(str(kind))()
-    return found
+    return alike
 
 
 def encoder_config(config: dict[str, Any], where: str) -> EncoderConfig:
@@ -235,6 +248,8 @@ def regular_fields(shape: EncoderConfig) -> dict[str, Any]:
 
 SAME_ACTIVATIONS = {"gelu_python": "gelu", "gelu_pytorch_tanh": "gelu_new", "gelu_fast": "gelu_new"}
 """Other names in `transformers` for what is known."""
+POSITIONS = "embeddings.position_embeddings.weight"
+"""How the name of the table of positions ends, in all families that have one."""
 PARTS = ("embeddings", "encoder.", "transformer.", "pooler.", "layers.", "final_norm.")
 """How the names of an encoder's parameters begin, in all families, where it was saved without a head."""
 BASIC = (

@@ -35,6 +35,7 @@ class ModernBert(Layout):
     """`ModernBertForMaskedLM` and its like."""
 
     prefix: ClassVar[str] = "ModernBert"
+    head: ClassVar[str] = "prediction"
     base: ClassVar[str] = "model."
     table: ClassVar[str] = "embeddings.tok_embeddings.weight"
     fused: ClassVar[Sequence[tuple[str, tuple[str, ...]]]] = (

@@ -47,7 +47,7 @@ class Guesser:
 
     def __init__(self, network: PretrainingNetwork, tokenizer: Tokenizer, count: int, at_once: int = 1) -> None:
         self.network, self.tokenizer, self.count, self.at_once = network.eval(), tokenizer, count, at_once
-        self.longest = (network.bert.config.max_position_embeddings - 3) // 2
+        self.longest = (network.bert.config.max_position_embeddings - 2 - len(tokenizer.between)) // 2
         """Pieces of a text that it can read twice; words behind them are not asked for."""
 
     @torch.no_grad()
@@ -110,14 +110,15 @@ class Guesser:
         """Return ids and segments; `masked` rises."""
         hidden = text.copy()
         hidden[list(masked)] = self.tokenizer.mask_id
-        first = [[self.tokenizer.cls_id], hidden, [self.tokenizer.sep_id]]
+        between = self.tokenizer.between
+        first = [[self.tokenizer.cls_id], hidden, between]
         ids = np.concatenate([*first, text, [self.tokenizer.sep_id]]).astype(np.int64)
-        return ids, (np.arange(len(ids)) >= len(text) + 2).astype(np.int64)
+        return ids, (np.arange(len(ids)) >= len(text) + 1 + len(between)).astype(np.int64)
 
     def _words(self, ids: Sequence[int], own: int) -> list[str]:
         skipped, known = {own, *self.tokenizer.special_ids}, self.tokenizer.vocab_size  # a table may have more rows
-        tokens = [self.tokenizer.tokens[i] for i in ids if i not in skipped and i < known]
-        return [token for token in tokens if not token.startswith("##") and any(map(str.isalnum, token))]
+        words = [self.tokenizer.word(i) for i in ids if i not in skipped and i < known]
+        return [word for word in words if any(map(str.isalnum, word))]
 
 
 def near_words(

@@ -109,7 +109,7 @@ def without_segments(subject: Subject) -> Subject:
     embeddings, config = subject.bert.embeddings, subject.bert.config
     network = subject.goal.network(shape_without_segments(config), subject.bert.vocab_size)
     stored = subject.network.state_dict()
-    network.load_state_dict({name: stored[name] for name in network.state_dict()})
+    network.load_state_dict({name: stored.get(name, new) for name, new in network.state_dict().items()})
     if config.type_vocab_size:
         network.bert.embeddings.position_embeddings.weight += embeddings.token_type_embeddings.weight[0]
     network.to(subject.bert.device)
@@ -119,7 +119,7 @@ def without_segments(subject: Subject) -> Subject:
 
 def shape_without_segments(config: EncoderConfig) -> EncoderConfig:
     """Return the shape of a DistilBERT; a UserError where layers are no BERT's (MobileBERT)."""
-    return build(EncoderConfig, {**config.model_dump(), "type_vocab_size": 0, "pooler_act": "relu"})
+    return build(EncoderConfig, {**config.model_dump(), "type_vocab_size": 0, "pooler_act": "relu", "head": "pooler"})
 
 
 def soft_words(weight: float, temperature: float, name: str = "soft_targets") -> Term:

@@ -94,6 +94,8 @@ class Share(Compressor):
             )
         groups = self.num_groups if self.mode == "groups" else 1
         changes: dict[str, str | int] = {"shared": self.mode, "num_hidden_groups": groups}
+        if self.mode in ("all", "groups") or self.embedding_size:
+            changes["head"] = "pooler"  # as the plain classes have it that share, or have a narrow table
         if self.embedding_size:
             changes["embedding_size"] = self.embedding_size
             if self.mode not in ("all", "groups"):
@@ -119,7 +121,9 @@ def converted(subject: Subject, shape: EncoderConfig, start: Literal["mean", "fi
     members = {".attention.": shape.attention_owners, ".intermediate.": shape.ffn_owners, ".output.": shape.ffn_owners}
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            parameter.copy_(_joined(name, old, members, start) if name.startswith(LAYER) else old[name])
+            parameter.copy_(
+                _joined(name, old, members, start) if name.startswith(LAYER) else old.get(name, parameter)
+            )
         for name, buffer in network.named_buffers():
             buffer.copy_(subject.network.get_buffer(name))
     network.to(subject.bert.device)

@@ -45,4 +45,4 @@ def _fill(network: PretrainingNetwork, tokenizer: Tokenizer, text: str, top: int
         raise not_finite()
     best = logits.softmax(-1).cpu()[:, known].topk(min(top, len(known)))
     rows = zip(known[best.indices].tolist(), best.values.tolist(), strict=True)
-    return [[(tokenizer.tokens[i], p) for i, p in zip(*row, strict=True)] for row in rows]
+    return [[(tokenizer.spelt(i), p) for i, p in zip(*row, strict=True)] for row in rows]

@@ -64,9 +64,10 @@ class TextTask(Task):
 
 def one_sequence(tokenizer: Tokenizer, texts: Sequence[Beginning], max_length: int) -> Features:
     """Return [CLS] first [SEP] (second [SEP]), of which [CLS] is read; the longer of two texts is cut first."""
-    kept = kept_sizes([len(text.ids) for text in texts], max_length - 1 - len(texts))
+    ends = [*[tokenizer.between] * (len(texts) - 1), [tokenizer.sep_id]]
+    kept = kept_sizes([len(text.ids) for text in texts], max_length - 1 - sum(map(len, ends)))
     cut = sum(len(text.ids) + text.num_left_out for text in texts) - sum(kept)
-    parts = [np.append(text.ids[:size], tokenizer.sep_id) for text, size in zip(texts, kept, strict=True)]
+    parts = [np.append(text.ids[:size], end) for text, size, end in zip(texts, kept, ends, strict=True)]
     segments = np.concatenate([[0], *(np.full(len(part), side) for side, part in enumerate(parts))])
     return Features([np.concatenate([[tokenizer.cls_id], *parts])], [FIRST], [segments], num_truncated=cut)
 

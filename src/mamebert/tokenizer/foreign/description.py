@@ -23,6 +23,8 @@ MOST_BYTE_LEVELS = 4  # each doubles what is not ASCII; normaliser, pre-tokenize
 MOST_CHARACTERS_PER_WORD = 1_000  # the time to cut a word grows with the cube of its length
 MOST_IN_ADDED = 500_000  # the automaton that finds added tokens takes microseconds and a kilobyte for each character
 NUM_HOLES = 1_000
+BYTE_SPACE = "Ġ"
+"""The space among the letters that stand for bytes (Radford et al., 2019)."""
 
 Part = dict[str, Any]
 
@@ -91,6 +93,24 @@ def expressions(description: Part) -> list[str]:
     """Return the regular expressions among the rules for a text."""
     patterns = [rule.get("pattern") for rule in _rules(description)]
     return [pattern["Regex"] for pattern in patterns if isinstance(pattern, dict) and "Regex" in pattern]
+
+
+def wants_space_before(description: Part) -> bool:
+    """Tell whether words are cut otherwise behind a space, and no rule puts one before a text."""
+    rules = _cutting(description, "ByteLevel")
+    return bool(rules) and not any(rule.get("add_prefix_space") for rule in rules)
+
+
+def sign_for_space(description: Part) -> str:
+    """Return what stands in tokens for a space before them; "" where words are told otherwise."""
+    if _cutting(description, "ByteLevel"):
+        return BYTE_SPACE
+    return next((str(rule.get("replacement", "▁")) for rule in _cutting(description, "Metaspace")), "")
+
+
+def _cutting(description: Part, kind: str) -> list[Part]:
+    rules = _rules({"pre_tokenizer": description.get("pre_tokenizer")})
+    return [rule for rule in rules if rule["type"] == kind]
 
 
 def _growth(rule: Part) -> int:

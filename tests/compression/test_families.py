@@ -1,4 +1,4 @@
-"""Every method on a ModernBERT: it works as on any other encoder, or says in a sentence that it cannot."""
+"""Every method on encoders that are no BERTs: it works as on any other, or says in a sentence that it cannot."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -16,7 +16,7 @@ from mamebert.tasks.network.task_network import raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
 
 BRIEF = {"epochs": 1, "batch_tokens": 1024, "peak_lr": 1e-3, "precision": "float32"}
-KNOWN = {
+ANYWHERE = {
     "distil": {"layers": 2, "training": BRIEF},
     "drop_layers": {"drop": 1, "training": BRIEF},
     "dynamic_int8": {},
@@ -25,14 +25,30 @@ KNOWN = {
     "qbert": {"groups": 4, "shards": 2, "shard_tokens": 64, "power_steps": 2, "training": BRIEF},
     "tinybert": {"num_hidden_layers": 2, "intermediate": BRIEF, "prediction": BRIEF},
 }
+"""Methods that leave layers as they are built, with settings that take a second on a toy."""
+OF_BERT = {
+    "bibert": {"training": BRIEF},
+    "distilbert": {"layers": 2, "training": BRIEF},
+    "early_bird": {"training": BRIEF, "min_steps": 3},
+    "prune_heads_and_neurons": {"training": BRIEF},
+    "share": {"embedding_size": 16, "training": BRIEF},
+}
+"""Some of those that know BERT's layers alone."""
+FAMILIES = {
+    "modernbert": {"preset": "modernbert", "local_attention": 8},
+    "roberta": {"preset": "roberta"},
+}
+REFUSE = {"modernbert"}
+"""Families whose layers are not BERT's."""
 ROUNDED = {("dynamic_int8", "onnx_int8"): 0.1, ("q8bert", "onnx_int8"): 0.02, ("q8bert", "plain"): 0.1,
            ("qbert", "plain"): 0.1}  # fmt: skip
+works = [(family, kind) for family in FAMILIES for kind in (ANYWHERE if family in REFUSE else {**ANYWHERE, **OF_BERT})]
 
 
 @pytest.fixture
-def subject(classifier):
+def subject(classifier, family):
     shape = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 64}
-    config = EncoderConfig(preset="modernbert", local_attention=8, initializer_range=0.1, **shape)
+    config = EncoderConfig(**FAMILIES[family], initializer_range=0.1, **shape)
     torch.manual_seed(3)
     return replace(classifier, network=classifier.goal.network(config, classifier.bert.vocab_size))
 
@@ -42,8 +58,9 @@ def bench(subject, toys, tmp_path):
     return RowsBench(deepcopy(subject), 1, tmp_path, torch.device("cpu"), toys.rows)
 
 
-@pytest.mark.parametrize("kind", sorted({*Compressor.names()} - {*KNOWN}))
-def test_what_changes_berts_layers_says_so(kind, subject, bench):
+@pytest.mark.parametrize("kind", sorted({*Compressor.names()} - {*ANYWHERE}))
+@pytest.mark.parametrize("family", sorted(REFUSE))
+def test_what_changes_berts_layers_says_so(family, kind, subject, bench):
     method = Compressor.find(kind)
     assert method.reaches_into_layers
     if "task" in method.works_on:
@@ -52,9 +69,9 @@ def test_what_changes_berts_layers_says_so(kind, subject, bench):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KNOWN)
-def test_what_works_is_saved_and_answers_the_same(kind, subject, bench, tmp_path):
-    method = Compressor.find(kind)(**KNOWN[kind])
+@pytest.mark.parametrize(("family", "kind"), works)
+def test_what_works_is_saved_and_answers_the_same(family, kind, subject, bench, tmp_path):
+    method = Compressor.find(kind)(**{**ANYWHERE, **OF_BERT}[kind])
     method.check(subject, bench)
     small = method.compress(deepcopy(subject), bench)
     small.network.eval()
@@ -70,6 +87,7 @@ def test_what_works_is_saved_and_answers_the_same(kind, subject, bench, tmp_path
         np.testing.assert_allclose(outputs(opened.subject), expected, atol=ROUNDED.get((kind, form.name), 1e-4))
 
 
-def test_a_layer_that_would_be_of_another_kind_is_not_moved(subject, bench):
+@pytest.mark.parametrize("family", ["modernbert"])
+def test_a_layer_that_would_be_of_another_kind_is_not_moved(family, subject, bench):
     with pytest.raises(UserError, match="Layer 1 cannot stand in the place of layer 0"):
         Compressor.find("drop_layers")(strategy="bottom", drop=1).check(subject, bench)
