@@ -121,9 +121,7 @@ def converted(subject: Subject, shape: EncoderConfig, start: Literal["mean", "fi
     members = {".attention.": shape.attention_owners, ".intermediate.": shape.ffn_owners, ".output.": shape.ffn_owners}
     with torch.no_grad():
         for name, parameter in network.named_parameters():
-            parameter.copy_(
-                _joined(name, old, members, start) if name.startswith(LAYER) else old.get(name, parameter)
-            )
+            parameter.copy_(_joined(name, old, members, start) if name.startswith(LAYER) else old.get(name, parameter))
         for name, buffer in network.named_buffers():
             buffer.copy_(subject.network.get_buffer(name))
     network.to(subject.bert.device)
