@@ -263,6 +263,24 @@ def test_a_folder_that_is_somebody_elses(mamebert, world, tmp_path):
     assert [p.name for p in tmp_path.rglob("*")] == ["thesis", "chapter.txt"]
 
 
+def test_an_output_within_a_run(mamebert, world, tmp_path):
+    shutil.copytree(world / "clean", tmp_path / "first")
+    told = mamebert("vocab", f"output={tmp_path / 'first' / 'vocab'}", f"corpus={world / 'clean'}").mistake
+    assert f"would lie in {tmp_path / 'first'}, a run of clean" in told
+    assert f"such as {tmp_path / 'vocab'}." in told
+    write(tmp_path / "run.json", "{")  # of something else
+    assert mamebert("vocab", f"output={tmp_path / 'vocab'}", f"corpus={world / 'clean'}", "--dry-run").code == 0
+
+
+def test_a_variable_that_no_shell_has_replaced(mamebert, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    told = mamebert("vocab", "output=out", "corpus=$HOME/runs/clean").mistake
+    assert "corpus: $HOME/runs/clean begins with the name of a variable. Write ${HOME} to have its value." in told
+    assert "Write ${HOME}" in mamebert("clean", "output=$HOME/out", "sources=text.txt").mistake
+    (tmp_path / "$HOME").mkdir()
+    assert "begins with" not in mamebert("vocab", "output=out", "corpus=$HOME/runs/clean").mistake
+
+
 # Disks
 
 

@@ -1,6 +1,6 @@
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
@@ -16,6 +16,8 @@ class Asks(Config):
     names: list[str] = Field(default=[])
     by_name: dict[str, str] = Field(default={})
     number: int = 0
+    share: Annotated[float, Field(ge=0)] = 0.0
+    most: Annotated[int, Field(ge=0)] | None = None
     numbers: list[int] = Field(default=[])
     widths: list[Literal[1, 3]] = Field(default=[])
     pair: tuple[float, float] | None = None
@@ -46,7 +48,20 @@ def test_numbers_stay_numbers_where_numbers_are_asked_for():
     assert parse_pair("a=1e-3") == {"a": 1e-3}
 
 
-@pytest.mark.parametrize("wrong", [{"names": "[a, b"}, {"number": "x"}, {"name": ["a"]}, {"numbers": "x"}, {"pair": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"names": "[a, b"},
+        {"number": "x"},
+        {"name": ["a"]},
+        {"numbers": "x"},
+        {"pair": 1},
+        {"number": True},
+        {"numbers": [True]},
+        {"share": False},
+        {"most": True},
+    ],
+)
 def test_other_types_are_still_refused(wrong):
     with pytest.raises(UserError, match=next(iter(wrong))):
         build(Asks, wrong)

@@ -39,12 +39,15 @@ def as_declared(annotation: Any, value: Any) -> Any:
     """Return a value in the form that a field of this type asks for, where only the spelling differs.
 
     Numbers, truth values and dates become texts where nothing but a text (or path) can be meant, and one plain value
-    becomes a list of one where a list of such values is meant. Everything else stays, to be refused by the type.
+    becomes a list of one where a list of such values is meant. True and false are no 1 and 0: where numbers alone are
+    meant they become texts too. Everything else stays, to be refused by the type.
     """
     meant = alternatives(annotation)
     if value is None or not meant:
         return value
     if all(isinstance(each, type) and issubclass(each, TEXTS) for each in meant):
+        return _as_text(value)
+    if isinstance(value, bool) and all(each in (int, float) for each in meant):
         return _as_text(value)
     if len(meant) == 1 and (inner := get_args(meant[0])):
         match get_origin(meant[0]):
@@ -78,8 +81,9 @@ def alternatives(annotation: Any) -> list[Any]:
     """Return the types that a value may have, None left out."""
     if get_origin(annotation) is Annotated:
         return alternatives(get_args(annotation)[0])
-    parts = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    return [part for part in parts if part is not NoneType]
+    if get_origin(annotation) in (Union, UnionType):
+        return [each for part in get_args(annotation) for each in alternatives(part)]
+    return [annotation] if annotation is not NoneType else []
 
 
 def _as_text(value: Any) -> Any:

@@ -15,6 +15,7 @@ _BEHIND_A_NAME = len(".partial")
 _SEPARATORS = set('/\\:*?"<>|%')
 # No file of Windows can be called so, whatever its ending; .partial and .tmp are what unfinished files of ours are.
 _NOT_AT_THE_START = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³]) *(\..*)?$|[. ]", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)(?=[/\\]|$)")  # a shell would have put its value in
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # a folder called "s3:" is never meant
 _NOT_AT_THE_END = re.compile(r"[. ]$|\.(?=(partial|tmp)$)", re.IGNORECASE)
 
@@ -57,6 +58,10 @@ def path_of(text: str | Path) -> Path:
         raise ValueError(f"The path {str(text)!r} has a character in it that no path can have. Leave it out.")
     if _ADDRESS.match(str(text)):
         raise ValueError(f"{str(text)[:60]} is an address, and a path on this machine is meant. Give one.")
+    if (variable := _VARIABLE.match(str(text))) and not os.path.lexists(variable[0]):
+        raise ValueError(
+            f"{str(text)[:60]} begins with the name of a variable. Write ${{{variable[1]}}} to have its value."
+        )
     if any(len(os.fsencode(part)) > _LONGEST_OF_DISKS for part in Path(text).parts):
         raise ValueError(
             f"The path {str(text)[:40]!r}... has a part of more than {_LONGEST_OF_DISKS} bytes. Give a shorter one."

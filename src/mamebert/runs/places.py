@@ -1,13 +1,14 @@
 """Places on disk where a run folder can be made, and those where it would destroy something."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from mamebert.config.run_path import RunPath
 from mamebert.config.walking import walk
 from mamebert.errors import UserError
 from mamebert.files.disk import disk_errors
-from mamebert.runs.record import read_record
+from mamebert.runs.record import read_record, record_around
 from mamebert.runs.settings import StageConfig
 
 
@@ -17,6 +18,12 @@ def refuse_what_is_no_place(final: Path) -> None:
         for place in (final, *final.parents):
             if place.exists() and not place.is_dir():
                 raise UserError(f"{place} is a file, and the output is a folder. Choose another output.")
+        if around := _run_around(final):
+            place, command = around
+            raise UserError(
+                f"{final} would lie in {place}, a run of {command}: whatever takes that away takes this along. Choose "
+                f"an output beside it, such as {place.parent / final.name}."
+            )
         there = next(place for place in (final, *final.absolute().parents) if place.exists())
         if not (final / "run.json").is_file() and not os.access(there, os.W_OK | os.X_OK):
             raise UserError(f"{final} cannot be made: {there} cannot be written to. Choose another output.")
@@ -24,6 +31,14 @@ def refuse_what_is_no_place(final: Path) -> None:
             raise UserError(
                 f"{final} exists and is no run folder. Choose another output, so that nothing in it is lost."
             )
+
+
+def _run_around(final: Path) -> tuple[Path, str] | None:
+    """Return the run folder that a new one would lie in, and the command that made it."""
+    with suppress(UserError):  # a run.json of something else
+        if found := record_around(final.absolute().parent):
+            return found[0], str(found[1]["command"])
+    return None
 
 
 def clear_the_way(final: Path) -> None:
