@@ -85,6 +85,15 @@ def test_a_text_without_anything_is_not_answered_and_keeps_its_place(classifiers
     assert model("") == [{"unanswered": "no text"}]
 
 
+def test_a_row_without_a_column_that_others_have_is_not_answered(classifiers):
+    model = load(classifiers / "models" / "N")
+    rows = [{"text": TEXTS[0]}, {"title": "a"}, {"text": TEXTS[1]}]
+    answers = list(model.stream(iter(rows), at_a_time=1))
+    assert answers == model(rows)
+    assert answers[1] == {"unanswered": "no column 'text'"}
+    assert [answers[i] for i in (0, 2)] == model(TEXTS[:2])
+
+
 def test_what_is_no_text_is_refused(classifiers):
     model = load(classifiers / "models" / "N")
     with pytest.raises(UserError, match=r"'7' is not a text\. Give texts"):

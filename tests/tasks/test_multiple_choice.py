@@ -64,6 +64,10 @@ def test_a_long_stem_is_cut_and_neither_its_question_nor_the_choice(tokenizer):
         ({"choice_columns": ["a", "b", "c"]}, {"question": "Q", "a": "x", "b": "y", "c": "", "label": "1.0"}),
         ({"label": "text"}, {"question": "Q", "choices": ["x", "y"], "label": "y "}),
         ({"label_column": "answer"}, {"question": "Q", "choices": ("x", "y"), "answer": 1}),
+        ({}, {"question": "Q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "label": "B"}),  # as ARC has it
+        ({}, {"question": "Q", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "label": "2"}),
+        ({}, {"question": "Q", "choices": {"text": ["x", "y"]}, "label": 1}),
+        ({"label": "text"}, {"question": "Q", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "label": "y"}),
     ],
 )
 def test_choices_and_labels_are_read_as_the_settings_say(settings, row):

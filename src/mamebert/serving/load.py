@@ -12,7 +12,7 @@ from mamebert.corpus.readers import Row
 from mamebert.errors import UserError, unknown
 from mamebert.probes.scoring.fill_mask import Candidates, fill_mask
 from mamebert.serving.rows import rows_of
-from mamebert.tasks import Answer
+from mamebert.tasks import Answer, NoColumn
 from mamebert.tasks.data.cells import no_text
 from mamebert.tasks.data.features import Example, Unusable
 from mamebert.tasks.network.task_network import answers_of, raw_outputs
@@ -72,10 +72,13 @@ class Model:
             yield item
 
     def stream(self, items: Iterable[Any], at_a_time: int = AT_A_TIME) -> Iterator[Answer]:
-        """Yield the answer to each item in turn; only `at_a_time` of them are held at once, however many come."""
-        waiting = iter(items)
+        """Yield the answer to each item in turn; only `at_a_time` of them are held at once, however many come.
+
+        A row without a column that rows before it have is not answered; one that no row has had is a UserError.
+        """
+        waiting, met = iter(items), set[str]()
         while some := list(_first(waiting, at_a_time)):
-            yield from self._answers(some)
+            yield from self._answers(some, met)
 
     def _require_columns(self, row: Row, path: Path) -> None:
         try:
@@ -93,14 +96,20 @@ class Model:
                 f"'header=[\"{first}\"]', or how the file is written with --kind or --reader format=csv."
             ) from error
 
-    def _answers(self, items: Sequence[Any]) -> list[Answer]:
+    def _answers(self, items: Sequence[Any], met: set[str]) -> list[Answer]:
         answers: list[Answer] = [{}] * len(items)
         examples = []
         for number, item in enumerate(items):
+            row = self.task.row_of(item)
             try:
-                examples.append(Example(self.task.inputs(self.task.row_of(item)), None, number))
+                examples.append(Example(self.task.inputs(row), None, number))
             except Unusable as why:
                 answers[number] = {"unanswered": str(why)}
+            except NoColumn as error:  # writers of JSON leave out what a row does not have
+                if error.column not in met:
+                    raise
+                answers[number] = {"unanswered": f"no column {error.column!r}"}
+            met.update(row)
         if not examples:
             return answers
         features = self.task.features(self.tokenizer, examples, self.learnt)

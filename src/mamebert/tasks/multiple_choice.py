@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from time import perf_counter
@@ -44,6 +44,8 @@ class Asked(NamedTuple):
     lead: str
     """What every choice is to be read with; "" where there is nothing."""
     choices: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    """What the label calls each choice, where the row says it; () where the label is a number, a letter or a text."""
 
 
 class MultipleChoice(Task):
@@ -59,7 +61,8 @@ class MultipleChoice(Task):
     lead_columns: list[str] = Field(default=[])
     """Columns shown with every choice and never cut with the stem: the question, where the stem is a long text."""
     choice_columns: list[str] = Field(default=["choices"], min_length=1)
-    """One column with a list of choices, or a column for each choice."""
+    """One column with a list of choices, or with their texts and their names, {"text": ["…", "…"], "label": ["A", "B"]}
+    as ARC has it; or a column for each choice."""
     label_column: str = "label"
     """The column that tells the right choice."""
     label: Literal["number", "text"] = "number"
@@ -78,7 +81,7 @@ class MultipleChoice(Task):
 
     def inputs(self, row: Row) -> Asked:
         """Return stem and choices."""
-        asked = Asked(text_of(row, self.stem_columns), text_of(row, self.lead_columns), self._choices(row))
+        asked = Asked(text_of(row, self.stem_columns), text_of(row, self.lead_columns), *self._choices(row))
         if not says_something(asked.stem):
             raise Unusable("no text to choose by")
         if len(asked.choices) < 2 or not all(map(says_something, asked.choices)):
@@ -87,7 +90,7 @@ class MultipleChoice(Task):
 
     def gold(self, row: Row, inputs: Asked) -> int:
         """Return the number of the right choice, counted from 0."""
-        number = self._number(gold_of(row, self.label_column), inputs.choices)
+        number = self._number(gold_of(row, self.label_column), inputs)
         if number == len(inputs.choices) and self._is_counted_from_0_perhaps:
             raise UserError(
                 f"A row with {number} choices has the label {number}, and the first choice has number 0. "
@@ -161,10 +164,14 @@ class MultipleChoice(Task):
         """Return nothing: there are no labels."""
         return {}
 
-    def _choices(self, row: Row) -> tuple[str, ...]:
+    def _choices(self, row: Row) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the texts of the choices, and their names where the row has any."""
+        names: tuple[str, ...] = ()
         values = [value_of(row, name) for name in self.choice_columns]
         if len(values) == 1:
             (found,) = values
+            if isinstance(found, Mapping) and "text" in found:
+                found, names = found["text"], tuple(map(as_label, items_of(found.get("label")) or ()))
             items = items_of(found)
             if items is None:
                 raise UserError(
@@ -174,9 +181,13 @@ class MultipleChoice(Task):
             values = list(items)
         while values and is_missing(values[-1]):  # a row with fewer choices than there are columns
             values.pop()
-        return tuple(text_cell(value, self.choice_columns[0]) for value in values)
+        texts = tuple(text_cell(value, self.choice_columns[0]) for value in values)
+        return texts, names if len(names) == len(texts) else ()
 
-    def _number(self, value: Any, choices: Sequence[str]) -> int:
+    def _number(self, value: Any, asked: Asked) -> int:
+        choices = asked.choices
+        if self.label == "number" and self.first_number is None and as_label(value) in asked.names:
+            return asked.names.index(as_label(value))
         if self.label == "text":
             wanted, known = as_label(value), [as_label(choice) for choice in choices]
             return known.index(wanted) if known.count(wanted) == 1 else -1
