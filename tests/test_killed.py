@@ -24,6 +24,7 @@ KILLS = int(os.environ.get("MAMEBERT_KILLS", "1"))
 SIGNALS = {signal.SIGKILL: {-9}, signal.SIGTERM: {0, 143, -15}, signal.SIGINT: {130, -2}}
 COMMANDS = [
     "clean",
+    "select",
     "vocab",
     "tokenize",
     "vectors",
@@ -62,6 +63,7 @@ def words(world: Path, classifiers: Path) -> Callable[[str, Path], list[str]]:
     lines.write_text("The old boat meets the rope.\n" * 20_000)
     of_command = {
         "clean": ["clean", f"sources={world / 'text.txt'}", "processes=2", "shard_characters=2000"],
+        "select": ["select", f"corpus={world / 'clean'}", rows, "passage_characters=80", "top_passages=3"],
         "vocab": ["vocab", f"corpus={world / 'clean'}", "vocabulary.size=80", "vocabulary.min_frequency=1"],
         "tokenize": ["tokenize", f"corpus={world / 'clean'}", f"tokenizer={world / 'vocab'}", "processes=2"],
         "vectors": ["vectors", f"shards={world / 'tokens'}", "cbow.vector_size=32", "cbow.epochs=2",

@@ -135,6 +135,7 @@ def base(world, encoders, classifiers):
     model = str(classifiers / "models" / "N")
     return {
         "clean": {"sources": {"kind": "files", "path": str(world / "text.txt")}},
+        "select": {"corpus": str(world / "clean"), "source": rows},
         "vocab": {"corpus": str(world / "clean")},
         "tokenize": {"corpus": str(world / "clean"), "tokenizer": str(world / "vocab")},
         "vectors": {"shards": str(world / "tokens")},

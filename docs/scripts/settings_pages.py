@@ -22,6 +22,7 @@ from mamebert.training.settings import Training
 PAGES = Path(__file__).parents[1] / "settings"
 ORDER = (
     "clean",
+    "select",
     "vocab",
     "tokenize",
     "vectors",

@@ -40,6 +40,8 @@ from mamebert.stages.probe import probe as probe
 from mamebert.stages.probe.settings import ProbeConfig as _ProbeConfig
 from mamebert.stages.report import ReportConfig as _ReportConfig
 from mamebert.stages.report import report as report
+from mamebert.stages.select import SelectConfig as _SelectConfig
+from mamebert.stages.select import select as select
 from mamebert.stages.tokenize import TokenizeConfig as _TokenizeConfig
 from mamebert.stages.tokenize import tokenize as tokenize
 from mamebert.stages.vectors import VectorsConfig as _VectorsConfig
@@ -63,6 +65,7 @@ __all__ = [
     "PretrainConfig",
     "ProbeConfig",
     "ReportConfig",
+    "SelectConfig",
     "TokenizeConfig",
     "VectorsConfig",
     "VocabConfig",
@@ -76,6 +79,7 @@ __all__ = [
     "pretrain",
     "probe",
     "report",
+    "select",
     "tokenize",
     "vectors",
     "vocab",
@@ -293,6 +297,25 @@ class ReportConfig(_ReportConfig):
         title: str = "",
         command_line: str = "",
         recipe: str = "",
+    ) -> None: ...
+
+class SelectConfig(_SelectConfig):
+    """Settings of `mamebert select`, as in task-driven language modelling (Yao et al., 2022)."""
+
+    def __init__(
+        self,
+        *,
+        output: str | Path,
+        corpus: str | Path,
+        source: _AnyReader,
+        seed: int = 0,
+        text_columns: str | Sequence[str] = ...,
+        top_passages: int = 50,
+        passage_characters: int = 1000,
+        query_terms: int = 64,
+        max_characters: int = 0,
+        shard_characters: int = 8000000,
+        processes: int = 0,
     ) -> None: ...
 
 class TokenizeConfig(_TokenizeConfig):

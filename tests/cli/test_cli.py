@@ -62,6 +62,7 @@ def words(world, encoders, classifiers):
     """What each stage needs on the command line."""
     return {
         "clean": [f"sources={world / 'text.txt'}"],
+        "select": [f"corpus={world / 'clean'}", f"source={world / 'rows.jsonl'}"],
         "vocab": [f"corpus={world / 'clean'}"],
         "tokenize": [f"corpus={world / 'clean'}", f"tokenizer={world / 'vocab'}"],
         "vectors": [f"shards={world / 'tokens'}"],
@@ -100,6 +101,7 @@ def test_help_leaves_torch_alone():
         assert f" {command} " in done.stdout
     order = [
         "clean",
+        "select",
         "vocab",
         "tokenize",
         "vectors",

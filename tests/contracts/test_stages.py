@@ -15,6 +15,7 @@ from mamebert.runs import StageConfig
 # Settings without a default. A new stage that needs some fails here until it has a line.
 NEEDED = {
     "clean": {"sources": "corpus/*.txt"},
+    "select": {"corpus": "clean", "source": "rows.csv"},
     "vocab": {"corpus": "clean"},
     "tokenize": {"corpus": "clean", "tokenizer": "vocab"},
     "vectors": {"shards": "tokens"},

@@ -15,6 +15,7 @@ def smallest(world, encoders, classifiers):
     """Return the quickest settings of each command."""
     return {
         "clean": {"sources": str(world / "text.txt"), "processes": 1},
+        "select": {"corpus": str(world / "clean"), "source": str(world / "rows.jsonl"), "processes": 1},
         "vocab": {"corpus": str(world / "clean"), "vocabulary.size": 80, "vocabulary.min_frequency": 1, "processes": 1},
         "tokenize": {"corpus": str(world / "clean"), "tokenizer": str(world / "vocab"), "processes": 1},
         "vectors": {"shards": str(world / "tokens"), "cbow.vector_size": 32, "cbow.processes": 1},

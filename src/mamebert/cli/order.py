@@ -1,7 +1,7 @@
 """The commands in the order of work, as --help shows them."""
 
 GROUPS = {
-    "Prepare text": ("clean", "vocab", "tokenize"),
+    "Prepare text": ("clean", "select", "vocab", "tokenize"),
     "Train": ("vectors", "contrast", "pretrain", "inspect", "finetune"),
     "Make smaller": ("compress",),
     "Look": ("evaluate", "probe", "report"),

@@ -1,10 +1,10 @@
-"""Document shards: what `clean` writes and `vocab` and `tokenize` read. A document is a list of sentences."""
+"""Document shards: what `clean` and `select` write, `vocab` and `tokenize` read. A document is a list of sentences."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,16 +13,31 @@ from mamebert.errors import UserError
 from mamebert.files.checksums import seal, verify
 from mamebert.files.disk import disk_errors, writing
 from mamebert.files.json_files import require_ordinary
+from mamebert.runs import Run
 
+MAKERS = ("clean", "select")
+"""The commands that leave documents."""
 SCHEMA = pa.schema([("sentences", pa.list_(pa.string()))])
 
 
 def document_shards(run_folder: Path) -> list[Path]:
-    """Return the document shards of a `clean` run, in order."""
+    """Return the document shards of a run of `clean` or `select`, in order."""
     shards = sorted((Path(run_folder) / "documents").glob("*.parquet"))
     if not shards:
         raise UserError(f"{run_folder} holds no documents. Give the output folder of `mamebert clean`.")
     return shards
+
+
+def cleaned_with(run_folder: Path) -> dict[str, Any]:
+    """Return the settings of the `clean` that documents come from; empty where its run is not there."""
+    while (run_folder / "run.json").is_file():
+        run = Run.open(run_folder)
+        if run.command == "clean":
+            return run.settings
+        if "corpus" not in run.inputs:
+            break
+        run_folder = Path(run.inputs["corpus"]["path"])
+    return {}
 
 
 def write_shard(path: Path, documents: list[list[str]]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mamebert.config import build
-from mamebert.corpus.documents import document_shards, read_shard
+from mamebert.corpus.documents import MAKERS, cleaned_with, document_shards, read_shard
 from mamebert.corpus.readers import Reader
 from mamebert.corpus.sentences import split_sentences
 from mamebert.errors import UserError
@@ -108,18 +108,21 @@ class SeenTexts:
         return bool(test and _files_behind(model) & {source.sha256 for source in test.fingerprint()})
 
     def _count(self, corpora: tuple[Path, ...]) -> int:
-        language = str(Run.open(corpora[0]).settings.get("language", "en"))
+        language = str(cleaned_with(corpora[0]).get("language", "en"))
         rows = [set(_sentences(_texts(example, self.task), language)) for example in self.examples]
         return len(rows_in(_documents_of(corpora), rows))
 
 
 def clean_runs_behind(path: Path) -> Iterator[Path]:
-    """Yield the folders of `clean` in which the text behind a model lies, as far as the runs before it are there."""
-    yield from (run.final for run in runs_behind(path) if run.command == "clean")
+    """Yield the folders of documents behind a model, as far as the runs before it are there.
+
+    Of documents that were selected from others, the selection alone: the rest was not read.
+    """
+    yield from (run.final for run in runs_behind(path, until=MAKERS) if run.command in MAKERS)
 
 
-def runs_behind(path: Path) -> Iterator[Run]:
-    """Yield the run that made a folder, and those behind it as far as they are there.
+def runs_behind(path: Path, until: Sequence[str] = ()) -> Iterator[Run]:
+    """Yield the run that made a folder, and those behind it as far as they are there, or `until` one of some commands.
 
     Of the encoders that a fine-tuning compares, the one that the model in the folder began as.
     """
@@ -127,8 +130,8 @@ def runs_behind(path: Path) -> Iterator[Run]:
     if run is None:
         return
     yield run
-    for entry in _inputs_of(run, path).values():
-        yield from runs_behind(Path(entry["path"]))
+    for entry in _inputs_of(run, path).values() if run.command not in until else ():
+        yield from runs_behind(Path(entry["path"]), until)
 
 
 def _files_behind(path: Path) -> set[str]:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from mamebert.checkpoints.model_folder import CONFIG, read_config, tokenizer_for
 from mamebert.config import RunPath
-from mamebert.corpus.documents import document_shards, read_shard
+from mamebert.corpus.documents import MAKERS, document_shards, read_shard
 from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest, write_token_shard
 from mamebert.errors import UserError
@@ -39,7 +39,7 @@ class TokenizeConfig(StageConfig):
 
     command: ClassVar[str] = "tokenize"
     corpus: RunPath
-    """A run of `mamebert clean`."""
+    """A run of `mamebert clean` or `mamebert select`."""
     tokenizer: RunPath
     """A run of `mamebert vocab`, or any folder that `transformers.AutoTokenizer` opens."""
     heldout_rate: float = Field(default=0.01, ge=0, lt=1)
@@ -88,7 +88,7 @@ def tokenize(config: TokenizeConfig) -> Run:
 
 def check(config: TokenizeConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: no documents, or no tokenizer that can be opened."""
-    yield from ahead.made_by(config.corpus, ["clean"], document_shards)
+    yield from ahead.made_by(config.corpus, MAKERS, document_shards)
     makers = ["vocab", "tokenize", "pretrain", "finetune", "compress"]
     yield from ahead.made_by(config.tokenizer, makers, lambda path: _opened(_tokenizer_folder(path)), inside=True)
 

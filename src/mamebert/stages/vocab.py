@@ -7,7 +7,7 @@ from pydantic import Field
 
 from mamebert.config import RunPath
 from mamebert.corpus.cleaning import Cleaning
-from mamebert.corpus.documents import document_shards
+from mamebert.corpus.documents import MAKERS, cleaned_with, document_shards
 from mamebert.files.checksums import seal
 from mamebert.preflight.ahead import Ahead, Found, check_first, tried
 from mamebert.progress import say
@@ -28,7 +28,7 @@ class VocabConfig(StageConfig):
 
     command: ClassVar[str] = "vocab"
     corpus: RunPath
-    """A run of `mamebert clean`."""
+    """A run of `mamebert clean` or `mamebert select`."""
     vocabulary: Vocabulary = Field(default_factory=lambda: Vocabulary.model_validate("wordpiece"))
     """What to learn."""
     processes: int = Field(default=0, ge=0)
@@ -73,11 +73,10 @@ def vocab(config: VocabConfig) -> Run:
 
 def _normal_form(corpus: Path) -> NormalForm:
     """Return the Unicode form that `clean` has given the text; documents from elsewhere are taken for its default."""
-    cleaning = Run.open(corpus).settings.get("cleaning", {}) if (corpus / "run.json").is_file() else {}
-    return Cleaning.model_validate(cleaning).normalise
+    return Cleaning.model_validate(cleaned_with(corpus).get("cleaning", {})).normalise
 
 
 def check(config: VocabConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: no documents, and a vocabulary that needs what is not installed."""
-    yield from ahead.made_by(config.corpus, ["clean"], document_shards)
+    yield from ahead.made_by(config.corpus, MAKERS, document_shards)
     yield from tried(config.vocabulary.check)

@@ -144,7 +144,7 @@ def test_models_kept_inside_an_epoch_stand_between_the_paper_s_rows(runs, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "command", ["clean", "vocab", "tokenize", "vectors", "contrast", "pretrain", "finetune", "compress"]
+    "command", ["clean", "select", "vocab", "tokenize", "vectors", "contrast", "pretrain", "finetune", "compress"]
 )
 @pytest.mark.parametrize(
     "results",

@@ -3,6 +3,9 @@
 import re
 from collections.abc import Iterator
 
+UNSPACED_LETTERS = "\u3005\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f"
+"""Kana and Chinese characters, as ranges of a regular expression: no spaces part the words of these scripts."""
+
 OPENER_OF = {
     "」": "「",
     "』": "『",

@@ -17,6 +17,7 @@ from mamebert.reports.text.number_format import clock, count, is_number, megabyt
 from mamebert.results.clean import CleanResults
 from mamebert.results.contrast import ContrastResults
 from mamebert.results.pretrain import Epoch, PretrainResults
+from mamebert.results.select import SelectResults
 from mamebert.results.tokenize import TokenizeResults
 from mamebert.results.vectors import VectorsResults
 from mamebert.results.vocab import VocabResults
@@ -66,6 +67,14 @@ def _text(run: Run) -> list[Cell]:
     return cells("Cleaned text", f"{count(results.characters)} characters in {count(results.documents)} documents")
 
 
+def _selection(run: Run) -> list[Cell]:
+    results = SelectResults.read(run.results)
+    if not results.kept or results.kept_rate is None:
+        return []
+    told = f"{count(results.kept.characters)} characters ({percent(results.kept_rate)}) nearest to the texts of a task"
+    return cells("Selected text", told)
+
+
 def _vocabulary(run: Run) -> list[Cell]:
     kind, size = value_at(run.settings, "vocabulary.kind"), f"{count(VocabResults.read(run.results).size)} entries"
     return cells("Tokenizer", f"{kind}, {size}" if kind else size)
@@ -85,6 +94,7 @@ def _nothing(run: Run) -> list[Cell]:
 _DATA: dict[str, Callable[[Run], list[Cell]]] = {
     "tokenize": _tokens,
     "clean": _text,
+    "select": _selection,
     "vocab": _vocabulary,
     "vectors": _vectors,
 }

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from mamebert.corpus.sentences.unspaced import UNSPACED_LETTERS
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Located
 
@@ -17,8 +18,7 @@ Span = tuple[int, int]
 """First character and the one behind the last."""
 
 RUN = re.compile(r"\S+")
-# Kana and Chinese characters: no spaces stand between the words of these scripts.
-UNSPACED = re.compile("[\u3005\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")
+UNSPACED = re.compile(f"[{UNSPACED_LETTERS}]")
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,14 @@ from mamebert.reports.page.story import Story
 from mamebert.reports.text.blocks import Block, Fold, Pieces, Row, Section, Table, Text, cells
 from mamebert.reports.text.number_format import count, is_number, plain, words
 from mamebert.results.clean import CleanResults
+from mamebert.results.select import SelectResults
 from mamebert.results.vocab import VocabResults
 from mamebert.runs import Run
 
+SHOWN_CHARACTERS = 200
 TITLES = {
     "clean": "Text read and kept",
+    "select": "Text selected for a task",
     "vocab": "Vocabulary",
     "tokenize": "Tokens",
 }
@@ -72,9 +75,25 @@ def _samples(run: Run) -> list[Block]:
     shown = VocabResults.read(run.results).segmentations if run.command == "vocab" else []
     if cut := [(each.text, each.tokens) for each in shown if each.text and each.tokens]:
         return [Pieces("How the tokenizer cuts a text", cut[:6])]
+    if run.command == "select":
+        return _matches(run)
     texts = CleanResults.read(run.results).samples if run.command == "clean" else []
     if not texts:
         return []
     return [
         Fold("Samples of the text", [Text([text if len(text) <= 400 else f"{text[:400]} …" for text in texts[:5]])])
     ]
+
+
+def _matches(run: Run) -> list[Block]:
+    rows = [
+        cells(_short(each.query), _short(each.passage))
+        for each in SelectResults.read(run.results).samples
+        if each.query and each.passage
+    ]
+    table = Table("", ["Text", "Nearest passage"], rows)
+    return [Fold("What was found for some texts of the task", [table])] if rows else []
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} …"
