@@ -148,6 +148,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def asking(world: Path) -> Callable[..., dict[str, object]]:
+    """Return a function giving the settings of an objective of some kind, with what it cannot do without."""
+    more = {"task_driven_lm": {"source": str(world / "rows.jsonl"), "task_every": 2}}
+    return lambda kind, **settings: {"kind": kind, "max_length": 32, **more.get(kind, {}), **settings}
+
+
+@pytest.fixture(scope="session")
 def tiny() -> dict[str, object]:
     """Return pretraining settings that take about a second."""
     return {

@@ -21,9 +21,9 @@ SHAPE = EncoderConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2
 
 
 @pytest.fixture
-def at_work(kind, world):
+def at_work(kind, world, asking):
     """An objective, a network without dropout and a batch of real shards."""
-    objective = Objective.find(kind)(max_length=32, **SMALL.get(kind, {}))
+    objective = Objective.model_validate(asking(kind, **SMALL.get(kind, {})))
     shards = TokenShards.open(world / "tokens")
     torch.manual_seed(0)
     network = PretrainingNetwork(SHAPE.model_copy(update=dict(objective.encoder)), shards.vocab_size)

@@ -67,14 +67,14 @@ def path(request):
 
 
 @pytest.fixture
-def encoder(shards, tmp_path, unproved, tiny):
+def encoder(shards, tmp_path, unproved, tiny, asking):
     def made(objective, **shape):
         settings = {
             **tiny,
             "encoder": {**tiny["encoder"], **shape},
             "shards": str(shards),
             "output": str(tmp_path / objective),
-            "objective": {"kind": objective, "max_length": 32},
+            "objective": asking(objective),
             "training": {"steps": 12, "batch_tokens": 256, "peak_lr": 5e-3, "precision": "float32"},
         }
         return pretrain(build(PretrainConfig, settings)).folder

@@ -22,15 +22,16 @@ def settings(two_epochs):
     return two_epochs
 
 
-def config(settings, kind, **changes):
-    objective = {"kind": kind, "max_length": 32}
+def config(settings, objective, **changes):
     return build(PretrainConfig, {**settings, "objective": objective, **changes})
 
 
 @KINDS
-def test_a_run_that_was_killed_ends_as_one_that_was_not(settings, kind, tmp_path, unproved, monkeypatch, everything):
+def test_a_run_that_was_killed_ends_as_one_that_was_not(
+    settings, kind, tmp_path, unproved, monkeypatch, everything, asking
+):
     falling = {} if kind == "left_to_right_lm" else {"mask_rate": 0.3, "last_mask_rate": 0.1}
-    settings = {**settings, "objective": {"kind": kind, "max_length": 32, **falling}}
+    settings = {**settings, "objective": asking(kind, **falling)}
     whole = build(PretrainConfig, {**settings, "output": tmp_path / "whole"})
     expected = everything(pretrain(whole).folder)
     recorded, record = [], Run.record
@@ -56,11 +57,7 @@ def test_a_rate_that_falls_is_that_of_the_step(settings, monkeypatch):
     asked, made = [], EpochOfBatches.made
     monkeypatch.setattr(EpochOfBatches, "made", lambda self, n, rate: asked.append(rate) or made(self, n, rate))
     work = PretrainingSteps(
-        config(
-            settings,
-            "masked_lm",
-            objective={"kind": "masked_lm", "max_length": 32, "mask_rate": 0.3, "last_mask_rate": 0.1},
-        )
+        config(settings, {"kind": "masked_lm", "max_length": 32, "mask_rate": 0.3, "last_mask_rate": 0.1})
     )
     for step, batch in work:
         work.count.add(step, len(batch.packed.ids), 0, 1.0, 1.0)
@@ -71,9 +68,9 @@ def test_a_rate_that_falls_is_that_of_the_step(settings, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", [kind for kind in Objective.names() if Objective.find(kind).trains_more])
-def test_a_dry_run_counts_what_is_trained_beside_the_encoder(settings, kind):
+def test_a_dry_run_counts_what_is_trained_beside_the_encoder(settings, kind, asking):
     training = {"steps": 2, "batch_tokens": 256, "precision": "float32"}
-    found, plain = (estimate(config(settings, each, training=training)) for each in (kind, "masked_lm"))
+    found, plain = (estimate(config(settings, asking(each), training=training)) for each in (kind, "masked_lm"))
     assert found["disk_bytes"]["snapshots"] > 1.02 * plain["disk_bytes"]["snapshots"]
     assert found["disk_bytes"]["model"] == plain["disk_bytes"]["model"]
     assert 0 < found["mfu"] < 1

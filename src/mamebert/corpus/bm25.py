@@ -130,7 +130,8 @@ class Best(NamedTuple):
 
     def merged(self, later: "Best") -> "Best":
         """Return the best of these and of passages that come after all of these."""
-        scores, passages = (np.concatenate(pair, axis=1) for pair in zip(self, later, strict=True))
+        scores = np.concatenate([self.scores, later.scores], axis=1)
+        passages = np.concatenate([self.passages, later.passages], axis=1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, : self.scores.shape[1]]
         return Best(np.take_along_axis(scores, order, 1), np.take_along_axis(passages, order, 1))
 
@@ -166,7 +167,9 @@ def _saturated(passages: Sequence[str], vocabulary: Terms, mean: float) -> Any:
     """Return f / (f + K1 (1 - B + B · length / mean)): sparse [passages, terms], float32."""
     from scipy.sparse import csr_array
 
-    terms, values, ends = [], [], [0]
+    terms: list[int] = []
+    values: list[float] = []
+    ends = [0]
     for passage in passages:
         said = terms_of(passage)
         counted = Counter(vocabulary[term] for term in said if term in vocabulary)

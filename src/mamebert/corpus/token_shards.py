@@ -80,6 +80,20 @@ class TokenShards:
             _shard_starts=np.cumsum([0] + [len(shard.ids) for shard in shards], dtype=np.int64),
         )
 
+    @classmethod
+    def of_texts(cls, texts: Sequence[tuple[Any, Any]], folder: Path, vocab_size: int) -> Self:
+        """Return texts, each its ids and whether each begins a word, as documents of one sentence, held in memory.
+
+        `folder` is that of the shards whose tokenizer has made them.
+        """
+        ends = np.cumsum([0, *(len(ids) for ids, _ in texts)])
+        bits = np.packbits(_join([starts for _, starts in texts], np.dtype(bool)), bitorder="little")
+        documents = np.arange(len(texts) + 1)
+        ids = _join([ids for ids, _ in texts], _dtype(vocab_size))
+        return cls(
+            folder, vocab_size, ends, documents, (_Shard(ids, bits, ends.astype(np.int32), documents),), ends[[0, -1]]
+        )
+
     @property
     def tokenizer_folder(self) -> Path:
         """The tokenizer that made the tokens, as `transformers.AutoTokenizer` opens it."""

@@ -17,12 +17,14 @@ from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.objectives.data.examples import Examples
+from mamebert.objectives.data.examples import Examples, SecondText
 from mamebert.objectives.data.flops import batch_flops
 from mamebert.objectives.data.held_out_sums import HeldOutSums
 from mamebert.objectives.data.masking import MaskUnit
 from mamebert.objectives.data.pretraining_batch import LossDivisors, PretrainingBatch
 from mamebert.objectives.data.shuffled import shuffled
+from mamebert.runs import Source
+from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
 
@@ -106,6 +108,17 @@ class Objective(Choice):
 
     def check(self, shards: TokenShards) -> None:
         """Raise a UserError where a corpus has nothing to ask about; tell what will be learnt badly."""
+
+    def fingerprint(self) -> list[Source]:
+        """Return the outside text that it reads itself; as a rule none."""
+        return []
+
+    def look(self) -> None:
+        """Raise a UserError where such text cannot be read, as far as seconds tell."""
+
+    def second_text(self, tokenizer: Tokenizer, shards: TokenShards) -> SecondText | None:
+        """Return what is read beside the corpus; as a rule nothing."""
+        return None
 
     def require_asked_of(self, shape: EncoderConfig) -> None:
         """Raise a UserError where an encoder has no head for what is asked."""

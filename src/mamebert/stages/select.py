@@ -130,7 +130,8 @@ def _passages(shard: Path, characters: int) -> Iterator[list[str]]:
     """Yield the passages of a shard, each a list of sentences: full as soon as they have so many characters."""
     for document in read_shard(shard):
         ends = np.cumsum([len(sentence) for sentence in document])
-        marks = np.searchsorted(ends, np.arange(characters, int(ends[-1]), characters)) + 1 if characters else []
+        full = np.arange(characters, int(ends[-1]), characters) if characters else np.empty(0, np.int64)
+        marks = np.searchsorted(ends, full) + 1
         # A rest of less than half a passage belongs to the one before.
         edges = [int(mark) for mark in np.unique(marks) if 2 * (ends[-1] - ends[mark - 1]) >= characters]
         for first, last in pairwise([0, *edges, len(document)]):

@@ -100,6 +100,17 @@ def cut_runs(read: Examples, begun: int, cut: int, num_tokens: int) -> Examples:
     return Examples(starts[:, None], sizes[:, None], np.zeros(len(sizes), np.int64))
 
 
+def edges_of_whole_texts(ends: np.ndarray, size_at: SizeAt) -> Edges:
+    """Return the edges when no sequence is cut: a batch has as many as fit, and one at least."""
+    filled = np.concatenate([[0], ends])
+    rows = [0]
+    while rows[-1] < len(ends):
+        begin = int(filled[rows[-1]])
+        fitting = int(filled.searchsorted(begin + size_at(begin), "right")) - 1
+        rows.append(max(rows[-1] + 1, fitting))
+    return _edges(rows, [0] * len(rows), np.diff(filled[rows]).tolist())
+
+
 def edges_of_pairs(ends: np.ndarray, size_at: SizeAt) -> Edges:
     """Return the edges when sequences stay whole: a batch reaches its size, and `cut_pairs` takes off the excess."""
     filled = np.concatenate([[0], ends])

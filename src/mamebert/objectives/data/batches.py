@@ -1,5 +1,6 @@
 """From token shards to packed, masked batches: a function of (settings, seed, epoch, number) and nothing else."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
@@ -17,6 +18,7 @@ from mamebert.objectives.data.batch_edges import (
     cut_runs,
     edges_of_pairs,
     edges_of_runs,
+    edges_of_whole_texts,
     shortest,
 )
 from mamebert.objectives.data.examples import Examples
@@ -25,7 +27,38 @@ from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.training.loop import derive_seed
 
 
-class EpochOfBatches:
+class Epoch(ABC):
+    """Batches that are read one after the other; any of them can be made without the others."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def num_tokens(self) -> int:
+        """Tokens of the whole epoch, special tokens included."""
+
+    @abstractmethod
+    def made(self, number: int, mask_rate: float) -> PretrainingBatch:
+        """Return batch `number`, in which a share `mask_rate` of the tokens is asked for."""
+
+    @property
+    @abstractmethod
+    def mask_rate(self) -> float:
+        """Share of the tokens asked for, where it does not change in training."""
+
+    def starting_from(
+        self, first: int, mask_rate_of: Callable[[int], float] | None = None
+    ) -> Iterator[PretrainingBatch]:
+        """Yield the batches from number `first` on, made ahead in a background thread.
+
+        `mask_rate_of` gives the share of tokens asked for by the number of the batch, where it changes in training.
+        """
+        rate_of = mask_rate_of or (lambda _: self.mask_rate)
+        return ahead(self.made(number, rate_of(number)) for number in range(first, len(self)))
+
+
+class EpochOfBatches(Epoch):
     """The batches of one epoch; any of them can be made without the others.
 
     Every batch but the last has exactly its number of tokens, and as many chosen tokens as the mask rate
@@ -41,8 +74,13 @@ class EpochOfBatches:
         seed: int,
         epoch: int,
         size_at: SizeAt | None = None,
+        examples: Callable[[int], Examples] | None = None,
     ) -> None:
-        """Plan an epoch. `size_at` gives other sizes than `batch_tokens` by the tokens read in this epoch before."""
+        """Plan an epoch. `size_at` gives other sizes than `batch_tokens` by the tokens read in this epoch before.
+
+        `examples` gives the sequences by a seed where they are others than the objective's.
+        """
+        self._examples_of = examples or (lambda seed: objective.examples(shards, seed))
         self.objective, self.shards, self.special, self.seed, self.epoch = objective, shards, special, seed, epoch
         self._size_at = size_at or (lambda _: batch_tokens)
         self._ordinary = np.setdiff1d(np.arange(shards.vocab_size), list(special.values()))
@@ -55,18 +93,13 @@ class EpochOfBatches:
         """Tokens of the whole epoch, special tokens included."""
         return int(self._edges.tokens.sum())
 
-    def starting_from(
-        self, first: int, mask_rate_of: Callable[[int], float] | None = None
-    ) -> Iterator[PretrainingBatch]:
-        """Yield the batches from number `first` on, made ahead in a background thread.
-
-        `mask_rate_of` gives the share of tokens asked for by the number of the batch, where it changes in training.
-        """
-        rate_of = mask_rate_of or (lambda _: self.objective.mask_rate)
-        return ahead(self.made(number, rate_of(number)) for number in range(first, len(self)))
-
     def __getitem__(self, number: int) -> PretrainingBatch:
-        return self.made(number, self.objective.mask_rate)
+        return self.made(number, self.mask_rate)
+
+    @property
+    def mask_rate(self) -> float:
+        """Share of the tokens asked for, where it does not change in training."""
+        return self.objective.mask_rate
 
     def made(self, number: int, mask_rate: float) -> PretrainingBatch:
         """Return batch `number`, in which a share `mask_rate` of the tokens is asked for."""
@@ -100,7 +133,7 @@ class EpochOfBatches:
         packed = Packed(tensor(ids), tensor(segments), tensor(positions), tuple(lengths.tolist()))
         chosen, targets, labels = tensor(places[asked]), tensor(text[asked]), tensor(read.labels)
         groups = self.objective.groups(len(lengths))
-        made = PretrainingBatch(packed, chosen, targets, labels, tensor(draws), groups)
+        made = PretrainingBatch(packed, chosen, targets, labels, tensor(draws), groups, self._examples.labelled)
         return self.objective.pose(made)
 
     @cached_property
@@ -109,7 +142,7 @@ class EpochOfBatches:
 
     @cached_property
     def _examples(self) -> Examples:
-        return self.objective.examples(self.shards, derive_seed(self.seed, "examples", self.epoch))
+        return self._examples_of(derive_seed(self.seed, "examples", self.epoch))
 
     @cached_property
     def _order(self) -> np.ndarray:
@@ -120,6 +153,8 @@ class EpochOfBatches:
     @cached_property
     def _edges(self) -> Edges:
         ends = np.cumsum(self._examples.lengths[self._order])
+        if self._examples.labelled:
+            return edges_of_whole_texts(ends, self._size_at)
         if self._examples.sizes.shape[1] == 1:
             return edges_of_runs(ends, self._size_at, shortest(self.objective.max_length))
         return edges_of_pairs(ends, self._size_at)
@@ -129,6 +164,8 @@ class EpochOfBatches:
         first, last = self._edges.rows[number : number + 2].tolist()
         begun, cut = self._edges.offsets[number : number + 2].tolist()
         read = self._examples.of(self._order[first : last + (cut > 0)])
+        if read.labelled:
+            return read
         if read.sizes.shape[1] == 1:
             return cut_runs(read, begun, cut, int(self._edges.tokens[number]))
         return cut_pairs(read, int(self._edges.tokens[number]), rng)

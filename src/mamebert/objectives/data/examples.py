@@ -1,8 +1,11 @@
 """The sequences of an epoch, before anything is hidden in them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+from mamebert.corpus.token_shards import TokenShards
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,8 @@ class Examples:
     """int64 [examples]: answer of the sentence question, 0 where none is asked."""
     apart: bool = False
     """Whether each range is a sequence of its own."""
+    labelled: bool = False
+    """Whether labels are classes of whole texts, which are never cut: batches have no more tokens than they should."""
 
     @property
     def num_special(self) -> int:
@@ -44,3 +49,14 @@ class Examples:
             return self
         labels = np.repeat(self.labels, self.sizes.shape[1])
         return Examples(self.starts.reshape(-1, 1), self.sizes.reshape(-1, 1), labels)
+
+
+@dataclass(frozen=True)
+class SecondText:
+    """Texts that are read beside the corpus, such as the labelled rows of a task, and how often."""
+
+    shards: TokenShards
+    examples: Callable[[int], Examples]
+    """Their sequences by a seed: one pass over all of them."""
+    every: int
+    """Every so many-th batch is made of them: 1 or more; 1 reads nothing else."""

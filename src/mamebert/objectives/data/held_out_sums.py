@@ -32,9 +32,9 @@ class HeldOutSums:
         `question` is what was asked of pairs.
         """
         found = {}
-        if self.asked or not self.crops_asked:
-            found["heldout_mlm_loss"] = self.loss / max(1, self.asked)
-            found["heldout_mlm_accuracy"] = self.right / max(1, self.asked)
+        if self.asked:
+            found["heldout_mlm_loss"] = self.loss / self.asked
+            found["heldout_mlm_accuracy"] = self.right / self.asked
         if self.crops_asked:
             found["heldout_contrast_loss"] = self.contrast_loss / self.crops_asked
             found["heldout_found"] = self.crops_right / self.crops_asked

@@ -37,6 +37,8 @@ class PretrainingBatch:
     (`num_draws`). They belong to the batch, so that its parts draw what the whole would."""
     groups: tuple[int, ...] | None = None
     """Sequences of each group that is asked together, and never parted; None where each is asked alone."""
+    labelled: bool = False
+    """Whether `labels` are the classes of labelled texts, and not answers about running text."""
 
     @property
     def originals(self) -> Tensor:
@@ -51,7 +53,8 @@ class PretrainingBatch:
         """Return the same batch on another device."""
         tensors = self.chosen, self.targets, self.labels, self.draws
         chosen, targets, labels, draws = (to_device(tensor, device) for tensor in tensors)
-        return PretrainingBatch(self.packed.to(device), chosen, targets, labels, draws, self.groups)
+        packed = self.packed.to(device)
+        return replace(self, packed=packed, chosen=chosen, targets=targets, labels=labels, draws=draws)
 
     @property
     def asked(self) -> LossDivisors:
@@ -83,15 +86,16 @@ class PretrainingBatch:
         start, end = int(edges[first]), int(edges[last])
         low, high = torch.searchsorted(self.chosen, torch.tensor([start, end], device=self.chosen.device)).tolist()
         packed = self.packed
-        return PretrainingBatch(
-            Packed(
+        return replace(
+            self,
+            packed=Packed(
                 packed.ids[start:end],
                 packed.segments[start:end],
                 packed.positions[start:end],
                 packed.lengths[first:last],
             ),
-            self.chosen[low:high] - start,
-            self.targets[low:high],
-            self.labels[first:last],
-            self.draws[low:high],
+            chosen=self.chosen[low:high] - start,
+            targets=self.targets[low:high],
+            labels=self.labels[first:last],
+            draws=self.draws[low:high],
         )

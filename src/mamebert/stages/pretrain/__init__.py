@@ -17,7 +17,7 @@ def pretrain(config: PretrainConfig) -> Run:
     config = config.settled()
     processes = join(config.training)
     with processes.leader_first():
-        run = begin_run().start(config)
+        run = begin_run().start(config, config.fingerprint())
     if run.finished:
         return run
     work = Pretraining(config, run, processes)

@@ -35,6 +35,7 @@ def check_pretraining(config: PretrainConfig, ahead: Ahead) -> Found:
     yield from device
     if config.tensorboard:
         yield from tried(require_tensorboard)
+    yield from tried(config.objective.look)
     inputs = list(_check_inputs(config, ahead))
     yield from inputs
     if inputs:

@@ -9,7 +9,7 @@ from mamebert.encoder.first_positions import PositionEmbeddings
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.objectives import Objective
-from mamebert.runs import StageConfig
+from mamebert.runs import Source, StageConfig
 from mamebert.training.settings import Training
 from mamebert.training.trouble import Trouble
 
@@ -136,6 +136,10 @@ class PretrainConfig(StageConfig):
         # A run with new weights is the run that it was before there was a `start`, and can still be gone on with.
         unused = {name for name in UNUSED if getattr(self, name) == type(self).model_fields[name].default}
         return {name: value for name, value in write(self).items() if name not in unused}
+
+    def fingerprint(self) -> list[Source]:
+        """Return the outside text that the objective reads."""
+        return self.objective.fingerprint()
 
     def settled(self) -> Self:
         """Return the settings with the shape of `start` filled in; one that contradicts it is a UserError."""

@@ -15,9 +15,10 @@ from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.fixed_embeddings import count_parameters, words
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.evaluation.cost.memory import forget_peak_memory
-from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.objectives.data.batches import Epoch, EpochOfBatches
 from mamebert.objectives.data.held_out import held_out_batches
 from mamebert.objectives.data.held_out_sums import HeldOutSums
+from mamebert.objectives.data.interleaved import InterleavedEpoch
 from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.progress import say
@@ -49,6 +50,7 @@ class PretrainingSteps:
         self.shards = TokenShards.open(config.shards)
         config.objective.check(self.shards)
         self.tokenizer = Tokenizer.open(self.shards.tokenizer_folder)
+        self.second = config.objective.second_text(self.tokenizer, self.shards)
         self.processes = processes or Processes(pick_device(self.training.device))
         self.device = self.processes.device
         forget_peak_memory(self.device)
@@ -159,11 +161,21 @@ class PretrainingSteps:
         found = fill_mask(network, self.tokenizer, texts)
         return [FilledMask(text=text, candidates=masks[0]) for text, masks in zip(texts, found, strict=True)]
 
-    def _epoch(self, number: int) -> EpochOfBatches:
+    def _epoch(self, number: int) -> Epoch:
         before = number * self.shards.num_tokens
-        return EpochOfBatches(
+        corpus = EpochOfBatches(
             self.config.objective, self.shards, self.tokenizer.special, self.training.batch_tokens, self.config.seed,
             number, lambda read: self.training.batch_tokens_at(before + read),
+        )  # fmt: skip
+        return InterleavedEpoch(corpus, number, self.second.every, self._pass) if self.second else corpus
+
+    def _pass(self, number: int, turn: int) -> EpochOfBatches:
+        """Return a pass over the second text, the one of number `turn` within an epoch."""
+        assert self.second
+        seed = derive_seed(self.config.seed, "second text", number)
+        return EpochOfBatches(
+            self.config.objective, self.second.shards, self.tokenizer.special, self.training.batch_tokens, seed, turn,
+            examples=self.second.examples,
         )  # fmt: skip
 
     def _mask_rates(self) -> Callable[[int], float]:
