@@ -20,12 +20,15 @@ from mamebert.errors import UserError
 from mamebert.objectives.data.examples import Examples, SecondText
 from mamebert.objectives.data.flops import batch_flops
 from mamebert.objectives.data.held_out_sums import HeldOutSums
-from mamebert.objectives.data.masking import MaskUnit
+from mamebert.objectives.data.masking import UNITS_HIDDEN_WHOLE, MaskUnit
 from mamebert.objectives.data.pretraining_batch import LossDivisors, PretrainingBatch
 from mamebert.objectives.data.shuffled import shuffled
 from mamebert.runs import Source
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
+
+NEWER = ("hide_unit", "pmi_min_count", "pmi_rate", "dupe_factor")
+"""Settings that are written only where they are other than by default."""
 
 
 class Objective(Choice):
@@ -60,7 +63,19 @@ class Objective(Choice):
     """Of the tokens asked for, the share shown as a random token; all others stay as they are. Without it, half of what
     is not shown as [MASK]."""
     mask_unit: MaskUnit = "token"
-    """What is asked for as a whole: tokens, words, or spans of 1 to 10 words (as SpanBERT draws them)."""
+    """What is asked for as a whole: tokens; words; spans of 1 to 10 words (as SpanBERT draws them); n-grams of 1 to 3
+    words, of length n as often as 1 / n (ALBERT); or collocations of the corpus, and all other words (PMI-Masking;
+    Levine et al., 2021)."""
+    hide_unit: Literal["token", "unit"] | None = None
+    """What [MASK], a random token or the token itself is drawn for: each token, or all tokens of a `mask_unit` at once;
+    unset, all at once for pmi (as there) and each token for the others."""
+    pmi_min_count: int = Field(default=10, ge=1)
+    """How often two to five words have to stand together in the text to be a collocation of mask_unit=pmi."""
+    pmi_rate: float = Field(default=0.05, gt=0, le=1)
+    """Share of those that are collocations: the ones that hold together best."""
+    dupe_factor: int | None = Field(default=None, ge=1)
+    """Static masks: so many passes over the text are made, and later epochs see the same again, masks included (BERT's
+    files: 10). Without it every epoch is drawn and masked anew (dynamic; RoBERTa)."""
 
     @model_validator(mode="after")
     def _shares_of_what_is_shown_add_up(self) -> Self:
@@ -75,6 +90,7 @@ class Objective(Choice):
     def _what_is_not_given_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Runs of before keep their names.
         unsaid = {name for name in ("last_mask_rate", "random_token_rate") if getattr(self, name) is None}
+        unsaid |= {name for name in NEWER if getattr(self, name) == type(self).model_fields[name].default}
         return {name: value for name, value in write(self).items() if name not in unsaid}
 
     def mask_rate_at(self, done: float) -> float:
@@ -86,6 +102,11 @@ class Objective(Choice):
     def asks_for_words(self) -> bool:
         """Whether words are masked and asked for."""
         return True
+
+    @property
+    def hides_whole_units(self) -> bool:
+        """Whether it is drawn once for a unit what is shown in its place."""
+        return self.hide_unit == "unit" or (self.hide_unit is None and self.mask_unit in UNITS_HIDDEN_WHOLE)
 
     @property
     def modules(self) -> Modules | None:

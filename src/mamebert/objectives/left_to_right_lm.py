@@ -17,7 +17,10 @@ from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.objectives.data.runs import runs_of_text
 from mamebert.objectives.data.shuffled import shuffled
 
-MASKING = ("mask_rate", "last_mask_rate", "mask_token_rate", "random_token_rate", "mask_unit")
+MASKING = (
+    "mask_rate", "last_mask_rate", "mask_token_rate", "random_token_rate", "mask_unit", "hide_unit", "pmi_min_count",
+    "pmi_rate",
+)  # fmt: skip
 
 
 class LeftToRightLM(Objective):

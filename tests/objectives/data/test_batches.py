@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -5,15 +7,16 @@ import torch
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
 from mamebert.objectives.data.batches import EpochOfBatches
+from mamebert.objectives.data.masking import MaskUnit
 
 SPECIAL = {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
 MASKING = [kind for kind in Objective.names() if Objective.find(kind).hides == "words"]
 KINDS = pytest.mark.parametrize("kind", MASKING)
-UNITS = pytest.mark.parametrize("unit", ["token", "word", "span"])
+UNITS = pytest.mark.parametrize("unit", get_args(MaskUnit))
 
 
 def plan(shards, kind="masked_lm_nsp", epoch=0, seed=0, batch_tokens=200, size_at=None, **settings):
-    objective = Objective.find(kind)(**{"max_length": 32, **settings})
+    objective = Objective.find(kind)(**{"max_length": 32, "pmi_min_count": 3, **settings})
     return EpochOfBatches(objective, shards, SPECIAL, batch_tokens, seed, epoch, size_at)
 
 
@@ -159,3 +162,46 @@ def test_draws_belong_to_the_tokens_asked_for(shards):
     assert batch.draws.shape == (len(batch.chosen), 2)
     assert torch.equal(torch.cat([part.draws for part in batch.parts(3)]), batch.draws)
     assert plan(shards, "masked_lm")[0].draws.shape == (len(batch.chosen), 0)
+
+
+def hidden_alike(batch):
+    """Return, for each asked token but the first that follows another asked one, whether both became [MASK] or not."""
+    follows = np.flatnonzero(np.diff(batch.chosen.numpy()) == 1)
+    masked = (batch.packed.ids[batch.chosen] == SPECIAL["mask"]).numpy()
+    return masked[follows] == masked[follows + 1]
+
+
+@pytest.mark.parametrize(("unit", "whole"), [("pmi", None), ("pmi", "token"), ("span", None), ("span", "unit")])
+def test_what_is_shown_is_drawn_for_a_unit_where_that_is_asked(shards, unit, whole):
+    batches = plan(shards, "masked_lm", mask_unit=unit, hide_unit=whole, pmi_rate=1, mask_token_rate=0.5).starting_from(
+        0
+    )
+    alike = np.concatenate([hidden_alike(batch) for batch in batches])
+    assert (alike.mean() > 0.8) == (whole == "unit" or (whole is None and unit == "pmi"))
+
+
+def test_collocations_are_asked_for_whole(shards):
+    def mean_run(unit):
+        asked = [
+            batch.chosen.numpy() for batch in plan(shards, "masked_lm", mask_unit=unit, pmi_rate=1).starting_from(0)
+        ]
+        runs = [each for places in asked for each in np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)]
+        return np.mean([len(each) for each in runs])
+
+    assert mean_run("pmi") > 1.5 * mean_run("word")  # the text counts up: most runs of words are collocations
+
+
+def test_static_masks_come_again(shards):
+    settings = {"kind": "masked_lm", "dupe_factor": 2}
+    first, second, third, fifth = (plan(shards, epoch=epoch, **settings)[1] for epoch in (0, 1, 2, 4))
+    assert same(first, third)
+    assert same(first, fifth)
+    assert not same(first, second)
+    assert not same(first, plan(shards, epoch=2, kind="masked_lm")[1])
+
+
+def test_a_setting_that_is_not_used_is_not_written():
+    plain = Objective.find("masked_lm")()
+    assert not {"hide_unit", "pmi_rate", "pmi_min_count", "dupe_factor"} & plain.model_dump().keys()
+    given = Objective.find("masked_lm")(mask_unit="pmi", pmi_rate=0.2, dupe_factor=3)
+    assert Objective.model_validate(given.model_dump(mode="json")) == given

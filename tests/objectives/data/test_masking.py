@@ -3,7 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mamebert.objectives.data.masking import LONGEST_SPAN, begin_spans, choose_tokens, choose_units, hide
+from mamebert.objectives.data.masking import (
+    LONGEST_SPAN,
+    begin_collocations,
+    begin_ngrams,
+    begin_spans,
+    choose_tokens,
+    choose_units,
+    hide,
+)
 
 VOCAB, MASK = 50, 4
 ORDINARY = np.array([1, *range(5, VOCAB)])
@@ -82,3 +90,37 @@ def test_what_is_not_chosen_is_not_touched():
     ids = np.arange(5, 45)
     shown = hide(ids, np.array([3, 9]), MASK, ORDINARY, 0.8, np.random.default_rng(0))
     assert (np.delete(shown, [3, 9]) == np.delete(ids, [3, 9])).all()
+
+
+def test_ngrams_are_one_to_three_words_each_as_often_as_one_in_its_length():
+    rng = np.random.default_rng(0)
+    words = rng.random(300_000) < 0.7
+    breaks = np.arange(0, 300_000, 3000)
+    words[breaks] = True
+    begins = begin_ngrams(words, breaks, rng)
+    assert begins[breaks].all()
+    assert words[begins].all()
+    length = np.add.reduceat(words, np.flatnonzero(begins))
+    assert length.max() == 3
+    shares = np.bincount(length)[1:] / len(length)
+    assert shares == pytest.approx([6 / 11, 3 / 11, 2 / 11], abs=0.01)
+
+
+def test_collocations_are_units_and_of_two_that_overlap_one_is():
+    words = np.array([1, 1, 0, 1, 1, 1, 1, 0, 1], bool)  # seven words
+    starts, sizes = np.array([0, 1, 1, 4, 5]), np.array([2, 3, 2, 2, 2])  # [1, 2] lies in [1, 2, 3]
+    found = {
+        tuple(np.flatnonzero(begin_collocations(words, starts, sizes, np.random.default_rng(s)))) for s in range(40)
+    }
+    firsts = [(0, 3, 4), (0, 1)]  # words 0 and 1 are one, or 1 to 3
+    seconds = [(5, 8), (5, 6)]
+    assert found == {(*a, *b) for a in firsts for b in seconds}
+
+
+def test_one_draw_serves_all_tokens_of_a_unit():
+    rng = np.random.default_rng(0)
+    units = np.repeat(np.arange(20_000), 5)
+    shown = hide(np.full(100_000, 7), np.arange(100_000), MASK, ORDINARY, 0.8, rng, units=units)
+    masked = (shown == MASK).reshape(-1, 5)
+    assert (masked.all(axis=1) | ~masked.any(axis=1)).all()
+    assert masked[:, 0].mean() == pytest.approx(0.8, abs=0.01)

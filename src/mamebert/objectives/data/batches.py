@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from mamebert.corpus.collocations import collocations_of
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.packing import Packed
 from mamebert.objectives import Objective
@@ -22,7 +23,14 @@ from mamebert.objectives.data.batch_edges import (
     shortest,
 )
 from mamebert.objectives.data.examples import Examples
-from mamebert.objectives.data.masking import begin_spans, choose_tokens, choose_units, hide
+from mamebert.objectives.data.masking import (
+    begin_collocations,
+    begin_ngrams,
+    begin_spans,
+    choose_tokens,
+    choose_units,
+    hide,
+)
 from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.training.loop import derive_seed
 
@@ -81,7 +89,8 @@ class EpochOfBatches(Epoch):
         `examples` gives the sequences by a seed where they are others than the objective's.
         """
         self._examples_of = examples or (lambda seed: objective.examples(shards, seed))
-        self.objective, self.shards, self.special, self.seed, self.epoch = objective, shards, special, seed, epoch
+        self.objective, self.shards, self.special, self.seed = objective, shards, special, seed
+        self.epoch = epoch % (objective.dupe_factor or epoch + 1)
         self._size_at = size_at or (lambda _: batch_tokens)
         self._ordinary = np.setdiff1d(np.arange(shards.vocab_size), list(special.values()))
 
@@ -113,9 +122,12 @@ class EpochOfBatches(Epoch):
 
         text = self.shards.gather(starts, sizes)
         wanted = max(1, round(mask_rate * num_tokens)) if self.objective.asks_for_words else 0
-        asked = self._choose(starts, sizes, wanted, rng)
+        begins = self._units(text, starts, sizes, rng)
+        wanted = min(wanted, len(text))
+        asked = choose_tokens(len(text), wanted, rng) if begins is None else choose_units(begins, wanted, rng)
         shares = self.objective.mask_token_rate, self.objective.random_token_rate
-        shown = hide(text, asked, self.special["mask"], self._ordinary, shares[0], rng, shares[1])
+        units = np.cumsum(begins)[asked] if self.objective.hides_whole_units and begins is not None else None
+        shown = hide(text, asked, self.special["mask"], self._ordinary, shares[0], rng, shares[1], units)
         draws = rng.random((len(asked), self.objective.num_draws), dtype=np.float32)
 
         # Range r of sequence s has s * (num_ranges + 1) + r + 1 special tokens before it.
@@ -170,15 +182,21 @@ class EpochOfBatches(Epoch):
             return cut_runs(read, begun, cut, int(self._edges.tokens[number]))
         return cut_pairs(read, int(self._edges.tokens[number]), rng)
 
-    def _choose(self, starts: np.ndarray, sizes: np.ndarray, wanted: int, rng: np.random.Generator) -> np.ndarray:
-        """Return which tokens of the ranges laid end to end are asked for, in order; special tokens never are."""
-        num_tokens = int(sizes.sum())
-        wanted = min(wanted, num_tokens)
-        if self.objective.mask_unit == "token":
-            return choose_tokens(num_tokens, wanted, rng)
+    def _units(
+        self, text: np.ndarray, starts: np.ndarray, sizes: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray | None:
+        """Return where what is asked for as a whole begins in ranges laid end to end; None where each token is that."""
+        unit = self.objective.mask_unit
+        if unit == "token":
+            return None
         begins = self.shards.gather_word_starts(starts, sizes)
         breaks = np.cumsum(sizes) - sizes
-        if self.objective.mask_unit == "span":
+        if unit == "span":
             begins = begin_spans(begins, breaks, rng)
         begins[breaks] = True
-        return choose_units(begins, wanted, rng)
+        if unit == "ngram":
+            begins = begin_ngrams(begins, breaks, rng)
+        elif unit == "pmi":
+            found = collocations_of(self.shards.folder, self.objective.pmi_min_count, self.objective.pmi_rate)
+            begins = begin_collocations(begins, *found.matches(text, begins, breaks), rng)
+        return begins
