@@ -188,12 +188,14 @@ def _pmi(size: int, counted: dict[int, _Counted], num_words: int) -> npt.NDArray
             if end - begin < size
         ]
         best[end] = np.max(cuts, axis=0)
-    return 2 * np.log(counted[size].counts / num_words) - best[size]
+    values: npt.NDArray[np.float64] = 2 * np.log(counted[size].counts / num_words) - best[size]
+    return values
 
 
 def _log_share(words: Hashes, counted: _Counted, num_words: int) -> npt.NDArray[np.float64]:
     hashed = _run_hashes(words)
-    return np.log(counted.counts[np.searchsorted(counted.hashes, hashed)] / num_words)
+    shares: npt.NDArray[np.float64] = np.log(counted.counts[np.searchsorted(counted.hashes, hashed)] / num_words)
+    return shares
 
 
 def _run_hashes(words: Hashes) -> Hashes:
