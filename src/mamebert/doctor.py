@@ -21,6 +21,7 @@ from mamebert.training.devices import pick_device, pick_precision
 PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "safetensors", "gensim", "numpy", "scikit-learn")
 EXTRAS = {
     "ja": (("fugashi", "unidic_lite"), "Japanese words by MeCab"),
+    "wiki": (("mwparserfromhell",), "Wikipedia dumps"),
     "hub": (("datasets",), "Hugging Face datasets"),
     "tensorboard": (("tensorboard",), "TensorBoard's event files"),
 }

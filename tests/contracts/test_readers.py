@@ -19,6 +19,7 @@ NEEDED = {
     "livedoor": {"path": "ldcc.tar.gz"},
     "python_docs": {},
     "squad": {"path": "squad.json"},
+    "wikipedia": {"path": "pages-articles.xml.bz2"},
 }
 
 

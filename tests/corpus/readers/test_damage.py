@@ -23,7 +23,13 @@ SQUAD = {"version": "2", "data": [{"title": "豆", "paragraphs": [{"context": "�
 DREAM = [[["M: 豆?"], [{"question": "?", "choice": ["a", "b", "c"], "answer": "b"}], "1"]]
 ROWS = [{"text": "豆", "label": 1, "more": {"a": [1, "x"]}}, {"text": "pod", "label": 0, "more": None}]
 
+WIKI = (
+    "<mediawiki><siteinfo><namespaces><namespace key='6'>F</namespace></namespaces></siteinfo><page><title>豆</title>"
+    "<ns>0</ns><id>1</id><revision><text>''豆'' {{a|[[b]]}} &lt;ref>c&lt;/ref></text></revision></page></mediawiki>"
+)
+
 VALID = {
+    "wikipedia": ({"kind": "wikipedia", "processes": 1}, WIKI),
     "squad": ({"kind": "squad"}, json.dumps(SQUAD, ensure_ascii=False)),
     "dream": ({"kind": "dream"}, json.dumps(DREAM, indent=1, ensure_ascii=False)),
     "conllu": ({"kind": "conllu"}, UD * 2),

@@ -18,13 +18,21 @@ def ignore_progress(num_bytes: int) -> None:
     """Hear how many bytes were read, and do nothing about it."""
 
 
-KINDS = {".conllu": "conllu", ".conll": "conll", ".bio": "conll", ".iob": "conll", ".iob2": "conll"}
+KINDS = {
+    ".xml": "wikipedia",
+    ".conllu": "conllu",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
+}
 """Suffixes that tell the kind of reader; all others are for `files`."""
 
 
 def kind_of(path: Path) -> str:
     """Return the kind of reader for a path, by the suffix of the file."""
-    return KINDS.get(content_suffix(path).lower(), "files")
+    suffix = content_suffix(path).partition("-")[0]  # parts of a dump end in .xml-p1p41242.bz2
+    return KINDS.get(suffix, "files")
 
 
 class Reader(Choice):
