@@ -104,3 +104,22 @@ def test_what_is_surely_copied_or_surely_not_stays_finite(path):
     assert loss.item() == pytest.approx(200 + 3 * torch.tensor(50.0).log().item())
     assert copies.grad.tolist() == pytest.approx([0, 1, 0, 0], abs=1e-6)
     assert hidden.grad.isfinite().all()
+
+
+@PATHS
+@pytest.mark.parametrize("num_rows", [3, ROWS["cpu"] + 5])
+def test_a_z_loss_is_that_of_its_formula(num_rows, path):
+    torch.manual_seed(0)
+    values = [torch.randn(num_rows, 16), torch.randn(50, 16), torch.randn(50)]
+    targets = torch.randint(0, 50, (num_rows,))
+    ours = [v.clone().requires_grad_() for v in values]
+    theirs = [v.clone().requires_grad_() for v in values]
+    with path():
+        loss = vocabulary_cross_entropy(*ours, targets, z_loss=0.01)
+    logits = linear(*theirs)
+    expected = cross_entropy(logits, targets) + 0.01 * logits.logsumexp(-1).square().mean()
+    assert_close(loss, expected)
+    loss.backward()
+    expected.backward()
+    for a, b in zip(ours, theirs, strict=True):
+        assert_close(a.grad, b.grad, atol=2e-6, rtol=1e-4)

@@ -47,6 +47,9 @@ class PredictionHead(nn.Module):
 class MaskedWordHead(nn.Module):
     """Scores every vocabulary entry for a token; its matrix is the embedding table unless untied."""
 
+    z_loss: float = 0.0
+    """Weight in `loss` of the squared logarithm of the sum of exponentials."""
+
     def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool, transform: nn.Module | None) -> None:
         super().__init__()
         self.transform = transform or Transform(config)
@@ -70,7 +73,8 @@ class MaskedWordHead(nn.Module):
 
     def loss(self, hidden: Tensor, targets: Tensor, divisor: int | None = None) -> Tensor:
         """Return the summed cross entropy in nats over `divisor`, else the mean; logits are never kept whole."""
-        return vocabulary_cross_entropy(self.transform(hidden), self.output_matrix, self.bias, targets, divisor)
+        ready = self.transform(hidden)
+        return vocabulary_cross_entropy(ready, self.output_matrix, self.bias, targets, divisor, self.z_loss)
 
     def loss_or_copy(self, hidden: Tensor, targets: Tensor, copies: Tensor, shown: Tensor, divisor: int) -> Tensor:
         """Return the same where each token may be copied from what was shown there (`cross_entropy_or_copy`)."""

@@ -22,7 +22,7 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, copies: Tensor | None, targets: Tensor, scale: float,
-        may_copy: Tensor | None,
+        may_copy: Tensor | None, z_loss: float,
     ) -> Tensor:  # fmt: skip
         table, shift = weight.to(hidden.dtype), bias.float()
         library, learns_weight = native(hidden), ctx.needs_input_grad[1]
@@ -31,16 +31,26 @@ class _CrossEntropy(torch.autograd.Function):
         d_hidden, d_bias, d_weight = torch.empty_like(hidden), torch.zeros_like(shift), None
         losses = shift.new_empty(len(targets))
         d_copies = None if copies is None else torch.empty_like(losses)
-        as_if_no_copies = d_bias if copies is None else torch.empty_like(d_bias)
+        is_plain = copies is None and not z_loss
+        as_if_plain = d_bias if is_plain else torch.empty_like(d_bias)
         for start in range(0, len(targets), at_a_time):
             rows = slice(start, start + at_a_time)
             logits = torch.mm(hidden[rows], table.T, out=space[: len(targets[rows])])
+            wanted = targets[rows, None]
+            at_target = logits.gather(1, wanted).squeeze(1).float() + shift[targets[rows]] if z_loss else None
             if library:
                 name = f"cross_entropy_{type_name(hidden)}"
-                library(name, logits, shift, targets[rows], losses[rows], as_if_no_copies, *logits.shape, scale)
+                library(name, logits, shift, targets[rows], losses[rows], as_if_plain, *logits.shape, scale)
                 gradient = logits
             else:
-                gradient = _gradient(logits, shift, targets[rows], losses[rows], as_if_no_copies, scale)
+                gradient = _gradient(logits, shift, targets[rows], losses[rows], as_if_plain, scale)
+            if at_target is not None:
+                # The gradient of z · lse², 2 z lse · softmax, is that factor of what is there and of the target's one.
+                lse = losses[rows] + at_target
+                losses[rows] += z_loss * lse.square()
+                factor = (2 * z_loss * lse).to(gradient.dtype)[:, None]
+                gradient.mul_(1 + factor).scatter_add_(1, wanted, scale * factor)
+                d_bias += gradient.sum(0, dtype=d_bias.dtype)
             if copies is not None and may_copy is not None and d_copies is not None:
                 losses[rows], share = _or_copied(losses[rows], copies[rows], may_copy[rows])
                 d_copies[rows] = scale * (copies[rows].sigmoid() - (1 - share))
@@ -57,20 +67,29 @@ class _CrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         # The usual case: nothing stands between this loss and what is minimised. (On a GPU, asking would wait for it.)
         one = upstream.device.type == "cpu" and float(upstream) == 1
-        return *(g if g is None or one else g * upstream.to(g.dtype) for g in ctx.saved_tensors), None, None, None
+        grads = (g if g is None or one else g * upstream.to(g.dtype) for g in ctx.saved_tensors)
+        return *grads, None, None, None, None
 
 
 def vocabulary_cross_entropy(
-    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, divisor: int | None = None
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    targets: Tensor,
+    divisor: int | None = None,
+    z_loss: float = 0.0,
 ) -> Tensor:
     """Return the summed cross entropy, in nats, of `hidden @ weight.T + bias` against `targets`, over `divisor`.
 
     `hidden` [chosen, width], `weight` [vocabulary, width], `bias` [vocabulary], `targets` int64 [chosen]. Without
-    `divisor` the mean. No gradient of `weight` is computed when it is frozen.
+    `divisor` the mean. No gradient of `weight` is computed when it is frozen. To each loss `z_loss` times the square of
+    the log of the sum of exponentials is added (PaLM; Chowdhery et al., 2022).
     """
     _require_rows(hidden, targets, weight)
     scale = 1.0 / max(1, len(targets) if divisor is None else divisor)
-    loss: Tensor = _CrossEntropy.apply(hidden, weight, bias, None, targets, scale, None)  # type: ignore[no-untyped-call]
+    loss: Tensor = _CrossEntropy.apply(  # type: ignore[no-untyped-call]
+        hidden, weight, bias, None, targets, scale, None, z_loss
+    )
     return loss
 
 
@@ -84,7 +103,7 @@ def cross_entropy_or_copy(
     """
     _require_rows(hidden, targets, weight)
     loss: Tensor = _CrossEntropy.apply(  # type: ignore[no-untyped-call]
-        hidden, weight, bias, copies, targets, 1.0 / max(1, divisor), shown == targets
+        hidden, weight, bias, copies, targets, 1.0 / max(1, divisor), shown == targets, 0.0
     )
     return loss
 

@@ -27,7 +27,7 @@ from mamebert.runs import Source
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
-NEWER = ("hide_unit", "pmi_min_count", "pmi_rate", "dupe_factor")
+NEWER = ("hide_unit", "pmi_min_count", "pmi_rate", "dupe_factor", "z_loss")
 """Settings that are written only where they are other than by default."""
 
 
@@ -73,6 +73,9 @@ class Objective(Choice):
     """How often two to five words have to stand together in the text to be a collocation of mask_unit=pmi."""
     pmi_rate: float = Field(default=0.05, gt=0, le=1)
     """Share of those that are collocations: the ones that hold together best."""
+    z_loss: float = Field(default=0.0, ge=0)
+    """Added to the loss of each token asked for: so many times the square of the logarithm of the sum of exponentials,
+    which keeps scores from drifting away (PaLM, GPT-BERT: 1e-4)."""
     dupe_factor: int | None = Field(default=None, ge=1)
     """Static masks: so many passes over the text are made, and later epochs see the same again, masks included (BERT's
     files: 10). Without it every epoch is drawn and masked anew (dynamic; RoBERTa)."""
@@ -84,6 +87,12 @@ class Objective(Choice):
                 f"mask_token_rate {self.mask_token_rate} and random_token_rate {self.random_token_rate} are more than "
                 "1 together. Lower one of them."
             )
+        return self
+
+    @model_validator(mode="after")
+    def _a_generator_has_no_z_loss(self) -> Self:
+        if self.z_loss and self.num_draws:
+            raise ValueError("z_loss is for objectives without a generator of words. Leave it out.")
         return self
 
     @model_serializer(mode="wrap")

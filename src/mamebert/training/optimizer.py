@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import nn
 
 from mamebert.errors import UserError
+from mamebert.training.adam_kin import AdamKin, Kin
 from mamebert.training.devices import pick_precision
 from mamebert.training.muon import MuonAndAdamW
 from mamebert.training.settings import Training
@@ -20,7 +21,7 @@ def make_optimizer(
     later: Collection[nn.Parameter] = (),
     lr_factors: Mapping[str, float] = MappingProxyType({}),
 ) -> torch.optim.Optimizer:
-    """Return AdamW (Loshchilov and Hutter, 2019) for every parameter that learns, Muon beside it, or plain SGD.
+    """Return AdamW (Loshchilov and Hutter, 2019) or its kin for every parameter that learns, Muon beside it, or SGD.
 
     Frozen parameters are left out: they get no gradient, no state and no decay. `keep_exact` holds
     parameters of which some rows must not move, so they get no decay. `later` holds parameters that are
@@ -35,7 +36,7 @@ def make_optimizer(
     for name, parameter in others.items():
         decays = parameter.ndim > 1 and id(parameter) not in exact
         groups.setdefault((lr_factors.get(name, 1.0), decays), []).append(parameter)
-    rest = _adamw_or_sgd(
+    rest = _without_muon(
         [
             {"params": found, "weight_decay": settings.weight_decay * decays}
             | ({} if factor == 1 else {"lr_factor": factor})
@@ -52,10 +53,12 @@ def make_optimizer(
     return MuonAndAdamW(hidden, rest, settings.weight_decay, settings.muon_momentum, arithmetic)
 
 
-def _adamw_or_sgd(groups: list[dict[str, Any]], settings: Training) -> torch.optim.Optimizer:
+def _without_muon(groups: list[dict[str, Any]], settings: Training) -> torch.optim.Optimizer:
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.peak_lr)
     betas = (settings.beta_1, settings.beta_2)
+    if settings.optimizer in get_args(Kin):
+        return AdamKin(groups, settings.optimizer, settings.peak_lr, betas, settings.epsilon)  # type: ignore[arg-type]
     return torch.optim.AdamW(groups, lr=settings.peak_lr, betas=betas, eps=settings.epsilon, fused=True)
 
 

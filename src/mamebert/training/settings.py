@@ -1,8 +1,8 @@
 """The settings of a training: its length, its rate, its network's part in it."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from mamebert.config import Config
 
@@ -33,9 +33,11 @@ class OpenTraining(Config):
     """How the rate falls to 0 after the warm-up: evenly, along half a cosine, or only in the last `decay_rate`."""
     decay_rate: float = Field(default=0.2, gt=0, le=1)
     """Share of all steps, at the end, in which warmup_stable_decay falls (as 1 - sqrt; Hägele et al., 2024)."""
-    optimizer: Literal["adamw", "muon", "sgd"] = "adamw"
-    """muon takes Muon for the matrices of the encoder's layers, and AdamW for all else. sgd is plain gradient descent,
-    which wants much higher rates."""
+    optimizer: Literal["adamw", "bert_adamw", "stable_adamw", "lamb", "muon", "sgd"] = "adamw"
+    """bert_adamw is BERT's own AdamW, without correction of the first steps; stable_adamw (ModernBERT's) shortens the
+    steps of a matrix whose gradients have just grown; lamb makes steps a share of each matrix's length, for large
+    batches and rates of about 1e-2 (You et al., 2020). muon takes Muon for the matrices of the encoder's layers, and
+    AdamW for all else. sgd is plain gradient descent, which wants much higher rates."""
     weight_decay: float = Field(default=0.01, ge=0)
     """Decoupled decay of matrices; biases, LayerNorm and embeddings with frozen rows have none."""
     beta_1: float = Field(default=0.9, ge=0, lt=1)
@@ -88,6 +90,18 @@ class Training(OpenTraining):
     """Highest learning rate, reached when the warm-up ends. Small encoders tolerate more than BERT's 1e-4."""
     warmup_rate: float = Field(default=0.06, ge=0, le=1)
     """Share of all steps in which the learning rate rises from 0."""
+    beta_2_half_life: int = Field(default=0, ge=0)
+    """Tokens of pretraining after which the memory of squared gradients has faded to a half, whatever the size of
+    batches: beta_2 is 0.5^(tokens of the batch / these) then (Marek et al., 2025). 0 takes beta_2."""
+    average_decay: float = Field(default=0.0, ge=0, lt=1)
+    """Keep, measure and save a running mean of pretraining's weights: after each step so much of what was and the rest
+    of what is (LTG-BERT: 0.999). 0 saves the weights themselves."""
+
+    @model_serializer(mode="wrap")
+    def _what_is_not_used_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Runs of before keep their names.
+        unused = {name for name in ("beta_2_half_life", "average_decay") if not getattr(self, name)}
+        return {name: value for name, value in write(self).items() if name not in unused}
 
     @model_validator(mode="after")
     def _there_is_a_length(self) -> Self:
@@ -96,6 +110,11 @@ class Training(OpenTraining):
                 "How long to train is said by neither training.epochs nor training.steps. Give exactly one of them."
             )
         return self
+
+    def betas_for(self, num_tokens: int) -> tuple[float, float]:
+        """Return Adam's two memories in a step over a batch of so many tokens."""
+        beta_2 = 0.5 ** (num_tokens / self.beta_2_half_life) if self.beta_2_half_life else self.beta_2
+        return self.beta_1, beta_2
 
     def batch_tokens_at(self, tokens_read: int) -> int:
         """Return the tokens of the batch that begins when `tokens_read` are read; they double with the ramp."""

@@ -36,6 +36,9 @@ class WideTransform(nn.Module):
 class WideWordHead(nn.Module):
     """Scores every vocabulary entry; its matrix is the narrow embedding table, beside which more columns stand."""
 
+    z_loss: float = 0.0
+    """Weight in `loss` of the squared logarithm of the sum of exponentials."""
+
     def __init__(self, config: EncoderConfig, words: nn.Embedding, tied: bool) -> None:
         super().__init__()
         self.transform = WideTransform(config)
@@ -58,4 +61,5 @@ class WideWordHead(nn.Module):
 
     def loss(self, hidden: Tensor, targets: Tensor, divisor: int | None = None) -> Tensor:
         """Return the summed cross entropy in nats over `divisor`, else the mean; logits are never kept whole."""
-        return vocabulary_cross_entropy(self.transform(hidden), self.output_matrix, self.bias, targets, divisor)
+        ready = self.transform(hidden)
+        return vocabulary_cross_entropy(ready, self.output_matrix, self.bias, targets, divisor, self.z_loss)

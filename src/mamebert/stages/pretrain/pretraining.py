@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from mamebert.checkpoints.verify import verify
+from mamebert.encoder.model import PretrainingNetwork
 from mamebert.files.disk import need_space, write_text
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
@@ -20,6 +21,7 @@ from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.starting_network import tell, tell_untrained_positions
 from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.training.arithmetic import arithmetic
+from mamebert.training.averages import averaged
 from mamebert.training.interruption import stop_between_steps
 from mamebert.training.processes import Processes
 from mamebert.training.snapshot import digest, state_of
@@ -119,7 +121,11 @@ class Pretraining:
 
     def save(self) -> None:
         """Leave the Hugging Face folder, proved to open in plain transformers, and the numbers of the report."""
-        network, state = self.learner.whole(), state_of(self.network, self.steps.optimizer)
+        state = digest(state_of(self.network, self.steps.optimizer))
+        with averaged(self.steps.optimizer):
+            self._save(self.learner.whole(), state)
+
+    def _save(self, network: PretrainingNetwork, state: str) -> None:
         if not self.processes.is_main_process:
             return
         model = self.run.folder / "model"
@@ -143,7 +149,7 @@ class Pretraining:
             embeddings_unchanged=self.steps.table.is_unchanged(self.network),
             fill_mask=self.steps.filled_masks(network),
             trouble=Trouble(left_out=self.steps.watch.left_out, went_back=self.steps.watch.went_back),
-            state_sha256=digest(state),
+            state_sha256=state,
             start=self.steps.start,
             pseudo_perplexity=self.before_and_after.compare(self._before, self.before_and_after.measure(network)),
             verified=Verified(largest_difference=max(verify(folders).values(), default=None), folders=len(folders)),
@@ -161,9 +167,10 @@ class Pretraining:
     def _keep(self) -> None:
         step = self.count.step
         folder = f"kept/step-{step:09}"
-        network = self.learner.whole()
-        if self.processes.is_main_process:
-            self.config.objective.save(network, self.steps.shards.tokenizer_folder, self.run.folder / folder)
+        with averaged(self.steps.optimizer):
+            network = self.learner.whole()
+            if self.processes.is_main_process:
+                self.config.objective.save(network, self.steps.shards.tokenizer_folder, self.run.folder / folder)
         epochs_seen = self.count.epoch + self.count.batch / len(self.steps.epoch(self.count.epoch))
         self.count.kept.append(
             {"folder": folder, "step": step, "tokens": self.count.tokens, "epoch": round(epochs_seen, 3)}

@@ -29,6 +29,7 @@ from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.starting_network import first_network
 from mamebert.stages.pretrain.token_table import FrozenTable
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.averages import averaged, follow
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.training.loop import Step, derive_seed, train
 from mamebert.training.optimizer import make_optimizer
@@ -59,6 +60,7 @@ class PretrainingSteps:
         self.table = FrozenTable(config.embeddings, network, self.shards)
         self.parameters = count_parameters(network)
         config.objective.equip(network)
+        network.cls.predictions.z_loss = config.objective.z_loss
         self.network = network.to(self.device)
         if shared_table and not words(network).requires_grad:
             self.processes.share_memory(words(network), shared_table)
@@ -71,6 +73,8 @@ class PretrainingSteps:
         exact = [table] if config.embeddings.special_trainable else []
         thawing = [table] if config.embeddings.unfreeze_after_epochs else []
         self.optimizer = make_optimizer(self.network, self.training, keep_exact=exact, later=thawing)
+        if self.training.average_decay:
+            follow(self.optimizer, self.training.average_decay)
         self.count, self.watch = Counters(), Watch(config.trouble)
         self.epoch = lru_cache(maxsize=2)(self._epoch)
 
@@ -143,7 +147,11 @@ class PretrainingSteps:
         same words asked (`shuffled`): 0 for an encoder that is a bag of words. On the way it is taken from the first
         batches alone, and after the last step from all.
         """
-        network, answers = self.learner.whole(), HeldOutSums()
+        with averaged(self.optimizer):
+            return self._measured(self.learner.whole())
+
+    def _measured(self, network: PretrainingNetwork) -> dict[str, float]:
+        answers = HeldOutSums()
         network.eval()
         num_shuffled = len(self.held_out) if self._is_at_its_end else ORDER_BATCHES
         for share in self.processes.shares(list(enumerate(self.held_out))):
@@ -189,4 +197,7 @@ class PretrainingSteps:
     def _remembered(self, batches: Iterator[PretrainingBatch]) -> Iterator[PretrainingBatch]:
         for batch in batches:
             self._batch = batch.to(self.device)
+            for group in self.optimizer.param_groups if self.training.beta_2_half_life else ():
+                if "betas" in group:
+                    group["betas"] = self.training.betas_for(len(batch.packed.ids))
             yield self._batch
