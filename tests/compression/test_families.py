@@ -36,9 +36,10 @@ OF_BERT = {
 """Some of those that know BERT's layers alone."""
 FAMILIES = {
     "modernbert": {"preset": "modernbert", "local_attention": 8},
+    "mosaicbert": {"preset": "mosaicbert"},
     "roberta": {"preset": "roberta"},
 }
-REFUSE = {"modernbert"}
+REFUSE = {"modernbert", "mosaicbert"}
 """Families whose layers are not BERT's."""
 ROUNDED = {("dynamic_int8", "onnx_int8"): 0.1, ("q8bert", "onnx_int8"): 0.02, ("q8bert", "plain"): 0.1,
            ("qbert", "plain"): 0.1}  # fmt: skip

@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from mamebert.encoder.alibi import slopes
 from mamebert.encoder.carry_over import require_same_kinds
+from mamebert.encoder.design import PRESETS, SIZES
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
@@ -20,11 +22,16 @@ BODY = {
 }  # fmt: skip
 DESIGNS = {
     "rotary": {"positions": "rotary"},
+    "alibi": {"positions": "alibi"},
+    "alibi_window": {"positions": "alibi", "local_attention": 8, "global_attn_every_n_layers": 2},
     "pre": {"norm_place": "pre"},
     "gated": {"ffn": "gated", "hidden_act": "relu"},
     "no_biases": {"biases": "none"},
     "window": {"local_attention": 8, "global_attn_every_n_layers": 2},
     "prediction": {"head": "prediction"},
+    "albert": {"preset": "albert", "embedding_size": 16},
+    "mobilebert": {"preset": "mobilebert"},
+    "mosaicbert": {"preset": "mosaicbert", "num_attention_heads": 1},
     "roberta": {"preset": "roberta"},
     "modernbert": {"preset": "modernbert", "local_attention": 8},
 }
@@ -111,7 +118,7 @@ def test_a_token_outside_the_window_changes_nothing(name, path):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", ["rotary", "window", "modernbert"])
+@pytest.mark.parametrize("name", DESIGNS)
 def test_neighbours_in_a_pack_never_see_each_other(name):
     bert, packed = encoder(name), batch()
     together = bert(packed).split(LENGTHS)
@@ -130,6 +137,50 @@ def test_rotary_positions_know_distances_alone():
     assert not torch.allclose(attention(hidden, whole), attention(hidden.flip(0), whole).flip(0), atol=1e-3)
 
 
+@torch.no_grad()
+def test_scores_fall_with_the_distance_as_in_alibi():
+    attention = encoder("alibi").encoder.layer[0].attention.self
+    hidden = torch.randn(9, 32)
+    query, key, value = (part(hidden).unflatten(1, (2, 16)).transpose(0, 1) for part in
+                         (attention.query, attention.key, attention.value))  # fmt: skip
+    distance = torch.arange(9)[:, None].sub(torch.arange(9)).abs()
+    scores = query @ key.mT / 4 - torch.tensor([2**-4, 2**-8])[:, None, None] * distance
+    assert_close(attention(hidden, Packed.of([np.arange(9)])), (scores.softmax(-1) @ value).transpose(0, 1).flatten(1))
+
+
+def test_slopes_are_those_of_the_paper():
+    eight = tuple(2.0**-k for k in range(1, 9))
+    assert slopes(8) == eight
+    assert slopes(12) == (*eight, 2**-0.5, 2**-1.5, 2**-2.5, 2**-3.5)
+    assert slopes(1) == (2**-8,)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_any_size_goes_with_any_preset(size):
+    layers, width = SIZES[size]
+    for preset in ("none", *PRESETS):
+        found = EncoderConfig(size=size, preset=preset)
+        heads, inner = {"modernbert": (64, 1.5), "mobilebert": (128, 1)}.get(preset, (64, 4))
+        assert (found.num_hidden_layers, found.hidden_size, found.num_attention_heads) == (
+            layers,
+            width,
+            width // heads,
+        )
+        assert found.intermediate_size == width * inner
+        assert EncoderConfig(**found.model_dump()) == found
+        assert found.size == "none"
+    assert EncoderConfig(size=size, hidden_size=64).num_hidden_layers == layers
+
+
+def test_sizes_are_those_of_the_papers():
+    counted = {}
+    for size, preset, vocab_size in (("tiny", "none", 30_522), ("deep_17m", "modernbert", 50_368)):
+        with torch.device("meta"):
+            network = Encoder(EncoderConfig(size=size, preset=preset, max_position_embeddings=512), vocab_size)
+        counted[size] = sum(each.numel() for each in network.parameters())
+    assert counted == {"tiny": 4_385_920, "deep_17m": pytest.approx(17e6, rel=0.01)}
+
+
 def test_a_preset_is_its_choices_and_each_can_be_another():
     found = EncoderConfig(preset="modernbert", hidden_size=128)
     assert EncoderConfig(**found.model_dump()) == found
@@ -139,6 +190,20 @@ def test_a_preset_is_its_choices_and_each_can_be_another():
     assert EncoderConfig(preset="modernbert", ffn="plain").ffn == "plain"
     assert [found.reach(layer) for layer in range(4)] == [-1, 64, 64, -1]
     assert [found.rope_theta(layer) for layer in range(2)] == [160_000.0, 10_000.0]
+
+
+def test_the_presets_of_released_shapes_are_these_shapes():
+    from mamebert.checkpoints.layouts import encoder_config
+
+    asked = {"hidden_size": 512, "num_hidden_layers": 24, "max_position_embeddings": 512}
+    released = {"model_type": "mobilebert", "vocab_size": 30_522, "attention_probs_dropout_prob": 0.0}
+    assert encoder_config(released, "x") == EncoderConfig(preset="mobilebert", **asked)
+    inside = EncoderConfig(preset="mobilebert", bottleneck={"normalization_type": "layer_norm"}).bottleneck
+    assert (inside.intra_bottleneck_size, inside.normalization_type) == (64, "layer_norm")
+    asked = {"hidden_size": 768, "num_hidden_layers": 12, "max_position_embeddings": 512}
+    told = {**asked, "num_attention_heads": 12, "intermediate_size": 3072, "hidden_act": "gelu"}
+    released = {"model_type": "albert", "vocab_size": 30_000, **told}
+    assert encoder_config(released, "x") == EncoderConfig(preset="albert", **asked)
 
 
 def test_a_plain_bert_is_written_as_ever():

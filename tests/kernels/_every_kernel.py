@@ -40,6 +40,10 @@ def go_through(lengths: list[int], width: int, heads: int, kind: torch.dtype, ra
 
     starts = starts_of(lengths)
     learn(packed_attention(library, None, leaf(rows, 3 * size, kind=kind), leaf(3 * size), (starts, starts), heads))
+    places = torch.cat([torch.arange(length) for length in [*lengths, 0]])
+    leaning = (places, -1, -1), torch.rand(heads)
+    mixed = leaf(rows, 3 * size, kind=kind)
+    learn(packed_attention(library, None, mixed, leaf(3 * size), (starts, starts), heads, *leaning))
     asked = starts_of([min(length, random.randint(0, 3)) for length in lengths])
     queries, others = leaf(int(asked[-1]), size, kind=kind), leaf(rows, 2 * size, kind=kind)
     learn(packed_attention(library, queries, others, leaf(3 * size), (asked, starts), heads))

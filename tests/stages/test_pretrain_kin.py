@@ -21,11 +21,14 @@ from mamebert.word2vec.table import VectorTable
     ("encoder", "objective", "architecture"),
     [
         ({"shared": "all", "embedding_size": 16}, "masked_lm_nsp", "AlbertForPreTraining"),
+        ({"preset": "albert"}, "masked_lm_sop", "AlbertForPreTraining"),
+        ({"preset": "mobilebert", "num_attention_heads": 1}, "masked_lm_nsp", "MobileBertForPreTraining"),
         ({"shared": "attention"}, "masked_lm", "BertForPreTraining"),
         ({"embedding_size": 16}, "masked_lm", "ElectraForMaskedLM"),
         ({"type_vocab_size": 0}, "masked_lm", "DistilBertForMaskedLM"),
         ({"preset": "modernbert", "local_attention": 16}, "masked_lm", "ModernBertForMaskedLM"),
         ({"preset": "roberta"}, "masked_lm", "RobertaForMaskedLM"),
+        ({"size": "tiny", "hidden_size": 32, "num_attention_heads": 2}, "masked_lm", "BertForPreTraining"),
     ],
 )
 def test_a_kin_of_bert_is_pretrained_and_opens_in_transformers(encoder, objective, architecture, world, tiny, tmp_path):
@@ -40,6 +43,22 @@ def test_a_kin_of_bert_is_pretrained_and_opens_in_transformers(encoder, objectiv
     assert len(words[0]) == 3
     start = {**base, "encoder": {}, "start": str(run.folder), "output": tmp_path / "more"}
     assert pretrain(build(PretrainConfig, start)).results["start"]["new_heads"] == []
+
+
+def test_a_mosaicbert_says_that_no_plain_class_opens_it(world, tiny, tmp_path, capsys):
+    encoder = {**tiny["encoder"], "preset": "mosaicbert"}
+    asked = {"kind": "masked_lm", "max_length": 32}
+    base = {**tiny, "shards": world / "tokens", "objective": asked, "encoder": encoder, "output": tmp_path / "run"}
+    run = pretrain(build(PretrainConfig, base))
+    said = capsys.readouterr()
+    told = "No class of plain transformers holds this encoder (positions=alibi, ffn=gated): its folder opens with"
+    assert told in said.err + said.out
+    assert json.loads((run.folder / "model" / "config.json").read_text())["model_type"] == "mamebert"
+    card = (run.folder / "model" / "README.md").read_text()
+    assert "Plain `transformers` has no class for it" in card
+    assert "from transformers" not in card
+    (words,) = load(run.folder, "fill-mask")("The old [MASK] holds the boat .", top=3)
+    assert len(words[0]) == 3
 
 
 def modern(tiny, world, tmp_path, **more):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, scaled_dot_product_attention
 
+from mamebert.encoder.alibi import Slopes
 from mamebert.encoder.design import EVERYWHERE, Reach
 from mamebert.encoder.packing import Group, Packed, Rows
 from mamebert.encoder.parts import Linear, bias_of, new_end, new_norm
@@ -35,6 +36,7 @@ class SelfAttention(nn.Module):
         self.room = room = config.max_position_embeddings
         is_turned = config.positions == "rotary" and self.num_heads
         self.rotary = Rotary(config.rope_theta(number), self.head_width, room) if is_turned else None
+        self.slopes = Slopes(self.num_heads, room) if config.positions == "alibi" else None
 
     def forward(self, hidden: Tensor, batch: Packed, rows: Rows | None = None) -> Tensor:
         """Return [tokens, heads * head width]: for each token, or each of `rows`, the mixture of the values it saw."""
@@ -44,18 +46,19 @@ class SelfAttention(nn.Module):
         width = self.query.weight.new_empty(0, self.query.out_features // self.num_heads)
         if not drop_rate and (library := native(hidden, width)):
             return self._natively(library, hidden, batch, rows)
-        if not drop_rate and on_gpu(hidden):
+        if not drop_rate and on_gpu(hidden) and not self.slopes:  # FlashAttention in torch adds nothing to scores
             return self._on_gpu(hidden, batch, rows)
         # One product instead of three: small matrices leave the processor idle between calls.
         mixed = self._project((self.query, self.key, self.value), hidden, batch)
-        seen = attend_in_groups(mixed, batch, self.num_heads, drop_rate, self.reach)
+        seen = attend_in_groups(mixed, batch, self.num_heads, drop_rate, self.reach, self.slopes)
         return seen if rows is None else seen[rows.places]
 
     def mix(self, hidden: Tensor, seen: ForwardTrace) -> Tensor:
         """Return the same for padded sequences, [batch, longest, ...], and lay open in `seen` how it came about."""
         drop_rate = self.drop_rate if self.training else 0.0
         projected = self.query(hidden), self.key(hidden), self.value(hidden)
-        return traced_attention(projected, self.num_heads, drop_rate, seen, self.rotary, self.reach, self.room)
+        about = self.rotary, self.slopes, self.reach, self.room
+        return traced_attention(projected, self.num_heads, drop_rate, seen, *about)
 
     def _project(
         self, parts: Sequence[Linear], hidden: Tensor, batch: Packed, rows: Rows | None = None, with_bias: bool = True
@@ -88,8 +91,9 @@ class SelfAttention(nn.Module):
             queries = self._project(every[:1], hidden, batch, rows, with_bias=False)
             others = self._project(every[1:], hidden, batch, with_bias=False)
             starts, places = rows.starts, batch.positions[rows.places]
-        window = None if self.reach == EVERYWHERE else (places, *self.reach)
-        return packed_attention(library, queries, others, bias, (starts, batch.starts), self.num_heads, window)
+        slopes = self.slopes.of_heads() if self.slopes else None
+        window = None if self.reach == EVERYWHERE and slopes is None else (places, *self.reach)
+        return packed_attention(library, queries, others, bias, (starts, batch.starts), self.num_heads, window, slopes)
 
     def _on_gpu(self, hidden: Tensor, batch: Packed, rows: Rows | None) -> Tensor:
         every = self.query, self.key, self.value
@@ -127,7 +131,12 @@ class Attention(nn.Module):
 
 
 def attend_in_groups(
-    mixed: Tensor, batch: Packed, num_heads: int, drop_rate: float, reach: Reach = EVERYWHERE
+    mixed: Tensor,
+    batch: Packed,
+    num_heads: int,
+    drop_rate: float,
+    reach: Reach = EVERYWHERE,
+    slopes: Slopes | None = None,
 ) -> Tensor:
     """Return [tokens, width]: for each token the mixture of the values of its own sequence, or of those within reach.
 
@@ -136,10 +145,12 @@ def attend_in_groups(
     # What is asked, not learnt from, must not depend on what else is asked.
     groups = batch.groups if torch.is_grad_enabled() else batch.groups_of_one_length
     parts = zip(mixed.split([group.num_tokens for group in groups]), groups, strict=True)
-    return torch.cat([_attend(part, group, num_heads, drop_rate, reach) for part, group in parts])
+    return torch.cat([_attend(part, group, num_heads, drop_rate, reach, slopes) for part, group in parts])
 
 
-def _attend(mixed: Tensor, group: Group, num_heads: int, drop_rate: float, reach: Reach) -> Tensor:
+def _attend(
+    mixed: Tensor, group: Group, num_heads: int, drop_rate: float, reach: Reach, slopes: Slopes | None
+) -> Tensor:
     if group.rows is not None:
         mixed = mixed[group.rows]
     # batch tokens 3 heads width -> 3 batch heads tokens width
@@ -153,7 +164,11 @@ def _attend(mixed: Tensor, group: Group, num_heads: int, drop_rate: float, reach
         near = _near(group.longest, reach, query.device)
         # Each token sees itself, if only padding: of nothing at all there is no softmax.
         visible = near if visible is None else visible & near | _near(group.longest, (0, 0), query.device)
-    seen = scaled_dot_product_attention(query, key, value, attn_mask=visible, dropout_p=drop_rate)
+    mask = visible
+    if slopes:
+        fall = slopes.fall(group.longest, query.device).to(query.dtype)
+        mask = fall if visible is None else fall.masked_fill(~visible, -torch.inf)
+    seen = scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=drop_rate)
     rows = seen.to(kind).transpose(1, 2).reshape(group.num_sequences * group.longest, -1)
     return rows if group.places is None else rows[group.places]
 
@@ -164,6 +179,7 @@ def traced_attention(
     drop_rate: float,
     seen: ForwardTrace,
     rotary: Rotary | None = None,
+    slopes: Slopes | None = None,
     reach: Reach = EVERYWHERE,
     room: int = 0,
 ) -> Tensor:
@@ -174,6 +190,8 @@ def traced_attention(
     if rotary:
         queries, keys = rotary.turn_padded(queries, longest), rotary.turn_padded(keys, longest)
     scores = queries @ keys.transpose(2, 3) / queries.shape[-1] ** 0.5
+    if slopes:
+        scores = scores + slopes.fall(longest, scores.device)
     visible = seen.batch.visible[:, None, None]
     if reach != EVERYWHERE:
         visible = visible & _near(longest, reach, scores.device, room)

@@ -27,7 +27,7 @@ class Embeddings(nn.Module):
         width = config.embedding_width
         self.word_embeddings = nn.Embedding(vocab_size, width, padding_idx=config.pad_token_id)
         self.room = config.max_position_embeddings
-        self.position_embeddings = None if config.positions == "rotary" else nn.Embedding(self.room, width)
+        self.position_embeddings = nn.Embedding(self.room, width) if config.positions == "learnt" else None
         self.num_segments = types = config.type_vocab_size
         self.token_type_embeddings = nn.Embedding(types, width) if types else None
         self.LayerNorm = LayerNorm(width, eps=config.layer_norm_eps, bias=config.has_biases)

@@ -27,7 +27,7 @@ class PositionEmbeddings(Config):
 def start_positions(network: PretrainingNetwork, settings: PositionEmbeddings) -> None:
     """Put the first values into the position table; nothing is drawn, so all other weights are what they were."""
     places = network.bert.embeddings.position_embeddings
-    if places is None:  # rotary positions have no table
+    if places is None:  # distances have no table
         return
     table = places.weight
     with torch.no_grad():

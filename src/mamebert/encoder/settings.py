@@ -13,12 +13,11 @@ from pydantic import (
     model_validator,
 )
 
-from mamebert.encoder.design import CHOICES, Design, Reach, with_preset
+from mamebert.encoder.design import CHOICES, Design, Reach, sizes_of_width, with_presets
 from mamebert.encoder.mobilebert.settings import Bottleneck
 
 WIDEST = 2**16
 """No encoder is wider; sizes beyond are slips of the keyboard, or of a damaged config.json."""
-HEAD_WIDTH = 64  # BERT's own, at every size (Devlin et al., 2019; Turc et al., 2019)
 BEYOND_BERT = (
     "embedding_size",
     "hidden_act",
@@ -145,14 +144,15 @@ class EncoderConfig(Design):
     def _fill_in_what_follows_from_the_width(cls, values: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(values, dict):
             return handler(values)
+        preset, values = values.get("preset"), with_presets(values)
         try:
             width = int(values.get("hidden_size", 256))
         except (TypeError, ValueError, OverflowError):
             return handler(values)  # the field itself tells what is wrong with it
-        inner = 3 * width // 2 if values.get("preset") == "modernbert" else 4 * width
-        values = with_preset(values)
-        follows: dict[str, Any] = {"num_attention_heads": max(1, width // HEAD_WIDTH), "intermediate_size": inner}
-        if (bends := _pooler_act(values)) != "tanh":
+        follows = sizes_of_width(preset, width)
+        if isinstance(given := values.get("bottleneck"), dict) and "bottleneck" in follows:
+            values = {**values, "bottleneck": {**follows["bottleneck"], **given}}
+        if (bends := _pooler_act({**follows, **values})) != "tanh":
             follows["pooler_act"] = bends
         follows = {name: value for name, value in follows.items() if not values.get(name)}
         made = handler({**values, **follows})
@@ -264,7 +264,7 @@ class EncoderConfig(Design):
 
 def _pooler_act(values: dict[str, Any]) -> str:
     """Return how the family bends its pooler that a shape belongs to."""
-    if values.get("bottleneck"):
+    if values.get("bottleneck") is not None:  # though it may say nothing, which means MobileBERT's
         return "tanh"
     if values.get("head") == "prediction":
         return "gelu"

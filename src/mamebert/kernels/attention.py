@@ -14,13 +14,14 @@ class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, library: Library, queries: Tensor | None, others: Tensor, biases: Tensor, starts: Any, heads: int,
-        window: Any,
+        window: Any, slopes: Tensor | None,
     ) -> Tensor:  # fmt: skip
         q, k, v = _thirds(queries, others)
         width = q.shape[1] // heads
         about = (
             *starts,
             *(window or (None, -1, -1)),
+            slopes,
             q.stride(0),
             k.stride(0),
             len(starts[0]) - 1,
@@ -45,7 +46,7 @@ class _Attention(torch.autograd.Function):
             f"attention_backward_{type_name(others)}", upstream.contiguous(), *inputs, biases, log_sums,
             *d_inputs, d_biases, *ctx.about,
         )  # fmt: skip
-        return None, d_queries, d_others, d_biases, None, None, None
+        return None, d_queries, d_others, d_biases, None, None, None, None
 
 
 def packed_attention(
@@ -56,6 +57,7 @@ def packed_attention(
     starts: tuple[Tensor, Tensor],
     num_heads: int,
     window: tuple[Tensor, int, int] | None = None,
+    slopes: Tensor | None = None,
 ) -> Tensor:
     """Return [queries, hidden_size]: every query's mixture of the values of its own sequence.
 
@@ -63,10 +65,12 @@ def packed_attention(
     values, [tokens, 3 * hidden_size]; all of them without `biases`, float32 [3 * hidden_size], which are added here.
     `starts` gives for queries and for tokens where each sequence begins, and the count of all: int64 [sequences + 1].
     With a `window`, int64 [queries] and two numbers, a query sees only the tokens that are no further than these to the
-    left and to the right of its own place in its sequence; below 0 is no bound. Scaled dot products as in Vaswani et
-    al. (2017).
+    left and to the right of its own place in its sequence; below 0 is no bound. With `slopes`, float32 [heads], and
+    such places, each head's is taken from a score as often as its tokens are apart (Press et al., 2022). Scaled dot
+    products as in Vaswani et al. (2017).
     """
-    seen: Tensor = _Attention.apply(library, queries, others, biases, starts, num_heads, window)  # type: ignore[no-untyped-call]
+    about = (starts, num_heads, window, slopes)
+    seen: Tensor = _Attention.apply(library, queries, others, biases, *about)  # type: ignore[no-untyped-call]
     return seen
 
 

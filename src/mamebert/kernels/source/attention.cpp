@@ -12,6 +12,7 @@ struct Shape {
     const int64_t *query_starts, *key_starts;
     const int64_t* places;  // of each query within its sequence; null where queries are all its tokens
     int64_t behind, ahead;  // how far to the left and to the right keys are seen; below 0 all are
+    const float* slopes;    // of each head, what a token of distance takes from a score; null where nothing does
     float scale;
     int threads;
 };
@@ -43,6 +44,13 @@ static inline void hide(const Shape& shape, Seen seen, int64_t row, int64_t begi
         for (int64_t j = 0; j < at - shape.behind; j++) scores[j] = -1e30f;
     if (shape.ahead >= 0)
         for (int64_t j = at + shape.ahead + 1; j < seen.step; j++) scores[j] = -1e30f;
+}
+
+// Scores of keys fall with their distance from the query (Press et al., 2022).
+static inline void lean(const Shape& shape, Seen seen, int64_t row, int64_t begin, int64_t head, float* scores) {
+    if (!shape.slopes) return;
+    float slope = shape.slopes[head], at = float(place(shape, row, begin) - seen.from);
+    for (int64_t j = 0; j < seen.end - seen.from; j++) scores[j] -= slope * std::fabs(float(j) - at);
 }
 
 // Where rows lie: one head's part of row r begins at start + r * step.
@@ -103,6 +111,7 @@ static void forward(Matrix<const T> queries, Matrix<const T> keys, Matrix<const 
                 float inverse[QUERIES];
                 for (int64_t i = 0; i < rows; i++) {
                     float* scores = s + i * step;
+                    lean(shape, seen, row + i, begin, item % shape.heads, scores);
                     hide(shape, seen, row + i, begin, scores);
                     Floats top = load(scores), total = all(0.0f);
                     for (int64_t j = WIDTH; j < seen.step; j += WIDTH) top = larger(top, load(scores + j));
@@ -178,6 +187,7 @@ static void backward(const T* upstream, Matrix<const T> queries, Matrix<const T>
                 for (int64_t i = 0; i < rows; i++) {
                     float *probabilities = p + i * step, *changes = dp + i * step;
                     float log_sum = log_sums[(row + i) * shape.heads + head];
+                    lean(shape, seen, row + i, begin, head, probabilities);
                     hide(shape, seen, row + i, begin, probabilities);
                     Floats along = all(0.0f);
                     for (int64_t j = 0; j < seen.step; j += WIDTH) {
@@ -204,26 +214,27 @@ static void backward(const T* upstream, Matrix<const T> queries, Matrix<const T>
 }
 
 // queries, keys and values begin at their own pointers; a row of queries is query_step long, of keys and values
-// key_step. log_sums [queries][heads]. places, behind and ahead as in Shape.
-#define ATTENTION(TYPE, NAME)                                                                                        \
-    extern "C" void attention_forward_##NAME(const TYPE* queries, const TYPE* keys, const TYPE* values,              \
-                                             const float* biases, TYPE* out, float* log_sums,                        \
-                                             const int64_t* query_starts, const int64_t* key_starts,                 \
-                                             const int64_t* places, int64_t behind, int64_t ahead,                   \
-                                             int64_t query_step, int64_t key_step, int64_t sequences, int64_t heads, \
-                                             int64_t width, float scale, int threads) {                              \
-        forward<TYPE>({queries, query_step}, {keys, key_step}, {values, key_step}, biases, out, log_sums,            \
-                      {sequences, heads, width, query_starts, key_starts, places, behind, ahead, scale, threads});   \
-    }                                                                                                                \
-    extern "C" void attention_backward_##NAME(                                                                       \
-        const TYPE* upstream, const TYPE* queries, const TYPE* keys, const TYPE* values, const float* biases,        \
-        const float* log_sums, TYPE* d_queries, TYPE* d_keys, TYPE* d_values, float* d_biases,                       \
-        const int64_t* query_starts, const int64_t* key_starts, const int64_t* places, int64_t behind,               \
-        int64_t ahead, int64_t query_step, int64_t key_step, int64_t sequences, int64_t heads, int64_t width,        \
-        float scale, int threads) {                                                                                  \
-        backward<TYPE>(upstream, {queries, query_step}, {keys, key_step}, {values, key_step}, biases, log_sums,      \
-                       {d_queries, query_step}, {d_keys, key_step}, {d_values, key_step}, d_biases,                  \
-                       {sequences, heads, width, query_starts, key_starts, places, behind, ahead, scale, threads});  \
+// key_step. log_sums [queries][heads]. places, behind, ahead and slopes as in Shape.
+#define ATTENTION(TYPE, NAME)                                                                                       \
+    extern "C" void attention_forward_##NAME(                                                                       \
+        const TYPE* queries, const TYPE* keys, const TYPE* values, const float* biases, TYPE* out, float* log_sums, \
+        const int64_t* query_starts, const int64_t* key_starts, const int64_t* places, int64_t behind,              \
+        int64_t ahead, const float* slopes, int64_t query_step, int64_t key_step, int64_t sequences, int64_t heads, \
+        int64_t width, float scale, int threads) {                                                                  \
+        forward<TYPE>({queries, query_step}, {keys, key_step}, {values, key_step}, biases, out, log_sums,           \
+                      {sequences, heads, width, query_starts, key_starts, places, behind, ahead, slopes, scale,     \
+                       threads});                                                                                   \
+    }                                                                                                               \
+    extern "C" void attention_backward_##NAME(                                                                      \
+        const TYPE* upstream, const TYPE* queries, const TYPE* keys, const TYPE* values, const float* biases,       \
+        const float* log_sums, TYPE* d_queries, TYPE* d_keys, TYPE* d_values, float* d_biases,                      \
+        const int64_t* query_starts, const int64_t* key_starts, const int64_t* places, int64_t behind,              \
+        int64_t ahead, const float* slopes, int64_t query_step, int64_t key_step, int64_t sequences, int64_t heads, \
+        int64_t width, float scale, int threads) {                                                                  \
+        backward<TYPE>(upstream, {queries, query_step}, {keys, key_step}, {values, key_step}, biases, log_sums,     \
+                       {d_queries, query_step}, {d_keys, key_step}, {d_values, key_step}, d_biases,                 \
+                       {sequences, heads, width, query_starts, key_starts, places, behind, ahead, slopes, scale,    \
+                        threads});                                                                                  \
     }
 
 ATTENTION(float, float32)

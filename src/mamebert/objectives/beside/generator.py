@@ -6,14 +6,14 @@ from torch import Tensor
 
 from mamebert.checkpoints.layouts import BASIC
 from mamebert.config import Config, build
-from mamebert.encoder.design import CHOICES
+from mamebert.encoder.design import CHOICES, HEAD_WIDTH
 from mamebert.encoder.model import PretrainingNetwork
-from mamebert.encoder.settings import HEAD_WIDTH, EncoderConfig
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 
 LIKE_THE_ENCODER = (
     *(name for name in BASIC if name not in ("hidden_size", "num_attention_heads", "intermediate_size")),
-    *(name for name in CHOICES if name not in ("preset", "head")),
+    *(name for name in CHOICES if name not in ("preset", "size", "head")),
 )
 ROWS = 1024  # at a time: scores of all words are large
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from mamebert.checkpoints.layouts import OURS
 from mamebert.checkpoints.static_embedding import is_static
 from mamebert.config import walk
 from mamebert.errors import UserError
@@ -73,8 +74,9 @@ def model_card(
 def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: str | None, tongue: str | None) -> str:
     origins = _origins(run, behind, model_folder)
     config = _read_json(model_folder / "config.json")
-    has_modules = (model_folder / "modules.json").is_file()
-    is_alone = is_bag(config) or (is_static(config) and not has_modules)
+    is_ours = config.get("model_type") == OURS and kind != "compress"  # whose forms tell what opens them
+    has_modules = (model_folder / "modules.json").is_file() and not is_ours
+    is_alone = is_bag(config) or is_ours or (is_static(config) and not has_modules)
     pipeline, auto_class = ("sentence-similarity", SENTENCES) if has_modules else _use(config, run, kind)
     tokenizer = _read_json(model_folder / "tokenizer_config.json")
     ways = uses(run, model_folder) if kind == "compress" else []
@@ -89,6 +91,7 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
         ),
         is_alone=is_alone,
         is_bag=is_bag(config),
+        is_ours=is_ours,
         is_static=is_static(config),
         name=_name(run, model_folder, kind),
         ways=ways,

@@ -18,7 +18,7 @@ from mamebert.stages.pretrain.progress_counts import Clock, Counters
 from mamebert.stages.pretrain.pseudo_perplexity import BeforeAndAfter
 from mamebert.stages.pretrain.recovery import Recovery
 from mamebert.stages.pretrain.settings import PretrainConfig
-from mamebert.stages.pretrain.starting_network import tell, tell_untrained_positions
+from mamebert.stages.pretrain.starting_network import tell, tell_no_plain_class, tell_untrained_positions
 from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.training.arithmetic import arithmetic
 from mamebert.training.averages import averaged
@@ -48,6 +48,7 @@ class Pretraining:
         """Go to the last snapshot, if there is one."""
         if not self.steps.start:  # a folder that it starts from has trained them
             tell_untrained_positions(self.config)
+        tell_no_plain_class(self.config.encoder)
         self.steps.count, self.steps.watch = self.safe.resume()
         if self.count.step:
             say(f"{self.steps.name}: going on from step {self.count.step} of {self.steps.total_steps}.")

@@ -103,9 +103,10 @@ class PretrainConfig(StageConfig):
             raise ValueError(
                 f"{self.objective.kind} learns to fill no masks. Leave out probe_texts and pseudo_perplexity_tokens."
             )
-        if self.encoder.positions == "rotary" and self.positions != PositionEmbeddings():
+        if self.encoder.positions != "learnt" and self.positions != PositionEmbeddings():
             raise ValueError(
-                "positions belongs to a table of positions, and encoder.positions=rotary has none. Leave positions out."
+                f"positions belongs to a table of positions, and encoder.positions={self.encoder.positions} has none. "
+                "Leave positions out."
             )
         return self
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from mamebert.checkpoints.layouts import layout_for
 from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.checkpoints.start import start_pretraining
 from mamebert.corpus.frequencies import token_counts
@@ -10,6 +11,7 @@ from mamebert.encoder.carry_over import carry_over
 from mamebert.encoder.first_positions import start_positions
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.output_bias import start_from_frequencies
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.progress import say
 from mamebert.results.pretrain import Start, StartVocabulary
@@ -49,6 +51,13 @@ def tell_untrained_positions(config: PretrainConfig) -> None:
             f"Sequences have up to {reached} tokens and the encoder has {room} positions: those beyond stay "
             "untrained. Lower encoder.max_position_embeddings, or raise objective.max_length."
         )
+
+
+def tell_no_plain_class(shape: EncoderConfig) -> None:
+    """Say where no class of plain transformers will open what is saved."""
+    if layout_for(shape) is None:
+        choices = f" ({', '.join(shape.choices_beyond_bert)})" if shape.choices_beyond_bert else ""
+        say(f"No class of plain transformers holds this encoder{choices}: its folder opens with mamebert alone.")
 
 
 def _take_over(network: PretrainingNetwork, config: PretrainConfig, tokenizer: Tokenizer) -> Start:
