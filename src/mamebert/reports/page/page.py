@@ -2,6 +2,7 @@
 
 from mamebert.reports.page.comparison import arenas
 from mamebert.reports.page.sections import (
+    ablation,
     calibration,
     compression,
     contrast,
@@ -28,6 +29,7 @@ from mamebert.reports.text.blocks import Block, Code, Fold, Page, Section
 
 ORDER = (
     overview,
+    ablation,
     compression,
     results,
     mistakes,

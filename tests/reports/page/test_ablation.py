@@ -1,0 +1,73 @@
+"""Encoders pretrained with several seeds: one row for each choice of settings."""
+
+import pytest
+
+from mamebert.reports.page.sections.ablation import tell
+from mamebert.reports.page.story import Story
+from mamebert.runs import Run
+
+
+@pytest.fixture
+def write(tmp_path, make):
+    def written(name, losses, blimp=None, **settings):
+        runs = []
+        for seed, loss in enumerate(losses, start=1):
+            folder = tmp_path / f"{name}_{seed}"
+            results = {"epochs": [{"epoch": 1, "heldout_mlm_loss": loss}], "order_gain": 0.1 * seed}
+            all_settings = {"output": str(folder), "seed": seed, "shards": "tokens", **settings}
+            runs.append(make["write_run"](folder, "pretrain", results, settings=all_settings))
+        models = [
+            {"name": run.name, "path": str(run), "figures": {"accuracy": value}}
+            for run, value in zip(runs, blimp or [], strict=False)
+        ]
+        return runs, models
+
+    return written
+
+
+def sections(*folders):
+    return tell(Story([Run.open(folder) for folder in folders]))
+
+
+def texts(section):
+    table = section.blocks[0]
+    return [[cell.text.replace("\xa0", " ").replace("\u202f", " ") for cell in row] for row in table.rows], table
+
+
+def test_seeds_are_one_row_with_their_spread_and_what_probes_found(write, make, tmp_path):
+    words, asked = write("words", [5.0, 5.2, 5.4], [0.6, 0.61, 0.62], objective={"mask_unit": "word"})
+    tokens, more = write("tokens", [5.1, 5.3, 5.2], [0.5, 0.51, 0.52], objective={"mask_unit": "token"})
+    probe = make["write_run"](tmp_path / "blimp", "probe", {"kind": "minimal_pairs", "models": [*asked, *more]})
+    tuned = make["write_run"](
+        tmp_path / "names",
+        "finetune",
+        {
+            "measure": "f1",
+            "models": [{"name": run.name, "path": str(run), "scores": {"f1": {"mean": 0.7}}} for run in words],
+        },
+    )
+    [section] = sections(*words, *tokens, probe, tuned)
+    rows, table = texts(section)
+    assert table.header == ["Choice", "Held-out loss", "Order gain", "blimp", "names", "Seeds"]
+    assert [row[0] for row in rows] == ["words", "tokens"]
+    assert rows[0][1:4] == ["5.2000 ± 0.2000", "0.2000 ± 0.1000", "0.6100 ± 0.0100"]
+    assert rows[1][4] == "–"
+    assert [row[-1] for row in rows] == ["3", "3"]
+    assert "blimp: words is 0.1000 above tokens, more than chance explains." in table.notes
+    assert any(note.startswith("Held-out loss: no two choices differ") for note in table.notes)
+    best = [[cell.strong for cell in row] for row in table.rows]
+    assert best[0][3]
+    assert not best[1][3]
+
+
+def test_losses_over_other_vocabularies_are_not_compared(write):
+    few, _ = write("few", [5.0, 5.1], shards="tokens_2000")
+    many, _ = write("many", [6.0, 6.1], shards="tokens_8000")
+    [section] = sections(*few, *many)
+    assert texts(section)[1].header == ["Choice", "Order gain", "Seeds"]
+
+
+def test_encoders_of_one_seed_have_no_such_section(write):
+    one, _ = write("one", [5.0])
+    other, _ = write("other", [5.0], objective={"mask_unit": "word"})
+    assert sections(*one, *other) == []
