@@ -88,8 +88,8 @@ def _add(several: list[Choice], run: Run) -> None:
     """Add what a probe, or a run on labelled rows, found about encoders."""
     if run.command == "probe":
         for model in ProbeResults.read(run.results).models:
-            for value in list(model.figures.values())[:1]:
-                _note(several, model.path, run.final.name, value)
+            for figure in list(model.figures.values())[:1]:
+                _note(several, model.path, run.final.name, figure)
     elif run.command in ("finetune", "evaluate"):
         results = LabelledResults.read(run.results)
         for tested in results.models:
