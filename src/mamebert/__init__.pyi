@@ -1195,12 +1195,12 @@ class _BottleneckSettings(TypedDict, total=False):
     classifier_activation: bool
 
 class _EncoderConfigSettings(TypedDict, total=False):
-    preset: Literal["none", "modernbert"]
+    preset: Literal["none", "modernbert", "roberta"]
     positions: Literal["learnt", "rotary"]
     norm_place: Literal["post", "pre"]
     ffn: Literal["plain", "gated"]
     biases: Literal["all", "none"]
-    head: Literal["pooler", "prediction"]
+    head: Literal["pooler", "prediction", "task"]
     local_attention: int
     global_attn_every_n_layers: int
     global_rope_theta: float

@@ -12,6 +12,7 @@ from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
 from mamebert.kernels.dense import linear_add_norm, linear_gelu
 from mamebert.kernels.embeddings import summed_embeddings
 from mamebert.kernels.linear import linear
+from mamebert.kernels.ready_weights import make_ready
 
 ODD = ([], [0], [1], [0, 0], [0, 1, 0], [2, 0], [17], [47, 48, 49], [1] * 9, [129])
 
@@ -57,7 +58,11 @@ def go_through(lengths: list[int], width: int, heads: int, kind: torch.dtype, ra
     with torch.no_grad():
         for inside, outside in ((size, wide), (1, 1), (random.randint(1, 99), random.randint(1, 99))):
             for shift in (None, torch.randn(outside)):
-                linear(torch.randn(rows, inside), torch.randn(outside, inside), shift)
+                for precision in ("", "float32", "int8"):
+                    weight = torch.randn(outside, inside)
+                    if precision:
+                        make_ready(weight, precision)
+                    linear(torch.randn(rows, inside), weight, shift)
 
 
 def main() -> None:

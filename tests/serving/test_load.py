@@ -85,6 +85,25 @@ def test_a_text_without_anything_is_not_answered_and_keeps_its_place(classifiers
     assert model("") == [{"unanswered": "no text"}]
 
 
+def test_in_int8_answers_are_near_and_the_same_in_any_batch(classifiers, encoders):
+    exact, model = (load(classifiers / "models" / "N", precision=each) for each in ("float32", "int8"))
+    answers = model(TEXTS)
+    assert [a["label"] for a in answers] == [a["label"] for a in exact(TEXTS)]
+    off = [abs(a["probability"] - b["probability"]) for a, b in zip(answers, exact(TEXTS), strict=True)]
+    assert 0 < max(off) < 0.05
+    assert answers == [model(text)[0] for text in TEXTS] == list(reversed(model(TEXTS[::-1])))
+    words = load(encoders("N"), precision="int8")(["The old [MASK] ."])
+    assert words != load(encoders("N"))(["The old [MASK] ."])
+
+
+def test_a_precision_that_nothing_has_is_refused(classifiers, world, mamebert):
+    model = classifiers / "models" / "N"
+    with pytest.raises(UserError, match="no precision called 'int4'"):
+        load(model, precision="int4")
+    assert "int4" in mamebert("predict", str(model), "--precision", "int4", "A boat.").mistake
+    assert mamebert("predict", str(model), "--precision", "int8", "A boat.").code == 0
+
+
 def test_a_row_without_a_column_that_others_have_is_not_answered(classifiers):
     model = load(classifiers / "models" / "N")
     rows = [{"text": TEXTS[0]}, {"title": "a"}, {"text": TEXTS[1]}]

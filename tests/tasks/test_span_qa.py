@@ -288,7 +288,7 @@ def questions(tmp_path_factory):
     rng = np.random.default_rng(5)
     nouns, adjectives = ["boat", "rope", "tide", "sail", "net", "gull", "pier"], ["old", "small", "wet", "bright"]
     lines = []
-    for number in range(120):
+    for number in range(240):
         parts = [f"the {rng.choice(adjectives)} {noun}" for noun in rng.permutation(nouns)[: rng.integers(2, 7)]]
         answer = "anchor" if number % 3 else ""
         if answer:
@@ -301,8 +301,8 @@ def questions(tmp_path_factory):
 
 def test_rows_without_an_answer_are_left_out_unless_that_is_an_answer(questions):
     reader = build(Reader, {"kind": "files", "path": str(questions)})
-    assert [len(found) for found in read_examples(SpanQa(), reader)] == [80, 1]
-    assert [len(found) for found in read_examples(SpanQa(unanswerable=True), reader)] == [120, 0]
+    assert [len(found) for found in read_examples(SpanQa(), reader)] == [160, 1]
+    assert [len(found) for found in read_examples(SpanQa(unanswerable=True), reader)] == [240, 0]
 
 
 @pytest.mark.usefixtures("unproved")
@@ -312,7 +312,7 @@ def test_answers_are_learnt_and_the_saved_model_gives_them(tmp_path, encoders, q
         "source": str(questions),
         "split": {"train": 0.6, "valid": 0.2},
         "task": {"kind": "span_qa", "max_length": 32, "unanswerable": True},
-        "training": {"epochs": 16, "batch_tokens": 256, "peak_lr": 4e-3, "precision": "float32"},
+        "training": {"epochs": 10, "batch_tokens": 256, "peak_lr": 4e-3, "precision": "float32"},
         "seeds": [1],
         "baselines": "word",
         "output": tmp_path / "qa",

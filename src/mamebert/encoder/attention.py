@@ -14,7 +14,7 @@ from mamebert.encoder.rotary import Rotary
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace
 from mamebert.kernels.attention import gpu_attention, on_gpu, packed_attention
-from mamebert.kernels.linear import linear
+from mamebert.kernels.linear import linear_side_by_side
 from mamebert.kernels.native import Library, native
 
 SHOWN = ("queries", "keys", "values", "scores", "attention")
@@ -48,7 +48,6 @@ class SelfAttention(nn.Module):
             return self._natively(library, hidden, batch, rows)
         if not drop_rate and on_gpu(hidden) and not self.slopes:  # FlashAttention in torch adds nothing to scores
             return self._on_gpu(hidden, batch, rows)
-        # One product instead of three: small matrices leave the processor idle between calls.
         mixed = self._project((self.query, self.key, self.value), hidden, batch)
         seen = attend_in_groups(mixed, batch, self.num_heads, drop_rate, self.reach, self.slopes)
         return seen if rows is None else seen[rows.places]
@@ -67,10 +66,10 @@ class SelfAttention(nn.Module):
 
         With rotary positions queries and keys are turned, for which they need their biases.
         """
-        weight, bias = _joined(parts)
         places = None if rows is None else rows.places
         hidden = hidden if places is None else hidden[places]
-        mixed = linear(hidden, weight, bias if with_bias or self.rotary else None)
+        biases = [part.bias if with_bias or self.rotary else None for part in parts]
+        mixed = linear_side_by_side(hidden, [part.weight for part in parts], biases)
         if not self.rotary:
             return mixed
         turned, left = mixed.split([sum(p.out_features for p in group) for group in self._turned_and_not(parts)], 1)
@@ -215,10 +214,3 @@ def _near(longest: int, reach: Reach, device: torch.device, room: int = 0) -> Te
     if behind < 0:
         return right <= ahead
     return left <= behind if ahead < 0 else (left <= behind) & (right <= ahead)
-
-
-def _joined(projections: Sequence[Linear]) -> tuple[Tensor, Tensor | None]:
-    if len(projections) == 1:
-        return projections[0].weight, projections[0].bias
-    weight = torch.cat([p.weight for p in projections])
-    return weight, None if projections[0].bias is None else torch.cat([p.bias for p in projections])

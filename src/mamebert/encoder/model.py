@@ -18,6 +18,10 @@ from mamebert.encoder.packing import Packed, Rows
 from mamebert.encoder.parts import Linear, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace, Gates, Padded
+from mamebert.kernels.ready_weights import Precision, make_ready
+
+MOST_TWICE = 100_000_000
+"""Numbers of weights that are kept a second time, as kernels read them: all those of BERT-base, 0.4 GB."""
 
 
 class Layers(nn.Module):
@@ -136,6 +140,17 @@ class Encoder(nn.Module):
             if keeps == "hidden":
                 seen.forget_inside()
         return seen
+
+    def make_ready(self, precision: Precision = "float32") -> None:
+        """Lay the weights of all layers out as kernels of a CPU read them: for what answers, and does not learn.
+
+        Weights stay as they are, and must not change afterwards. In float32 no number is another, and encoders so large
+        that their weights should not be there twice are left alone; in int8 products are made in whole numbers.
+        """
+        weights = [each.weight for each in self.encoder.modules() if isinstance(each, Linear) and each.weight.numel()]
+        if precision == "int8" or sum(each.numel() for each in weights) <= MOST_TWICE:
+            for weight in weights:
+                make_ready(weight, precision)
 
     def open_gates(self) -> Gates:
         """Return gates that change nothing and take gradients."""

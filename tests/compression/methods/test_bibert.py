@@ -69,7 +69,7 @@ def test_learning_brings_the_binary_network_nearer_to_the_teacher(classifier, ro
     wanted = outputs(rows_bench.teacher, batch).log_softmax(-1)
     untaught = deepcopy(classifier)
     untaught = method(quick, training={"steps": 1, **quick, "peak_lr": 1e-9}).compress(untaught, rows_bench)
-    taught = method(quick, training={"steps": 25, **quick}).compress(classifier, rows_bench)
+    taught = method(quick, training={"steps": 60, **quick}).compress(classifier, rows_bench)
 
     before, after = (
         float((wanted.exp() * (wanted - outputs(each, batch).log_softmax(-1))).sum(-1).mean())

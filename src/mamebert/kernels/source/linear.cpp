@@ -67,7 +67,7 @@ static void pack(const float* weight, int64_t first, int64_t width, int64_t dept
 
 // COUNT rows of x times one panel; only the first `count` of its columns are there.
 template <int COUNT>
-static void some_rows(const float* x, int64_t depth, const float* panel, const float* bias, float* y, int64_t width,
+static void some_rows(const float* x, int64_t depth, const float* panel, const float* bias, float* y, int64_t stride,
                       int64_t count) {
     float result[COUNT * PANEL];
     tile<COUNT, TILE_VECTORS, false>(depth, x, depth, 1, panel, PANEL, result, PANEL);
@@ -76,53 +76,65 @@ static void some_rows(const float* x, int64_t depth, const float* panel, const f
             Floats value = load(result + i * PANEL + j);
             int64_t there = std::min<int64_t>(WIDTH, count - j);
             if (there == WIDTH)
-                store(y + i * width + j, bias ? value + load(bias + j) : value);
+                store(y + i * stride + j, bias ? value + load(bias + j) : value);
             else
-                store_some(y + i * width + j, bias ? value + load_some(bias + j, there, 0.0f) : value, there);
+                store_some(y + i * stride + j, bias ? value + load_some(bias + j, there, 0.0f) : value, there);
         }
 }
 
 static void rows_times_panel(int64_t rows, const float* x, int64_t depth, const float* panel, const float* bias,
-                             float* y, int64_t width, int64_t count) {
+                             float* y, int64_t stride, int64_t count) {
     int64_t m = 0;
     for (; m + TILE_ROWS <= rows; m += TILE_ROWS)
-        some_rows<TILE_ROWS>(x + m * depth, depth, panel, bias, y + m * width, width, count);
+        some_rows<TILE_ROWS>(x + m * depth, depth, panel, bias, y + m * stride, stride, count);
     x += m * depth;
-    y += m * width;
+    y += m * stride;
     switch (rows - m) {
-        case 1: return some_rows<1>(x, depth, panel, bias, y, width, count);
-        case 2: return some_rows<2>(x, depth, panel, bias, y, width, count);
-        case 3: return some_rows<3>(x, depth, panel, bias, y, width, count);
-        case 4: return some_rows<4>(x, depth, panel, bias, y, width, count);
-        case 5: return some_rows<5>(x, depth, panel, bias, y, width, count);
+        case 1: return some_rows<1>(x, depth, panel, bias, y, stride, count);
+        case 2: return some_rows<2>(x, depth, panel, bias, y, stride, count);
+        case 3: return some_rows<3>(x, depth, panel, bias, y, stride, count);
+        case 4: return some_rows<4>(x, depth, panel, bias, y, stride, count);
+        case 5: return some_rows<5>(x, depth, panel, bias, y, stride, count);
     }
 }
 
-// y [rows][width] = x [rows][depth] weight[width][depth]^T + bias [width], which may be null.
+static int64_t num_panels(int64_t width) { return (width + PANEL - 1) / PANEL; }
+
+// All panels of a weight [width][depth], for products that are made with it again and again.
+extern "C" void pack_float32(const float* weight, float* panels, int64_t depth, int64_t width, int threads) {
+#pragma omp parallel for num_threads(threads)
+    for (int64_t p = 0; p < num_panels(width); p++) pack(weight, p * PANEL, width, depth, panels + p * depth * PANEL);
+}
+
+// y [rows][stride], of which `width` columns are written, = x [rows][depth] weight[width][depth]^T + bias [width], which
+// may be null. With `packed`, `weight` is what pack_float32 has made of one.
 extern "C" void linear_float32(const float* x, const float* weight, const float* bias, float* y, int64_t rows,
-                               int64_t depth, int64_t width, int threads) {
-    int64_t panels = (width + PANEL - 1) / PANEL;
+                               int64_t depth, int64_t width, int64_t stride, int64_t packed, int threads) {
+    int64_t panels = num_panels(width);
     int64_t together = std::max<int64_t>(1, std::min(panels, CACHED / std::max<int64_t>(1, depth * PANEL)));
+    if (packed && rows <= BLOCK_ROWS)  // a text or two: some panels for each thread
+        together = std::min(together, (panels + threads - 1) / threads);
     int64_t groups = (panels + together - 1) / together;
     // With few rows, or many threads, smaller parts, so that there is work for each.
     int64_t at_a_time = std::min(ROWS, std::max(BLOCK_ROWS, rows / threads / BLOCK_ROWS * BLOCK_ROWS));
     int64_t parts = (rows + at_a_time - 1) / at_a_time;
 #pragma omp parallel num_threads(threads)
     {
-        std::vector<float> space(together * depth * PANEL + WIDTH);
-        float* ready = aligned(space.data());
+        std::vector<float> space(packed ? 0 : together * depth * PANEL + WIDTH);
+        float* made = aligned(space.data());
 #pragma omp for schedule(dynamic, 1)
         for (int64_t item = 0; item < parts * groups; item++) {
             int64_t first_row = item / groups * at_a_time, end = std::min(rows, first_row + at_a_time);
             int64_t first = item % groups * together, last = std::min(panels, first + together);
-            for (int64_t p = first; p < last; p++)
-                pack(weight, p * PANEL, width, depth, ready + (p - first) * depth * PANEL);
+            for (int64_t p = first; p < last && !packed; p++)
+                pack(weight, p * PANEL, width, depth, made + (p - first) * depth * PANEL);
+            const float* ready = packed ? weight + first * depth * PANEL : made;
             for (int64_t row = first_row; row < end; row += BLOCK_ROWS)
                 for (int64_t p = first; p < last; p++) {
                     int64_t column = p * PANEL;
                     rows_times_panel(std::min(BLOCK_ROWS, end - row), x + row * depth, depth,
                                      ready + (p - first) * depth * PANEL, bias ? bias + column : nullptr,
-                                     y + row * width + column, width, std::min<int64_t>(PANEL, width - column));
+                                     y + row * stride + column, stride, std::min<int64_t>(PANEL, width - column));
                 }
         }
     }

@@ -1,0 +1,133 @@
+"""Weights that are multiplied with again and again, laid out once as the kernels read them: in float32, or in 8 bits.
+
+In 8 bits each row of a weight is rounded by its own step, and so is each row that it is multiplied with: the steps of
+what flows through are those of each token by itself, so that an answer does not depend on what is asked beside it, as
+it does where a batch has one range (the dynamic quantisation of other runtimes).
+"""
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
+
+import torch
+from torch import Tensor
+
+from mamebert.kernels.native import native_of
+
+Precision = Literal["float32", "int8"]
+WIDEST = 64
+"""Rows of a weight that lie together in float32, where vectors are longest; elsewhere they are fewer."""
+LARGEST = 127
+ATTRIBUTE = "ready"
+COLUMNS = 16
+"""Rows of a weight that lie together in 8 bits, as source/linear_int8.cpp reads them."""
+
+
+class ReadyWeight(Protocol):
+    """The matrix of a dense layer, ready to be multiplied with."""
+
+    @property
+    def out_features(self) -> int:
+        """Columns of what it gives."""
+
+    def answers_for(self, rows: Tensor) -> bool:
+        """Tell whether it can be multiplied with rows where they are."""
+
+    def multiply(self, rows: Tensor, bias: Tensor | None, out: Tensor) -> None:
+        """Write rows weight^T + bias into `out` [rows, out_features], columns of a wider matrix perhaps.
+
+        `rows` is float32 [rows, in_features], contiguous. One that is not finite gives NaN, or what is not finite.
+        """
+
+
+@dataclass(frozen=True)
+class Float32Weight:
+    """A matrix in float32, in the order in which source/linear.cpp reads it: the numbers it gives are the same."""
+
+    panels: Tensor
+    """float32, as `pack_float32` leaves them."""
+    out_features: int
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, weight: Tensor) -> Self | None:
+        """Lay out a weight [out_features, in_features]; None where no kernel reads it."""
+        library = native_of(weight)
+        if library is None or weight.dtype != torch.float32:
+            return None
+        rows, depth = weight.shape
+        panels = weight.new_empty(-(-rows // WIDEST) * WIDEST * depth)
+        library("pack_float32", weight.contiguous(), panels, depth, rows)
+        return cls(panels, rows)
+
+    def answers_for(self, rows: Tensor) -> bool:
+        """Tell whether the kernels answer."""
+        return native_of(rows) is not None
+
+    def multiply(self, rows: Tensor, bias: Tensor | None, out: Tensor) -> None:
+        """Write rows weight^T + bias into `out`."""
+        library = native_of(rows)
+        assert library is not None
+        shift = None if bias is None else bias.float().contiguous()
+        library("linear_float32", rows, self.panels, shift, out, *rows.shape, self.out_features, out.stride(0), 1)
+
+
+@dataclass(frozen=True)
+class Int8Weight:
+    """The matrix of a dense layer in whole numbers."""
+
+    panels: Tensor
+    """int16 [panels, pairs, COLUMNS, 2]: -127 to 127; 0 where there is no row or column."""
+    steps: Tensor
+    """float32 [out_features]: what 1 stands for in each row."""
+    out_features: int
+    in_features: int
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, weight: Tensor) -> Self:
+        """Round a weight [out_features, in_features] of finite numbers."""
+        floats = weight.detach().float()
+        steps = floats.abs().amax(dim=1) / LARGEST
+        whole = (floats / steps.clamp_min(torch.finfo(torch.float32).tiny)[:, None]).round().to(torch.int16)
+        rows, depth = whole.shape
+        padded = torch.nn.functional.pad(whole, (0, depth % 2, 0, -rows % COLUMNS))
+        panels = padded.view(-1, COLUMNS, (depth + 1) // 2, 2).transpose(1, 2).contiguous()
+        return cls(panels, steps.contiguous(), rows, depth)
+
+    def whole(self) -> Tensor:
+        """Return the whole numbers as they belong, int16 [out_features, in_features]."""
+        every = self.panels.transpose(1, 2).reshape(-1, self.panels.shape[1] * 2)
+        return every[: self.out_features, : self.in_features]
+
+    def answers_for(self, rows: Tensor) -> bool:
+        """Tell that torch answers where no kernel does, more slowly."""
+        return True
+
+    def multiply(self, rows: Tensor, bias: Tensor | None, out: Tensor) -> None:
+        """Write rows weight^T + bias into `out`; a row that is not finite gives NaN."""
+        if library := native_of(rows):
+            shift = None if bias is None else bias.float().contiguous()
+            library(
+                "linear_int8", rows, self.panels, self.steps, shift, out, *rows.shape, self.out_features, out.stride(0)
+            )
+            return
+        most = rows.abs().amax(dim=1, keepdim=True)
+        most = torch.where(most.isfinite(), most, torch.nan)
+        whole = (rows * torch.where(most > 0, LARGEST / most, 0.0)).round().nan_to_num(0.0)
+        sums = whole.double() @ self.whole().double().T  # exact, where float32 would round
+        found = sums.float() * (most / LARGEST * self.steps)
+        out.copy_(found if bias is None else found + bias)
+
+
+def make_ready(weight: Tensor, precision: Precision) -> None:
+    """Let products with this very tensor be made by what is laid out now, where nothing is learnt.
+
+    The tensor must not change afterwards.
+    """
+    setattr(weight, ATTRIBUTE, Int8Weight.of(weight) if precision == "int8" else Float32Weight.of(weight))
+
+
+def ready_of(weight: Tensor) -> ReadyWeight | None:
+    """Return what `make_ready` made of a tensor; None where it was not asked."""
+    found: ReadyWeight | None = getattr(weight, ATTRIBUTE, None)
+    return found
