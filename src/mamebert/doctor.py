@@ -22,6 +22,7 @@ PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "safetensors", "g
 EXTRAS = {
     "ja": (("fugashi", "unidic_lite"), "Japanese words by MeCab"),
     "wiki": (("mwparserfromhell",), "Wikipedia dumps"),
+    "unigram": (("sentencepiece",), "Unigram vocabularies"),
     "hub": (("datasets",), "Hugging Face datasets"),
     "tensorboard": (("tensorboard",), "TensorBoard's event files"),
 }

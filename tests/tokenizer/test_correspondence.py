@@ -11,6 +11,8 @@ SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 class Known:
     """A vocabulary that cuts a text into its characters."""
 
+    begins_words = ""
+
     def __init__(self, tokens, specials=SPECIALS):
         self.tokens, self.vocab_size = tokens, len(tokens)
         self.special = {name: tokens.index(each) for name, each in zip(SPECIAL_NAMES, specials, strict=True)}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.foreign.description import BYTE_SPACE
 
 INSIDE, BEGINS = "##", "▁"  # WordPiece marks pieces inside a word, SentencePiece those that begin one
 
@@ -29,9 +30,13 @@ def correspond(old: Tokenizer, new: Tokenizer, num_rows: int | None = None) -> C
     keys = _keys(new)
     same = {number: known[key] for number, key in enumerate(keys) if key in known}
     others = [number for number in range(new.vocab_size) if number not in same]
-    cut = [pieces.ids.tolist() for pieces in old.encode_many(keys[number][1] for number in others)]
+    cut = [pieces.ids.tolist() for pieces in old.encode_many(_text(keys[number]) for number in others)]
     written = {number: ids for number, ids in zip(others, cut, strict=True) if _all_known(ids, old.unk_id, rows)}
     return Correspondence(same, written, [number for number in others if number not in written])
+
+
+def _text(key: tuple[str, str]) -> str:
+    return "" if key[0] == "bytes" else key[1]
 
 
 def _all_known(ids: list[int], unk_id: int, rows: int) -> bool:
@@ -41,16 +46,20 @@ def _all_known(ids: list[int], unk_id: int, rows: int) -> bool:
 def _keys(tokenizer: Tokenizer) -> list[tuple[str, str]]:
     """Return for every token (what it is, its text)."""
     names = {number: name for name, number in tokenizer.special.items()}
-    marks_begins = any(token.startswith(BEGINS) for token in tokenizer.tokens)
+    begins = tokenizer.begins_words or (BEGINS if any(token.startswith(BEGINS) for token in tokenizer.tokens) else "")
     return [
-        ("special", names[number]) if number in names else _key(token, number, marks_begins)
-        for number, token in enumerate(tokenizer.tokens)
+        ("special", names[number]) if number in names else _key(tokenizer, number, begins)
+        for number in range(tokenizer.vocab_size)
     ]
 
 
-def _key(token: str, number: int, marks_begins: bool) -> tuple[str, str]:
+def _key(tokenizer: Tokenizer, number: int, begins: str) -> tuple[str, str]:
+    token = tokenizer.tokens[number]
     if not token:
         return f"no token {number}", ""  # an id that no token has; two of them are not the same
-    if marks_begins:
-        return ("begins", token.removeprefix(BEGINS)) if token.startswith(BEGINS) else ("inside", token)
-    return ("inside", token.removeprefix(INSIDE)) if token.startswith(INSIDE) else ("begins", token)
+    if not begins:
+        return ("inside", token.removeprefix(INSIDE)) if token.startswith(INSIDE) else ("begins", token)
+    text = tokenizer.spelt(number).strip() if begins == BYTE_SPACE else token.removeprefix(begins)
+    if not text or "\ufffd" in text:
+        return ("bytes", token) if begins == BYTE_SPACE else ("begins", text)  # a space alone, or part of a character
+    return ("begins" if token.startswith(begins) else "inside", text)

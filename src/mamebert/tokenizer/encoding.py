@@ -32,6 +32,9 @@ from mamebert.tokenizer.foreign.encoders import RustEncoder, SlowEncoder, by_id,
 from mamebert.tokenizer.foreign.guarded import complaints_told, open_rust
 from mamebert.tokenizer.foreign.slow import open_slowly
 from mamebert.tokenizer.japanese import MecabWords
+from mamebert.tokenizer.japanese_pieces import MecabMarked
+from mamebert.tokenizer.learning.saving import WORDS
+from mamebert.tokenizer.marked_words import are_rules_of_marked_words
 from mamebert.tokenizer.normalising import are_rules_of_words
 from mamebert.tokenizer.offsets import align_nfkc
 from mamebert.tokenizer.pieces import SPECIAL_NAMES, Located, Pieces, Special, mend
@@ -123,6 +126,10 @@ class Tokenizer:
             encoder = WordEncoder(split_words, align_words, cut_like_bert(rust), specials)
         elif _has_plain_marks(description) and _is_bert(description):
             encoder = WordEncoder(split_at_spaces, align_undropped, cut_like_bert(rust), specials)
+        elif _has_plain_marks(description, any_model=True) and are_rules_of_marked_words(description):
+            encoder = WordEncoder(split_words, align_words, cut_like_bert(rust), specials)
+        elif config.get(WORDS) == "mecab":
+            encoder = MecabMarked(rust)
 
         def decode(ids: Sequence[int]) -> str:
             return rust.decode(list(ids), skip_special_tokens=False)
@@ -207,6 +214,11 @@ class Tokenizer:
         pieces = {word: ids if len(ids) else unknown for word, (ids, _) in encoded}
         return [[pieces[word] for word in sentence] for sentence in sentences]
 
+    @property
+    def begins_words(self) -> str:
+        """What stands in tokens for a space before them; "" where tokens inside of words are marked."""
+        return self._space
+
     def word(self, number: int) -> str:
         """Return the word that a token is, or begins; "" for one that stands inside of words."""
         token = self.tokens[number]
@@ -251,9 +263,9 @@ def _is_bert(description: dict[str, Any]) -> bool:
     )
 
 
-def _has_plain_marks(description: dict[str, Any]) -> bool:
+def _has_plain_marks(description: dict[str, Any], any_model: bool = False) -> bool:
     marks = [{name: token[name] for name in _PLAIN_MARK} for token in description["added_tokens"]]
-    return description["model"]["type"] == "WordPiece" and all(mark == _PLAIN_MARK for mark in marks)
+    return (any_model or description["model"]["type"] == "WordPiece") and all(mark == _PLAIN_MARK for mark in marks)
 
 
 def _special_tokens(config: dict[str, Any]) -> list[str]:

@@ -25,16 +25,16 @@ def learn_pieces(counts: Counter[str], size: int, min_frequency: int, limit_alph
     `limit_alphabet` is how many characters are kept. 0 takes a third of `size`; more where it takes more to write
     nearly all of the text, or where nothing else fills the vocabulary.
     """
-    frequencies = _by_frequency(counts, min_frequency)
-    characters, kept = list(frequencies), limit_alphabet or _sensible(list(frequencies.values()), size)
-    vocab = _join_pairs(_within(counts, characters[:kept]), size, min_frequency)
+    frequencies = characters_by_frequency(counts, min_frequency)
+    characters, kept = list(frequencies), limit_alphabet or sensible_alphabet(list(frequencies.values()), size)
+    vocab = _join_pairs(within_alphabet(counts, characters[:kept]), size, min_frequency)
     while len(vocab) > size and kept > 1 and not limit_alphabet:
         kept -= max((len(vocab) - size) // 2, 1)
-        vocab = _join_pairs(_within(counts, characters[:kept]), size, min_frequency)
+        vocab = _join_pairs(within_alphabet(counts, characters[:kept]), size, min_frequency)
     while len(vocab) < size and kept < len(characters) and not limit_alphabet:
         # A character takes one place where it only begins words, two where it stands inside them too.
         more = max((size - len(vocab)) // 2, 1)
-        wider = _join_pairs(_within(counts, characters[: kept + more]), size, min_frequency)
+        wider = _join_pairs(within_alphabet(counts, characters[: kept + more]), size, min_frequency)
         if len(wider) > size:
             del characters[kept]  # one place is left, and this one takes two
         else:
@@ -54,14 +54,16 @@ def learn_pieces(counts: Counter[str], size: int, min_frequency: int, limit_alph
     return vocab
 
 
-def _sensible(frequencies: list[int], size: int) -> int:
+def sensible_alphabet(frequencies: list[int], size: int) -> int:
+    """Return how many characters a vocabulary of `size` should keep, from their frequencies, the highest first."""
     least = min(max(size // 3, MIN_ALPHABET), MAX_ALPHABET)
     covered = np.cumsum(frequencies) >= COVERED * sum(frequencies)
     needed = int(np.argmax(covered)) + 1 if len(covered) else 0
     return max(least, min(needed, size * 3 // 4))
 
 
-def _by_frequency(counts: Counter[str], min_frequency: int) -> dict[str, int]:
+def characters_by_frequency(counts: Counter[str], min_frequency: int) -> dict[str, int]:
+    """Return the characters of counted words with their frequencies, the most frequent first."""
     characters: Counter[str] = Counter()
     for word, count in counts.items():
         for character in word:
@@ -70,8 +72,8 @@ def _by_frequency(counts: Counter[str], min_frequency: int) -> dict[str, int]:
     return {name: characters[name] for name in sorted(frequent, key=lambda name: (-characters[name], name))}
 
 
-def _within(counts: Counter[str], characters: list[str]) -> Counter[str]:
-    """Leave out words with any other character."""
+def within_alphabet(counts: Counter[str], characters: list[str]) -> Counter[str]:
+    """Return the words without those that have any other character."""
     kept = set(characters)
     return Counter({word: count for word, count in counts.items() if kept.issuperset(word)})
 
@@ -90,12 +92,13 @@ def _join_pairs(counts: Counter[str], size: int, min_frequency: int) -> list[str
     )
     learner = RustTokenizer(WordPiece(unk_token="[UNK]"))
     learner.pre_tokenizer = WhitespaceSplit()
-    learner.train_from_iterator(_repeat(counts), trainer)
+    learner.train_from_iterator(repeated(counts), trainer)
     vocab = json.loads(learner.to_str())["model"]["vocab"]
     return sorted(vocab, key=vocab.__getitem__)
 
 
-def _repeat(counts: Counter[str]) -> Iterator[str]:
+def repeated(counts: Counter[str]) -> Iterator[str]:
+    """Yield each word as often as it was counted, many in a line."""
     # The trainer counts for itself; it cannot be given counts.
     for word, count in counts.items():
         for _ in range(count // REPEATS):

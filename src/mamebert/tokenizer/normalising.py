@@ -41,19 +41,15 @@ _FIRST = [
     _replace(_INVISIBLE, ""),
     _replace(_OTHER_JOINERS, ""),
 ]
-_WORDS = {
-    "type": "Sequence",
-    "pretokenizers": [
-        {"type": "BertPreTokenizer"},
-        {
-            "type": "Split",
-            # A whole run, or as much as ends before a syllable, or as much as there may be.
-            "pattern": {"Regex": f"{_MOST}(?!{_RUN})|{_HALF}(?:{_SYLLABLE})|{_MOST}"},
-            "behavior": "Isolated",
-            "invert": False,
-        },
-    ],
+RUNS: Rule = {
+    "type": "Split",
+    # A whole run, or as much as ends before a syllable, or as much as there may be.
+    "pattern": {"Regex": f"{_MOST}(?!{_RUN})|{_HALF}(?:{_SYLLABLE})|{_MOST}"},
+    "behavior": "Isolated",
+    "invert": False,
 }
+"""Cuts the scripts that write no spaces into runs."""
+_WORDS = {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}, RUNS]}
 
 
 def rules_of_words(normal_form: NormalForm, split_cjk: bool, strip_accents: bool, lowercase: bool) -> dict[str, Rule]:
@@ -74,11 +70,15 @@ def rules_of_words(normal_form: NormalForm, split_cjk: bool, strip_accents: bool
 
 def are_rules_of_words(description: dict[str, Any]) -> bool:
     """Say whether a `tokenizer.json` has the rules that `rules_of_words` returns; none of them looks across a space."""
+    return are_normalised(description) and description["pre_tokenizer"] == _WORDS
+
+
+def are_normalised(description: dict[str, Any]) -> bool:
+    """Say whether a `tokenizer.json` changes a text as `rules_of_words` has it."""
     steps = (description["normalizer"] or {}).get("normalizers") or []
     last = steps[-1] if steps else {}
     return (
         steps[: len(_FIRST)] == _FIRST
         and steps[len(_FIRST) : -1] in ([], [{"type": "NFC"}], [{"type": "NFKC"}])
         and (last.get("type"), last.get("clean_text")) == ("BertNormalizer", False)
-        and description["pre_tokenizer"] == _WORDS
     )

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer as RustTokenizer
 from mamebert.errors import UserError
 from mamebert.tokenizer.files import WAY_OUT
 from mamebert.tokenizer.foreign.description import check_description, expressions
+from mamebert.tokenizer.marked_words import rules_of_marked_words
 from mamebert.tokenizer.normalising import rules_of_words
 
 MOST_SECONDS = 0.5
@@ -27,7 +28,14 @@ MOST_GROWTH, LONG_SECONDS = 8, 10.0
 
 Growth is the same on every processor, whereas linear patterns over large classes take 0.25 seconds on a slow one.
 """
-OURS = {*expressions(rules_of_words("none", split_cjk=False, strip_accents=False, lowercase=False))}
+OURS = {
+    *expressions(rules_of_words("none", split_cjk=False, strip_accents=False, lowercase=False)),
+    *(
+        each
+        for mark in ("▁", "Ġ", "")
+        for each in expressions(rules_of_marked_words("none", False, False, mark, False))
+    ),
+}
 """Patterns that `mamebert vocab` writes: linear, and not tried out, which takes half a second."""
 # One of each kind of character, in which patterns differ.
 UNITS = "aAé1 \n\t._-'漢あก한"

@@ -1,6 +1,5 @@
 """WordPiece (Schuster and Nakajima, 2012), as BERT uses it: pieces of words, "##" before those inside a word."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -9,11 +8,11 @@ from pydantic import Field, model_validator
 from tokenizers import Tokenizer as RustTokenizer
 from tokenizers import decoders
 from tokenizers.models import WordPiece
-from tokenizers.processors import TemplateProcessing
 
 from mamebert.files.disk import disk_errors, write_text
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.joining import learn_pieces
+from mamebert.tokenizer.learning.saving import MODEL_INPUTS, around, with_rules
 from mamebert.tokenizer.normalising import rules_of_words
 from mamebert.tokenizer.pieces import SPECIAL_NAMES, SPECIAL_TOKENS, mend
 from mamebert.tokenizer.sampling import Sample
@@ -21,7 +20,6 @@ from mamebert.tokenizer.vocabularies import Vocabulary
 
 MAX_WORD = 100
 """A longer word becomes [UNK], here as in `transformers`."""
-MODEL_INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
 UNKNOWN = "[UNK]"
 
 
@@ -66,11 +64,16 @@ class Wordpiece(Vocabulary):
 
     def train(self, sample: Sample, folder: Path) -> dict[str, Any]:
         """Learn the pieces from the words of `sample`; see `Vocabulary.train`."""
-        rules = rules_of_words(sample.normal_form, self.split_cjk, self.strip_accents, self.lowercase)
-        counts, told = self._finish_words(sample.count_words(self.words), _rust({UNKNOWN: 0}, rules))
-        vocab = learn_pieces(counts, self.size, self.min_frequency, self.limit_alphabet)
-        self._save(vocab, folder, rules)
+        counts, told = self.words_of(sample)
+        self.save(learn_pieces(counts, self.size, self.min_frequency, self.limit_alphabet), folder, sample)
         return told
+
+    def words_of(self, sample: Sample) -> tuple[Counter[str], dict[str, Any]]:
+        """Return how often each word is learnt from, as the encoder will see it, and what is for run.json."""
+        return self._finish_words(sample.count_words(self.words), _rust({UNKNOWN: 0}, self._rules(sample)))
+
+    def _rules(self, sample: Sample) -> dict[str, Any]:
+        return rules_of_words(sample.normal_form, self.split_cjk, self.strip_accents, self.lowercase)
 
     def _finish_words(self, found: Counter[str], rust: RustTokenizer) -> tuple[Counter[str], dict[str, Any]]:
         """Return the words as the encoder will see them, without those that it makes [UNK], which are counted."""
@@ -91,7 +94,8 @@ class Wordpiece(Vocabulary):
         every = lost + sum(len(word) * count for word, count in counts.items())
         return counts, {"words_too_long": long.total(), "characters_too_long_rate": round(lost / max(every, 1), 6)}
 
-    def _save(self, vocab: list[str], folder: Path, rules: dict[str, Any]) -> None:
+    def save(self, vocab: list[str], folder: Path, sample: Sample) -> None:
+        """Write the tokenizer of a vocabulary in the order of its ids, special tokens first."""
         from transformers import BertJapaneseTokenizer, PreTrainedTokenizerFast
 
         with disk_errors(folder):
@@ -112,7 +116,7 @@ class Wordpiece(Vocabulary):
                 ).save_pretrained(folder)
                 return
             # BertTokenizer would take the vocabulary from tokenizer.json and leave the rules for text there.
-            rust = _rust({token: number for number, token in enumerate(vocab)}, rules)
+            rust = _rust({token: number for number, token in enumerate(vocab)}, self._rules(sample))
             names = {f"{name}_token": token for name, token in zip(SPECIAL_NAMES, SPECIAL_TOKENS, strict=True)}
             PreTrainedTokenizerFast(tokenizer_object=rust, **names, **common).save_pretrained(folder)
 
@@ -122,8 +126,5 @@ def _rust(vocab: dict[str, int], rules: dict[str, Any]) -> RustTokenizer:
     bare = RustTokenizer(WordPiece(vocab, unk_token=UNKNOWN, max_input_chars_per_word=MAX_WORD))
     bare.decoder = decoders.WordPiece(prefix="##")
     if "[CLS]" in vocab:
-        ends = [(token, vocab[token]) for token in ("[CLS]", "[SEP]")]
-        bare.post_processor = TemplateProcessing(
-            single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1", special_tokens=ends
-        )
-    return RustTokenizer.from_str(json.dumps(json.loads(bare.to_str()) | rules))
+        bare.post_processor = around()
+    return with_rules(bare, rules)
