@@ -94,6 +94,7 @@ def test_an_unigram_vocabulary_saved_as_wordpiece_knows_every_word(tmp_path):
     assert any(token.startswith("##") for token in tokenizer.tokens)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "size"), [("bpe", 60), ("byte_bpe", 300), ("unigram", 40)])
 def test_a_model_is_learnt_and_asked_with_every_kind(world, tiny, tmp_path, kind, size, unproved):
     import mamebert
@@ -120,4 +121,4 @@ def test_a_model_is_learnt_and_asked_with_every_kind(world, tiny, tmp_path, kind
         baselines="none",
     )
     model = mamebert.load(next(made.rglob("config.json")).parent)
-    assert len(model.predict(["The bean grew in the garden.", "豆"])) == 2
+    assert len(model(["The bean grew in the garden.", "豆"])) == 2
