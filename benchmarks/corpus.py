@@ -1,0 +1,109 @@
+"""Japanese tokenising: ours beside the `BertJapaneseTokenizer` of `transformers`, on the same sentences, the same ids.
+
+    python benchmarks/corpus.py --text FILE     sentences of a text file (.txt, plain or packed), all kinds of vocabulary
+    python benchmarks/corpus.py --quick         6,000 sentences, of raw-aozora where MAMEBERT_DATA is set, else invented
+
+Both cut the same lines by MeCab and the same WordPiece vocabulary, in turns, in one process and one thread; the median
+ratio of the turns counts. A turn of ours begins with an empty memory of words. Ends with one JSON line.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import numpy as np
+from _clock import machine
+
+from mamebert.config import build
+from mamebert.corpus.documents import write_shard
+from mamebert.corpus.readers import Reader
+from mamebert.corpus.sentences import split_sentences
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.sampling import Sample
+from mamebert.tokenizer.vocabularies import Vocabulary
+
+TURNS, QUICK_SENTENCES, SENTENCES = 3, 6_000, 60_000
+KINDS = ("wordpiece", "unigram", "bpe", "byte_bpe")
+
+
+def sentences(path: Path | None, most: int) -> list[str]:
+    """Return sentences of a file; without one invented ones, whose words are as often as words are."""
+    if path is None:
+        rng = np.random.default_rng(0)
+        kana = [chr(code) for code in range(0x3042, 0x3094)]
+        words = ["".join(rng.choice(kana, rng.integers(1, 5))) for _ in range(4_000)]
+        ranks = np.exp(rng.random((most, 20)) * np.log(len(words))).astype(int)
+        return ["".join(words[rank] for rank in row) + "。" for row in ranks]
+    rows = build(Reader.find("files"), {"path": str(path)}).rows()
+    found = (s for row in rows for line in row["text"].split("\n") for s in split_sentences(line, "ja"))
+    return list(islice(found, most))
+
+
+def vocabulary(folder: Path, texts: list[str], kind: str) -> Path:
+    """Learn a vocabulary of MeCab's words from the texts; return its folder."""
+    write_shard(folder / "text.parquet", [texts])
+    sample = Sample.draw([folder / "text.parquet"], 10**8, seed=0, processes=1, normal_form="NFKC")
+    Vocabulary.model_validate({"kind": kind, "size": 4_000, "words": "mecab"}).train(sample, folder / kind)
+    return folder / kind
+
+
+def against_bert_japanese(folder: Path, texts: list[str]) -> dict[str, Any]:
+    """Return the ratio of processor times, theirs by ours, and characters a second of both; ids must be the same."""
+    from transformers import AutoTokenizer
+
+    theirs = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    rows = []
+    for _ in range(TURNS):
+        ours = Tokenizer.open(folder)
+        began, clock = process_time(), perf_counter()
+        found = [pieces.ids.tolist() for pieces in ours.encode_many(texts, special="token")]
+        our_seconds, our_clock = process_time() - began, perf_counter() - clock
+        began = process_time()
+        told = theirs(texts, add_special_tokens=False)["input_ids"]
+        rows.append((process_time() - began, our_seconds, our_clock))
+        assert found == told
+    characters = sum(map(len, texts))
+    return {
+        "vs_bert_japanese": round(median(theirs / ours for theirs, ours, _ in rows), 2),
+        "our_characters_per_core_second": round(characters / median(ours for _, ours, _ in rows)),
+        "their_characters_per_core_second": round(characters / median(theirs for theirs, _, _ in rows)),
+    }
+
+
+def speed(folder: Path, texts: list[str]) -> int:
+    """Return the characters a core encodes in a second."""
+    tokenizer = Tokenizer.open(folder)
+    began = process_time()
+    tokenizer.encode_many(texts)
+    return round(sum(map(len, texts)) / (process_time() - began))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--text", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    asked = parser.parse_args()
+    data = os.environ.get("MAMEBERT_DATA")
+    shard = Path(data) / "raw-aozora" / "aozora_modern_0.txt.xz" if data else None
+    path = asked.text or (shard if shard and shard.is_file() else None)
+    texts = sentences(path, QUICK_SENTENCES if asked.quick else SENTENCES)
+    with tempfile.TemporaryDirectory() as folder:
+        row = against_bert_japanese(vocabulary(Path(folder), texts, "wordpiece"), texts)
+        for kind in () if asked.quick else KINDS:
+            made = vocabulary(Path(folder) / "kinds", texts, kind)
+            row[f"{kind}_characters_per_core_second"] = speed(made, texts)
+    row |= {"text": path.name if path else "invented", "sentences": len(texts), "machine": machine()}
+    print(json.dumps(row, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
