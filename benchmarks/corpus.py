@@ -1,6 +1,6 @@
 """Japanese tokenising: ours beside the `BertJapaneseTokenizer` of `transformers`, on the same sentences, the same ids.
 
-    python benchmarks/corpus.py --text FILE     sentences of a text file (.txt, plain or packed), all kinds of vocabulary
+    python benchmarks/corpus.py --text FILE     sentences of a text file, plain or packed; all kinds of vocabulary
     python benchmarks/corpus.py --quick         6,000 sentences, of raw-aozora where MAMEBERT_DATA is set, else invented
 
 Both cut the same lines by MeCab and the same WordPiece vocabulary, in turns, in one process and one thread; the median
@@ -21,6 +21,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import numpy as np
+import torch
 from _clock import machine
 
 from mamebert.config import build
@@ -101,7 +102,7 @@ def main() -> None:
         for kind in () if asked.quick else KINDS:
             made = vocabulary(Path(folder) / "kinds", texts, kind)
             row[f"{kind}_characters_per_core_second"] = speed(made, texts)
-    row |= {"text": path.name if path else "invented", "sentences": len(texts), "machine": machine()}
+    row |= {"text": path.name if path else "invented", "sentences": len(texts), "machine": machine(torch.device("cpu"))}
     print(json.dumps(row, ensure_ascii=False))
 
 
