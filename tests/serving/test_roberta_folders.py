@@ -10,6 +10,8 @@ from tokenizers import ByteLevelBPETokenizer
 
 from mamebert.errors import UserError
 from mamebert.serving.load import load
+from mamebert.tasks import Task
+from mamebert.tasks.data.features import Example, TaskState
 from mamebert.tokenizer.encoding import Tokenizer
 
 TEXT, OTHER = "The old boat meets the rope.", "東京 café isn't far"
@@ -80,6 +82,24 @@ def test_a_classifier_of_texts_and_of_pairs_answers_as_plain_transformers(made, 
         (answer,) = model([row])
         assert answer["label"] == f"LABEL_{expected.argmax()}"
         assert answer["probability"] == pytest.approx(float(expected.max()), abs=1e-5)
+
+
+@pytest.mark.parametrize("family", ["Roberta", "XLMRoberta"])
+def test_questions_and_passages_are_joined_as_by_plain_transformers(tokenizers, family):
+    task = Task.find("span_qa")(max_length=40)
+    asked = task.inputs({"question": "the boat?", "context": TEXT})
+    (features,) = task.features(Tokenizer.open(tokenizers / family), [Example(asked, None, 0)], TaskState())
+    theirs = transformers.AutoTokenizer.from_pretrained(tokenizers / family)
+    (window,) = features.sequences
+    assert window.tolist() == theirs("the boat?", TEXT)["input_ids"]
+
+
+def test_words_of_a_byte_level_vocabulary_are_told_by_their_spaces(tokenizers):
+    ours = Tokenizer.open(tokenizers / "Roberta")
+    ids = {ours.spelt(number): number for number in range(ours.vocab_size)}
+    assert ours.word(ids[" boat"]) == "boat"
+    assert ours.word(ids["b"]) == ""
+    assert ours.spelt(ours.mask_id) == "<mask>"
 
 
 @pytest.mark.parametrize("family", ["Roberta", "XLMRoberta"])
