@@ -454,6 +454,18 @@ class _SquadSettings(TypedDict, total=False):
 class _Squad(_SquadSettings, total=False):
     kind: Required[Literal["squad"]]
 
+class _WikipediaSettings(TypedDict, total=False):
+    path: Required[str | Path | Sequence[str | Path]]
+    encoding: str
+    errors: Literal["strict", "replace"]
+    namespaces: int | Sequence[int]
+    section_titles: Literal["drop", "keep"]
+    templates: Mapping[str, int]
+    processes: int
+
+class _WikipediaByDefault(_WikipediaSettings, total=False):
+    kind: Literal["wikipedia"]
+
 _AnyReader: TypeAlias = (
     Reader
     | _Bunsetsu
@@ -466,6 +478,7 @@ _AnyReader: TypeAlias = (
     | _Livedoor
     | _PythonDocs
     | _Squad
+    | _WikipediaByDefault
     | str
     | Path
 )
@@ -492,7 +505,7 @@ class _TrainingSettings(TypedDict, total=False):
     warmup_rate: float
     schedule: Literal["linear", "cosine", "warmup_stable_decay"]
     decay_rate: float
-    optimizer: Literal["adamw", "muon", "sgd"]
+    optimizer: Literal["adamw", "bert_adamw", "stable_adamw", "lamb", "muon", "sgd"]
     weight_decay: float
     beta_1: float
     beta_2: float
@@ -502,6 +515,8 @@ class _TrainingSettings(TypedDict, total=False):
     precision: Literal["auto", "float32", "bfloat16"]
     compile_layers: bool
     device: str
+    beta_2_half_life: int
+    average_decay: float
 
 class _BiBertSettings(TypedDict, total=False):
     match: Literal["queries", "keys", "values", "hidden"] | Sequence[Literal["queries", "keys", "values", "hidden"]]
@@ -755,7 +770,12 @@ class _AllTokenLMSettings(TypedDict, total=False):
     last_mask_rate: float | None
     mask_token_rate: float
     random_token_rate: float | None
-    mask_unit: Literal["token", "word", "span"]
+    mask_unit: Literal["token", "word", "span", "ngram", "pmi"]
+    hide_unit: Literal["token", "unit"] | None
+    pmi_min_count: int
+    pmi_rate: float
+    z_loss: float
+    dupe_factor: int | None
     kept_mask_rate: float
     generator: Generator | _GeneratorSettings
 
@@ -768,7 +788,12 @@ class _ContrastSettings(TypedDict, total=False):
     last_mask_rate: float | None
     mask_token_rate: float
     random_token_rate: float | None
-    mask_unit: Literal["token", "word", "span"]
+    mask_unit: Literal["token", "word", "span", "ngram", "pmi"]
+    hide_unit: Literal["token", "unit"] | None
+    pmi_min_count: int
+    pmi_rate: float
+    z_loss: float
+    dupe_factor: int | None
     masked_lm_weight: float
     pairs: int
     temperature: float
@@ -783,7 +808,12 @@ class _LeftToRightLMSettings(TypedDict, total=False):
     last_mask_rate: float | None
     mask_token_rate: float
     random_token_rate: float | None
-    mask_unit: Literal["token", "word", "span"]
+    mask_unit: Literal["token", "word", "span", "ngram", "pmi"]
+    hide_unit: Literal["token", "unit"] | None
+    pmi_min_count: int
+    pmi_rate: float
+    z_loss: float
+    dupe_factor: int | None
 
 class _LeftToRightLM(_LeftToRightLMSettings, total=False):
     kind: Required[Literal["left_to_right_lm"]]
@@ -794,7 +824,12 @@ class _MaskedLMSettings(TypedDict, total=False):
     last_mask_rate: float | None
     mask_token_rate: float
     random_token_rate: float | None
-    mask_unit: Literal["token", "word", "span"]
+    mask_unit: Literal["token", "word", "span", "ngram", "pmi"]
+    hide_unit: Literal["token", "unit"] | None
+    pmi_min_count: int
+    pmi_rate: float
+    z_loss: float
+    dupe_factor: int | None
 
 class _MaskedLM(_MaskedLMSettings, total=False):
     kind: Required[Literal["masked_lm"]]
@@ -805,7 +840,12 @@ class _MaskedLMAndNSPSettings(TypedDict, total=False):
     last_mask_rate: float | None
     mask_token_rate: float
     random_token_rate: float | None
-    mask_unit: Literal["token", "word", "span"]
+    mask_unit: Literal["token", "word", "span", "ngram", "pmi"]
+    hide_unit: Literal["token", "unit"] | None
+    pmi_min_count: int
+    pmi_rate: float
+    z_loss: float
+    dupe_factor: int | None
     short_rate: float
 
 class _MaskedLMAndNSP(_MaskedLMAndNSPSettings, total=False):
@@ -817,7 +857,12 @@ class _MaskedLMAndSOPSettings(TypedDict, total=False):
     last_mask_rate: float | None
     mask_token_rate: float
     random_token_rate: float | None
-    mask_unit: Literal["token", "word", "span"]
+    mask_unit: Literal["token", "word", "span", "ngram", "pmi"]
+    hide_unit: Literal["token", "unit"] | None
+    pmi_min_count: int
+    pmi_rate: float
+    z_loss: float
+    dupe_factor: int | None
     short_rate: float
 
 class _MaskedLMAndSOP(_MaskedLMAndSOPSettings, total=False):
@@ -829,7 +874,12 @@ class _MaskedLMAndSSOSettings(TypedDict, total=False):
     last_mask_rate: float | None
     mask_token_rate: float
     random_token_rate: float | None
-    mask_unit: Literal["token", "word", "span"]
+    mask_unit: Literal["token", "word", "span", "ngram", "pmi"]
+    hide_unit: Literal["token", "unit"] | None
+    pmi_min_count: int
+    pmi_rate: float
+    z_loss: float
+    dupe_factor: int | None
     short_rate: float
 
 class _MaskedLMAndSSO(_MaskedLMAndSSOSettings, total=False):
@@ -841,12 +891,38 @@ class _ReplacedTokenDetectionSettings(TypedDict, total=False):
     last_mask_rate: float | None
     mask_token_rate: float
     random_token_rate: float | None
-    mask_unit: Literal["token", "word", "span"]
+    mask_unit: Literal["token", "word", "span", "ngram", "pmi"]
+    hide_unit: Literal["token", "unit"] | None
+    pmi_min_count: int
+    pmi_rate: float
+    z_loss: float
+    dupe_factor: int | None
     discriminator_weight: float
     generator: Generator | _GeneratorSettings
 
 class _ReplacedTokenDetection(_ReplacedTokenDetectionSettings, total=False):
     kind: Required[Literal["replaced_token_detection"]]
+
+class _TaskDrivenLMSettings(TypedDict, total=False):
+    max_length: int
+    mask_rate: float
+    last_mask_rate: float | None
+    mask_token_rate: float
+    random_token_rate: float | None
+    mask_unit: Literal["token", "word", "span", "ngram", "pmi"]
+    hide_unit: Literal["token", "unit"] | None
+    pmi_min_count: int
+    pmi_rate: float
+    z_loss: float
+    dupe_factor: int | None
+    source: _AnyReader | None
+    text_columns: str | Sequence[str]
+    label_column: str
+    task_every: int
+    masked_lm_weight: float
+
+class _TaskDrivenLM(_TaskDrivenLMSettings, total=False):
+    kind: Required[Literal["task_driven_lm"]]
 
 _AnyObjective: TypeAlias = (
     Objective
@@ -858,6 +934,7 @@ _AnyObjective: TypeAlias = (
     | _MaskedLMAndSOP
     | _MaskedLMAndSSO
     | _ReplacedTokenDetection
+    | _TaskDrivenLM
     | Literal[
         "all_token_lm",
         "contrast",
@@ -867,6 +944,7 @@ _AnyObjective: TypeAlias = (
         "masked_lm_sop",
         "masked_lm_sso",
         "replaced_token_detection",
+        "task_driven_lm",
     ]
 )
 
@@ -1163,7 +1241,7 @@ class _OpenTrainingSettings(TypedDict, total=False):
     warmup_rate: float | None
     schedule: Literal["linear", "cosine", "warmup_stable_decay"]
     decay_rate: float
-    optimizer: Literal["adamw", "muon", "sgd"]
+    optimizer: Literal["adamw", "bert_adamw", "stable_adamw", "lamb", "muon", "sgd"]
     weight_decay: float
     beta_1: float
     beta_2: float
@@ -1195,8 +1273,9 @@ class _BottleneckSettings(TypedDict, total=False):
     classifier_activation: bool
 
 class _EncoderConfigSettings(TypedDict, total=False):
-    preset: Literal["none", "modernbert", "roberta"]
-    positions: Literal["learnt", "rotary"]
+    preset: Literal["none", "albert", "mobilebert", "modernbert", "mosaicbert", "roberta"]
+    size: Literal["none", "tiny", "mini", "small", "medium", "base", "deep_17m", "deep_32m", "deep_68m"]
+    positions: Literal["learnt", "rotary", "alibi"]
     norm_place: Literal["post", "pre"]
     ffn: Literal["plain", "gated"]
     biases: Literal["all", "none"]
