@@ -91,6 +91,19 @@ def test_they_are_those_of_the_definition(sentences, shards, rate):
     assert any(map(len, found.hashes.values()))
 
 
+def test_none_has_a_mark(sentences, shards):
+    parted = []
+    for words in sentences:
+        edges = [-1, *(place for place, word in enumerate(words) if word == 9), len(words)]
+        parted += [words[a + 1 : b] for a, b in pairwise(edges)] + [[9]] * (len(edges) - 2)
+    found = find_collocations(shards, LEAST, 1.0, marks=(9,))
+    for n, (ranked, most) in by_brute_force(parted, 1.0).items():
+        assert len(found.hashes[n]) == min(most, len(ranked))
+        assert set(found.hashes[n].tolist()) <= {hash_of(run) for _, run in ranked}
+    assert hash_of((8, 9)) not in found.hashes[2].tolist()
+    assert hash_of((8, 9)) in find_collocations(shards, LEAST, 1.0).hashes[2].tolist()
+
+
 def test_passes_and_pieces_of_the_corpus_change_nothing(shards, monkeypatch):
     whole = find_collocations(shards, LEAST, 0.5)
     monkeypatch.setattr(collocations, "HASHES_AT_ONCE", 500)

@@ -88,21 +88,22 @@ def runs_of_words(words: Hashes, parts: Ints, shortest: int = 2) -> Iterator[tup
 
 
 @lru_cache(maxsize=2)
-def collocations_of(folder: Path, min_count: int, rate: float) -> Collocations:
+def collocations_of(folder: Path, min_count: int, rate: float, marks: tuple[int, ...]) -> Collocations:
     """Return the collocations of the training text of a folder of token shards.
 
     Of all runs of two to five words within a sentence that stand there `min_count` times or more, a share `rate` is
-    taken, those of highest PMI among those of their length.
+    taken, those of highest PMI among those of their length. None has one of the `marks`, ids of punctuation: what
+    stands beside a comma would otherwise be a collocation because commas are frequent.
     """
     shards = TokenShards.open(folder, check=False)
     if shards.num_tokens >= WORTH_TELLING:
         say(f"Looking for collocations in {shards.num_tokens:,} tokens.")
-    return find_collocations(shards, min_count, rate)
+    return find_collocations(shards, min_count, rate, marks)
 
 
-def find_collocations(shards: TokenShards, min_count: int, rate: float) -> Collocations:
+def find_collocations(shards: TokenShards, min_count: int, rate: float, marks: tuple[int, ...] = ()) -> Collocations:
     """Return the same of opened shards."""
-    counted = _count(shards, min_count)
+    counted = _count(shards, min_count, marks)
     total = sum(len(found.hashes) for size, found in counted.items() if size > 1)
     num_words = int(counted[1].counts.sum())
     chosen = {}
@@ -124,13 +125,13 @@ class _Counted:
     """[runs, number of words]: the hashes of the words of each."""
 
 
-def _count(shards: TokenShards, min_count: int) -> dict[int, _Counted]:
+def _count(shards: TokenShards, min_count: int, marks: tuple[int, ...]) -> dict[int, _Counted]:
     passes = max(1, -(-LONGEST * shards.num_tokens // HASHES_AT_ONCE))
     found: dict[int, list[_Counted]] = {size: [] for size in range(1, LONGEST + 1)}
     for turn in range(passes):
         met: dict[int, list[tuple[Hashes, Hashes]]] = {size: [] for size in found}
-        for words, sentences in _text(shards):
-            for size, starts, hashed in runs_of_words(words, sentences, shortest=1):
+        for words, parts in _text(shards, marks):
+            for size, starts, hashed in runs_of_words(words, parts, shortest=1):
                 mine = np.flatnonzero(hashed % np.uint64(passes) == turn) if passes > 1 else np.arange(len(hashed))
                 hashes, first, counts = np.unique(hashed[mine], return_index=True, return_counts=True)
                 inside = words[starts[mine[first]][:, None] + np.arange(size)]
@@ -159,17 +160,22 @@ def _joined(size: int, found: list[_Counted]) -> _Counted:
     return _Counted(hashes[order], counts[order], words[order])
 
 
-def _text(shards: TokenShards) -> Iterator[tuple[Hashes, Ints]]:
-    """Yield word hashes and the sentence of each, some sentences at a time."""
+def _text(shards: TokenShards, marks: tuple[int, ...]) -> Iterator[tuple[Hashes, Ints]]:
+    """Yield word hashes and the part of a sentence that each is in, some sentences at a time; marks stand alone."""
+    is_mark = np.isin(np.arange(shards.vocab_size), marks)
     edges = shards.sentence_starts
     first = 0
     while first < shards.num_sentences:
         last = max(first + 1, int(np.searchsorted(edges, edges[first] + TOKENS_AT_ONCE, "right")) - 1)
         start, end = int(edges[first]), int(edges[last])
         ids, begins = shards.tokens(start, end).astype(np.int64), shards.word_starts(start, end).copy()
-        begins[edges[first:last] - start] = True
+        begins_sentence = np.zeros(end - start, bool)
+        begins_sentence[edges[first:last] - start] = True
+        begins |= begins_sentence
         words, tokens = word_hashes(ids, begins)
-        yield words, np.searchsorted(edges[first:last] - start, tokens, side="right")
+        marked = is_mark[ids[tokens]]
+        parts = np.cumsum(begins_sentence[tokens] | marked | np.append(False, marked[:-1]))
+        yield words, parts
         first = last
 
 

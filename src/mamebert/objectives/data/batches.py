@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ from mamebert.objectives.data.masking import (
     hide,
 )
 from mamebert.objectives.data.pretraining_batch import PretrainingBatch
+from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import derive_seed
 
 
@@ -197,6 +199,16 @@ class EpochOfBatches(Epoch):
         if unit == "ngram":
             begins = begin_ngrams(begins, breaks, rng)
         elif unit == "pmi":
-            found = collocations_of(self.shards.folder, self.objective.pmi_min_count, self.objective.pmi_rate)
+            rates = self.objective.pmi_min_count, self.objective.pmi_rate
+            found = collocations_of(self.shards.folder, *rates, _marks(self.shards.tokenizer_folder))
             begins = begin_collocations(begins, *found.matches(text, begins, breaks), rng)
         return begins
+
+
+@lru_cache(maxsize=2)
+def _marks(tokenizer_folder: Path) -> tuple[int, ...]:
+    """Return the ids of pieces without a letter or a digit; none where there is no tokenizer."""
+    if not tokenizer_folder.is_dir():
+        return ()
+    pieces = enumerate(Tokenizer.open(tokenizer_folder).tokens)
+    return tuple(number for number, piece in pieces if not any(letter.isalnum() for letter in piece))
