@@ -11,6 +11,8 @@ from mamebert.tokenizer.pieces import mend
 from mamebert.tokenizer.words import Cut
 
 # BERT's normalizer drops these control characters, and Python's split() would take them for spaces.
+MAX_WORD = 100
+"""Characters; a longer word is [UNK]."""
 _DROPPED = re.compile(r"[\x0b\x0c\x1c-\x1f\x85]")
 
 
@@ -53,8 +55,11 @@ def cut_like_bert(rust: RustTokenizer) -> Cut:
 
 def cut_japanese(wordpiece: WordPiece, lowercase: bool) -> Cut:
     """Return what cuts a word of MeCab's as `BertJapaneseTokenizer` does."""
+    whole = wordpiece.token_to_id
 
     def cut(word: str) -> tuple[list[int], list[bool], list[tuple[int, int]]]:
+        if not lowercase and word.isalnum() and (number := whole(word)) is not None and len(word) < MAX_WORD:
+            return [number], [True], [(0, len(word))]  # most words of a text are pieces of the vocabulary
         ids, starts, spans = [], [], []
         lowered = word.lower() if lowercase else word
         parts = lowered.split()
