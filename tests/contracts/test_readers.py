@@ -16,6 +16,7 @@ NEEDED = {
     "every": {"of": {"kind": "files", "path": "corpus/*.txt"}},
     "files": {"path": "corpus/*.txt"},
     "huggingface": {"name": "someone/beans"},
+    "japanese_pairs": {},
     "livedoor": {"path": "ldcc.tar.gz"},
     "python_docs": {},
     "squad": {"path": "squad.json"},
