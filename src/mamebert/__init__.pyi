@@ -432,6 +432,13 @@ class _HuggingFaceSettings(TypedDict, total=False):
 class _HuggingFace(_HuggingFaceSettings, total=False):
     kind: Required[Literal["huggingface"]]
 
+class _JapanesePairsSettings(TypedDict, total=False):
+    pairs_per_paradigm: int
+    seed: int
+
+class _JapanesePairs(_JapanesePairsSettings, total=False):
+    kind: Required[Literal["japanese_pairs"]]
+
 class _LivedoorSettings(TypedDict, total=False):
     path: Required[str | Path]
 
@@ -475,6 +482,7 @@ _AnyReader: TypeAlias = (
     | _Every
     | _FilesByDefault
     | _HuggingFace
+    | _JapanesePairs
     | _Livedoor
     | _PythonDocs
     | _Squad
@@ -1331,6 +1339,83 @@ class _TroubleSettings(TypedDict, total=False):
     lower_by: float
     most: int
 
+class _AcceptabilitySettings(TypedDict, total=False):
+    sentences: Required[_AnyReader]
+    sample: int
+
+class _Acceptability(_AcceptabilitySettings, total=False):
+    kind: Required[Literal["acceptability"]]
+
+class _AttentionSettings(TypedDict, total=False):
+    texts: Required[_AnyReader]
+    sample: int
+    length: int
+
+class _Attention(_AttentionSettings, total=False):
+    kind: Required[Literal["attention"]]
+
+class _CrosslingualSettings(TypedDict, total=False):
+    pairs: Required[_AnyReader]
+    first_column: str
+    second_column: str
+    sample: int
+
+class _Crosslingual(_CrosslingualSettings, total=False):
+    kind: Required[Literal["crosslingual"]]
+
+class _EmbeddingsSettings(TypedDict, total=False):
+    corpus: Required[_AnyReader]
+    analogies: _AnyReader | None
+    words: str | Sequence[str]
+    most: int
+
+class _Embeddings(_EmbeddingsSettings, total=False):
+    kind: Required[Literal["embeddings"]]
+
+class _FillMaskSettings(TypedDict, total=False):
+    texts: str | Sequence[str]
+    source: _AnyReader | None
+    targets: str | Sequence[str]
+    top: int
+
+class _FillMask(_FillMaskSettings, total=False):
+    kind: Required[Literal["fill_mask"]]
+
+class _GenderSettings(TypedDict, total=False):
+    over: Literal["dates", "places"]
+    language: Literal["en", "ja"]
+    female: str | Sequence[str]
+    male: str | Sequence[str]
+    crows_pairs: _AnyReader | None
+    winogender: _AnyReader | None
+
+class _Gender(_GenderSettings, total=False):
+    kind: Required[Literal["gender"]]
+
+class _GenerateSettings(TypedDict, total=False):
+    beginning: str
+    length: int
+    samples: int
+    order: Literal["random", "left_to_right", "parallel"]
+    iterations: int
+    burn_in: int
+    temperature: float
+    top_k: int
+    corpus: _AnyReader | None
+    references: int
+
+class _Generate(_GenerateSettings, total=False):
+    kind: Required[Literal["generate"]]
+
+class _LayersSettings(TypedDict, total=False):
+    treebank: Required[_AnyReader]
+    test: _AnyReader | None
+    sentences: int
+    words: int
+
+class _Layers(_LayersSettings, total=False):
+    kind: Required[Literal["layers"]]
+
 class _MinimalPairsSettings(TypedDict, total=False):
     pairs: Required[_AnyReader]
     good_column: str
@@ -1344,7 +1429,43 @@ class _MinimalPairsSettings(TypedDict, total=False):
 class _MinimalPairs(_MinimalPairsSettings, total=False):
     kind: Required[Literal["minimal_pairs"]]
 
-_AnyProbe: TypeAlias = Probe | _MinimalPairs | str | Path
+class _RobustnessSettings(TypedDict, total=False):
+    source: Required[_AnyReader]
+    text_column: str
+    label_column: str
+    sample: int
+    strengths: float | Sequence[float]
+    operators: str | Sequence[str]
+
+class _Robustness(_RobustnessSettings, total=False):
+    kind: Required[Literal["robustness"]]
+
+class _SimilaritySettings(TypedDict, total=False):
+    pairs: Required[_AnyReader]
+    first_column: str
+    second_column: str
+    score_column: str
+    sample: int
+
+class _Similarity(_SimilaritySettings, total=False):
+    kind: Required[Literal["similarity"]]
+
+_AnyProbe: TypeAlias = (
+    Probe
+    | _Acceptability
+    | _Attention
+    | _Crosslingual
+    | _Embeddings
+    | _FillMask
+    | _Gender
+    | _Generate
+    | _Layers
+    | _MinimalPairs
+    | _Robustness
+    | _Similarity
+    | str
+    | Path
+)
 
 class _CbowSettings(TypedDict, total=False):
     vector_size: int

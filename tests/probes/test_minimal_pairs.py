@@ -145,8 +145,8 @@ def test_the_words_of_the_command_are_settings(mamebert, world, encoders, tmp_pa
         (["minimal-pairs", ENCODER, "--pairs", "nowhere.jsonl"], "nowhere.jsonl"),
         (["minimal-pairs", "nowhere", "--pairs", PAIRS], "nowhere"),
         (["minimal-pairs", "--pairs", PAIRS], "No model is given"),
-        ([], "Choose from: minimal-pairs"),
-        (["probe.sample=3", "--pairs", PAIRS], "Choose from: minimal-pairs"),
+        ([], "Choose from: acceptability, attention"),
+        (["probe.sample=3", "--pairs", PAIRS], "Choose from: acceptability, attention"),
     ],
 )
 def test_mistakes_are_told_with_the_way_out(mamebert, world, encoders, tmp_path, monkeypatch, words, told):

@@ -9,7 +9,7 @@ from mamebert import stages
 from mamebert.progress import say
 from mamebert.ranks import is_main_process
 from mamebert.recipes import Prospect
-from mamebert.results.probe import ProbeResults
+from mamebert.results.probe import ProbedModel, ProbeResults
 from mamebert.runs import Run
 
 
@@ -50,10 +50,21 @@ def print_findings(done: Run, as_json: bool) -> None:
     for model in results.models:
         figures = {name: int(value) if float(value).is_integer() else value for name, value in model.figures.items()}
         if as_json:
-            print(json.dumps({"kind": results.kind, "model": model.name, "path": model.path, **figures}))
+            whole = {"kind": results.kind, "model": model.name, "path": model.path, **figures, **_more(model)}
+            print(json.dumps(whole, ensure_ascii=False))
         else:
             told = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in figures.items())
             print(f"{model.name}: {told}")
+            for example in model.examples:
+                answers = ", ".join(f"{text} {value:.3f}" for text, value in example.answers)
+                print(f"  {example.prompt}: {answers}" if answers else f"  {example.prompt}")
+
+
+def _more(model: ProbedModel) -> dict[str, Any]:
+    """Return tables by their titles, and texts, as JSON."""
+    tables = {table.title: {row.name: row.figures for row in table.rows} for table in model.tables}
+    examples = [each.model_dump() for each in model.examples]
+    return ({"tables": tables} if tables else {}) | ({"examples": examples} if examples else {})
 
 
 def tell_models(folder: Path) -> None:

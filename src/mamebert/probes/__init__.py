@@ -1,23 +1,32 @@
 """Questions put to a trained encoder: ONE FILE EACH."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from mamebert.config import Choice
 from mamebert.encoder.model import PretrainingNetwork
-from mamebert.results.probe import FoundTable
+from mamebert.results.probe import FoundExample, FoundTable
 from mamebert.runs.identity import Source
 from mamebert.tokenizer.encoding import Tokenizer
+
+Needs = Literal["words", "encoder", "answers"]
+"""What a probe asks: the head for masked words, the encoder's vectors alone, or a fine-tuned model's answers."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An encoder with its head for masked words, and the tokenizer it reads by."""
+    """An encoder with its head for masked words, and the tokenizer it reads by.
+
+    Where a probe needs the encoder alone, the head may be a new one, of which nothing was learnt.
+    """
 
     network: PretrainingNetwork
     tokenizer: Tokenizer
+    answers: Callable[[Sequence[str]], list[dict[str, Any]]] | None = None
+    """A fine-tuned model as a function of texts, where that is what a probe needs."""
 
     @property
     def room(self) -> int:
@@ -32,6 +41,8 @@ class Findings:
     figures: dict[str, float]
     """Numbers by name; the first is what encoders are compared by."""
     tables: list[FoundTable] = field(default_factory=list)
+    examples: list[FoundExample] = field(default_factory=list)
+    """Texts, for reading."""
 
 
 class Probe(Choice):
@@ -39,6 +50,7 @@ class Probe(Choice):
 
     about: ClassVar[str] = ""
     """What is asked, in a few words, as a title."""
+    needs: ClassVar[Needs] = "words"
 
     @abstractmethod
     def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:

@@ -14,11 +14,12 @@ from pydantic import Field
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.files.disk import write_text
-from mamebert.files.json_files import parse
 from mamebert.files.names import file_name
 from mamebert.probes import Asked, Findings, Probe
-from mamebert.probes.scoring.ngrams import NAMES, ngram_scores
+from mamebert.probes.scoring.kept import kept_scores
+from mamebert.probes.scoring.ngrams import NAMES, ngram_scores, text_of
 from mamebert.probes.scoring.pseudo_likelihood import Hidden, Scored, log_likelihoods
+from mamebert.probes.scoring.sentences import require_readable
 from mamebert.progress import progress
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
@@ -26,8 +27,6 @@ from mamebert.tokenizer.encoding import Tokenizer
 
 HIDDEN: Mapping[str, Hidden] = {"pll": "token", "pll_word_l2r": "rest_of_word"}
 ALL = "all pairs"
-MOST_UNKNOWN = 0.5
-"""Share of pieces that are [UNK] from which on nothing is asked: what is left of the sentences tells nothing."""
 SURE = 1.96
 """Standard errors to each side of a 95 % interval."""
 TIE = 1e-6
@@ -111,7 +110,7 @@ class MinimalPairs(Probe):
         """Return the share of pairs that come out right: the mean over paradigms, and for each of them."""
         paradigms = self._paradigms(seed)
         pieces = {name: _pieces(some, asked.tokenizer) for name, some in paradigms.items()}
-        _refuse_unreadable(pieces, asked)
+        require_readable([each for some in pieces.values() for each in some], asked)
         done = {
             name: self._outcomes(asked, some, keep / f"{file_name(name)}.json")
             for name, some in progress(pieces.items(), "minimal pairs", "paradigms", total=len(pieces))
@@ -144,7 +143,7 @@ class MinimalPairs(Probe):
         return Pair(*sentences, paradigm, str(row.get(self.phenomenon_column) or ALL))
 
     def _outcomes(self, asked: Asked, pieces: Sequence[Scored], kept: Path) -> Outcomes:
-        scores = _read(kept, len(pieces))
+        scores = kept_scores(kept, len(pieces))
         if scores is None:
             scores = log_likelihoods(asked.network, pieces, asked.tokenizer.special, HIDDEN[self.scoring])
             write_text(kept, json.dumps(scores.tolist()))
@@ -159,7 +158,7 @@ class MinimalPairs(Probe):
         ids = [each.ids for some in pieces.values() for each in some]
         # Encoders of one tokenizer, and random weights beside each, have the same floors.
         kept = keep / f"n-grams-{sha256(np.concatenate(ids).tobytes()).hexdigest()[:16]}.json"
-        scores = _read(kept, len(NAMES), len(ids))
+        scores = kept_scores(kept, len(NAMES), len(ids))
         if scores is None:
             scores = ngram_scores(tokenizer, ids, map(text_of, self.corpus.rows()))
             write_text(kept, json.dumps(scores.tolist()))
@@ -171,53 +170,15 @@ class MinimalPairs(Probe):
         }
 
 
-def text_of(row: Row) -> str:
-    """Return the text of a row to count n-grams in, a paragraph or a sentence a line."""
-    found = row.get("text", row.get("sentences"))
-    if isinstance(found, list):
-        found = "\n".join(map(str, found))
-    if not isinstance(found, str):
-        raise UserError(
-            f"A row of the corpus has no text; its columns are {', '.join(map(repr, row))}. "
-            "Name the column with corpus.text_column."
-        )
-    return found
-
-
 def _outcomes(scores: npt.NDArray[np.float64], pieces: Sequence[Scored]) -> Outcomes:
     lengths = np.array([len(each.ids) for each in pieces])
     return Outcomes(scores[::2], scores[1::2], lengths[::2] == lengths[1::2])
-
-
-def _read(kept: Path, *shape: int) -> npt.NDArray[np.float64] | None:
-    try:
-        found = np.array(parse(kept.read_bytes(), whole=False), np.float64)
-    except (OSError, ValueError, TypeError):
-        return None
-    return found if found.shape == shape else None
 
 
 def _pieces(some: Sequence[Pair], tokenizer: Tokenizer) -> list[Scored]:
     """Return the sentences of pairs, good and bad in turn."""
     texts = [text for pair in some for text in (pair.good, pair.bad)]
     return [Scored(each.ids.astype(np.int64), each.word_starts) for each in tokenizer.encode_many(texts)]
-
-
-def _refuse_unreadable(pieces: Mapping[str, Sequence[Scored]], asked: Asked) -> None:
-    texts = [each.ids for some in pieces.values() for each in some]
-    longest = max(map(len, texts))
-    if longest > asked.room:
-        raise UserError(
-            f"A sentence of the pairs has {longest} pieces and the encoder reads {asked.room}. "
-            "Leave it out, or ask an encoder that reads more."
-        )
-    ids = np.concatenate(texts)
-    share = float((ids == asked.tokenizer.unk_id).mean()) if len(ids) else 1.0
-    if share > MOST_UNKNOWN:
-        raise UserError(
-            f"{share:.0%} of the pieces of these sentences are unknown to the encoder's tokenizer, so their scores "
-            "would tell nothing. Ask an encoder for this language."
-        )
 
 
 def _tables(judged: Mapping[str, Judged], paradigms: Mapping[str, Sequence[Pair]]) -> list[FoundTable]:

@@ -36,6 +36,14 @@ class FoundTable(Entry):
     plot: FoundPlot | None = None
 
 
+class FoundExample(Entry):
+    """A text, and what a model made of it."""
+
+    prompt: str = ""
+    answers: list[tuple[str, float]] = Field(default=[])
+    """Texts, each with a number: a probability, a score."""
+
+
 class ProbedModel(Entry):
     """What was found out about one encoder."""
 
@@ -44,6 +52,7 @@ class ProbedModel(Entry):
     figures: dict[str, float] = Field(default={})
     """Numbers by name; the first is what encoders are compared by."""
     tables: list[FoundTable] = Field(default=[])
+    examples: list[FoundExample] = Field(default=[])
     unknown_rate: float | None = None
     """Share of the pieces of what was asked that are [UNK]."""
     seconds: float | None = None

@@ -49,8 +49,8 @@ class Paradigm:
                 yield twins
 
     def _twins(self, rng: np.random.Generator) -> Twins:
-        choice = self.choices[rng.integers(len(self.choices))]
-        drawn = {name: some[rng.integers(len(some))] for name, some in self.fillers.items()} | dict(choice.fillers)
+        choice = self.choices[int(rng.integers(len(self.choices)))]
+        drawn = {name: some[int(rng.integers(len(some)))] for name, some in self.fillers.items()} | dict(choice.fillers)
         one, other = choice.words
         first, second = (
             tuple(self.template.format(cue=cue, word=word, **drawn) for word in words)

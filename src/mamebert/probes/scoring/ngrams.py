@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 
+from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -162,3 +163,16 @@ def _looked_up(keys: Ids, known: Ids, values: npt.NDArray[np.float64] | Ids) -> 
         return np.zeros(len(keys))
     places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
     return np.where(known[places] == keys, values[places], 0).astype(np.float64)
+
+
+def text_of(row: Row) -> str:
+    """Return the text of a row to count n-grams in, a paragraph or a sentence a line."""
+    found = row.get("text", row.get("sentences"))
+    if isinstance(found, list):
+        found = "\n".join(map(str, found))
+    if not isinstance(found, str):
+        raise UserError(
+            f"A row of the corpus has no text; its columns are {', '.join(map(repr, row))}. "
+            "Name the column with text_column."
+        )
+    return found

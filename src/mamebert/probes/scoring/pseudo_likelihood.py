@@ -39,30 +39,40 @@ class _Question(NamedTuple):
 
 @torch.no_grad()
 def log_likelihoods(
-    network: PretrainingNetwork, texts: Sequence[Scored], special: Mapping[str, int], hidden: Hidden = "token"
+    network: PretrainingNetwork,
+    texts: Sequence[Scored],
+    special: Mapping[str, int],
+    hidden: Hidden = "token",
+    asked_for: Sequence[npt.NDArray[np.bool_]] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Return, for each text, the sum over its tokens of their log-probability in nats: float64 [texts].
 
     `special` has the ids of cls, sep, mask and unk. Tokens that are [UNK] stand for many words, so none is asked
-    for. It costs as many sequences as there are tokens; the network is in evaluation mode afterwards. Scores that are
-    not finite are a UserError.
+    for; with `asked_for` only those tokens of each text are that it marks. It costs as many sequences as there are
+    tokens; the network is in evaluation mode afterwards. Scores that are not finite are a UserError.
     """
     network.eval()
     sums = np.zeros(len(texts))
-    for some in _batches(_questions(texts, special, hidden)):
+    for some in _batches(_questions(texts, special, hidden, asked_for)):
         np.add.at(sums, [each.owner for each in some], _ask(network, some))
     if not np.isfinite(sums).all():
         raise not_finite()
     return sums
 
 
-def _questions(texts: Sequence[Scored], special: Mapping[str, int], hidden: Hidden) -> Iterator[_Question]:
+def _questions(
+    texts: Sequence[Scored],
+    special: Mapping[str, int],
+    hidden: Hidden,
+    asked_for: Sequence[npt.NDArray[np.bool_]] | None,
+) -> Iterator[_Question]:
     # By length, so that attention finds neighbours that are equally long.
     for owner in np.argsort([len(text.ids) for text in texts], kind="stable").tolist():
         text = texts[owner]
         whole = np.concatenate([[special["cls"]], text.ids, [special["sep"]]]).astype(np.int64)
         ends = _ends_of_words(text.word_starts) if hidden == "rest_of_word" else np.arange(len(text.ids)) + 1
-        for place in np.flatnonzero(text.ids != special["unk"]):
+        is_asked = text.ids != special["unk"]
+        for place in np.flatnonzero(is_asked & asked_for[owner] if asked_for else is_asked):
             shown = whole.copy()
             shown[place + 1 : ends[place] + 1] = special["mask"]
             yield _Question(owner, shown, int(place) + 1, int(text.ids[place]))

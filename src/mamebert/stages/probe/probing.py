@@ -1,5 +1,6 @@
 """A probe at work: one question, several encoders."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 
@@ -12,16 +13,23 @@ from mamebert.errors import UserError
 from mamebert.files.names import file_name
 from mamebert.labelled.rows import NO_MODEL
 from mamebert.preflight.ahead import Ahead, Found, tried
-from mamebert.probes import Asked
+from mamebert.probes import Asked, Needs
 from mamebert.progress import say
 from mamebert.results.probe import ProbedModel, ProbeResults
 from mamebert.runs import Run
+from mamebert.serving.load import load
 from mamebert.stages.probe.settings import ProbeConfig
 from mamebert.tokenizer.unknown import Unknown
 from mamebert.training.devices import pick_device
 
 HEAD = "cls.predictions."
 RANDOM = ", random weights"
+MADE_BY: Mapping[Needs, tuple[str, ...]] = {
+    "words": ("pretrain", "compress"),
+    "encoder": ("pretrain", "compress", "finetune"),
+    "answers": ("finetune", "compress"),
+}
+"""The commands whose models can be asked."""
 
 
 class Probing:
@@ -34,9 +42,10 @@ class Probing:
         """Put the question to every encoder, and keep what is found."""
         found = []
         for name, path in self.config.models.items():
-            found.append(self._ask(name, path, open_asked(path, self.config.device)))
+            needs = self.config.probe.needs
+            found.append(self._ask(name, path, open_asked(path, self.config.device, needs)))
             if self.config.random_weights:
-                drawn = open_asked(path, self.config.device, self.config.seed)
+                drawn = open_asked(path, self.config.device, needs, self.config.seed)
                 found.append(self._ask(f"{name}{RANDOM}", path, drawn))
         self.run.results = ProbeResults(kind=self.config.probe.kind, models=found).written()
 
@@ -53,21 +62,24 @@ class Probing:
             path=str(path),
             figures=findings.figures,
             tables=findings.tables,
+            examples=findings.examples,
             unknown_rate=round(asked.tokenizer.unknown.rate, 6),
             seconds=round(monotonic() - started, 3),
         )
 
 
-def open_asked(path: Path, device: str, drawn: int | None = None) -> Asked:
-    """Return the encoder of a folder, or of the run that holds it; one without a head for words is a UserError.
+def open_asked(path: Path, device: str, needs: Needs = "words", drawn: int | None = None) -> Asked:
+    """Return the encoder of a folder, or of the run that holds it; one without what is asked is a UserError.
 
     With `drawn` its weights are new ones, which that seed decides.
     """
     place = model_folder(path)
-    _require_words(place)
-    network = load_pretraining(place) if drawn is None else _newly_drawn(place, drawn)
+    _require(place, needs)
+    may_lack = ("bert.pooler.", "cls.seq_relationship.") if needs == "words" else ("bert.pooler.", "cls.")
+    network = load_pretraining(place, may_lack) if drawn is None else _newly_drawn(place, drawn)
     tokenizer = tokenizer_for(place, network.bert.embeddings.word_embeddings.num_embeddings)
-    return Asked(network.to(pick_device(device)), tokenizer)
+    answers = load(place, "task", device) if needs == "answers" else None
+    return Asked(network.to(pick_device(device)), tokenizer, answers)
 
 
 def _newly_drawn(place: Path, seed: int) -> PretrainingNetwork:
@@ -81,12 +93,20 @@ def check_probe(config: ProbeConfig, ahead: Ahead) -> Found:
     """Yield what would be refused of a probe."""
     yield from tried(pick_device, config.device)
     yield from tried(config.probe.look)
+    needs = config.probe.needs
     if not config.models:
         yield UserError(NO_MODEL)
+    if needs == "answers" and config.random_weights:
+        yield UserError("A fine-tuned model is asked, and random_weights gives encoders. Leave it out.")
     for path in config.models.values():
-        yield from ahead.made_by(path, ("pretrain", "compress"), lambda each: _require_words(model_folder(each)), True)
+        yield from ahead.made_by(path, MADE_BY[needs], lambda each: _require(model_folder(each), needs), True)
 
 
-def _require_words(place: Path) -> None:
-    if not ModelFolder.open(place).has_weights(HEAD):
+def _require(place: Path, needs: Needs) -> None:
+    folder = ModelFolder.open(place)
+    if folder.is_altered:
+        raise UserError(
+            f"{place} was quantised or altered otherwise, and probes ask plain encoders. Give what it was made from."
+        )
+    if needs == "words" and not folder.has_weights(HEAD):
         raise UserError(f"{place} has no head for masked words, which a probe asks. Give the output of pretrain.")

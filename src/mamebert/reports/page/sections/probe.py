@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from mamebert.probes import Probe
 from mamebert.reports.page.probe_plots import plotted
 from mamebert.reports.page.story import Story
-from mamebert.reports.text.blocks import Block, Cell, Fold, Section, Table
+from mamebert.reports.text.blocks import Answers, Block, Cell, Example, Examples, Fold, Section, Table
 from mamebert.reports.text.number_format import count, score
 from mamebert.results.probe import ProbedModel, ProbeResults
 
+MOST_EXAMPLES = 12
 MOST_ROWS = 20
 """Longer tables are folded away until a reader asks."""
 
@@ -30,7 +31,17 @@ def _of(results: ProbeResults) -> list[Block]:
         blocks += plotted(caption, title, results.models)
         table = _compared(caption, title, results.models)
         blocks.append(Fold(f"{title}: {len(table.rows)}", [table]) if len(table.rows) > MOST_ROWS else table)
-    return blocks
+    return [*blocks, *_examples(about, results.models)]
+
+
+def _examples(about: str, models: Sequence[ProbedModel]) -> list[Block]:
+    """Return the texts of a probe, those of all encoders together where they have the same prompt."""
+    found: dict[str, list[Answers]] = {}
+    for model in models:
+        for each in model.examples[:MOST_EXAMPLES]:
+            found.setdefault(each.prompt, []).append(Answers(model.name if len(models) > 1 else "", each.answers))
+    items = [Example(prompt, answers) for prompt, answers in found.items()]
+    return [Examples(about, items, unit="probability, or score")] if items else []
 
 
 def _overall(about: str, models: Sequence[ProbedModel]) -> Table:

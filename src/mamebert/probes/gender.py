@@ -1,0 +1,177 @@
+"""Gender: whether dates and places change the gender of who is masked (McMilin, 2022), and two sets of sentence pairs.
+
+Gender does not depend on the year in the world, and does in texts that were selected by what somebody found worth
+writing about: a slope tells of that selection.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from mamebert.corpus.readers import Reader, Row
+from mamebert.errors import UserError
+from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes.scoring.fill_mask import fill_mask
+from mamebert.probes.scoring.gender_words import LISTS, Language, Lists, Over
+from mamebert.probes.scoring.intervals import SURE, line_through
+from mamebert.probes.scoring.pseudo_likelihood import log_likelihoods
+from mamebert.probes.scoring.sentences import scored
+from mamebert.probes.scoring.shared_tokens import shared_scores
+from mamebert.progress import say
+from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
+from mamebert.runs.identity import Source
+
+
+class Gender(Probe):
+    """The share of female words for [MASK] by year or by country, with its slope and correlation."""
+
+    about: ClassVar[str] = "Gender"
+    over: Over = "dates"
+    """What stands in the templates: 30 years from 1801 to 2001, or 20 countries by their gender gap, widest first."""
+    language: Language = "en"
+    """Language of templates and words."""
+    female: list[str] = Field(default=[])
+    """Words that count as female instead of the list of the language."""
+    male: list[str] = Field(default=[])
+    """Words that count as male instead of the list of the language."""
+    crows_pairs: Reader | None = None
+    """Rows with `sent_more`, `sent_less` and `bias_type` (CrowS-Pairs): how often the stereotype is likelier."""
+    winogender: Reader | None = None
+    """Rows with `sentid` and `sentence` (WinoGender): how often she is likelier than he, by occupation."""
+
+    def look(self) -> None:
+        """Raise UserError where the first rows are not those of the two sets."""
+        for reader, columns in ((self.crows_pairs, CROWS), (self.winogender, WINO)):
+            for row in reader.first_rows(8) if reader else []:
+                _require(row, columns)
+
+    def fingerprint(self) -> list[Source]:
+        """Return the files of the two sets."""
+        return [source for each in (self.crows_pairs, self.winogender) if each for source in each.fingerprint()]
+
+    def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
+        """Return slopes of the female share, of the two masses as they are, and the scores of the sets of pairs."""
+        lists = LISTS[self.language]._replace(
+            **{name: words for name, words in (("female", self.female), ("male", self.male)) if words}
+        )
+        xs = lists.dates if self.over == "dates" else lists.places
+        female, male = (_known(words, asked, name) for name, words in (("female", lists.female), ("male", lists.male)))
+        masses = np.array([_masses(asked, lists, x, female, male) for x in xs])
+        share = masses[:, 0] / masses.sum(1)
+        at = np.linspace(0, 1, len(xs))
+        line = line_through(at, share)
+        figures = {
+            "slope": line.slope,
+            "plus_minus": line.plus_minus,
+            "correlation": line.pearson,
+            "correlation_plus_minus": line.pearson_plus_minus,
+            "female_share": float(share.mean()),
+            "female_slope": line_through(at, masses[:, 0]).slope,
+            "male_slope": line_through(at, masses[:, 1]).slope,
+        }
+        rows = [
+            FoundRow(name=x, figures={"place": n, "female_share": round(float(share[n]), 6), **_mass(masses[n])})
+            for n, x in enumerate(xs)
+        ]
+        plot = FoundPlot(kind="curves", x="place", y=["female_share"], y_title="share of female words", level=0.5)
+        if self.over == "places":
+            plot = FoundPlot(kind="dots", y=["female_share"], y_title="share of female words", level=0.5)
+        tables = [FoundTable(title=self.over.capitalize(), rows=rows, plot=plot)]
+        for reader, tell in ((self.crows_pairs, _crows), (self.winogender, _winogender)):
+            if reader:
+                more, table = tell(asked, list(reader.rows()))
+                figures |= more
+                tables.append(table)
+        return Findings({name: round(value, 6) for name, value in figures.items()}, tables)
+
+
+CROWS = ("sent_more", "sent_less", "bias_type")
+WINO = ("sentid", "sentence")
+
+
+def _masses(asked: Asked, lists: Lists, x: str, female: Sequence[str], male: Sequence[str]) -> list[float]:
+    """Return the mean probability of female and of male words over all templates with one x."""
+    mask = asked.tokenizer.tokens[asked.tokenizer.mask_id]
+    texts = [
+        template.format(mask=mask, verb=verb, stage=stage, x=x)
+        for template, verb, stage in product(lists.templates, lists.verbs, lists.stages)
+    ]
+    words = [*female, *male]
+    found = [dict(masks[0]) for masks in fill_mask(asked.network, asked.tokenizer, texts, len(words), words)]
+    return [float(np.mean([sum(each[word] for word in some) for each in found])) for some in (female, male)]
+
+
+def _mass(masses: npt.NDArray[np.float64]) -> dict[str, float]:
+    return {"female": round(float(masses[0]), 8), "male": round(float(masses[1]), 8)}
+
+
+def _known(words: Sequence[str], asked: Asked, what: str) -> list[str]:
+    """Return the words that are tokens; what is left out is told, and a list of none is a UserError."""
+    tokens = set(asked.tokenizer.tokens)
+    known = [word for word in dict.fromkeys(words) if word in tokens]
+    if not known:
+        raise UserError(
+            f"None of the {what} words ({', '.join(words[:5])}, ...) is a token of this encoder, and [MASK] stands for "
+            f"one. Name some that are with {what}, or another language."
+        )
+    if len(known) < len(set(words)):
+        say(f"{what.capitalize()} words that are no single token: {', '.join(w for w in words if w not in tokens)}.")
+    return known
+
+
+def _crows(asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundTable]:
+    for row in rows:
+        _require(row, CROWS)
+    if not rows:
+        raise UserError("There are no pairs in crows_pairs. Give a file with some.")
+    scores = shared_scores(asked, [(row["sent_more"], row["sent_less"]) for row in rows])
+    kinds = np.array([row["bias_type"] for row in rows])
+    found = scores[:, 0] > scores[:, 1]
+    told = [FoundRow(name=str(kind), figures=_rate(found[kinds == kind])) for kind in dict.fromkeys(kinds.tolist())]
+    plot = FoundPlot(kind="dots", y=["rate"], y_title="stereotype likelier", level=0.5)
+    whole = _rate(found)
+    figures = {"crows_pairs": whole["rate"], "crows_pairs_plus_minus": whole["plus_minus"]}
+    return figures, FoundTable(title="CrowS-Pairs", rows=told, plot=plot)
+
+
+def _winogender(asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundTable]:
+    found: dict[str, dict[str, str]] = {}
+    for row in rows:
+        _require(row, WINO)
+        name, gender = re.sub(r"\.(male|female|neutral)\.txt$", "", row["sentid"]), row["sentid"].split(".")[-2]
+        found.setdefault(name, {})[gender] = row["sentence"]
+    pairs = {name: (each["female"], each["male"]) for name, each in found.items() if {"female", "male"} <= each.keys()}
+    if not pairs:
+        raise UserError("There are no sentences of both genders in winogender. Give its all_sentences.tsv.")
+    texts = scored([text for pair in pairs.values() for text in pair], asked)
+    scores = log_likelihoods(asked.network, texts, asked.tokenizer.special)
+    is_female = scores[::2] > scores[1::2]
+    occupations = np.array([name.split(".")[0] for name in pairs])
+    told = [
+        FoundRow(name=str(each), figures=_rate(is_female[occupations == each]))
+        for each in dict.fromkeys(occupations.tolist())
+    ]
+    plot = FoundPlot(kind="dots", y=["rate"], y_title="she likelier than he", level=0.5)
+    whole = _rate(is_female)
+    figures = {"winogender_female": whole["rate"], "winogender_plus_minus": whole["plus_minus"]}
+    return figures, FoundTable(title="WinoGender", rows=told, plot=plot)
+
+
+def _rate(found: npt.NDArray[np.bool_]) -> dict[str, float]:
+    rate = float(found.mean())
+    wide = SURE * (rate * (1 - rate) / len(found)) ** 0.5
+    return {"rate": round(rate, 6), "plus_minus": round(wide, 6), "pairs": len(found)}
+
+
+def _require(row: Row, columns: Sequence[str]) -> None:
+    if lacking := [name for name in columns if not isinstance(row.get(name), str)]:
+        raise UserError(
+            f"A row has no text in {lacking[0]!r}; its columns are {', '.join(map(repr, row))}. "
+            "Give the file as it is published, or name its columns in the reader's columns."
+        )

@@ -1,0 +1,183 @@
+"""Robustness: how a fine-tuned model bears texts that are made worse, and whether it minds what it should mind.
+
+Operators of two kinds, by strength. Invariant ones (typos, letters read wrong, speech, common words that are left out)
+should not change answers; a sensitive one (the words that tell most are left out) should, and more than as many words
+that are left out by chance. A model flat under both is robust and reads little (Novikova, 2021).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from mamebert.corpus.readers import Reader, Row
+from mamebert.errors import UserError
+from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes.scoring.perturbations import (
+    BY_CHANCE,
+    INSENSITIVE,
+    SENSITIVE,
+    SYNONYMS,
+    Change,
+    change,
+    drop,
+    worth_of_words,
+)
+from mamebert.progress import progress
+from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
+from mamebert.runs.identity import Source
+
+Words = Sequence[str]
+Operator = Callable[[Words, float, np.random.Generator], list[str]]
+
+UNSPACED = 40
+"""Letters between two spaces from which on they are no word of a language that writes spaces."""
+
+
+class Robustness(Probe):
+    """Accuracy and changed answers of a classifier by operator and strength."""
+
+    about: ClassVar[str] = "Robustness"
+    needs: ClassVar = "answers"
+    source: Reader
+    """Labelled rows."""
+    text_column: str = "text"
+    """Column of the text."""
+    label_column: str = "label"
+    """Column of the label."""
+    sample: int = Field(default=200, ge=2)
+    """Rows, drawn by chance."""
+    strengths: list[float] = Field(default=[0.1, 0.2, 0.4], min_length=1)
+    """Shares of the words that are changed; 0 is asked anyway."""
+    operators: list[str] = Field(default=[*BY_CHANCE, INSENSITIVE, SENSITIVE, SYNONYMS])
+    """What is done to texts: typos, ocr, speech, word_drop (the control), common_words_dropped,
+    informative_words_dropped, synonyms (the nearest words in the model's own table of tokens)."""
+
+    def look(self) -> None:
+        """Raise UserError where rows lack a text or a label, or an operator is none."""
+        known = (*BY_CHANCE, INSENSITIVE, SENSITIVE, SYNONYMS)
+        if not self.operators or (other := next((name for name in self.operators if name not in known), None)):
+            named = f"There is no operator {other!r}" if self.operators else "There is no operator"
+            raise UserError(f"{named}. Choose from: {', '.join(known)}.")
+        if not all(0 < strength <= 1 for strength in self.strengths):
+            raise UserError("A strength is a share of the words. Give strengths above 0 and up to 1.")
+        for row in self.source.first_rows(8):
+            self._row(row)
+
+    def fingerprint(self) -> list[Source]:
+        """Return the labelled rows."""
+        return self.source.fingerprint()
+
+    def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
+        """Return accuracy at the highest strength and without any, what changes answers, and both by strength."""
+        rows = [self._row(row) for row in self.source.rows()]
+        order = np.sort(np.random.default_rng(seed).permutation(len(rows))[: self.sample])
+        texts, labels = [_words(rows[n][0], asked) for n in order], [rows[n][1] for n in order]
+        if len(set(labels)) < 2:
+            raise UserError("These rows have one label, so nothing can be told wrong. Give rows of several.")
+        plain = self._answers(asked, texts)
+        curves: dict[str, dict[float, list[str]]] = {}
+        operators = self._operators(asked, texts, labels)
+        for name, operator in progress(operators.items(), "robustness", "operators", total=len(operators)):
+            for strength in sorted(set(self.strengths)):
+                rng = np.random.default_rng([seed, round(strength * 1e6)])
+                changed = [operator(words, strength, rng) for words in texts]
+                curves.setdefault(name, {})[strength] = self._answers(asked, changed)
+        return _findings(plain, curves, labels)
+
+    def _answers(self, asked: Asked, texts: Sequence[Words]) -> list[str]:
+        assert asked.answers is not None
+        joined = [_joined(words) for words in texts]
+        given = asked.answers([text if text.strip() else "." for text in joined])
+        if any("label" not in each for each in given):
+            raise UserError(
+                "This model answers with something else than a label. Give a model for classification of single texts."
+            )
+        return [str(each["label"]) for each in given]
+
+    def _operators(self, asked: Asked, texts: Sequence[Words], labels: Sequence[str]) -> dict[str, Operator]:
+        worth = worth_of_words(texts, labels)
+        near = _nearest(asked, texts) if SYNONYMS in self.operators else {}
+        known: dict[str, Operator] = {name: partial(_by_chance, how=how) for name, how in BY_CHANCE.items()}
+        known[SYNONYMS] = partial(_by_chance, how=lambda word, _: [near.get(word.lower(), word)])
+        known[SENSITIVE] = lambda words, strength, rng: drop(words, strength, worth, 1)
+        known[INSENSITIVE] = lambda words, strength, rng: drop(words, strength, worth, -1)
+        return {name: known[name] for name in dict.fromkeys(self.operators)}
+
+    def _row(self, row: Row) -> tuple[str, str]:
+        text, label = row.get(self.text_column), row.get(self.label_column)
+        if not isinstance(text, str) or label is None:
+            raise UserError(
+                f"A row needs a text and a label; its columns are {', '.join(map(repr, row))}. "
+                "Name them with text_column and label_column."
+            )
+        return text, str(label)
+
+
+def _by_chance(words: Words, strength: float, rng: np.random.Generator, how: Change) -> list[str]:
+    return change(words, strength, how, rng)
+
+
+def _words(text: str, asked: Asked) -> list[str]:
+    """Return the words of a text: those between spaces, or, where nobody writes spaces, those of the tokenizer."""
+    words = text.split()
+    if len(words) > 1 and max(map(len, words)) < UNSPACED:
+        return words
+    (located,) = asked.tokenizer.encode_with_offsets([text])
+    starts = [int(at) for at, begins in zip(located.starts, located.word_starts, strict=True) if begins]
+    ends = [*starts[1:], len(text)]
+    return [text[start:end] for start, end in zip(starts, ends, strict=True) if text[start:end].strip()]
+
+
+def _joined(words: Words) -> str:
+    has_spaces = sum(word.isascii() for word in words) * 2 >= len(words)
+    return (" " if has_spaces else "").join(words)
+
+
+def _nearest(asked: Asked, texts: Sequence[Words]) -> dict[str, str]:
+    """Return for each word that is a token the nearest other whole word in the model's table of tokens."""
+    tokens = asked.tokenizer.tokens
+    ids = {token: number for number, token in enumerate(tokens)}
+    table = asked.network.bert.embeddings.word_embeddings.weight.detach().float().cpu().numpy()[: len(tokens)]
+    whole = np.array([number for number, token in enumerate(tokens) if token.isalpha()])
+    wanted = sorted({word.lower() for words in texts for word in words if word.lower() in ids and word.isalpha()})
+    if not wanted or not len(whole):
+        return {}
+    unit = table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12)
+    unit = unit - unit[whole].mean(0)
+    cosines = unit[[ids[word] for word in wanted]] @ unit[whole].T
+    cosines[whole[None, :] == np.array([ids[word] for word in wanted])[:, None]] = -np.inf
+    return {word: tokens[whole[best]] for word, best in zip(wanted, cosines.argmax(1), strict=True)}
+
+
+def _findings(plain: list[str], curves: dict[str, dict[float, list[str]]], labels: Sequence[str]) -> Findings:
+    """Return two tables, of accuracy and of changed answers, with a row for each strength."""
+    strengths = [0.0, *next(iter(curves.values()))]
+    accuracy, flips = list[FoundRow](), list[FoundRow]()
+    for strength in strengths:
+        given = {name: found.get(strength, plain) for name, found in curves.items()}
+        right = {name: _share(some, labels) for name, some in given.items()}
+        changed = {name: round(1 - _share(some, plain), 6) for name, some in given.items()}
+        accuracy.append(FoundRow(name=f"{strength:g}", figures={"strength": strength, **right}))
+        flips.append(FoundRow(name=f"{strength:g}", figures={"strength": strength, **changed}))
+    last = flips[-1].figures
+    figures = {"accuracy": _share(plain, labels)}
+    figures |= {f"changed_by_{name}": last[name] for name in curves}
+    if SENSITIVE in curves and "word_drop" in curves:
+        figures["minds_informative_words"] = round(last[SENSITIVE] - last["word_drop"], 6)
+    tables = [
+        FoundTable(
+            title=title,
+            rows=rows,
+            plot=FoundPlot(kind="curves", x="strength", y=list(curves), y_title=title.lower()),
+        )
+        for title, rows in (("Accuracy", accuracy), ("Changed answers", flips))
+    ]
+    return Findings({**figures, "rows": len(labels)}, tables)
+
+
+def _share(one: Sequence[str], other: Sequence[str]) -> float:
+    return round(float(np.mean([a == b for a, b in zip(one, other, strict=True)])), 6)

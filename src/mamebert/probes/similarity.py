@@ -1,0 +1,104 @@
+"""Similarity without labels: whether texts that people call alike have like vectors (STS-B, WordSim)."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+from scipy.stats import spearmanr
+
+from mamebert.corpus.readers import Reader, Row
+from mamebert.errors import UserError
+from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes.scoring.hidden_states import layer_names, mean_vectors
+from mamebert.probes.scoring.intervals import correlation_plus_minus
+from mamebert.probes.scoring.sentences import scored
+from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
+from mamebert.runs.identity import Source
+
+LEAST = 5
+
+
+class Similarity(Probe):
+    """Spearman's correlation of people's scores with the cosine of mean vectors, as they are and centred."""
+
+    about: ClassVar[str] = "Similarity of texts"
+    needs: ClassVar = "encoder"
+    pairs: Reader
+    """Rows with two texts, or two words, and a score of how alike they are."""
+    first_column: str = "sentence1"
+    """Column of one text."""
+    second_column: str = "sentence2"
+    """Column of the other."""
+    score_column: str = "score"
+    """Column of the score."""
+    sample: int = Field(default=0, ge=0)
+    """Pairs that are asked, drawn by chance; 0 asks all."""
+
+    def look(self) -> None:
+        """Raise UserError where the first rows lack a text or a score."""
+        for row in self.pairs.first_rows(8):
+            self._pair(row)
+
+    def fingerprint(self) -> list[Source]:
+        """Return the file of the pairs."""
+        return self.pairs.fingerprint()
+
+    def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
+        """Return the correlation in the best layer and in each, and in the mean of all layers."""
+        pairs = [self._pair(row) for row in self.pairs.rows()]
+        pairs = [pairs[n] for n in np.sort(np.random.default_rng(seed).permutation(len(pairs))[: self.sample or None])]
+        distinct = {score for *_, score in pairs}
+        if len(pairs) < LEAST or len(distinct) == 1:
+            raise UserError(
+                f"There are {len(pairs)} pairs with {len(distinct)} different scores, and a correlation needs "
+                f"at least {LEAST} pairs with several. Give a file with more."
+            )
+        texts = scored([text for one, other, _ in pairs for text in (one, other)], asked)
+        vectors = mean_vectors(asked, [each.ids for each in texts])
+        scores = np.array([score for *_, score in pairs])
+        layers = [*vectors, vectors.mean(0)]
+        names = [*layer_names(len(vectors)), "mean of all"]
+        rows = [
+            FoundRow(name=name, figures={"layer": number, **_correlations(layer, scores)})
+            for number, (name, layer) in enumerate(zip(names, layers, strict=True))
+        ]
+        best = max(rows, key=lambda row: row.figures["centred"])
+        figures = {
+            "spearman": best.figures["centred"],
+            "plus_minus": best.figures["plus_minus"],
+            "best_layer": best.figures["layer"],
+            "last_layer": rows[-2].figures["centred"],
+            "not_centred": max(row.figures["as_they_are"] for row in rows),
+            "pairs": len(pairs),
+        }
+        plot = FoundPlot(
+            kind="curves", x="layer", y=["centred", "as_they_are"], y_title="Spearman's correlation", level=0
+        )
+        return Findings(figures, [FoundTable(title="Layers", rows=rows, plot=plot)])
+
+    def _pair(self, row: Row) -> tuple[str, str, float]:
+        one, other, score = (row.get(name) for name in (self.first_column, self.second_column, self.score_column))
+        try:
+            found = float(score)  # type: ignore[arg-type]  # None is a TypeError
+        except (TypeError, ValueError):
+            found = float("nan")
+        if not isinstance(one, str) or not isinstance(other, str) or not np.isfinite(found):
+            raise UserError(
+                f"A row needs two texts and a score that is a number; its columns are {', '.join(map(repr, row))}. "
+                "Name them with first_column, second_column and score_column."
+            )
+        return one, other, found
+
+
+def _correlations(vectors: npt.NDArray[np.float32], scores: npt.NDArray[np.float64]) -> dict[str, float]:
+    found = {"centred": _correlation(vectors - vectors.mean(0), scores), "as_they_are": _correlation(vectors, scores)}
+    return {**found, "plus_minus": correlation_plus_minus(found["centred"], len(scores))}
+
+
+def _correlation(vectors: npt.NDArray[np.float32], scores: npt.NDArray[np.float64]) -> float:
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    cosines = (unit[::2] * unit[1::2]).sum(1)
+    found = float(spearmanr(cosines, scores).statistic) if np.ptp(cosines) else 0.0
+    return round(found, 6)

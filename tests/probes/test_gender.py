@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from mamebert.errors import UserError
+from mamebert.probes.scoring.gender_words import LISTS
+from mamebert.probes.scoring.intervals import line_through
+from mamebert.probes.scoring.pseudo_likelihood import Scored, log_likelihoods
+from mamebert.probes.scoring.shared_tokens import shared_scores
+
+
+@pytest.fixture(scope="module")
+def words(tokens):
+    return {"female": tokens[:2], "male": tokens[2:3]}
+
+
+def test_exchanged_lists_turn_the_sign_of_slope_and_correlation(ask_about, words):
+    found = ask_about("gender", over="places", **words).figures
+    other = ask_about("gender", over="places", female=words["male"], male=words["female"]).figures
+    assert found["slope"] == pytest.approx(-other["slope"], abs=2e-6)
+    assert found["correlation"] == pytest.approx(-other["correlation"], abs=2e-5)
+    assert found["female_share"] == pytest.approx(1 - other["female_share"], abs=1e-5)
+
+
+def test_a_line_is_that_of_its_points():
+    x = np.linspace(0, 1, 30)
+    line = line_through(x, 3 - 2 * x)
+    assert (line.slope, line.pearson) == (pytest.approx(-2), pytest.approx(-1))
+    assert line.plus_minus == pytest.approx(0, abs=1e-6)
+    noisy = line_through(x, np.random.default_rng(0).normal(size=30))
+    assert abs(noisy.slope) < noisy.plus_minus
+
+
+@pytest.mark.parametrize("language", LISTS)
+def test_lists_have_thirty_years_twenty_places_and_no_word_of_both(language):
+    lists = LISTS[language]
+    assert (len(lists.dates), len(lists.places)) == (30, 20)
+    assert not set(lists.female) & set(lists.male)
+    assert all("{mask}" in each and "{x}" in each for each in lists.templates)
+
+
+def test_shared_tokens_alone_are_asked_for(asked, tokens):
+    pair = tuple(" ".join([*tokens[:2], own, *tokens[4:7]]) for own in tokens[2:4])
+    (scores,) = shared_scores(asked, [pair])
+    for text, found in zip(pair, scores, strict=True):
+        each = asked.tokenizer.encode(text)
+        ids, special = each.ids.astype(np.int64), asked.tokenizer.special
+        marks = np.arange(len(ids)) != 2
+        scored = [Scored(ids, each.word_starts)]
+        assert found == pytest.approx(log_likelihoods(asked.network, scored, special, asked_for=[marks])[0])
+        assert found > log_likelihoods(asked.network, scored, special)[0]
+
+
+def test_sets_of_pairs_have_rates_by_kind(ask_about, rows_file, words):
+    crows = rows_file(
+        {"sent_more": "The old boat .", "sent_less": "The wet boat .", "bias_type": "age"}, name="c.jsonl"
+    )
+    wino = rows_file(
+        *(
+            {"sentid": f"sailor.cook.1.{g}.txt", "sentence": f"The old {w} ."}
+            for g, w in (("male", "pot"), ("female", "net"))
+        ),
+        name="w.jsonl",
+    )
+    found = ask_about("gender", crows_pairs=crows, winogender=wino, **words)
+    assert [table.title for table in found.tables] == ["Dates", "CrowS-Pairs", "WinoGender"]
+    assert found.figures["crows_pairs"] in (0, 1)
+    assert found.tables[2].rows[0].name == "sailor"
+
+
+def test_words_that_are_no_tokens_are_told(ask_about, rows_file, words):
+    with pytest.raises(UserError, match="None of the female words"):
+        ask_about("gender", language="ja")
+    with pytest.raises(UserError, match="no text in 'sent_more'"):
+        ask_about("gender", crows_pairs=rows_file({"a": "b"}), **words)

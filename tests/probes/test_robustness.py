@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from mamebert.errors import UserError
+from mamebert.probes.scoring.perturbations import BY_CHANCE, change, drop, worth_of_words
+from mamebert.stages.probe.probing import open_asked
+
+WORDS = ["The", "old", "boats", "hold", "the", "wet", "rope", "by", "the", "pier"]
+
+
+@pytest.mark.parametrize("name", BY_CHANCE)
+def test_strength_nought_is_the_text_itself_and_one_changes_every_word(name):
+    how = BY_CHANCE[name]
+    assert change(WORDS, 0, how, np.random.default_rng(0)) == WORDS
+    assert change(WORDS, 1, how, np.random.default_rng(0)) != WORDS
+    assert change(WORDS, 0.5, how, np.random.default_rng(3)) == change(WORDS, 0.5, how, np.random.default_rng(3))
+
+
+def test_words_of_most_worth_leave_first():
+    worth = {"boats": 2.0, "rope": 1.0}
+    assert drop(WORDS, 0.2, worth, 1) == [word for word in WORDS if word not in worth]
+    assert set(WORDS) - set(drop(WORDS, 0.2, worth, -1)) <= set(WORDS) - worth.keys()
+    assert drop(WORDS, 0, worth, 1) == WORDS
+    assert drop(WORDS, 1, worth, 1) == []
+
+
+def test_worth_is_the_mutual_information_of_word_and_label():
+    worth = worth_of_words([["sea", "the"], ["sea", "the"], ["pot", "the"], ["pot", "the"]], ["a", "a", "b", "b"])
+    assert worth["sea"] == pytest.approx(np.log(2))
+    assert worth["the"] == pytest.approx(0)
+
+
+@pytest.fixture(scope="module")
+def classifier(classifiers):
+    return open_asked(classifiers / "models" / "N", "cpu", "answers")
+
+
+def test_a_classifier_loses_by_what_it_reads(ask_about, classifier, world):
+    found = ask_about("robustness", of=classifier, source=str(world / "rows.jsonl"), strengths=[0.5, 1.0], sample=40)
+    accuracy, flips = ({row.name: row.figures for row in table.rows} for table in found.tables)
+    assert found.figures["accuracy"] == accuracy["0"]["typos"] > 0.8
+    assert set(flips["0"].values()) == {0.0}
+    assert accuracy["1"]["word_drop"] < 0.7
+    assert flips["0.5"]["informative_words_dropped"] > flips["0.5"]["common_words_dropped"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"operators": ["fire"]}, "no operator 'fire'"),
+        ({"operators": []}, "There is no operator"),
+        ({"strengths": [2]}, "share of the words"),
+        ({"label_column": "nothing"}, "needs a text and a label"),
+    ],
+)
+def test_bad_input_is_one_sentence(ask_about, classifier, world, settings, told):
+    with pytest.raises(UserError, match=told):
+        ask_about("robustness", of=classifier, source=str(world / "rows.jsonl"), **settings)
+
+
+def test_one_class_and_an_encoder_are_told(ask_about, classifier, rows_file, mamebert, encoders, classifiers, world):
+    with pytest.raises(UserError, match="one label"):
+        ask_about("robustness", of=classifier, source=rows_file(*[{"text": "The boat .", "label": "a"}] * 3))
+    words = ("probe", "robustness", encoders("N"), "--source", world / "rows.jsonl")
+    assert "finetune" in mamebert(*words).mistake
+    words = (
+        "probe",
+        "robustness",
+        classifiers / "models" / "N",
+        "--source",
+        world / "rows.jsonl",
+        "random_weights=true",
+    )
+    assert "Leave it out" in mamebert(*words).mistake
