@@ -1493,7 +1493,49 @@ class _WordpieceSettings(TypedDict, total=False):
 class _WordpieceByDefault(_WordpieceSettings, total=False):
     kind: Literal["wordpiece"]
 
+class _BpeSettings(TypedDict, total=False):
+    size: int
+    sample_characters: int
+    words: Literal["whitespace", "mecab"]
+    lowercase: bool
+    strip_accents: bool
+    min_frequency: int
+    limit_alphabet: int
+    max_length: int
+
+class _Bpe(_BpeSettings, total=False):
+    kind: Required[Literal["bpe"]]
+
+class _ByteBpeSettings(TypedDict, total=False):
+    size: int
+    sample_characters: int
+    words: Literal["whitespace", "mecab"]
+    lowercase: bool
+    strip_accents: bool
+    min_frequency: int
+    limit_alphabet: int
+    max_length: int
+
+class _ByteBpe(_ByteBpeSettings, total=False):
+    kind: Required[Literal["byte_bpe"]]
+
+class _UnigramSettings(TypedDict, total=False):
+    size: int
+    sample_characters: int
+    words: Literal["whitespace", "mecab"]
+    lowercase: bool
+    strip_accents: bool
+    min_frequency: int
+    limit_alphabet: int
+    max_length: int
+    matching: Literal["likeliest", "longest"]
+
+class _Unigram(_UnigramSettings, total=False):
+    kind: Required[Literal["unigram"]]
+
 class _Wordpiece(_WordpieceSettings, total=False):
     kind: Required[Literal["wordpiece"]]
 
-_AnyVocabulary: TypeAlias = Vocabulary | _Wordpiece | Literal["wordpiece"]
+_AnyVocabulary: TypeAlias = (
+    Vocabulary | _Bpe | _ByteBpe | _Unigram | _Wordpiece | Literal["bpe", "byte_bpe", "unigram", "wordpiece"]
+)

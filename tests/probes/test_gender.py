@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from mamebert.errors import UserError
+from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.probes.scoring.gender_words import LISTS
 from mamebert.probes.scoring.intervals import line_through
+from mamebert.probes.scoring.masses import masses
 from mamebert.probes.scoring.pseudo_likelihood import Scored, log_likelihoods
 from mamebert.probes.scoring.shared_tokens import shared_scores
 
@@ -19,6 +21,14 @@ def test_exchanged_lists_turn_the_sign_of_slope_and_correlation(ask_about, words
     assert found["slope"] == pytest.approx(-other["slope"], abs=2e-6)
     assert found["correlation"] == pytest.approx(-other["correlation"], abs=2e-5)
     assert found["female_share"] == pytest.approx(1 - other["female_share"], abs=1e-5)
+
+
+def test_masses_are_those_of_fill_mask_and_do_not_depend_on_what_else_is_asked(asked, tokens):
+    texts = ["The [MASK] boat .", "[MASK] holds the old wet rope ."]
+    found = masses(asked, texts, tokens[:3])
+    for text, row in zip(texts, found, strict=True):
+        ((candidates,),) = fill_mask(asked.network, asked.tokenizer, [text], 3, tokens[:3])
+        assert [dict(candidates)[word] for word in tokens[:3]] == pytest.approx(row, abs=1e-6)
 
 
 def test_a_line_is_that_of_its_points():

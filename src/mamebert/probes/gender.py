@@ -17,9 +17,9 @@ from pydantic import Field
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.probes import Asked, Findings, Probe
-from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.probes.scoring.gender_words import LISTS, Language, Lists, Over
 from mamebert.probes.scoring.intervals import SURE, line_through
+from mamebert.probes.scoring.masses import masses
 from mamebert.probes.scoring.pseudo_likelihood import log_likelihoods
 from mamebert.probes.scoring.sentences import scored
 from mamebert.probes.scoring.shared_tokens import shared_scores
@@ -62,8 +62,8 @@ class Gender(Probe):
         )
         xs = lists.dates if self.over == "dates" else lists.places
         female, male = (_known(words, asked, name) for name, words in (("female", lists.female), ("male", lists.male)))
-        masses = np.array([_masses(asked, lists, x, female, male) for x in xs])
-        share = masses[:, 0] / masses.sum(1)
+        both = np.array([_masses(asked, lists, x, female, male) for x in xs])
+        share = both[:, 0] / both.sum(1)
         at = np.linspace(0, 1, len(xs))
         line = line_through(at, share)
         figures = {
@@ -72,11 +72,11 @@ class Gender(Probe):
             "correlation": line.pearson,
             "correlation_plus_minus": line.pearson_plus_minus,
             "female_share": float(share.mean()),
-            "female_slope": line_through(at, masses[:, 0]).slope,
-            "male_slope": line_through(at, masses[:, 1]).slope,
+            "female_slope": line_through(at, both[:, 0]).slope,
+            "male_slope": line_through(at, both[:, 1]).slope,
         }
         rows = [
-            FoundRow(name=x, figures={"place": n, "female_share": round(float(share[n]), 6), **_mass(masses[n])})
+            FoundRow(name=x, figures={"place": n, "female_share": round(float(share[n]), 6), **_mass(both[n])})
             for n, x in enumerate(xs)
         ]
         plot = FoundPlot(kind="curves", x="place", y=["female_share"], y_title="share of female words", level=0.5)
@@ -102,9 +102,8 @@ def _masses(asked: Asked, lists: Lists, x: str, female: Sequence[str], male: Seq
         template.format(mask=mask, verb=verb, stage=stage, x=x)
         for template, verb, stage in product(lists.templates, lists.verbs, lists.stages)
     ]
-    words = [*female, *male]
-    found = [dict(masks[0]) for masks in fill_mask(asked.network, asked.tokenizer, texts, len(words), words)]
-    return [float(np.mean([sum(each[word] for word in some) for each in found])) for some in (female, male)]
+    found = masses(asked, texts, [*female, *male]).mean(0)
+    return [float(found[: len(female)].sum()), float(found[len(female) :].sum())]
 
 
 def _mass(masses: npt.NDArray[np.float64]) -> dict[str, float]:
