@@ -9,6 +9,7 @@ from torch.nn.functional import normalize
 from mamebert.encoder.model import Encoder
 from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.kernels.linear import linear
 from mamebert.tasks.data.features import Features, TaskBatch, batches, pack
 from mamebert.tasks.network.pooling import TextVectors
 
@@ -29,8 +30,7 @@ class PathHead(nn.Module):
     def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
         """Return [examples, paths] in float32."""
         texts = self.dense(self.dropout(self.vectors(reads.float(), batch)))
-        cosines: Tensor = normalize(texts) @ self.paths.T
-        return cosines
+        return linear(normalize(texts), self.paths)
 
 
 @torch.no_grad()
