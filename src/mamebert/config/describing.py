@@ -35,6 +35,8 @@ def _brief(kind: type[BaseModel]) -> Iterator[str]:
             number = sum(not line.strip().startswith("with ") for line in alone) // 2
             yield f"{name}.*  {number} settings: --settings {name}"
             yield f"    {_one_line(field.description or inner.__doc__)}"
+            if family := family_of(inner):
+                yield f"    kind: {', '.join(family.names())}"
         else:
             yield from alone
 
