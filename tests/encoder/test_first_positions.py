@@ -4,6 +4,8 @@ import torch
 from mamebert.encoder.first_positions import PositionEmbeddings, sinusoids, start_positions
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.encoder.trace import Padded
+from mamebert.errors import UserError
 
 
 def network(**shape):
@@ -48,3 +50,45 @@ def test_a_narrow_table_of_odd_width_is_started_too():
     made = network(embedding_size=15)
     start_positions(made, PositionEmbeddings(init="sinusoidal"))
     assert made.state_dict()[TABLE].shape == (64, 15)
+
+
+def some_tokens():
+    ids = torch.randint(5, 50, (4, 40), generator=torch.Generator().manual_seed(0))
+    return Padded(ids, torch.zeros_like(ids), torch.ones_like(ids, dtype=torch.bool))
+
+
+def attention_of(**settings):
+    made = network(hidden_size=128, num_hidden_layers=2)
+    start_positions(made, PositionEmbeddings(init="sinusoidal", **settings))
+    seen = made.bert.trace(some_tokens())
+    return [each.mean(0) for each in seen.attention]  # heads tokens tokens
+
+
+def test_heads_that_look_at_neighbours_see_the_token_before_and_the_one_behind():
+    for layer in attention_of(heads="neighbours"):
+        before, behind = layer[0], layer[1]
+        assert (before[1:].argmax(-1) == torch.arange(39)).float().mean() > 0.9
+        assert (behind[:-1].argmax(-1) == torch.arange(1, 40)).float().mean() > 0.9
+
+
+def test_heads_that_look_anywhere_see_all_alike():
+    assert max(layer.max().item() for layer in attention_of()) < 0.05
+
+
+def test_the_third_head_looks_two_tokens_back():
+    made = network(hidden_size=256, num_attention_heads=4, num_hidden_layers=1)
+    start_positions(made, PositionEmbeddings(init="sinusoidal", heads="neighbours"))
+    seen = made.bert.trace(some_tokens())
+    third = seen.attention[0][:, 2].mean(0)
+    assert (third[2:].argmax(-1) == torch.arange(38)).float().mean() > 0.9
+
+
+def test_neighbours_are_found_by_waves_alone():
+    with pytest.raises(UserError, match="positions\\.init=sinusoidal"):
+        PositionEmbeddings(heads="neighbours")
+
+
+def test_a_frozen_table_does_not_learn_and_all_else_does():
+    made = network()
+    start_positions(made, PositionEmbeddings(init="sinusoidal", frozen=True))
+    assert [name for name, each in made.named_parameters() if not each.requires_grad] == [TABLE]

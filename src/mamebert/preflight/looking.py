@@ -90,11 +90,8 @@ def shape_of(path: Path, ahead: Ahead) -> EncoderConfig | None:
 
 def planned_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:
     """Return the shape of the encoder that a pretraining makes."""
-    own: EncoderConfig = config.encoder  # type: ignore[attr-defined]
     start: Path | None = config.start  # type: ignore[attr-defined]
-    if start is None:
-        return own
-    if ahead.maker(start) is None:
+    if start is None or ahead.maker(start) is None:
         settled: EncoderConfig = config.settled().encoder  # type: ignore[attr-defined]
         return settled
     return shape_of(start, ahead)

@@ -13,7 +13,7 @@ from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.corpus.parallel import num_cores, ordered_map
 from mamebert.progress import lines_alone, say
 from mamebert.stages.finetune.candidates import Candidate, candidates, twin
-from mamebert.stages.finetune.defaults import decide, is_small
+from mamebert.stages.finetune.defaults import decide
 from mamebert.stages.finetune.finetuning import Finetuning
 from mamebert.stages.finetune.search import with_settings
 from mamebert.training.devices import pick_device
@@ -56,7 +56,7 @@ def _processes(work: Finetuning, jobs: list[Job]) -> int:
     if config.processes:
         return config.processes
     models = {model.path: model for model, _ in jobs}
-    pays = all(is_small(ModelFolder.open(path).shape) for path in models)
+    pays = all(ModelFolder.open(path).shape.is_small for path in models)
     return num_cores() if pays and _tokens(work, jobs[0][0]) >= LEAST_TOKENS else 1
 
 

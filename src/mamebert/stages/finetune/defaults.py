@@ -85,11 +85,6 @@ class Rows:
         return max(1, ceil(self.number / batch_rows if batch_rows else self.number * self.tokens / batch_tokens))
 
 
-def is_small(shape: EncoderConfig) -> bool:
-    """Tell whether an encoder is as small as ours: those of BERT's kin that are published so are wider or deeper."""
-    return shape.hidden_size <= 256 and shape.num_hidden_layers <= 6 and not shape.bottleneck
-
-
 def rates(shape: EncoderConfig, rows: Rows) -> Rates:
     """Return how fast an encoder learns: the wider and deeper, the slower.
 
@@ -98,7 +93,7 @@ def rates(shape: EncoderConfig, rows: Rows) -> Rates:
     12 deep; Clark et al., 2020): 3e-4. BERT-base and larger: 2e-5 to 5e-5 (Devlin et al., 2019); the narrower ones
     between, such as MiniLM (384), take the upper end of that.
     """
-    if is_small(shape):
+    if shape.is_small:
         if rows.compare:
             return Rates(3e-4)
         return Rates(1e-3, words=5, head=3) if rows.in_parts else Rates(1e-3)
@@ -124,7 +119,7 @@ def decide(config: FinetuneConfig, shape: EncoderConfig, rows: Rows) -> dict[str
         found |= _rates(config.learning, shape, rows)
         if training.optimizer == "muon":  # which learns at one rate
             found.pop("learning.groups", None)
-    if config.dropout is None and is_small(shape) and shape.hidden_dropout_prob < DROPOUT:
+    if config.dropout is None and shape.is_small and shape.hidden_dropout_prob < DROPOUT:
         found["dropout"] = DROPOUT
     if training.warmup_rate is None:
         found["training.warmup_rate"] = WARMUP_RATE
@@ -138,7 +133,7 @@ def decide(config: FinetuneConfig, shape: EncoderConfig, rows: Rows) -> dict[str
 
 def space(search: Search, shape: EncoderConfig, rows: Rows) -> dict[str, Any]:
     """Return what a search tries where `search.space` does not say it."""
-    found = dict((SMALL_RANGES if is_small(shape) else RANGES)[search.ranges])
+    found = dict((SMALL_RANGES if shape.is_small else RANGES)[search.ranges])
     if max(found.get("training.epochs", [NO_CAP])) * rows.steps(ROWS, 0) < LEAST_STEPS:
         del found["training.epochs"]
     return found
