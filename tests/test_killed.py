@@ -131,10 +131,11 @@ class Killing:
         wrong = []
         if left:
             wrong.append(f"orphans {left}")
-        if child.returncode not in {0, *SIGNALS[number]}:
-            wrong.append(f"exit code {child.returncode}")
-        if re.search(ONE_LINE_OF_PYTHON, said) and not _before_us(said):
-            wrong.append("a traceback")
+        if not _before_us(said):
+            if child.returncode not in {0, *SIGNALS[number]}:
+                wrong.append(f"exit code {child.returncode}")
+            if re.search(ONE_LINE_OF_PYTHON, said):
+                wrong.append("a traceback")
         return f"{number.name} after {seconds:.2f} s: {', '.join(wrong)}\n{said[-1500:]}" if wrong else ""
 
     def finish(self) -> dict[str, Any]:
