@@ -1326,6 +1326,8 @@ class _TokenEmbeddingsSettings(TypedDict, total=False):
 class _PositionEmbeddingsSettings(TypedDict, total=False):
     init: Literal["normal", "sinusoidal"]
     norm: float | None
+    heads: Literal["anywhere", "neighbours"]
+    frozen: bool
 
 class _MaskedLMAndNSPByDefault(_MaskedLMAndNSPSettings, total=False):
     kind: Literal["masked_lm_nsp"]

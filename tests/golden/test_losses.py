@@ -70,7 +70,7 @@ def path(request):
 def encoder(shards, tmp_path, unproved, tiny, asking):
     def made(objective, **shape):
         # With BERT's numbers, and dropout, whatever a small encoder would begin with.
-        as_bert = {"initializer_range": 0.02} | ({} if "preset" in shape else {"hidden_dropout_prob": 0.1})
+        as_bert = {"initializer_range": 0.02, "hidden_dropout_prob": 0.0 if "preset" in shape else 0.1}
         asks = {"mask_rate": 0.15} if Objective.find(objective).asks_small_for_more else {}
         settings = {
             **tiny,
