@@ -156,7 +156,7 @@ def asking(world: Path) -> Callable[..., dict[str, object]]:
 
 @pytest.fixture(scope="session")
 def tiny() -> dict[str, object]:
-    """Return pretraining settings that take about a second, with BERT's own numbers for what is else decided by size."""
+    """Return pretraining settings that take about a second, with BERT's own numbers for what size else decides."""
     shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64}
     return {
         "encoder": {**shape, "initializer_range": 0.02, "hidden_dropout_prob": 0.1},
