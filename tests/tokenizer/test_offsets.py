@@ -266,7 +266,7 @@ def test_each_given_word_has_its_own_pieces_or_unknown(opened, words):
     assert [len(each) for each in pieces] == [len(words), len(words[:1])]
     for word, ids in zip(words, pieces[0], strict=True):
         # Of bytes a word begins otherwise behind a space, and given words are behind one (decision 34).
-        before = opened.ours._before_word if word.strip() else ""
+        before = opened.ours.before_words if word.strip() else ""
         alone = opened.ours.encode(before + word).ids.tolist()
         assert ids.dtype == np.int32
         assert ids.tolist() == (alone or [opened.ours.unk_id])

@@ -12,6 +12,8 @@ from mamebert.results.probe import FoundExample, FoundTable
 from mamebert.runs.identity import Source
 from mamebert.tokenizer.encoding import Tokenizer
 
+ROWS_LOOKED_AT = 8
+"""Rows in which `Probe.look` finds what is wrong with what will be asked."""
 Needs = Literal["words", "encoder", "answers"]
 """What a probe asks: the head for masked words, the encoder's vectors alone, or a fine-tuned model's answers."""
 

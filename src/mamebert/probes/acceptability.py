@@ -12,14 +12,14 @@ from pydantic import Field
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.files.disk import write_text
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
+from mamebert.probes.scoring.intervals import SURE
 from mamebert.probes.scoring.kept import kept_scores
 from mamebert.probes.scoring.pseudo_likelihood import log_likelihoods
 from mamebert.probes.scoring.sentences import scored
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
 
-SURE = 1.96
 """Standard errors to each side of a 95 % interval."""
 BANDS = 4
 """Groups of sentences of about one length."""
@@ -36,7 +36,7 @@ class Acceptability(Probe):
 
     def look(self) -> None:
         """Raise UserError where the first rows lack a sentence or a label."""
-        for row in self.sentences.first_rows(8):
+        for row in self.sentences.first_rows(ROWS_LOOKED_AT):
             _read(row)
 
     def fingerprint(self) -> list[Source]:

@@ -12,7 +12,7 @@ from mamebert.corpus.readers import Reader
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.trace import Padded
 from mamebert.errors import UserError, not_finite
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.ngrams import text_of
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
@@ -35,7 +35,7 @@ class Attention(Probe):
 
     def look(self) -> None:
         """Raise UserError where the first rows have no text."""
-        for row in self.texts.first_rows(8):
+        for row in self.texts.first_rows(ROWS_LOOKED_AT):
             text_of(row)
 
     def fingerprint(self) -> list[Source]:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.hidden_states import layer_names, mean_vectors
 from mamebert.probes.scoring.sentences import scored
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
@@ -40,7 +40,7 @@ class Crosslingual(Probe):
 
     def look(self) -> None:
         """Raise UserError where the first rows lack a sentence."""
-        for row in self.pairs.first_rows(8):
+        for row in self.pairs.first_rows(ROWS_LOOKED_AT):
             self._pair(row)
 
     def fingerprint(self) -> list[Source]:

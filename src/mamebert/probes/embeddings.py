@@ -15,11 +15,12 @@ from scipy.stats import spearmanr
 
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
-from mamebert.probes import Asked, Findings, Probe
-from mamebert.probes.scoring.intervals import SURE
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
+from mamebert.probes.scoring.intervals import share_plus_minus
 from mamebert.probes.scoring.ngrams import text_of
 from mamebert.results.probe import FoundExample, FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
+from mamebert.tasks.data.vector_answers import unit
 
 BANDS = 10
 """Groups of tokens of about one frequency."""
@@ -44,7 +45,7 @@ class Embeddings(Probe):
 
     def look(self) -> None:
         """Raise UserError where there is no text to count in."""
-        for row in self.corpus.first_rows(8):
+        for row in self.corpus.first_rows(ROWS_LOOKED_AT):
             text_of(row)
 
     def fingerprint(self) -> list[Source]:
@@ -93,10 +94,10 @@ class Embeddings(Probe):
         if not asked:
             raise UserError("No analogy has four words that are tokens of this encoder. Leave analogies out.")
         asked = [asked[n] for n in np.sort(rng.permutation(len(asked))[: self.most])]
-        unit = table[whole] / np.maximum(np.linalg.norm(table[whole], axis=1, keepdims=True), 1e-12)
+        directions = unit(table[whole])
         numbers = np.array([words for _, words in asked])
-        wanted = unit[numbers[:, 1]] - unit[numbers[:, 0]] + unit[numbers[:, 2]]
-        cosines = wanted @ unit.T
+        wanted = directions[numbers[:, 1]] - directions[numbers[:, 0]] + directions[numbers[:, 2]]
+        cosines = wanted @ directions.T
         np.put_along_axis(cosines, numbers[:, :3], -np.inf, axis=1)  # as usual, the words asked with are no answers
         right = cosines.argmax(1) == numbers[:, 3]
         kinds = np.array([kind for kind, _ in asked])
@@ -105,7 +106,7 @@ class Embeddings(Probe):
 
 def _solved(kind: str, right: npt.NDArray[np.bool_]) -> FoundRow:
     rate = float(right.mean())
-    wide = SURE * (rate * (1 - rate) / len(right)) ** 0.5
+    wide = share_plus_minus(rate, len(right))
     return FoundRow(name=kind, figures={"solved": round(rate, 6), "plus_minus": round(wide, 6), "asked": len(right)})
 
 
@@ -172,9 +173,8 @@ def _first_direction(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64
 
 def _mean_cosine(vectors: npt.NDArray[np.float64]) -> float:
     """Return the mean cosine of two different ones of the vectors."""
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    number = len(unit)
-    return float((unit.sum(0) @ unit.sum(0) - number) / max(1, number * (number - 1)))
+    middle, number = unit(vectors).sum(0), len(vectors)
+    return float((middle @ middle - number) / max(1, number * (number - 1)))
 
 
 def _nearest(

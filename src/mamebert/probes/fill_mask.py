@@ -9,7 +9,7 @@ from pydantic import Field
 
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.fill_mask import Candidates, fill_mask
 from mamebert.results.probe import FoundExample, FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
@@ -30,7 +30,7 @@ class FillMask(Probe):
 
     def look(self) -> None:
         """Raise UserError where there is no text to ask about."""
-        rows = self.source.first_rows(8) if self.source else []
+        rows = self.source.first_rows(ROWS_LOOKED_AT) if self.source else []
         if not self.texts and not rows:
             raise UserError('There are no texts to ask about. Give some in texts, such as "A [MASK] .", or a source.')
         for row in rows:

@@ -16,9 +16,9 @@ from pydantic import Field
 
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.gender_words import LISTS, Language, Lists, Over
-from mamebert.probes.scoring.intervals import SURE, line_through
+from mamebert.probes.scoring.intervals import line_through, share_plus_minus
 from mamebert.probes.scoring.masses import masses
 from mamebert.probes.scoring.pseudo_likelihood import log_likelihoods
 from mamebert.probes.scoring.sentences import scored
@@ -48,7 +48,7 @@ class Gender(Probe):
     def look(self) -> None:
         """Raise UserError where the first rows are not those of the two sets."""
         for reader, columns in ((self.crows_pairs, CROWS), (self.winogender, WINO)):
-            for row in reader.first_rows(8) if reader else []:
+            for row in reader.first_rows(ROWS_LOOKED_AT) if reader else []:
                 _require(row, columns)
 
     def fingerprint(self) -> list[Source]:
@@ -164,7 +164,7 @@ def _winogender(asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundT
 
 def _rate(found: npt.NDArray[np.bool_]) -> dict[str, float]:
     rate = float(found.mean())
-    wide = SURE * (rate * (1 - rate) / len(found)) ** 0.5
+    wide = share_plus_minus(rate, len(found))
     return {"rate": round(rate, 6), "plus_minus": round(wide, 6), "pairs": len(found)}
 
 

@@ -15,7 +15,7 @@ from mamebert.encoder.packing import Packed
 from mamebert.errors import UserError, not_finite
 from mamebert.files.disk import write_text
 from mamebert.files.json_files import parse
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.bleu import ORDERS, corpus_bleu, self_bleu, unlike_each_other, unseen
 from mamebert.probes.scoring.gibbs import Conditional, Order, Sampling, sample
 from mamebert.probes.scoring.ngrams import text_of
@@ -59,7 +59,7 @@ class Generate(Probe):
 
     def look(self) -> None:
         """Raise UserError where the corpus has no text."""
-        for row in self.corpus.first_rows(8) if self.corpus else []:
+        for row in self.corpus.first_rows(ROWS_LOOKED_AT) if self.corpus else []:
             text_of(row)
 
     def fingerprint(self) -> list[Source]:

@@ -15,15 +15,15 @@ from torch import Tensor
 
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.hidden_states import hidden_states, layer_names
+from mamebert.probes.scoring.intervals import share_plus_minus
 from mamebert.probes.scoring.linear_probe import learn
 from mamebert.probes.scoring.treebank_tasks import ORDER, WORD_TASKS, disordered, labelled_words, require_tree
 from mamebert.progress import progress, say
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
 
-SURE = 1.96
 MIX = "mixture of all"
 TEST_SHARE = 0.3
 
@@ -53,7 +53,10 @@ class Layers(Probe):
 
     def look(self) -> None:
         """Raise UserError where the first rows are no sentences of a treebank."""
-        for row in [*self.treebank.first_rows(8), *(self.test.first_rows(8) if self.test else [])]:
+        for row in [
+            *self.treebank.first_rows(ROWS_LOOKED_AT),
+            *(self.test.first_rows(ROWS_LOOKED_AT) if self.test else []),
+        ]:
             require_tree(row)
 
     def fingerprint(self) -> list[Source]:
@@ -134,7 +137,7 @@ def _read_off(train: Words, test: Words, seed: int, has_control: bool) -> list[F
         parts = train.vectors[layer], test.vectors[layer][:, known]
         found = learn(parts[0], numbers, parts[1], gold, len(labels), seed)
         accuracy = float(found.right.float().mean()) * len(known) / len(test.labels)
-        figures = {"accuracy": accuracy, "plus_minus": SURE * (accuracy * (1 - accuracy) / len(test.labels)) ** 0.5}
+        figures = {"accuracy": accuracy, "plus_minus": share_plus_minus(accuracy, len(test.labels))}
         if has_control:
             right = learn(parts[0], drawn[0], test.vectors[layer], drawn[1], len(labels), seed).right
             figures |= {"control": float(right.float().mean()), "selectivity": accuracy - float(right.float().mean())}

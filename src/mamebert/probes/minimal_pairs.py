@@ -15,7 +15,8 @@ from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.files.disk import write_text
 from mamebert.files.names import file_name
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
+from mamebert.probes.scoring.intervals import SURE
 from mamebert.probes.scoring.kept import kept_scores
 from mamebert.probes.scoring.ngrams import NAMES, ngram_scores, text_of
 from mamebert.probes.scoring.pseudo_likelihood import Hidden, Scored, log_likelihoods
@@ -27,7 +28,6 @@ from mamebert.tokenizer.encoding import Tokenizer
 
 HIDDEN: Mapping[str, Hidden] = {"pll": "token", "pll_word_l2r": "rest_of_word"}
 ALL = "all pairs"
-SURE = 1.96
 """Standard errors to each side of a 95 % interval."""
 TIE = 1e-6
 """Difference, as a share of the scores, that is rounding: sentences of the same pieces get it in different batches."""
@@ -97,9 +97,9 @@ class MinimalPairs(Probe):
 
     def look(self) -> None:
         """Raise UserError where the first rows lack a sentence, or text to count."""
-        for row in self.pairs.first_rows(8):
+        for row in self.pairs.first_rows(ROWS_LOOKED_AT):
             self._pair(row)
-        for row in self.corpus.first_rows(8) if self.corpus else []:
+        for row in self.corpus.first_rows(ROWS_LOOKED_AT) if self.corpus else []:
             text_of(row)
 
     def fingerprint(self) -> list[Source]:

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.perturbations import (
     BY_CHANCE,
     INSENSITIVE,
@@ -29,6 +29,7 @@ from mamebert.probes.scoring.perturbations import (
 from mamebert.progress import progress
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
+from mamebert.tasks.data.vector_answers import unit
 
 Words = Sequence[str]
 Operator = Callable[[Words, float, np.random.Generator], list[str]]
@@ -64,7 +65,7 @@ class Robustness(Probe):
             raise UserError(f"{named}. Choose from: {', '.join(known)}.")
         if not all(0 < strength <= 1 for strength in self.strengths):
             raise UserError("A strength is a share of the words. Give strengths above 0 and up to 1.")
-        for row in self.source.first_rows(8):
+        for row in self.source.first_rows(ROWS_LOOKED_AT):
             self._row(row)
 
     def fingerprint(self) -> list[Source]:
@@ -146,9 +147,9 @@ def _nearest(asked: Asked, texts: Sequence[Words]) -> dict[str, str]:
     wanted = sorted({word.lower() for words in texts for word in words if word.lower() in ids and word.isalpha()})
     if not wanted or not len(whole):
         return {}
-    unit = table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12)
-    unit = unit - unit[whole].mean(0)
-    cosines = unit[[ids[word] for word in wanted]] @ unit[whole].T
+    directions = unit(table)
+    directions = directions - directions[whole].mean(0)
+    cosines = directions[[ids[word] for word in wanted]] @ directions[whole].T
     cosines[whole[None, :] == np.array([ids[word] for word in wanted])[:, None]] = -np.inf
     return {word: tokens[whole[best]] for word, best in zip(wanted, cosines.argmax(1), strict=True)}
 

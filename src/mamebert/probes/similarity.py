@@ -10,12 +10,13 @@ from scipy.stats import spearmanr
 
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
-from mamebert.probes import Asked, Findings, Probe
+from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.hidden_states import layer_names, mean_vectors
 from mamebert.probes.scoring.intervals import correlation_plus_minus
 from mamebert.probes.scoring.sentences import scored
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
+from mamebert.tasks.data.vector_answers import unit
 
 LEAST = 5
 
@@ -38,7 +39,7 @@ class Similarity(Probe):
 
     def look(self) -> None:
         """Raise UserError where the first rows lack a text or a score."""
-        for row in self.pairs.first_rows(8):
+        for row in self.pairs.first_rows(ROWS_LOOKED_AT):
             self._pair(row)
 
     def fingerprint(self) -> list[Source]:
@@ -98,7 +99,7 @@ def _correlations(vectors: npt.NDArray[np.float32], scores: npt.NDArray[np.float
 
 
 def _correlation(vectors: npt.NDArray[np.float32], scores: npt.NDArray[np.float64]) -> float:
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    cosines = (unit[::2] * unit[1::2]).sum(1)
+    directions = unit(vectors)
+    cosines = (directions[::2] * directions[1::2]).sum(1)
     found = float(spearmanr(cosines, scores).statistic) if np.ptp(cosines) else 0.0
     return round(found, 6)

@@ -168,6 +168,8 @@ def load(
         raise UserError(f"{str(folder)[:60]!r} is not a path. Give that of a model folder, as text.")
     if kind is not None and kind not in WAYS_OUT:
         raise unknown("kind of model", str(kind), WAYS_OUT)
+    if precision not in PRECISIONS:
+        raise unknown("precision", str(precision), PRECISIONS)
     place = model_folder(Path(folder).expanduser())
     opened = open_main(place, pick_device(device), None if kind == "task" else kind)
     goal = opened.subject.goal
@@ -175,8 +177,6 @@ def load(
     is_meant = kind in (None, found) or (kind == "task" and found != WORDS)
     if not is_meant:
         raise UserError(f"{place} {_what_it_does(place, found)}, which does not do this. {WAYS_OUT[kind or WORDS]}")
-    if precision not in PRECISIONS:
-        raise unknown("precision", str(precision), PRECISIONS)
     _make_ready(opened, place, precision)
     return FillMask(opened) if found == WORDS else Model(opened)
 

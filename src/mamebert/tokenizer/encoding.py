@@ -74,7 +74,8 @@ class Tokenizer:
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = self.special_ids
         self.between = [self.sep_id]
         """Ids between the two texts of a pair: one [SEP], or RoBERTa's two."""
-        self._before_word = ""
+        self.before_words = ""
+        """What stands before words that are given one by one: a space, where tokens of bytes tell it."""
         self._space = ""  # what tokens have for a space before them
 
     @classmethod
@@ -141,7 +142,7 @@ class Tokenizer:
         if made.puts_nothing_around and puts_two_between(folder):
             made.between = [made.sep_id, made.sep_id]
         # To a byte-level vocabulary a word is another one at the beginning of a text than behind a space.
-        made._before_word = " " if wants_space_before(description) else ""
+        made.before_words = " " if wants_space_before(description) else ""
         made._space = sign_for_space(description)
         return made
 
@@ -209,7 +210,7 @@ class Tokenizer:
         sentences = [list(sentence) for sentence in sentences]
         distinct = list(dict.fromkeys(chain.from_iterable(sentences)))
         unknown = np.array([self.unk_id], np.int32)
-        spaced = [self._before_word + word if word.strip() else word for word in distinct]
+        spaced = [self.before_words + word if word.strip() else word for word in distinct]
         encoded = zip(distinct, self.encode_many(spaced), strict=True)
         pieces = {word: ids if len(ids) else unknown for word, (ids, _) in encoded}
         return [[pieces[word] for word in sentence] for sentence in sentences]

@@ -106,8 +106,8 @@ extern "C" void pack_float32(const float* weight, float* panels, int64_t depth, 
     for (int64_t p = 0; p < num_panels(width); p++) pack(weight, p * PANEL, width, depth, panels + p * depth * PANEL);
 }
 
-// y [rows][stride], of which `width` columns are written, = x [rows][depth] weight[width][depth]^T + bias [width], which
-// may be null. With `packed`, `weight` is what pack_float32 has made of one.
+// y [rows][stride], of which `width` columns are written, = x [rows][depth] weight[width][depth]^T + bias [width],
+// which may be null. With `packed`, `weight` is what pack_float32 has made of one.
 extern "C" void linear_float32(const float* x, const float* weight, const float* bias, float* y, int64_t rows,
                                int64_t depth, int64_t width, int64_t stride, int64_t packed, int threads) {
     int64_t panels = num_panels(width);

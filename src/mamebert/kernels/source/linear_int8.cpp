@@ -1,9 +1,9 @@
-// x weight^T + bias over whole numbers of 8 bits: each row of x is rounded by its own step, each row of the weight by its
-// own, and sums are exact in 32 bits. So a row of the result depends on its own row of x alone, and is the same on every
-// processor but for the last rounding.
+// x weight^T + bias over whole numbers of 8 bits: each row of x is rounded by its own step, each row of the weight by
+// its own, and sums are exact in 32 bits. So a row of the result depends on its own row of x alone, and is the same on
+// every processor but for the last rounding.
 //
-// Numbers of 8 bits are held in 16, and multiplied and added in pairs (pmaddwd): the instruction for bytes that AVX2 has
-// overflows where both are large.
+// Numbers of 8 bits are held in 16, and multiplied and added in pairs (pmaddwd): the instruction for bytes that AVX2
+// has overflows where both are large.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -62,7 +62,8 @@ static inline void tile(const int16_t* x, int64_t pairs, const int16_t* panel, i
 #endif
 }
 
-// Rounds a row to whole numbers from -127 to 127, and returns what one of them stands for: NaN for a row that is not finite.
+// Rounds a row to whole numbers from -127 to 127, and returns what one of them stands for: NaN for a row that is not
+// finite.
 static inline float rounded(const float* from, int64_t depth, int64_t pairs, int16_t* to) {
     const float magic = 12582912.0f;  // adding and taking away 1.5 * 2^23 rounds to the nearest whole number
     float most = 0.0f, nothing = 0.0f;
@@ -95,10 +96,10 @@ static void some_rows(const int16_t* x, const float* steps, int64_t pairs, const
         }
 }
 
-// y [rows][stride], of which `width` columns are written, = x [rows][depth] times a weight of `width` rows, whose panels
-// lie as tile() reads them, with a step for each of its rows; bias [width] may be null.
-extern "C" void linear_int8(const float* x, const int16_t* weight, const float* column_steps, const float* bias, float* y,
-                            int64_t rows, int64_t depth, int64_t width, int64_t stride, int threads) {
+// y [rows][stride], of which `width` columns are written, = x [rows][depth] times a weight of `width` rows, whose
+// panels lie as tile() reads them, with a step for each of its rows; bias [width] may be null.
+extern "C" void linear_int8(const float* x, const int16_t* weight, const float* column_steps, const float* bias,
+                            float* y, int64_t rows, int64_t depth, int64_t width, int64_t stride, int threads) {
     int64_t pairs = (depth + 1) / 2, panels = (width + COLUMNS - 1) / COLUMNS;
     int64_t parts = (rows + ROWS_AT_A_TIME - 1) / ROWS_AT_A_TIME;
     // Few rows: threads share the columns, and each rounds the rows for itself.

@@ -1,4 +1,4 @@
-"""Intervals of 95 % around correlations and slopes."""
+"""Intervals of 95 % around shares, correlations and slopes."""
 
 from math import atanh, sqrt, tanh
 from typing import NamedTuple
@@ -18,6 +18,11 @@ class Line(NamedTuple):
     """Half of the interval of the slope."""
     pearson: float
     pearson_plus_minus: float
+
+
+def share_plus_minus(share: float, number: int) -> float:
+    """Return half of the interval of a share of so many, by the normal distribution."""
+    return SURE * sqrt(share * (1 - share) / number)
 
 
 def correlation_plus_minus(correlation: float, number: int) -> float:
