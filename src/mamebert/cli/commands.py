@@ -1,7 +1,6 @@
 """One verb per stage and a few more, with settings from a TOML file and key=value pairs."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -252,14 +251,19 @@ def predict_verb(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The file to write; else, or with -, it is standard output.")] = None,
+    form: Annotated[
+        str | None, typer.Option("--format", help="jsonl, csv, tsv or parquet; else --out's ending tells, or jsonl.")
+    ] = None,
     precision: Annotated[
-        str,
-        typer.Option(help="auto, float32, or int8: products of 8 bits, faster on a CPU, and a little less exact."),
+        str, typer.Option(help="auto, float32, or int8: products of 8 bits, faster on a CPU, a little less exact.")
     ] = "auto",
 ) -> None:
-    """Print an answer for each text or row, as JSON lines."""
+    """Print an answer for each text or row, as JSON lines or a table; what is killed goes on where it stopped."""
     from mamebert.checkpoints.model_folder import model_folder
+    from mamebert.serving.answer_tables import format_of
+    from mamebert.serving.begun import Begun
     from mamebert.serving.load import load
+    from mamebert.serving.outputs import refuse_to_write_over
     from mamebert.serving.predict import predict
     from mamebert.serving.rows import STDIN, reader_settings
 
@@ -268,14 +272,13 @@ def predict_verb(
         raise UserError(f"{fact}. Give texts, or a file with --file.")
     model, file, out = _path(model), *(_path(each) if each else None for each in (file, out))
     out = None if out == STDIN else out  # a file called so is named with its folder
-    if file and out and (file.absolute() == out.absolute() or (out.is_file() and file.exists() and out.samefile(file))):
-        raise UserError(f"{out} is the file that is read. Give another name with --out.")
-    if out and Path(os.path.realpath(model_folder(model))) in Path(os.path.realpath(out)).parents:
-        raise UserError(f"{out} lies in the folder of the model that answers. Give another name with --out.")
+    refuse_to_write_over(out, file, model_folder(model))
+    written_as = format_of(out, form)
     answer = load(model, "task", precision=precision)  # type: ignore[call-overload]  # it tells what there is
     settings = reader_settings([*([f"kind={kind}"] if kind else []), *(reader or [])])
     items = texts or answer.rows(file or Path(), **settings)
-    predict(answer, items, out, show_progress=bool(file))
+    begun = Begun.by(model_folder(model), file, precision=precision, reader=settings)
+    predict(answer, items, out, bool(file), written_as, begun)
 
 
 @app.command("doctor", rich_help_panel=GROUP_OF["doctor"])

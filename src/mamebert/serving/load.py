@@ -78,9 +78,20 @@ class Model:
 
         A row without a column that rows before it have is not answered; one that no row has had is a UserError.
         """
+        return (answer for _, answer in self.pairs(items, at_a_time))
+
+    def pairs(self, items: Iterable[Any], at_a_time: int = AT_A_TIME, skip: int = 0) -> Iterator[tuple[Any, Answer]]:
+        """Yield each item with its answer, as `stream` does; the first `skip` ones are read and not answered.
+
+        Those behind them are asked together as they would be without `skip`, so that nothing else is answered.
+        """
         waiting, met = iter(items), set[str]()
         while some := list(_first(waiting, at_a_time)):
-            yield from self._answers(some, met)
+            if skip < len(some):
+                yield from zip(some[skip:], self._answers(some, met)[skip:], strict=True)
+            else:
+                met.update(*(self.task.row_of(item) for item in some))
+            skip = max(0, skip - len(some))
 
     def _require_columns(self, row: Row, path: Path) -> None:
         try:

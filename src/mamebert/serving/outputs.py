@@ -1,4 +1,7 @@
-"""The place of answers: standard output, a file that gets its name when it is whole, or a device, pipe or link."""
+"""The place of answers: standard output, a file that gets its name when it is whole, or a device, pipe or link.
+
+Answers are lines of JSON as they come. A table is made of them when all are there: only then are its columns known.
+"""
 
 import os
 import sys
@@ -8,33 +11,59 @@ from pathlib import Path
 from typing import IO, TextIO
 
 from mamebert.errors import UserError
-from mamebert.files.disk import disk_errors, partial, put_in_place
+from mamebert.files.disk import disk_errors, partial, put_in_place, temporary_folder, writing
 from mamebert.files.locks import Held, NoLocks, lock
 from mamebert.progress import say
+from mamebert.serving.answer_tables import Format, write_table
+from mamebert.serving.begun import Begun
 
 STDOUT = Path("standard output")
 
 
 @contextmanager
-def opened(out: Path | None) -> Iterator[TextIO]:
-    """Give a stream to write lines to; None is standard output.
+def opened(out: Path | None, form: Format = "jsonl", begun: Begun | None = None) -> Iterator[TextIO]:
+    """Give a stream to write lines of JSON to; None is standard output.
 
     A file gets its name when everything is in it, and one there before is replaced then; a link is written through. A
-    device or a pipe is written to as lines come. Two processes that write to one file are a UserError for the second.
+    device or a pipe is written to as lines come, or with tables when all have come. What `begun` tells of is kept, and
+    more is written behind it. Two processes that write to one file are a UserError for the second.
     """
     out = _refuse_no_place(out) if out else None
+    if out and (out.is_file() or not out.exists()):
+        with _replaced(Path(os.path.realpath(out)), form, begun or Begun()) as file:
+            yield file
+        return
+    if out is None and sys.stdout is None:
+        raise UserError("Standard output is closed. Name a file with --out.")
+    with disk_errors(out or STDOUT, goes_on=False), _streamed(out) as stream:
+        if form == "jsonl":
+            yield stream
+        else:
+            with temporary_folder() as scratch:
+                lines = scratch / "answers.jsonl"
+                with lines.open("w", encoding="utf-8", errors="backslashreplace") as file:
+                    yield file
+                write_table(lines, form, stream.buffer)
+
+
+@contextmanager
+def _streamed(out: Path | None) -> Iterator[TextIO]:
     if out is None:
-        if sys.stdout is None:
-            raise UserError("Standard output is closed. Name a file with --out.")
-        with disk_errors(STDOUT, goes_on=False):
-            yield sys.stdout
-            sys.stdout.flush()
-    elif out.exists() and not out.is_file():
-        with disk_errors(out, goes_on=False), out.open("w", encoding="utf-8") as file:
-            yield file
+        yield sys.stdout
+        sys.stdout.flush()
     else:
-        with _replaced(Path(os.path.realpath(out))) as file:
+        with out.open("w", encoding="utf-8") as file:
             yield file
+
+
+def refuse_to_write_over(out: Path | None, file: Path | None, model: Path) -> None:
+    """Raise a UserError where `out` is the file of the rows, or lies in the folder of the model that answers."""
+    if out is None:
+        return
+    if file and (file.absolute() == out.absolute() or (out.is_file() and file.exists() and out.samefile(file))):
+        raise UserError(f"{out} is the file that is read. Give another name with --out.")
+    if Path(os.path.realpath(model)) in Path(os.path.realpath(out)).parents:
+        raise UserError(f"{out} lies in the folder of the model that answers. Give another name with --out.")
 
 
 def _refuse_no_place(out: Path) -> Path | None:
@@ -59,9 +88,10 @@ def _is(path: Path, stream: IO[str]) -> bool:
 
 
 @contextmanager
-def _replaced(out: Path) -> Iterator[TextIO]:
-    beside, num_lines = partial(out), 0
-    with disk_errors(out, goes_on=False), _alone(beside, out) as file:
+def _replaced(out: Path, form: Format, begun: Begun) -> Iterator[TextIO]:
+    beside, num_lines, goes_on = partial(out), 0, begun.asked is not None
+    with disk_errors(out, goes_on=goes_on), _alone(beside, out) as file:
+        begun.take_up(file, beside)
         try:
             yield file
             file.flush()
@@ -70,16 +100,24 @@ def _replaced(out: Path) -> Iterator[TextIO]:
             num_lines = _num_lines(file, beside)
             if not num_lines:
                 beside.unlink(missing_ok=True)
+                begun.forget(beside)
             raise
         finally:
             if num_lines:
-                say(f"{num_lines:,} answers are in {beside}. {out} is not made, and the same command begins anew.")
-        put_in_place(beside, out)
+                then = "goes on behind them" if goes_on else "begins anew"
+                say(f"{num_lines:,} answers are in {beside}. {out} is not made, and the same command {then}.")
+        if form == "jsonl":
+            put_in_place(beside, out)
+        else:
+            with writing(out, partial(beside)) as whole, whole.open("wb") as table:
+                write_table(beside, form, table)
+            beside.unlink()
+        begun.forget(beside)
 
 
 @contextmanager
 def _alone(beside: Path, out: Path) -> Iterator[TextIO]:
-    """Open a file that no other process of ours has open, and empty it."""
+    """Open a file that no other process of ours has open."""
     while True:
         file = beside.open("a", encoding="utf-8", errors="backslashreplace")
         try:
@@ -95,7 +133,6 @@ def _alone(beside: Path, out: Path) -> Iterator[TextIO]:
             break
         file.close()  # the one who held it has given it its final name meanwhile
     with file:
-        file.truncate(0)
         yield file
 
 

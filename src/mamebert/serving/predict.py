@@ -4,33 +4,45 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from itertools import tee
 from pathlib import Path
 from typing import Any
 
 from mamebert.corpus.readers import Row
 from mamebert.progress import Meter, say
+from mamebert.serving.answer_tables import Format
+from mamebert.serving.begun import Begun
 from mamebert.serving.load import Model
 from mamebert.serving.outputs import opened
 
 
-def predict(model: Model, items: Iterable[Row | str], out: Path | None, show_progress: bool) -> None:
-    """Write a line of JSON for each item, to a file or to standard output; tell on stderr what was not answered.
+def predict(
+    model: Model,
+    items: Iterable[Row | str],
+    out: Path | None,
+    show_progress: bool,
+    form: Format = "jsonl",
+    begun: Begun | None = None,
+) -> None:
+    """Write a row for each item, to a file or to standard output; tell on stderr what was not answered.
 
-    A line has the text where a bare text was asked, else the row's number (from 0), its `id` where it has one and its
-    text where the task reads one only; then the answer.
+    It has the text where a bare text was asked, else the row's number (from 0), its `id` where it has one and its text
+    where the task reads one only; then the answer. Items whose answers `begun` finds in the file are not asked again.
     """
-    unanswered = Counter[str]()
-    num_answered = 0
-    with opened(out) as file, Meter("predict", None, "rows") if show_progress else nullcontext() as meter:
-        for line in answered(model, items):
-            if "unanswered" in line:
-                unanswered[line["unanswered"]] += 1
-            else:
-                num_answered += 1
-            file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
-            if meter:
-                meter.advance()
+    begun = begun or Begun()
+    with opened(out, form, begun) as file:
+        unanswered, num_rows = begun.unanswered.copy(), begun.num_rows
+        with Meter("predict", None, "rows", num_rows) if show_progress else nullcontext() as meter:
+            for line in answered(model, items, begun.num_rows):
+                num_rows += 1
+                if "unanswered" in line:
+                    unanswered[line["unanswered"]] += 1
+                file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+                if meter:
+                    meter.advance()
+    _tell(model, unanswered, num_rows - unanswered.total())
+
+
+def _tell(model: Model, unanswered: Counter[str], num_answered: int) -> None:
     if model.num_truncated:
         most = f"the {model.task.max_length} tokens of task.max_length"
         say(f"Texts longer than {most}, of which only the beginning was read: {model.num_truncated:,}.")
@@ -41,10 +53,9 @@ def predict(model: Model, items: Iterable[Row | str], out: Path | None, show_pro
         say(told)
 
 
-def answered(model: Model, items: Iterable[Row | str]) -> Iterator[dict[str, Any]]:
-    """Yield for each item what names it and the answer."""
-    asked, kept = tee(items)
-    for number, (item, answer) in enumerate(zip(kept, model.stream(asked), strict=True)):
+def answered(model: Model, items: Iterable[Row | str], skip: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield for each item behind the first `skip` ones what names it and the answer."""
+    for number, (item, answer) in enumerate(model.pairs(items, skip=skip), start=skip):
         yield {**_named(model, item, number), **answer}
 
 
