@@ -13,6 +13,7 @@ ABOUT = {
     "cli": "the command line",
     "doctor": "what this machine has",
     "inspection": "labelled rows, before training",
+    "server": "answers over HTTP, the page",
     "recipes": "pipelines in one TOML file",
     "stages": "the story: one file or folder per command",
     "labelled": "rows, splits, leaks, scores",

@@ -10,6 +10,7 @@ import mamebert
 from mamebert import stages
 from mamebert.cli.mistakes import Verbs
 from mamebert.cli.order import GROUP_OF, ORDER
+from mamebert.cli.serve_words import serve_verb
 from mamebert.cli.telling import print_end, print_findings, prospect, tell_plan
 from mamebert.config import Config, build, described, read_settings, with_environment
 from mamebert.errors import UserError
@@ -220,9 +221,10 @@ def fill_mask_verb(
 ) -> None:
     """Print the likeliest words for each [MASK], as JSON lines."""
     from mamebert.serving.load import load
+    from mamebert.serving.spelling import as_json
 
     for text, masks in zip(texts, load(_path(model), "fill-mask")(texts, top=top), strict=True):
-        print(json.dumps({"text": text, "masks": masks}, ensure_ascii=False, allow_nan=False))
+        print(as_json({"text": text, "masks": masks}))
 
 
 @app.command("predict", rich_help_panel=GROUP_OF["predict"])
@@ -279,6 +281,9 @@ def predict_verb(
     items = texts or answer.rows(file or Path(), **settings)
     begun = Begun.by(model_folder(model), file, precision=precision, reader=settings)
     predict(answer, items, out, bool(file), written_as, begun)
+
+
+app.command("serve", rich_help_panel=GROUP_OF["serve"], context_settings={"ignore_unknown_options": True})(serve_verb)
 
 
 @app.command("doctor", rich_help_panel=GROUP_OF["doctor"])

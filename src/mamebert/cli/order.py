@@ -5,7 +5,7 @@ GROUPS = {
     "Train": ("vectors", "contrast", "pretrain", "inspect", "finetune"),
     "Make smaller": ("compress",),
     "Look": ("evaluate", "probe", "report"),
-    "Use": ("predict", "fill-mask"),
+    "Use": ("predict", "fill-mask", "serve"),
     "All of it, and this machine": ("run", "doctor"),
 }
 """What --help shows, in the order of work."""

@@ -21,7 +21,7 @@ def probe_settings(words: Sequence[str]) -> dict[str, Any]:
     rest = iter(words)
     for word in rest:
         if word.startswith("--"):
-            options.append(_option(word, rest))
+            options.append(option(word, rest))
         elif "=" in word or (word.endswith((".toml", ".json")) and is_file(word)):
             pairs.append(word)
         else:
@@ -34,7 +34,7 @@ def probe_settings(words: Sequence[str]) -> dict[str, Any]:
         kinds = ", ".join(name.replace("_", "-") for name in Probe.names())
         raise UserError(f"What is asked is missing. Choose from: {kinds}. `mamebert probe --help` tells the rest.")
     if bare[1:]:
-        merge(found, {"models": dict(zip(_names(bare[1:]), bare[1:], strict=True))})
+        merge(found, {"models": dict(zip(model_names(bare[1:]), bare[1:], strict=True))})
     if options:
         merge(found, _read(options, Probe.find(kind)))
     return found
@@ -46,7 +46,8 @@ def _kind_in(probe: Any) -> str | None:
     return told.replace("-", "_") if isinstance(told, str) else None
 
 
-def _option(word: str, rest: Iterator[str]) -> tuple[str, str]:
+def option(word: str, rest: Iterator[str]) -> tuple[str, str]:
+    """Return name and value of `--name value` or `--name=value`."""
     name, equals, value = word.removeprefix("--").partition("=")
     if not equals:
         try:
@@ -73,7 +74,7 @@ def _kind(word: str) -> str:
     return kind
 
 
-def _names(models: Sequence[str]) -> list[str]:
+def model_names(models: Sequence[str]) -> list[str]:
     """Return what models are called in tables: as their folders, or the runs that hold them; or else by their paths."""
     parts = [Path(model).absolute().parts for model in models]
     names = [(each[-2] if each[-1] == "model" and len(each) > 1 else each[-1]) for each in parts]

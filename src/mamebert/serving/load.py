@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, NamedTuple, get_args, overload
 
 from mamebert.checkpoints.model_folder import model_folder, read_config
 from mamebert.compression.goals import TaskGoal
@@ -13,9 +13,9 @@ from mamebert.encoder.model import Encoder
 from mamebert.errors import UserError, unknown
 from mamebert.probes.scoring.fill_mask import Candidates, fill_mask
 from mamebert.serving.rows import rows_of
-from mamebert.tasks import Answer, NoColumn
+from mamebert.tasks import Answer, NoColumn, Raw
 from mamebert.tasks.data.cells import no_text
-from mamebert.tasks.data.features import Example, Unusable
+from mamebert.tasks.data.features import Example, Features, Unusable
 from mamebert.tasks.network.task_network import answers_of, raw_outputs
 from mamebert.training.devices import pick_device
 
@@ -39,6 +39,18 @@ class FillMask:
         if (other := next((text for text in asked if not isinstance(text, str)), asked)) is not asked:
             raise no_text(other)
         return fill_mask(self.network, self.tokenizer, asked, top)
+
+
+class Understood(NamedTuple):
+    """Items as the network is shown them."""
+
+    num_items: int
+    examples: list[Example]
+    """Those that ask something; `row` tells which item each is."""
+    features: list[Features]
+    """What the network reads of each example."""
+    unanswered: dict[int, Answer]
+    """The answers to the other items, which tell why there is none."""
 
 
 class Model:
@@ -109,28 +121,43 @@ class Model:
                 f"'header=[\"{first}\"]', or how the file is written with --kind or --reader format=csv."
             ) from error
 
-    def _answers(self, items: Sequence[Any], met: set[str]) -> list[Answer]:
-        answers: list[Answer] = [{}] * len(items)
+    def understood(self, items: Sequence[Any], met: set[str] | None = None) -> Understood:
+        """Return what the network is shown of the items; `met` are the columns that rows before these had.
+
+        A row without a column that is among those is not answered. Where they are no file's, there are none, and it is
+        a UserError.
+        """
+        unanswered: dict[int, Answer] = {}
         examples = []
         for number, item in enumerate(items):
             row = self.task.row_of(item)
             try:
                 examples.append(Example(self.task.inputs(row), None, number))
             except Unusable as why:
-                answers[number] = {"unanswered": str(why)}
+                unanswered[number] = {"unanswered": str(why)}
             except NoColumn as error:  # writers of JSON leave out what a row does not have
-                if error.column not in met:
+                if met is None or error.column not in met:
                     raise
-                answers[number] = {"unanswered": f"no column {error.column!r}"}
-            met.update(row)
-        if not examples:
-            return answers
-        features = self.task.features(self.tokenizer, examples, self.learnt)
+                unanswered[number] = {"unanswered": f"no column {error.column!r}"}
+            if met is not None:
+                met.update(row)
+        features = self.task.features(self.tokenizer, examples, self.learnt) if examples else []
         self.num_truncated += sum(each.num_truncated > 0 for each in features)
-        raws = raw_outputs(self.task, self.network, features)
-        for example, found in zip(examples, answers_of(self.task, raws, features, self.learnt), strict=True):
-            answers[example.row] = found
-        return answers
+        return Understood(len(items), examples, features, unanswered)
+
+    def raws(self, asked: Understood) -> list[Raw]:
+        """Return what the head gives for each example."""
+        return raw_outputs(self.task, self.network, asked.features) if asked.examples else []
+
+    def answers(self, asked: Understood, raws: Sequence[Raw]) -> list[Answer]:
+        """Return the answer to each item."""
+        found = answers_of(self.task, raws, asked.features, self.learnt) if asked.examples else []
+        answers = asked.unanswered | {e.row: answer for e, answer in zip(asked.examples, found, strict=True)}
+        return [answers[number] for number in range(asked.num_items)]
+
+    def _answers(self, items: Sequence[Any], met: set[str]) -> list[Answer]:
+        asked = self.understood(items, met)
+        return self.answers(asked, self.raws(asked))
 
 
 def _several(asked: Any) -> Any:

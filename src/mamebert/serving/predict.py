@@ -1,6 +1,5 @@
 """From rows to lines of JSON: what `mamebert predict` writes."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -13,6 +12,7 @@ from mamebert.serving.answer_tables import Format
 from mamebert.serving.begun import Begun
 from mamebert.serving.load import Model
 from mamebert.serving.outputs import opened
+from mamebert.serving.spelling import as_json
 
 
 def predict(
@@ -36,7 +36,7 @@ def predict(
                 num_rows += 1
                 if "unanswered" in line:
                     unanswered[line["unanswered"]] += 1
-                file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+                file.write(as_json(line) + "\n")
                 if meter:
                     meter.advance()
     _tell(model, unanswered, num_rows - unanswered.total())

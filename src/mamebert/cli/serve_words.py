@@ -1,0 +1,60 @@
+"""The words of `mamebert serve MODEL... --port 8000`, as settings."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from mamebert.cli.probe_words import model_names, option
+from mamebert.config import build, described, read_settings, with_environment
+from mamebert.config.merging import merge
+from mamebert.config.reading import is_file
+from mamebert.errors import UserError, unknown
+from mamebert.server.settings import ServeConfig
+
+
+def serve_verb(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="MODEL... [--NAME VALUE]... [FILE.toml] [KEY=VALUE]...",
+            help="Runs or model folders, and settings such as --port 8000 or models.NAME=FOLDER.",
+        ),
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--settings", help="Print the settings with default, bounds and meaning.")
+    ] = False,
+) -> None:
+    """Answer over HTTP, with a page to try the models; needs mamebert[serve]."""
+    if show:
+        print("\n".join(described(ServeConfig, (words or [""])[0])))
+        return
+    config = build(ServeConfig, with_environment(serve_settings(words or [])))
+    try:
+        from mamebert.server.running import serve
+    except ImportError as error:
+        raise UserError(
+            f"`mamebert serve` needs the package {error.name}. Install it with: pip install 'mamebert[serve]'."
+        ) from error
+    serve(config)
+
+
+def serve_settings(words: Sequence[str]) -> dict[str, Any]:
+    """Return settings: bare words are models; `--name value` and KEY=VALUE are settings, as anywhere."""
+    bare, pairs, options = list[str](), list[str](), list[tuple[str, str]]()
+    rest = iter(words)
+    for word in rest:
+        if word.startswith("--"):
+            options.append(option(word, rest))
+        elif "=" in word or (word.endswith((".toml", ".json")) and is_file(word)):
+            pairs.append(word)
+        else:
+            bare.append(word)
+    found = read_settings(pairs)
+    if bare:
+        merge(found, {"models": dict(zip(model_names(bare), bare, strict=True))})
+    for name, value in options:
+        if name.partition(".")[0] not in ServeConfig.model_fields:
+            raise unknown("option", f"--{name}", [f"--{each}" for each in sorted(ServeConfig.model_fields)])
+        merge(found, read_settings([f"{name}={value}"]), one_saying=True)
+    return found

@@ -1,0 +1,1 @@
+"""One queue and one worker process for each model: what is asked, in batches, and answers that are not lost."""

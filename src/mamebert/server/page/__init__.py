@@ -1,0 +1,1 @@
+"""The page at `/`: one file, without anything from elsewhere."""

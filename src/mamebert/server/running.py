@@ -1,0 +1,155 @@
+"""`mamebert serve`: opens the models, listens, and at SIGTERM answers what was taken before it ends."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from mamebert.errors import UserError
+from mamebert.files.disk import disk_errors, write_text
+from mamebert.files.json_files import read_object
+from mamebert.progress import say
+from mamebert.server.api.app import make_app
+from mamebert.server.api.asking import Server
+from mamebert.server.engine.served_model import ServedModel
+from mamebert.server.metrics import Metrics, ModelMetrics
+from mamebert.server.settings import LOOPBACK, ServeConfig
+from mamebert.server.told import tell
+
+KEY = "MAMEBERT_API_KEY"
+MOST_WAITING = 2048
+"""Connections that the system keeps until we take them."""
+
+
+def serve(config: ServeConfig) -> None:
+    """Serve until SIGTERM or Ctrl-C; what keeps it from starting is a UserError."""
+    key = _key(config)
+    if config.host not in (LOOPBACK, "localhost", "::1") and not key:
+        say(f"Whoever reaches {config.host} is answered: there is no key. Set {KEY}, or api_key_file.")
+    server = server_for(config)
+    app = make_app(server, key, _models_open)
+    listening = uvicorn.Config(
+        app,
+        host=config.host,
+        port=config.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        backlog=MOST_WAITING,
+        timeout_graceful_shutdown=None,
+        timeout_keep_alive=30,
+    )
+    running = _Running(listening, server)
+    running.run()
+    if server.mistake:
+        raise server.mistake
+    if not running.started:
+        raise UserError(f"{config.host}:{config.port} cannot be listened at. Give another host or port.")
+
+
+def server_for(config: ServeConfig) -> Server:
+    """Return the models, not opened yet."""
+    metrics = Metrics()
+    models = {}
+    for name, folder in config.models.items():
+        settings = {
+            "folder": str(Path(folder).absolute()),
+            "kind": config.kinds.get(name),
+            "precision": config.precision,
+            "threads": config.threads,
+            "most_tokens": config.limits.tokens,
+        }
+        models[name] = ServedModel(name, settings, config.limits, config.batching, ModelMetrics(metrics, name))
+    return Server(config, models, metrics)
+
+
+@asynccontextmanager
+async def opened(server: Server) -> AsyncIterator[None]:
+    """Open all models, and at the end answer what was taken; a folder that cannot be opened is a UserError."""
+    models = list(server.models.values())
+    try:
+        # One after the other: so many processes at once would take memory for their libraries at the same time.
+        for model in models:
+            await model.open(server.config.watch_seconds)
+        if server.config.self_test:
+            _compare(server.config.self_test, {model.name: model.about["self_test"] for model in models})
+        yield
+    finally:
+        await asyncio.gather(*(model.close() for model in models))
+
+
+@asynccontextmanager
+async def _models_open(app: FastAPI) -> AsyncIterator[None]:
+    server: Server = app.state.server
+    try:
+        async with opened(server):
+            yield
+    except UserError as error:
+        server.mistake = error
+        raise
+
+
+class _Running(uvicorn.Server):
+    """A server that ends with exit code 0 at SIGTERM: everything that was taken is answered then."""
+
+    def __init__(self, config: uvicorn.Config, server: Server) -> None:
+        super().__init__(config)
+        self.server = server
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let signals end the server, and then nothing more: uvicorn's own would raise them again."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Take no more connections."""
+        self.server.is_closing = True
+        super().handle_exit(sig, frame)
+
+    def _log_started_message(self, listeners: Any) -> None:
+        host, port = listeners[0].getsockname()[:2]
+        host = f"[{host}]" if ":" in host else host
+        tell("listening", address=f"http://{host}:{port}", models=list(self.server.models))
+
+
+def _key(config: ServeConfig) -> str:
+    key = os.environ.get(KEY, "").strip()
+    if config.api_key_file and not key:
+        with disk_errors(config.api_key_file):
+            key = config.api_key_file.read_text("utf-8").partition("\n")[0].strip()
+        if not key:
+            raise UserError(
+                f"{config.api_key_file} has no key in its first line. Write one, or leave api_key_file out."
+            )
+    if not key.isascii():
+        raise UserError("The key has letters that no header can hold. Take one of ASCII.")
+    return key
+
+
+def _compare(file: Path, found: dict[str, str]) -> None:
+    """Raise a UserError where a model does not answer its example as it did when the file was made."""
+    if not file.exists():
+        write_text(file, json.dumps(found, indent=1) + "\n")
+        return
+    kept = read_object(file, "Delete it, and it is made anew.")
+    for name, told in found.items():
+        if kept.get(name, told) != told:
+            raise UserError(
+                f"The model {name!r} answers its example differently from when {file} was made. Compare the model, the "
+                "machine and the versions, or delete the file."
+            )
+    if kept.keys() != found.keys():
+        write_text(file, json.dumps({**kept, **found}, indent=1) + "\n")
