@@ -17,6 +17,7 @@ from mamebert import stages
 from mamebert.config import Choice, Config
 from mamebert.errors import UserError
 from mamebert.inspection.settings import InspectConfig
+from mamebert.server.settings import ServeConfig
 from mamebert.training.settings import Training
 
 PAGES = Path(__file__).parents[1] / "settings"
@@ -34,7 +35,10 @@ ORDER = (
     "evaluate",
     "probe",
     "report",
+    "serve",
 )
+OTHERS: dict[str, type[Config]] = {"inspect": InspectConfig, "serve": ServeConfig}
+"""Commands that are no stages."""
 FAMILIES = {
     "Reader": "sources",
     "Vocabulary": "vocabularies",
@@ -57,11 +61,11 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> list[str]:
-    return sorted([*stages.names(), "inspect"], key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    return sorted([*stages.names(), *OTHERS], key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
 
 def _settings(command: str) -> type[Config]:
-    return InspectConfig if command == "inspect" else stages.find(command)[0]
+    return OTHERS[command] if command in OTHERS else stages.find(command)[0]
 
 
 def _index() -> str:

@@ -50,9 +50,9 @@ def serve_settings(words: Sequence[str]) -> dict[str, Any]:
             pairs.append(word)
         else:
             bare.append(word)
-    found = read_settings(pairs)
-    if bare:
-        merge(found, {"models": dict(zip(model_names(bare), bare, strict=True))})
+    # Those without a name come first, as on the command line: the first model answers who names none.
+    found: dict[str, Any] = {"models": dict(zip(model_names(bare), bare, strict=True))} if bare else {}
+    merge(found, read_settings(pairs))
     for name, value in options:
         if name.partition(".")[0] not in ServeConfig.model_fields:
             raise unknown("option", f"--{name}", [f"--{each}" for each in sorted(ServeConfig.model_fields)])

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import logging
 import os
 import signal
+import socket
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -33,12 +36,13 @@ def serve(config: ServeConfig) -> None:
     key = _key(config)
     if config.host not in (LOOPBACK, "localhost", "::1") and not key:
         say(f"Whoever reaches {config.host} is answered: there is no key. Set {KEY}, or api_key_file.")
+    if os.name != "posix":
+        raise UserError("Workers are reached over sockets that Windows lacks. Serve from Linux, WSL or macOS.")
+    place = _bound(config)
     server = server_for(config)
     app = make_app(server, key, _models_open)
     listening = uvicorn.Config(
         app,
-        host=config.host,
-        port=config.port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -47,12 +51,25 @@ def serve(config: ServeConfig) -> None:
         timeout_graceful_shutdown=None,
         timeout_keep_alive=30,
     )
-    running = _Running(listening, server)
-    running.run()
+    with place, _told_by(_Telling(server)):
+        try:
+            _Running(listening, server).run([place])
+        except SystemExit:
+            if not server.mistake:
+                raise
     if server.mistake:
         raise server.mistake
-    if not running.started:
-        raise UserError(f"{config.host}:{config.port} cannot be listened at. Give another host or port.")
+
+
+@contextmanager
+def _told_by(handler: logging.Handler) -> Iterator[None]:
+    logger = logging.getLogger("uvicorn.error")
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def server_for(config: ServeConfig) -> Server:
@@ -119,10 +136,44 @@ class _Running(uvicorn.Server):
         self.server.is_closing = True
         super().handle_exit(sig, frame)
 
-    def _log_started_message(self, listeners: Any) -> None:
-        host, port = listeners[0].getsockname()[:2]
-        host = f"[{host}]" if ":" in host else host
-        tell("listening", address=f"http://{host}:{port}", models=list(self.server.models))
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell where."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            host = f"[{host}]" if ":" in host else host
+            tell("listening", address=f"http://{host}:{port}", models=list(self.server.models))
+
+
+class _Telling(logging.Handler):
+    """Tells what the HTTP library complains of as our own events; a mistake of the user is told at the end."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(logging.WARNING)
+        self.server = server
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell it, with where it happened, and without values: texts may be among them."""
+        if self.server.mistake:
+            return
+        error = record.exc_info[1] if record.exc_info else None
+        frames = traceback.extract_tb(error.__traceback__)[-4:] if error else []
+        where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        tell("error", why=type(error).__name__ if error else record.getMessage()[:200], where=where)
+
+
+def _bound(config: ServeConfig) -> socket.socket:
+    """Return a socket at the address, before models are opened; one that cannot be had is a UserError."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0]
+        place = socket.socket(family, kind, protocol)
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind(address)
+    except OSError as error:
+        raise UserError(
+            f"{config.host}:{config.port} cannot be listened at ({error.strerror}). Give another --host or --port."
+        ) from error
+    return place
 
 
 def _key(config: ServeConfig) -> str:

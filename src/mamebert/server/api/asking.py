@@ -41,13 +41,14 @@ class Server:
         """What kept it from starting."""
 
     def model(self, name: str | None, *kinds: str) -> ServedModel:
-        """Return the model of a name; without one the first of these kinds. None is `Refused`."""
+        """Return the model of a name; without one the first of the first of these kinds. None is `Refused`."""
         if name:
             if name not in self.models:
                 raise Refused(404, str(unknown("model", name[:100], self.models)))
             return self.models[name]
-        suiting = (model for model in self.models.values() if not kinds or model.about.get("kind") in kinds)
-        return next(suiting, next(iter(self.models.values())))
+        models = list(self.models.values())
+        suiting = (model for kind in kinds for model in models if model.about.get("kind") == kind)
+        return next(suiting, models[0])
 
 
 def server_of(request: Request) -> Server:
