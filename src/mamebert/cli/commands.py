@@ -9,6 +9,7 @@ import typer
 import mamebert
 from mamebert import stages
 from mamebert.cli.mistakes import Verbs
+from mamebert.cli.options import DryRun, ShowSettings, Words
 from mamebert.cli.order import GROUP_OF, ORDER
 from mamebert.cli.serve_words import serve_verb
 from mamebert.cli.telling import print_end, print_findings, prospect, tell_plan
@@ -49,19 +50,6 @@ def _before_the_command(
     pass
 
 
-Words = Annotated[
-    list[str] | None, typer.Argument(metavar="[FILE.toml] [KEY=VALUE]...", help="Settings; later ones win.")
-]
-ShowSettings = Annotated[
-    bool,
-    typer.Option(
-        "--settings",
-        help="Print the settings with default, bounds and meaning: `--settings training` those of that group, "
-        "`--settings training.peak` those whose names begin so, `--settings task.tagging` those of one kind, "
-        "`--settings all` every one.",
-    ),
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the resolved settings and what it will take, and stop.")]
 Model = Annotated[Path, typer.Argument(help="A model folder, or the run folder that holds it.")]
 
 

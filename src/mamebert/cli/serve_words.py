@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mamebert.cli.options import ShowSettings
 from mamebert.cli.probe_words import model_names, option
 from mamebert.config import build, described, read_settings, with_environment
 from mamebert.config.merging import merge
@@ -21,9 +22,7 @@ def serve_verb(
             help="Runs or model folders, and settings such as --port 8000 or models.NAME=FOLDER.",
         ),
     ] = None,
-    show: Annotated[
-        bool, typer.Option("--settings", help="Print the settings with default, bounds and meaning.")
-    ] = False,
+    show: ShowSettings = False,
 ) -> None:
     """Answer over HTTP, with a page to try the models; needs mamebert[serve]."""
     if show:
