@@ -10,6 +10,7 @@ from mamebert.compression.distillation.augmentation import Augmentation
 from mamebert.compression.distillation.layer_transfer import TransferWeights
 from mamebert.compression.methods import Compressor
 from mamebert.corpus.cleaning import Cleaning
+from mamebert.corpus.filters.settings import DocumentRules, Filters, SentenceRules
 from mamebert.corpus.readers import Reader
 from mamebert.encoder.first_positions import PositionEmbeddings
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
@@ -100,6 +101,7 @@ class CleanConfig(_CleanConfig):
         language: str = "en",
         splitter: Literal["rules", "pysbd"] = "rules",
         cleaning: Cleaning | _CleaningSettings = ...,
+        filters: Filters | _FiltersSettings = ...,
         duplicates: Literal["documents", "paragraphs", "none"] = "documents",
         shard_characters: int = 8000000,
         max_documents: int | None = None,
@@ -496,6 +498,40 @@ class _CleaningSettings(TypedDict, total=False):
     min_characters_per_document: int
     min_characters_per_sentence: int
     max_characters_per_sentence: int
+
+class _SentenceRulesSettings(TypedDict, total=False):
+    min_words: int | None
+    max_words: int | None
+    max_word_characters: int | None
+    markup: Literal["keep", "drop"] | None
+    max_punctuation: float | None
+    max_digits: float | None
+    max_upper_case: float | None
+    min_script_share: float | None
+    min_language_confidence: float | None
+    language_letters: int | None
+
+class _DocumentRulesSettings(TypedDict, total=False):
+    min_sentences: int | None
+    max_sentences: int | None
+    min_tokens: int | None
+    max_tokens: int | None
+    min_words: int | None
+    min_mean_words: float | None
+    max_wordless_sentences: float | None
+    max_punctuation: float | None
+    max_upper_case: float | None
+    max_digits: float | None
+    max_foreign_letters: float | None
+    max_repeated_lines: float | None
+    max_repeated_ngrams: float | None
+    language: Literal["any", "likeliest"] | None
+
+class _FiltersSettings(TypedDict, total=False):
+    preset: Literal["none", "documents", "wikibert", "basic", "strict", "web"]
+    sentences: SentenceRules | _SentenceRulesSettings
+    documents: DocumentRules | _DocumentRulesSettings
+    max_documents_per_line: int | None
 
 class _SplitSettings(TypedDict, total=False):
     train: float

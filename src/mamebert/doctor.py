@@ -23,6 +23,7 @@ EXTRAS = {
     "ja": (("fugashi", "unidic_lite"), "Japanese words by MeCab"),
     "wiki": (("mwparserfromhell",), "Wikipedia dumps"),
     "unigram": (("sentencepiece",), "Unigram vocabularies"),
+    "filters": (("py3langid",), "Filters by language"),
     "hub": (("datasets",), "Hugging Face datasets"),
     "tensorboard": (("tensorboard",), "TensorBoard's event files"),
 }

@@ -1,4 +1,3 @@
-from collections import Counter
 from unicodedata import is_normalized
 
 import pytest
@@ -6,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mamebert.corpus.cleaning import Cleaning
+from mamebert.corpus.dropped import Dropped
 from mamebert.corpus.sentences import split_sentences
 
 
@@ -40,25 +40,26 @@ def test_lone_surrogates_become_replacement_characters():
 
 @pytest.mark.parametrize("text", ["豆、" * 500, "bean " * 500, "x" * 2000, "あ" * 999 + "。" + "い" * 999])
 def test_a_long_sentence_is_cut_and_nothing_is_lost(text):
-    cleaning, dropped = Cleaning(max_characters_per_sentence=100), Counter()
+    cleaning, dropped = Cleaning(max_characters_per_sentence=100), Dropped()
     pieces = cleaning.sentences(text.strip(), "ja", "rules", dropped)
     assert max(map(len, pieces)) <= 100
     assert "".join("".join(pieces).split()) == "".join(text.split())
-    assert not dropped
+    assert not dropped.counts
 
 
 def test_words_are_not_cut_where_there_is_white_space():
-    pieces = Cleaning(max_characters_per_sentence=24).sentences("bean soup " * 20, "en", "rules", Counter())
+    pieces = Cleaning(max_characters_per_sentence=24).sentences("bean soup " * 20, "en", "rules", Dropped())
     assert {word for piece in pieces for word in piece.split()} == {"bean", "soup"}
 
 
 def test_short_sentences_are_dropped_and_counted():
-    dropped = Counter()
+    dropped = Dropped()
     kept = Cleaning(min_characters_per_sentence=5).sentences("Yes. Beans grow well. No.", "en", "rules", dropped)
     assert kept == ["Beans grow well."]
-    assert dropped == {"sentences_too_short": 2}
+    assert dropped.counts == {"sentences_too_short": 2}
+    assert dropped.examples() == {"sentences_too_short": ["Yes.", "No."]}
 
 
 def test_sentences_of_a_paragraph_are_those_of_the_splitter():
     text = "豆を煮た。甘い。"
-    assert Cleaning().sentences(text, "ja", "rules", Counter()) == split_sentences(text, "ja")
+    assert Cleaning().sentences(text, "ja", "rules", Dropped()) == split_sentences(text, "ja")

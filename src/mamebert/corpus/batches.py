@@ -1,22 +1,39 @@
 """Documents on their way through cleaning: read in batches, cleaned batch by batch in any process."""
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mamebert.corpus.cleaning import Cleaning
+from mamebert.corpus.dropped import Dropped
 from mamebert.corpus.duplicates import digest
+from mamebert.corpus.filters.filtering import Filtering
 from mamebert.corpus.readers import Row
 from mamebert.corpus.sentences import Splitter
 from mamebert.errors import UserError, unknown
 
 Duplicates = Literal["documents", "paragraphs", "none"]
-# What may occur twice: a digest (empty where nobody asks) and the sentences it stands for.
-Unit = tuple[bytes, list[str]]
 
 # Large enough that handing a batch to another process costs little beside cleaning it (0.1 s).
 BATCH_CHARACTERS = 500_000
+
+
+class Paragraph(NamedTuple):
+    """The sentences of a line; of all lines where nobody asks for single ones."""
+
+    digest: bytes
+    """Names the text; empty where nobody asks."""
+    sentences: list[str]
+
+
+class Document(NamedTuple):
+    """A cleaned document."""
+
+    digest: bytes
+    """Names the text, of which later ones may be duplicates; empty where nobody asks."""
+    paragraphs: list[Paragraph]
+    empty_because: str = ""
+    """What to count where no sentence is left; "" where that was done."""
 
 
 @dataclass
@@ -30,12 +47,12 @@ class RawBatch:
 
 @dataclass
 class CleanBatch:
-    """The same documents cleaned: each a list of units that may be duplicates."""
+    """The same documents cleaned."""
 
     source: int
     characters_read: int
-    documents: list[list[Unit]] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
+    documents: list[Document] = field(default_factory=list)
+    dropped: Dropped = field(default_factory=Dropped)
 
 
 def raw_batches(source: int, rows: Iterator[Row], text_columns: list[str]) -> Iterator[RawBatch]:
@@ -52,20 +69,39 @@ def raw_batches(source: int, rows: Iterator[Row], text_columns: list[str]) -> It
         yield batch
 
 
-def clean_batch(
-    cleaning: Cleaning, language: str, splitter: Splitter, duplicates: Duplicates, batch: RawBatch
-) -> CleanBatch:
-    """Clean and split every document of a batch; the result depends on nothing else."""
-    clean = CleanBatch(batch.source, batch.characters)
-    for text in batch.texts:
-        paragraphs = cleaning.paragraphs(text)
-        split = [cleaning.sentences(each, language, splitter, clean.dropped) for each in paragraphs]
-        if duplicates == "paragraphs":
-            clean.documents.append([(digest(p), sentences) for p, sentences in zip(paragraphs, split, strict=True)])
+@dataclass(frozen=True)
+class BatchCleaner:
+    """Cleans the documents of a batch; the result depends on nothing else, so that any process may do it."""
+
+    cleaning: Cleaning
+    language: str
+    splitter: Splitter
+    filtering: Filtering
+    duplicates: Duplicates
+
+    def __call__(self, batch: RawBatch) -> CleanBatch:
+        """Clean, split and filter every document of a batch."""
+        clean = CleanBatch(batch.source, batch.characters)
+        clean.documents = [self._document(text, clean.dropped) for text in batch.texts]
+        return clean
+
+    def _document(self, text: str, dropped: Dropped) -> Document:
+        lines = self.cleaning.paragraphs(text)
+        split = [self.cleaning.sentences(line, self.language, self.splitter, dropped) for line in lines]
+        kept = self.filtering.kept(split, dropped)
+        if kept is None:
+            return Document(b"", [])
+        if not any(kept):
+            return Document(b"", [], "documents_emptied" if any(split) else "documents_empty")
+        if kept is not split:  # what is left names a text: copies with different menus around them are duplicates
+            left = zip(lines, split, kept, strict=True)
+            lines = [line if len(all_) == len(some) else " ".join(some) for line, all_, some in left]
+        name = digest("\n".join(filter(None, lines))) if self.duplicates == "documents" else b""
+        if self.duplicates == "paragraphs" or self.filtering.rules.max_documents_per_line:
+            paragraphs = [Paragraph(digest(line), some) for line, some in zip(lines, kept, strict=True) if some]
         else:
-            name = digest("\n".join(paragraphs)) if duplicates == "documents" else b""
-            clean.documents.append([(name, [sentence for sentences in split for sentence in sentences])])
-    return clean
+            paragraphs = [Paragraph(b"", [sentence for sentences in kept for sentence in sentences])]
+        return Document(name, paragraphs)
 
 
 def _text(row: Row, columns: list[str]) -> str:

@@ -2,13 +2,13 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
 from mamebert.config import Config
+from mamebert.corpus.dropped import Dropped
 from mamebert.corpus.sentences import Splitter, split_sentences
 
 LINE_END = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -56,12 +56,12 @@ class Cleaning(Config):
         text = SPACE.sub(" ", text)
         return [stripped for line in text.split("\n") if (stripped := line.strip())]
 
-    def sentences(self, paragraph: str, language: str, splitter: Splitter, dropped: Counter[str]) -> list[str]:
+    def sentences(self, paragraph: str, language: str, splitter: Splitter, dropped: Dropped) -> list[str]:
         """Return the sentences of a clean paragraph; what is dropped or cut is counted in `dropped`."""
         kept = []
         for sentence in split_sentences(paragraph, language, splitter):
             if len(sentence) < self.min_characters_per_sentence:
-                dropped["sentences_too_short"] += 1
+                dropped.note("sentences_too_short", sentence)
             elif len(sentence) <= self.max_characters_per_sentence:
                 kept.append(sentence)
             else:

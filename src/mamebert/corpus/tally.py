@@ -3,8 +3,10 @@
 from collections import Counter
 from random import Random
 
-from mamebert.corpus.batches import CleanBatch, Unit
+from mamebert.corpus.batches import CleanBatch, Document, Paragraph
+from mamebert.corpus.dropped import Dropped
 from mamebert.corpus.duplicates import Seen
+from mamebert.corpus.filters.boilerplate import LinesMet
 from mamebert.errors import UserError
 from mamebert.results.clean import CleanResults, TextRead
 
@@ -14,12 +16,21 @@ NUM_SAMPLES = 8
 class Tally:
     """Decides document by document, in order, and counts per source."""
 
-    def __init__(self, num_sources: int, min_characters: int, max_documents: int | None, seed: int) -> None:
-        self.min_characters, self.max_documents = min_characters, max_documents
+    def __init__(
+        self,
+        num_sources: int,
+        min_characters: int,
+        max_documents: int | None,
+        seed: int,
+        by_paragraph: bool = False,
+        max_documents_per_line: int | None = None,
+    ) -> None:
+        self.min_characters, self.max_documents, self.by_paragraph = min_characters, max_documents, by_paragraph
         self.sources = [Counter[str]() for _ in range(num_sources)]
-        self.dropped: Counter[str] = Counter()
+        self.dropped = Dropped()
         self.samples: list[str] = []
         self._seen = Seen()
+        self._lines = LinesMet(max_documents_per_line) if max_documents_per_line else None
         self._random = Random(seed)
         self.num_kept = 0
 
@@ -37,10 +48,10 @@ class Tally:
                 break
             count = self.sources[batch.source]
             count["documents_read"] += 1
-            sentences = self._without_duplicates(document)
+            sentences = self._left(document)
             characters = sum(map(len, sentences))
             if sentences and characters < self.min_characters:
-                self.dropped["documents_too_short"] += 1
+                self.dropped.note("documents_too_short", sentences[0])
             elif sentences:
                 count.update(documents=1, sentences=len(sentences), characters=characters)
                 self.num_kept += 1
@@ -54,7 +65,8 @@ class Tally:
         total = sum(self.sources, Counter[str]())
         return CleanResults(
             **dict(_text_read(total)),
-            dropped=dict(sorted(self.dropped.items())),
+            dropped=dict(sorted(self.dropped.counts.items())),
+            dropped_examples=self.dropped.examples(),
             sources=[_text_read(count) for count in self.sources],
             samples=self.samples,
         )
@@ -66,20 +78,47 @@ class Tally:
         read = sum(count["documents_read"] for count in self.sources)
         if not read:
             raise UserError("The sources hold no document. Check that the files have text in them.")
-        reasons = ", ".join(f"{number:,} {name.replace('_', ' ')}" for name, number in sorted(self.dropped.items()))
+        reasons = ", ".join(
+            f"{number:,} {name.replace('_', ' ')}" for name, number in sorted(self.dropped.counts.items())
+        )
         raise UserError(
             f"Of {read:,} documents none is left ({reasons}). Loosen the cleaning settings or give other text."
         )
 
-    def _without_duplicates(self, document: list[Unit]) -> list[str]:
-        new = [sentences for name, sentences in document if not name or self._seen.is_new(name)]
-        if not any(sentences for _, sentences in document):
-            self.dropped["documents_empty"] += 1
-        elif not new:
-            self.dropped["documents_duplicate"] += 1
-        elif len(new) < len(document):
-            self.dropped["paragraphs_duplicate"] += len(document) - len(new)
-        return [sentence for sentences in new for sentence in sentences]
+    def _left(self, document: Document) -> list[str]:
+        """Return the sentences that are neither boilerplate nor met before."""
+        if not document.paragraphs:
+            if document.empty_because:
+                self.dropped.note(document.empty_because)
+            return []
+        paragraphs = self._without_boilerplate(document.paragraphs)
+        if not paragraphs:
+            self.dropped.note("documents_emptied")
+            return []
+        if document.digest and not self._seen.is_new(document.digest):
+            self.dropped.note("documents_duplicate", " ".join(paragraphs[0].sentences))
+            return []
+        if self.by_paragraph:
+            paragraphs = self._new(paragraphs)
+        return [sentence for each in paragraphs for sentence in each.sentences]
+
+    def _without_boilerplate(self, paragraphs: list[Paragraph]) -> list[Paragraph]:
+        if self._lines is None:
+            return paragraphs
+        new = self._lines.new(each.digest for each in paragraphs)
+        for each in paragraphs:
+            if each.digest not in new:
+                self.dropped.note("lines_boilerplate", " ".join(each.sentences))
+        return [each for each in paragraphs if each.digest in new]
+
+    def _new(self, paragraphs: list[Paragraph]) -> list[Paragraph]:
+        new = [each for each in paragraphs if self._seen.is_new(each.digest)]
+        if not new:
+            self.dropped.note("documents_duplicate", " ".join(paragraphs[0].sentences))
+        elif len(new) < len(paragraphs):
+            old = next(each for each in paragraphs if each not in new)
+            self.dropped.note("paragraphs_duplicate", " ".join(old.sentences), len(paragraphs) - len(new))
+        return new
 
     def _sample(self, sentences: list[str]) -> None:
         # Every document has the same chance to lend one sentence, however many follow (reservoir sampling).

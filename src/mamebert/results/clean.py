@@ -23,7 +23,11 @@ class CleanResults(TextRead):
     passed_over: dict[str, int] = Field(default={})
     """Files in the folders that are of no kind that is read, by the ending of their names."""
     dropped: dict[str, int] = Field(default={})
-    """By reason: how many documents_ or paragraphs_."""
+    """By reason: how many documents_, paragraphs_, lines_ or sentences_."""
+    dropped_examples: dict[str, list[str]] = Field(default={})
+    """By the same reasons: a few of them, cut short."""
+    rules: dict[str, float | str] = Field(default={})
+    """The filters that held: those of the preset, and what was set."""
     sources: list[TextRead] = Field(default=[])
     """In the order of the settings."""
     samples: list[str] = Field(default=[])

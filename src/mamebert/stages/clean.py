@@ -3,15 +3,16 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
 from time import monotonic
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from mamebert.corpus.batches import Duplicates, RawBatch, clean_batch, raw_batches
+from mamebert.corpus.batches import BatchCleaner, Duplicates, RawBatch, raw_batches
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.documents import DocumentWriter
+from mamebert.corpus.filters.filtering import Filtering
+from mamebert.corpus.filters.settings import Filters
 from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.readers import Reader, ignore_progress
 from mamebert.corpus.sentences import Splitter
@@ -53,6 +54,7 @@ class CleanConfig(StageConfig):
     splitter: Splitter = "rules"
     """Who splits sentences: our rules (fast, any language) or pysbd (slow, 23 languages)."""
     cleaning: Cleaning = Cleaning()
+    filters: Filters = Filters()
     duplicates: Duplicates = "documents"
     """What is kept only once: whole documents, or single paragraphs (lines) across all documents."""
     shard_characters: int = Field(default=8_000_000, ge=1000)
@@ -91,8 +93,16 @@ def clean(config: CleanConfig) -> Run:
     need_space(config.output, sum(reader.num_clean_bytes() for reader in config.sources), "The cleaned documents")
     run.keep_metrics([])
 
-    tally = Tally(len(config.sources), config.cleaning.min_characters_per_document, config.max_documents, config.seed)
-    work = partial(clean_batch, config.cleaning, config.language, config.splitter, config.duplicates)
+    work = _work(config)
+    rules = work.filtering.rules
+    tally = Tally(
+        len(config.sources),
+        config.cleaning.min_characters_per_document,
+        config.max_documents,
+        config.seed,
+        config.duplicates == "paragraphs",
+        rules.max_documents_per_line,
+    )
     with (
         Meter("clean", num_bytes, "bytes" if num_bytes else "characters") as meter,
         DocumentWriter(run.folder, config.shard_characters) as writer,
@@ -106,6 +116,7 @@ def clean(config: CleanConfig) -> Run:
 
     tally.require_documents()
     results = tally.results()
+    results.rules = rules.told()
     results.passed_over = dict(sum((reader.passed_over() for reader in config.sources), Counter()))
     if passed_over := results.passed_over:
         listed = ", ".join(f"{number:,} {name or 'without an ending'}" for name, number in sorted(passed_over.items()))
@@ -117,6 +128,7 @@ def clean(config: CleanConfig) -> Run:
 
 def check(config: CleanConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: sources that cannot be read, columns that are not there, a disk too small."""
+    yield from tried(_work(config).filtering.require)
     for number, reader in enumerate(config.sources):
         yield from tried(_look, config, number, reader)
 
@@ -129,8 +141,14 @@ def outlook(config: CleanConfig, ahead: Ahead) -> str:
 
 def _look(config: CleanConfig, number: int, reader: Reader) -> None:
     """Read and clean the first rows."""
+    work = _work(config)
     for batch in raw_batches(number, iter(reader.first_rows(ROWS_LOOKED_AT)), config.text_columns):
-        clean_batch(config.cleaning, config.language, config.splitter, config.duplicates, batch)
+        work(batch)
+
+
+def _work(config: CleanConfig) -> BatchCleaner:
+    filtering = Filtering(config.filters.resolved(config.language), config.language)
+    return BatchCleaner(config.cleaning, config.language, config.splitter, filtering, config.duplicates)
 
 
 def _num_bytes(config: CleanConfig) -> int | None:

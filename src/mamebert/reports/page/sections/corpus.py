@@ -36,7 +36,9 @@ def tell(story: Story) -> list[Section]:
 def tables(results: Mapping[str, Any], title: str) -> list[Block]:
     """Return the numbers of any stage: plain ones in one table, parallel groups (train, heldout) side by side."""
     groups = {
-        name: _numbers(value) for name, value in results.items() if isinstance(value, Mapping) and name != "dropped"
+        name: _numbers(value)
+        for name, value in results.items()
+        if isinstance(value, Mapping) and name not in ("dropped", "rules")
     }
     groups = {name: value for name, value in groups.items() if value}
     inside = {name for group in groups.values() for name in group} if len(groups) > 1 else set()
@@ -71,18 +73,27 @@ def _dropped(run: Run) -> list[Block]:
     return [Table("What was dropped, and why", ["Reason", "Number"], rows)] if rows else []
 
 
+def _examples(results: CleanResults) -> list[Block]:
+    rows = [
+        cells(words(reason) if not place else "", _short(text))
+        for reason, texts in results.dropped_examples.items()
+        for place, text in enumerate(texts)
+    ]
+    table = Table("", ["Reason", "Text"], rows, num_text_columns=2)
+    return [Fold("Examples of what was dropped", [table])] if rows else []
+
+
 def _samples(run: Run) -> list[Block]:
     shown = VocabResults.read(run.results).segmentations if run.command == "vocab" else []
     if cut := [(each.text, each.tokens) for each in shown if each.text and each.tokens]:
         return [Pieces("How the tokenizer cuts a text", cut[:6])]
     if run.command == "select":
         return _matches(run)
-    texts = CleanResults.read(run.results).samples if run.command == "clean" else []
-    if not texts:
+    if run.command != "clean":
         return []
-    return [
-        Fold("Samples of the text", [Text([text if len(text) <= 400 else f"{text[:400]} …" for text in texts[:5]])])
-    ]
+    results = CleanResults.read(run.results)
+    texts = [text if len(text) <= 400 else f"{text[:400]} …" for text in results.samples[:5]]
+    return [*([Fold("Samples of the text", [Text(texts)])] if texts else []), *_examples(results)]
 
 
 def _matches(run: Run) -> list[Block]:

@@ -1,0 +1,87 @@
+"""Rules of sentences: each tells whether a sentence breaks it."""
+
+import re
+from collections.abc import Callable
+
+from mamebert.corpus.filters.characters import ANY_PUNCTUATION, CAPITAL, DIGIT, LETTER, LETTERS, NEUTRAL, Measured
+from mamebert.corpus.filters.languages import confidence
+from mamebert.corpus.filters.settings import SentenceRules
+from mamebert.corpus.filters.writing import is_spaced
+
+Rule = Callable[[Measured, SentenceRules], bool]
+# Tags with or without attributes, comments, entities; what is left of wikitext and of links in Markdown.
+MARKUP = re.compile(
+    r"""</?[a-z][a-z0-9]*(?:\s+[\w:-]+(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))?)*\s*/?>"""
+    r"""|<!--|-->|<!doctype\b|&(?:nbsp|amp|lt|gt|quot|apos|\#\d+|\#x[0-9a-f]+);|\[\[|\]\]|\{\{|\}\}|\{\||\|\}|\]\(https?:""",
+    re.IGNORECASE,
+)
+ASCII_RUN = re.compile("[!-~]+")
+FEW_LETTERS = 10
+"""Shorter sentences may be all capitals: names of offices, headings."""
+
+
+def too_few_words(sentence: Measured, rules: SentenceRules) -> bool:
+    """Fewer words than `min_words`."""
+    return rules.min_words is not None and sentence.num_words < rules.min_words
+
+
+def too_many_words(sentence: Measured, rules: SentenceRules) -> bool:
+    """More words than `max_words`."""
+    return rules.max_words is not None and sentence.num_words > rules.max_words
+
+
+def long_word(sentence: Measured, rules: SentenceRules) -> bool:
+    """A word longer than `max_word_characters`; without spaces between words, a run of ASCII."""
+    if rules.max_word_characters is None or len(sentence.text) <= rules.max_word_characters:
+        return False
+    words = sentence.text.split() if is_spaced(sentence.language) else ASCII_RUN.findall(sentence.text)
+    return max(map(len, words), default=0) > rules.max_word_characters
+
+
+def markup(sentence: Measured, rules: SentenceRules) -> bool:
+    """Tags and entities of HTML, or brackets of wikitext."""
+    return rules.markup == "drop" and MARKUP.search(sentence.text) is not None
+
+
+def punctuation(sentence: Measured, rules: SentenceRules) -> bool:
+    """A larger share of punctuation than `max_punctuation`."""
+    return rules.max_punctuation is not None and sentence.share(ANY_PUNCTUATION) > rules.max_punctuation
+
+
+def digits(sentence: Measured, rules: SentenceRules) -> bool:
+    """A larger share of digits than `max_digits`."""
+    return rules.max_digits is not None and sentence.share(DIGIT) > rules.max_digits
+
+
+def upper_case(sentence: Measured, rules: SentenceRules) -> bool:
+    """A larger share of capitals among the letters than `max_upper_case`; short sentences are not asked."""
+    if rules.max_upper_case is None or sentence.num_letters < FEW_LETTERS:
+        return False
+    return sentence.num(CAPITAL) > rules.max_upper_case * sentence.num_letters
+
+
+def script(sentence: Measured, rules: SentenceRules) -> bool:
+    """A smaller share of the language's script among the letters than `min_script_share`."""
+    if rules.min_script_share is None or not sentence.num_letters:
+        return False
+    own = sentence.num(LETTER + CAPITAL + NEUTRAL)
+    others = sentence.num_letters - own
+    own += 0 if is_spaced(sentence.language) else own  # as in `Measured.length`
+    return own < rules.min_script_share * (own + others)
+
+
+def language(sentence: Measured, rules: SentenceRules) -> bool:
+    """A smaller confidence in the language than `min_language_confidence`, of which short sentences need a part."""
+    if not rules.min_language_confidence or not sentence.num(LETTERS):
+        return False
+    known = min(1.0, sentence.num_letters / max(rules.language_letters or 1, 1))
+    return confidence(sentence.text, sentence.language)[0] < rules.min_language_confidence * known**2
+
+
+RULES: dict[str, Rule] = {
+    rule.__name__: rule
+    for rule in (
+        too_few_words, too_many_words, long_word, markup, punctuation, digits, upper_case, script, language
+    )
+}  # fmt: skip
+"""In the order in which they are asked; what costs most comes last. The first that is broken is counted."""
