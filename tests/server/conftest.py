@@ -72,7 +72,10 @@ def toy_folders(toy_encoder, toy_model):
     none.
     """
     settings = {kind: toy.settings for kind, toy in TOYS.items()} | {"sentence_embeddings": {}}
-    return {"words": toy_encoder} | {kind: toy_model(kind, kind, each) for kind, each in settings.items()}
+    seeds = {"tagging": 2}  # one that marks something
+    return {"words": toy_encoder} | {
+        kind: toy_model(kind, kind, each, seeds.get(kind, 6)) for kind, each in settings.items()
+    }
 
 
 class Said(NamedTuple):

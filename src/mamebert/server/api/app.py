@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from importlib.resources import files
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -17,6 +16,7 @@ from mamebert.server.api.asking import ClientGone, Server
 from mamebert.server.api.doorkeeper import NO_RESPONSE, Doorkeeper
 from mamebert.server.api.errors import first_mistake, told_refusal
 from mamebert.server.engine.refusals import Refused
+from mamebert.server.page import page
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "The key is missing or another one."},
@@ -48,11 +48,11 @@ def make_app(server: Server, key: str, lifespan: Lifespan | None = None) -> Fast
     app.state.server = server
     for part in (own, openai, text_embeddings_inference, hugging_face, operating):
         app.include_router(part.router)
-    page = files("mamebert.server.page").joinpath("index.html").read_text("utf-8")
+    document = page()
 
     @app.get("/", include_in_schema=False)
     async def show_page() -> HTMLResponse:
-        return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY})
+        return HTMLResponse(document, headers={"Content-Security-Policy": PAGE_POLICY})
 
     _tell_refusals(app)
     if origins := server.config.cors_origins:
