@@ -8,15 +8,15 @@ import typer
 
 import mamebert
 from mamebert import stages
+from mamebert.cli.answering import fill_mask_verb, predict_verb
+from mamebert.cli.export_words import export_verb
 from mamebert.cli.mistakes import Verbs
 from mamebert.cli.options import DryRun, ShowSettings, Words
 from mamebert.cli.order import GROUP_OF, ORDER
 from mamebert.cli.serve_words import serve_verb
 from mamebert.cli.telling import print_end, print_findings, prospect, tell_plan
 from mamebert.config import Config, build, described, read_settings, with_environment
-from mamebert.errors import UserError
 from mamebert.files.disk import temporary_folder
-from mamebert.files.names import path_of
 from mamebert.preflight.ahead import check_and_compare
 from mamebert.progress import say
 from mamebert.ranks import is_main_process
@@ -48,9 +48,6 @@ def _before_the_command(
     ] = False,
 ) -> None:
     pass
-
-
-Model = Annotated[Path, typer.Argument(help="A model folder, or the run folder that holds it.")]
 
 
 def _add_stage(command: str) -> None:
@@ -201,74 +198,9 @@ def run(
     print_end(done)
 
 
-@app.command("fill-mask", rich_help_panel=GROUP_OF["fill-mask"])
-def fill_mask_verb(
-    model: Model,
-    texts: Annotated[list[str], typer.Argument(help="Texts with [MASK] where a word is wanted.")],
-    top: Annotated[int, typer.Option(help="Candidates for each [MASK].", min=1)] = 5,
-) -> None:
-    """Print the likeliest words for each [MASK], as JSON lines."""
-    from mamebert.serving.load import load
-    from mamebert.serving.spelling import as_json
-
-    for text, masks in zip(texts, load(_path(model), "fill-mask")(texts, top=top), strict=True):
-        print(as_json({"text": text, "masks": masks}))
-
-
-@app.command("predict", rich_help_panel=GROUP_OF["predict"])
-def predict_verb(
-    model: Model,
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, --file is read.")] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            help="A .txt (a text per line), .jsonl, .csv, .tsv, .parquet or .conllu file; - is standard input."
-        ),
-    ] = None,
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            help="What the file is: files, conll, conllu, squad ... Else its ending tells, or how the training rows "
-            "were read."
-        ),
-    ] = None,
-    reader: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=VALUE",
-            help="How the file is read, as source in a settings file: format=csv, separator=tab, encoding=cp932, "
-            "columns.text=sentence.",
-        ),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="The file to write; else, or with -, it is standard output.")] = None,
-    form: Annotated[
-        str | None, typer.Option("--format", help="jsonl, csv, tsv or parquet; else --out's ending tells, or jsonl.")
-    ] = None,
-    precision: Annotated[
-        str, typer.Option(help="auto, float32, or int8: products of 8 bits, faster on a CPU, a little less exact.")
-    ] = "auto",
-) -> None:
-    """Print an answer for each text or row, as JSON lines or a table; what is killed goes on where it stopped."""
-    from mamebert.checkpoints.model_folder import model_folder
-    from mamebert.serving.answer_tables import format_of
-    from mamebert.serving.begun import Begun
-    from mamebert.serving.load import load
-    from mamebert.serving.outputs import refuse_to_write_over
-    from mamebert.serving.predict import predict
-    from mamebert.serving.rows import STDIN, reader_settings
-
-    if bool(texts) == (file is not None):
-        fact = "There is nothing to predict" if not texts else "Both texts and a file are given"
-        raise UserError(f"{fact}. Give texts, or a file with --file.")
-    model, file, out = _path(model), *(_path(each) if each else None for each in (file, out))
-    out = None if out == STDIN else out  # a file called so is named with its folder
-    refuse_to_write_over(out, file, model_folder(model))
-    written_as = format_of(out, form)
-    answer = load(model, "task", precision=precision)  # type: ignore[call-overload]  # it tells what there is
-    settings = reader_settings([*([f"kind={kind}"] if kind else []), *(reader or [])])
-    items = texts or answer.rows(file or Path(), **settings)
-    begun = Begun.by(model_folder(model), file, precision=precision, reader=settings)
-    predict(answer, items, out, bool(file), written_as, begun)
+app.command("fill-mask", rich_help_panel=GROUP_OF["fill-mask"])(fill_mask_verb)
+app.command("predict", rich_help_panel=GROUP_OF["predict"])(predict_verb)
+app.command("export", rich_help_panel=GROUP_OF["export"])(export_verb)
 
 
 app.command("serve", rich_help_panel=GROUP_OF["serve"], context_settings={"ignore_unknown_options": True})(serve_verb)
@@ -281,13 +213,6 @@ def doctor_verb() -> None:
 
     for finding in findings():
         print(finding, flush=True)
-
-
-def _path(given: Path) -> Path:
-    try:
-        return path_of(with_environment(str(given)))
-    except ValueError as error:
-        raise UserError(str(error)) from error
 
 
 app.registered_commands.sort(key=lambda each: ORDER.index(each.name) if each.name in ORDER else len(ORDER))

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -33,24 +33,24 @@ def has_plain_head(goal: Goal) -> bool:
     return isinstance(goal, TaskGoal) and bool(goal.task.architecture) and goal.reading.is_last
 
 
-def export_graph(subject: Subject, path: Path) -> list[Path]:
+def export_graph(subject: Subject, path: Path, words_within: bool = False) -> list[Path]:
     """Write the network as a graph of float32, or of whatever its modules are; return all files of it.
 
     Inputs are int64 [batch, sequence] of any size: `input_ids`, `attention_mask` (0 at padding), `token_type_ids`.
     Outputs are those of the plain class that holds the task's head (`logits`, `start_logits` ...). Where there is none
     it is `last_hidden_state` [batch, sequence, hidden_size], or `hidden_states` [batch, sequence, layers, hidden_size]
     where several layers are read; the head lies beside the graph. A pretrained encoder's scores of words are a second
-    graph, from `hidden` [rows, hidden_size] to `prediction_logits` [rows, vocabulary].
+    graph, from `hidden` [rows, hidden_size] to `prediction_logits` [rows, vocabulary]; with `words_within`, as other
+    programs read it, the one output is `logits` [batch, sequence, vocabulary].
     """
     require_onnx("onnx")
     path.parent.mkdir(parents=True, exist_ok=True)
-    network = deepcopy(subject.network).cpu().eval()
-    leave_out_empty_parts(network.bert)
-    laid_out = _Graph(network, subject.goal).eval()
+    laid_out = GraphModule.of(subject, words_within)
+    network = laid_out.network
     ids = torch.ones(2, 3, dtype=torch.int64)
     taken = dict.fromkeys(INPUTS, ("batch", "sequence"))
     _trace(laid_out, (ids, ids, torch.zeros_like(ids)), path, taken, laid_out.outputs())
-    if has_plain_head(subject.goal):
+    if has_plain_head(subject.goal) or laid_out.words_within:
         return [path]
     if isinstance(subject.goal, TaskGoal):
         beside = path.with_name(path.stem + HEAD)
@@ -95,13 +95,25 @@ class _Bias(nn.Module):
         return self.bias
 
 
-class _Graph(nn.Module):
-    def __init__(self, network: Any, goal: Goal) -> None:
+class GraphModule(nn.Module):
+    """What a graph computes, from its inputs to its outputs."""
+
+    def __init__(self, network: Any, goal: Goal, words_within: bool = False) -> None:
         super().__init__()
         self.network, self.goal = network, goal
+        self.words_within = words_within and not isinstance(goal, TaskGoal)
+
+    @classmethod
+    def of(cls, subject: Subject, words_within: bool = False) -> Self:
+        """Return that of a subject's network, of which it holds a copy."""
+        network = deepcopy(subject.network).cpu().eval()
+        leave_out_empty_parts(network.bert)
+        return cls(network, subject.goal, words_within).eval()
 
     def outputs(self) -> dict[str, tuple[str, ...]]:
         """Return the names of the outputs, in order, and what of their sizes varies."""
+        if self.words_within:
+            return {"logits": ("batch", "sequence")}
         if not has_plain_head(self.goal):
             return {"last_hidden_state" if self._last_alone else "hidden_states": ("batch", "sequence")}
         assert isinstance(self.goal, TaskGoal)
@@ -109,7 +121,11 @@ class _Graph(nn.Module):
         return dict.fromkeys(names, ("batch",) if self.goal.task.reads == "first" else ("batch", "sequence"))
 
     def forward(self, ids: Tensor, mask: Tensor, segments: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Return the outputs for int64 `input_ids`, `attention_mask` and `token_type_ids`, [batch, sequence] each."""
         hidden = self.network.bert.trace(Padded(ids, segments, mask.bool()), keeps="hidden").hidden
+        if self.words_within:
+            scores: Tensor = self.network.cls.predictions(hidden[-1])
+            return scores
         if not has_plain_head(self.goal):
             return hidden[-1] if self._last_alone else torch.stack([hidden[n] for n in self._numbers], 2)
         assert isinstance(self.goal, TaskGoal)

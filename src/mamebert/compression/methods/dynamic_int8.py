@@ -74,8 +74,8 @@ class DynamicInt8(Compressor):
         return open_running(folder)
 
 
-def quantise_graph(source: Path, place: Path, per_channel: bool = True) -> None:
-    """Write the graph with matrices and embeddings as signed bytes; `_integers` says why signed.
+def quantise_graph(source: Path, place: Path, per_channel: bool = True, signed: bool = True) -> None:
+    """Write the graph with matrices and embeddings as signed bytes (docs/decisions/0021), or as unsigned ones.
 
     Each range goes from the smallest number to the largest, as that of unsigned bytes does: no answer is another.
     """
@@ -85,7 +85,7 @@ def quantise_graph(source: Path, place: Path, per_channel: bool = True) -> None:
             source,
             beside,
             per_channel=per_channel,
-            weight_type=quantization.QuantType.QInt8,
+            weight_type=quantization.QuantType.QInt8 if signed else quantization.QuantType.QUInt8,
             extra_options={"WeightSymmetric": False},
         )
 
