@@ -95,7 +95,7 @@ def _write(subject: Subject, folder: Path, signed: bool, rows: Rows | None) -> d
     export_graph(subject, floats, words_within=True)
     quantise_graph(floats, whole, signed=signed)
     _note_within(whole, MADE_FOR[signed])
-    told = {
+    told: dict[str, Any] = {
         "model": str((read_config(subject.folder).get("architectures") or [""])[0]),
         "holds": _holds(subject, module),
         "outputs": {name: list(sizes) for name, sizes in module.outputs().items()},
@@ -139,7 +139,7 @@ def _measures(subject: Subject, examples: Sequence[Example], graphs: Sequence[Pa
         answers = answers_of(goal.task, raw_outputs(goal.task, network, features), features, goal.learnt)
         return {measure.name: measure.score for measure in goal.task.measures(list(examples), answers)}
 
-    found = {"rows": len(examples), "float32": scores(subject.network)}
+    found: dict[str, Any] = {"rows": len(examples), "float32": scores(subject.network)}
     for graph in graphs:
         beside = graph.with_name(graph.stem + HEAD)
         if not has_plain_head(goal) and not beside.exists():  # the head is the same for all graphs

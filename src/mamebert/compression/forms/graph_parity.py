@@ -30,10 +30,11 @@ def parity(module: GraphModule, graph: Path) -> dict[str, dict[str, float]]:
     names = dict(zip(INPUTS, given, strict=True))
     found = session(*(names[name] for name in session.names))
     seen = given[1].bool()
-    return {
-        name: _apart(*(each[seen] if "sequence" in sizes else each for each in pair), name)
-        for (name, sizes), pair in zip(module.outputs().items(), zip(found, outputs, strict=True), strict=True)
-    }
+    told = {}
+    for (name, sizes), mine, wanted in zip(module.outputs().items(), found, outputs, strict=True):
+        by_token = "sequence" in sizes
+        told[name] = _apart(name, mine[seen] if by_token else mine, wanted[seen] if by_token else wanted)
+    return told
 
 
 def _inputs(module: GraphModule) -> Sequence[Tensor]:
@@ -45,7 +46,7 @@ def _inputs(module: GraphModule) -> Sequence[Tensor]:
     return ids, seen.long(), torch.zeros_like(ids)
 
 
-def _apart(found: Tensor, expected: Tensor, name: str) -> dict[str, float]:
+def _apart(name: str, found: Tensor, expected: Tensor) -> dict[str, float]:
     gap = (found - expected).double()
     told = {
         "largest_difference": float(gap.abs().max()),
