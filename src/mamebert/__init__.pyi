@@ -10,6 +10,7 @@ from mamebert.compression.distillation.augmentation import Augmentation
 from mamebert.compression.distillation.layer_transfer import TransferWeights
 from mamebert.compression.methods import Compressor
 from mamebert.corpus.cleaning import Cleaning
+from mamebert.corpus.duplicates.near import NearDuplicates
 from mamebert.corpus.filters.settings import DocumentRules, Filters, SentenceRules
 from mamebert.corpus.readers import Reader
 from mamebert.encoder.first_positions import PositionEmbeddings
@@ -103,6 +104,7 @@ class CleanConfig(_CleanConfig):
         cleaning: Cleaning | _CleaningSettings = ...,
         filters: Filters | _FiltersSettings = ...,
         duplicates: Literal["documents", "paragraphs", "none"] = "documents",
+        near_duplicates: NearDuplicates | _NearDuplicatesSettings = ...,
         shard_characters: int = 8000000,
         max_documents: int | None = None,
         processes: int = 0,
@@ -532,6 +534,12 @@ class _FiltersSettings(TypedDict, total=False):
     sentences: SentenceRules | _SentenceRulesSettings
     documents: DocumentRules | _DocumentRulesSettings
     max_documents_per_line: int | None
+
+class _NearDuplicatesSettings(TypedDict, total=False):
+    threshold: float | None
+    num_perm: int
+    shingle_words: int
+    shingle_characters: int
 
 class _SplitSettings(TypedDict, total=False):
     train: float

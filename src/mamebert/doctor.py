@@ -24,6 +24,7 @@ EXTRAS = {
     "wiki": (("mwparserfromhell",), "Wikipedia dumps"),
     "unigram": (("sentencepiece",), "Unigram vocabularies"),
     "filters": (("py3langid",), "Filters by language"),
+    "dedup": (("datasketch",), "Near duplicates"),
     "hub": (("datasets",), "Hugging Face datasets"),
     "tensorboard": (("tensorboard",), "TensorBoard's event files"),
 }

@@ -95,6 +95,21 @@ def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path):
     assert runs[0].results["samples"] == runs[1].results["samples"]
 
 
+def test_near_duplicates_are_dropped_whatever_the_number_of_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr("mamebert.corpus.batches.BATCH_CHARACTERS", 20_000)
+    beans = [" ".join(f"bean{n * 31 + word}" for word in range(100)) for n in range(150)]
+    near = [f"Another{bean[5:]}." for bean in beans[:40]]
+    path = tmp_path / "a.txt"
+    path.write_text("\n\n".join([*beans, *near, *beans[:5]]))
+    settings = {"sources": str(path), "near_duplicates": {"threshold": 0.8}, "shard_characters": 50_000}
+    one, two = (cleaned(tmp_path / str(n), processes=n, **settings) for n in (1, 2))
+    assert one.results["dropped"] == {"documents_duplicate": 5, "documents_near_duplicate": 40}
+    assert all(" … ≈ bean" in each for each in one.results["dropped_examples"]["documents_near_duplicate"])
+    assert one.results["dropped_examples"] == two.results["dropped_examples"]
+    assert documents(one) == documents(two) == [[bean] for bean in beans]
+    assert not (one.folder / "met").exists()
+
+
 def test_max_documents_stops_early(tmp_path):
     run = cleaned(tmp_path, sources=many_documents(tmp_path), max_documents=11)
     assert len(documents(run)) == run.results["documents"] == 11

@@ -1,12 +1,13 @@
 """Documents on their way through cleaning: read in batches, cleaned batch by batch in any process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.dropped import Dropped
 from mamebert.corpus.duplicates import digest
+from mamebert.corpus.duplicates.near import NearDuplicates
 from mamebert.corpus.filters.filtering import Filtering
 from mamebert.corpus.readers import Row
 from mamebert.corpus.sentences import Splitter
@@ -34,6 +35,8 @@ class Document(NamedTuple):
     paragraphs: list[Paragraph]
     empty_because: str = ""
     """What to count where no sentence is left; "" where that was done."""
+    bands: Sequence[bytes] = ()
+    """Name what near duplicates have in common; none where nobody asks."""
 
 
 @dataclass
@@ -78,6 +81,7 @@ class BatchCleaner:
     splitter: Splitter
     filtering: Filtering
     duplicates: Duplicates
+    near_duplicates: NearDuplicates
 
     def __call__(self, batch: RawBatch) -> CleanBatch:
         """Clean, split and filter every document of a batch."""
@@ -101,7 +105,8 @@ class BatchCleaner:
             paragraphs = [Paragraph(digest(line), some) for line, some in zip(lines, kept, strict=True) if some]
         else:
             paragraphs = [Paragraph(b"", [sentence for sentences in kept for sentence in sentences])]
-        return Document(name, paragraphs)
+        bands = self.near_duplicates.bands("\n".join(lines), self.language)
+        return Document(name, paragraphs, bands=bands)
 
 
 def _text(row: Row, columns: list[str]) -> str:

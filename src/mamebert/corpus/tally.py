@@ -1,11 +1,16 @@
 """The cleaned documents that are kept, and a count of all that are not, by reason."""
 
 from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
 from random import Random
+from types import TracebackType
+from typing import Self
 
 from mamebert.corpus.batches import CleanBatch, Document, Paragraph
 from mamebert.corpus.dropped import Dropped
-from mamebert.corpus.duplicates import Seen
+from mamebert.corpus.duplicates.near import BEGINNING_CHARACTERS, NearMet
+from mamebert.corpus.duplicates.seen import Seen
 from mamebert.corpus.filters.boilerplate import LinesMet
 from mamebert.errors import UserError
 from mamebert.results.clean import CleanResults, TextRead
@@ -14,10 +19,14 @@ NUM_SAMPLES = 8
 
 
 class Tally:
-    """Decides document by document, in order, and counts per source."""
+    """Decides document by document, in order, and counts per source.
+
+    Use as a context: what was met is kept in files of `folder` while it lasts.
+    """
 
     def __init__(
         self,
+        folder: Path,
         num_sources: int,
         min_characters: int,
         max_documents: int | None,
@@ -29,10 +38,24 @@ class Tally:
         self.sources = [Counter[str]() for _ in range(num_sources)]
         self.dropped = Dropped()
         self.samples: list[str] = []
-        self._seen = Seen()
+        self._seen, self._near = Seen(folder / "exact"), NearMet(folder / "near")
         self._lines = LinesMet(max_documents_per_line) if max_documents_per_line else None
         self._random = Random(seed)
         self.num_kept = 0
+
+    def __enter__(self) -> Self:
+        """Begin with nothing met."""
+        with ExitStack() as entered:
+            entered.enter_context(self._seen)
+            entered.enter_context(self._near)
+            self._open = entered.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the files away."""
+        self._open.close()
 
     @property
     def full(self) -> bool:
@@ -42,6 +65,7 @@ class Tally:
     def kept(self, batch: CleanBatch) -> list[tuple[list[str], int]]:
         """Return the documents of a batch that stay, each with its number of characters; count everything."""
         self.dropped += batch.dropped
+        self._look_up(batch)
         stay = []
         for document in batch.documents:
             if self.full:
@@ -85,6 +109,13 @@ class Tally:
             f"Of {read:,} documents none is left ({reasons}). Loosen the cleaning settings or give other text."
         )
 
+    def _look_up(self, batch: CleanBatch) -> None:
+        digests = {document.digest for document in batch.documents}
+        if self.by_paragraph:
+            digests |= {each.digest for document in batch.documents for each in document.paragraphs}
+        self._seen.look_up(digests - {b""})
+        self._near.look_up(band for document in batch.documents for band in document.bands)
+
     def _left(self, document: Document) -> list[str]:
         """Return the sentences that are neither boilerplate nor met before."""
         if not document.paragraphs:
@@ -100,7 +131,17 @@ class Tally:
             return []
         if self.by_paragraph:
             paragraphs = self._new(paragraphs)
+        if paragraphs and document.bands and self._is_near(document, paragraphs):
+            return []
         return [sentence for each in paragraphs for sentence in each.sentences]
+
+    def _is_near(self, document: Document, paragraphs: list[Paragraph]) -> bool:
+        text = " ".join(paragraphs[0].sentences)
+        earlier = self._near.earlier(document.bands, text)
+        if earlier is not None:
+            shown = f"{text[:BEGINNING_CHARACTERS]} … ≈ {earlier} …" if earlier else text
+            self.dropped.note("documents_near_duplicate", shown)
+        return earlier is not None
 
     def _without_boilerplate(self, paragraphs: list[Paragraph]) -> list[Paragraph]:
         if self._lines is None:

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 from mamebert.corpus.batches import BatchCleaner, Duplicates, RawBatch, raw_batches
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.documents import DocumentWriter
+from mamebert.corpus.duplicates.near import NearDuplicates, require_datasketch
 from mamebert.corpus.filters.filtering import Filtering
 from mamebert.corpus.filters.settings import Filters
 from mamebert.corpus.parallel import ordered_map
@@ -57,6 +58,7 @@ class CleanConfig(StageConfig):
     filters: Filters = Filters()
     duplicates: Duplicates = "documents"
     """What is kept only once: whole documents, or single paragraphs (lines) across all documents."""
+    near_duplicates: NearDuplicates = NearDuplicates()
     shard_characters: int = Field(default=8_000_000, ge=1000)
     """Characters in one document shard; about ten bytes of memory each while it is filled."""
     max_documents: int | None = Field(default=None, ge=1)
@@ -96,6 +98,7 @@ def clean(config: CleanConfig) -> Run:
     work = _work(config)
     rules = work.filtering.rules
     tally = Tally(
+        run.folder / "met",
         len(config.sources),
         config.cleaning.min_characters_per_document,
         config.max_documents,
@@ -106,6 +109,7 @@ def clean(config: CleanConfig) -> Run:
     with (
         Meter("clean", num_bytes, "bytes" if num_bytes else "characters") as meter,
         DocumentWriter(run.folder, config.shard_characters) as writer,
+        tally,
     ):
         for batch in ordered_map(work, _read(config, meter if num_bytes else None), config.processes):
             for sentences, characters in tally.kept(batch):
@@ -129,6 +133,8 @@ def clean(config: CleanConfig) -> Run:
 def check(config: CleanConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: sources that cannot be read, columns that are not there, a disk too small."""
     yield from tried(_work(config).filtering.require)
+    if config.near_duplicates.threshold:
+        yield from tried(require_datasketch)
     for number, reader in enumerate(config.sources):
         yield from tried(_look, config, number, reader)
 
@@ -148,7 +154,9 @@ def _look(config: CleanConfig, number: int, reader: Reader) -> None:
 
 def _work(config: CleanConfig) -> BatchCleaner:
     filtering = Filtering(config.filters.resolved(config.language), config.language)
-    return BatchCleaner(config.cleaning, config.language, config.splitter, filtering, config.duplicates)
+    return BatchCleaner(
+        config.cleaning, config.language, config.splitter, filtering, config.duplicates, config.near_duplicates
+    )
 
 
 def _num_bytes(config: CleanConfig) -> int | None:

@@ -1,0 +1,114 @@
+"""Near duplicates: MinHash (Broder, 1997) in bands (locality-sensitive hashing; Leskovec et al., 2014, chapter 3)."""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+from pydantic import Field
+
+from mamebert.config import Config
+from mamebert.corpus.duplicates import digest_of_bytes
+from mamebert.corpus.duplicates.seen import Seen
+from mamebert.corpus.filters.writing import is_spaced
+from mamebert.errors import UserError
+
+WORD = re.compile(r"\w+")
+AT_ONCE = 4096
+"""Shingles that are hashed at once; each takes `num_perm` numbers of four bytes."""
+BEGINNINGS, BEGINNING_CHARACTERS = 20_000, 90
+"""Bands of documents whose beginnings are remembered, to be shown beside what resembles them."""
+
+
+class NearDuplicates(Config):
+    """Documents that say nearly the same as an earlier one (MinHash; extra `dedup`)."""
+
+    threshold: float | None = Field(default=None, ge=0.5, lt=1)
+    """Documents that share about so large a part of their shingles with an earlier one are dropped (Jaccard: the shared
+    ones by all of both); 0.8, say. Unset, they are not looked for."""
+    num_perm: int = Field(default=128, ge=16, le=1024)
+    """Hashes of a document; more make the threshold sharper, and take more time."""
+    shingle_words: int = Field(default=5, ge=1)
+    """Words in a shingle."""
+    shingle_characters: int = Field(default=7, ge=1)
+    """Characters in a shingle where no spaces part words."""
+
+    def bands(self, text: str, language: str) -> list[bytes]:
+        """Return the digests of a document's bands; documents that share one are near duplicates.
+
+        Capitals and punctuation play no part. Empty where nobody asks, and for a text without a letter.
+        """
+        words = WORD.findall(text.lower()) if self.threshold else []
+        if not words:
+            return []
+        if is_spaced(language):
+            length, units, joint = self.shingle_words, words, " "
+        else:
+            length, units, joint = self.shingle_characters, list("".join(words)), ""
+        number = max(1, len(units) - length + 1)
+        hashed = _min_hash(self.num_perm)
+        for start in range(0, number, AT_ONCE):
+            ends = range(start, min(start + AT_ONCE, number))
+            hashed.update_batch([joint.join(units[place : place + length]).encode() for place in ends])
+        num_bands, rows = _bands_and_rows(self.threshold or 1, self.num_perm)
+        values = hashed.hashvalues
+        return [
+            digest_of_bytes(bytes([band]) + values[band * rows : (band + 1) * rows].tobytes())
+            for band in range(num_bands)
+        ]
+
+
+class NearMet(Seen):
+    """The bands of the documents that were kept."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._beginnings: dict[bytes, str] = {}
+
+    def earlier(self, bands: Sequence[bytes], text: str) -> str | None:
+        """Return how a near duplicate begins, "" where that is forgotten.
+
+        None where there is none; then the document is remembered.
+        """
+        if shared := [band for band in bands if self.has(band)]:
+            return next((self._beginnings[band] for band in shared if band in self._beginnings), "")
+        for band in bands:
+            self.is_new(band)
+            self._beginnings[band] = text[:BEGINNING_CHARACTERS]
+        while len(self._beginnings) > BEGINNINGS:
+            del self._beginnings[next(iter(self._beginnings))]
+        return None
+
+
+def require_datasketch() -> None:
+    """Raise a UserError where datasketch is not installed."""
+    try:
+        import datasketch  # noqa: F401
+    except ImportError as error:
+        raise UserError(
+            "Near duplicates need the package datasketch. Install it with: pip install 'mamebert[dedup]'."
+        ) from error
+
+
+def _min_hash(num_perm: int) -> Any:
+    from datasketch import MinHash
+
+    return MinHash(num_perm, hashfunc=crc32, permutations=_permutations(num_perm), scheme="affine32")
+
+
+@cache
+def _permutations(num_perm: int) -> Any:
+    from datasketch import MinHash
+
+    return MinHash(num_perm, scheme="affine32").permutations
+
+
+@cache
+def _bands_and_rows(threshold: float, num_perm: int) -> tuple[int, int]:
+    """Return as many bands, and values in each, as make wrong and missed duplicates fewest (of equal weight)."""
+    from datasketch import MinHashLSH
+
+    index = MinHashLSH(threshold, num_perm)
+    return index.b, index.r
