@@ -57,18 +57,24 @@ def some_tokens():
     return Padded(ids, torch.zeros_like(ids), torch.ones_like(ids, dtype=torch.bool))
 
 
-def attention_of(**settings):
-    made = network(hidden_size=128, num_hidden_layers=2)
+def attention_of(num_layers=2, **settings):
+    made = network(hidden_size=128, num_hidden_layers=num_layers)
     start_positions(made, PositionEmbeddings(init="sinusoidal", **settings))
     seen = made.bert.trace(some_tokens())
     return [each.mean(0) for each in seen.attention]  # heads tokens tokens
 
 
 def test_heads_that_look_at_neighbours_see_the_token_before_and_the_one_behind():
-    for layer in attention_of(heads="neighbours"):
-        before, behind = layer[0], layer[1]
-        assert (before[1:].argmax(-1) == torch.arange(39)).float().mean() > 0.9
-        assert (behind[:-1].argmax(-1) == torch.arange(1, 40)).float().mean() > 0.9
+    (before, behind), _ = attention_of(heads="neighbours")
+    assert (before[1:].argmax(-1) == torch.arange(39)).float().mean() > 0.9
+    assert (behind[:-1].argmax(-1) == torch.arange(1, 40)).float().mean() > 0.9
+
+
+@pytest.mark.parametrize(("layers", "lower"), [(1, 1), (2, 1), (3, 2), (4, 2)])
+def test_the_upper_half_of_the_layers_sees_all_alike_so_that_cls_reads_the_whole_text(layers, lower):
+    peaks = [layer.max().item() for layer in attention_of(layers, heads="neighbours")]
+    assert [peak > 0.3 for peak in peaks] == [True] * lower + [False] * (layers - lower)
+    assert all(peak < 0.05 for peak in peaks[lower:])
 
 
 def test_heads_that_look_anywhere_see_all_alike():

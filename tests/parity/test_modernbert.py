@@ -157,6 +157,39 @@ def test_a_finetuned_network_of_ours_opens_in_transformers(kind, batch, tmp_path
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("kind", ["classification", "regression", "multi_label"])
+def test_a_network_of_ours_that_reads_means_opens_in_transformers(kind, batch, tmp_path):
+    task, reading = Task.find(kind)(max_length=40), Reading(tokens="mean")
+    learnt = TaskState(("score",) if kind == "regression" else ("a", "b", "c"))
+    ours = scramble(TaskNetwork(task, shape(), VOCAB, learnt, reading))
+    save_network(ours, task, learnt, reading, tmp_path, tmp_path / "model")
+    assert not (tmp_path / "model" / "head.safetensors").exists()
+    theirs = opened("ModernBertForSequenceClassification", tmp_path / "model")
+    assert theirs.config.classifier_pooling == "mean"
+    assert_same(plain_logits(tmp_path / "model", Packed.of(batch)), theirs(**asked(batch, theirs)))
+
+
+@torch.no_grad()
+def test_a_model_of_transformers_that_reads_means_opens_here(batch, tmp_path):
+    theirs = their_config(classifier_pooling="mean", num_labels=3)
+    theirs = scramble(transformers.ModernBertForSequenceClassification(theirs))
+    theirs.save_pretrained(tmp_path)
+    assert_same(plain_logits(tmp_path, Packed.of(batch)), theirs(**asked(batch, theirs)))
+
+
+def test_a_folder_that_says_two_things_of_what_is_read_is_refused(tmp_path):
+    task, reading, learnt = Task.find("classification")(max_length=40), Reading(tokens="mean"), TaskState(("a", "b"))
+    save_network(
+        TaskNetwork(task, shape(), VOCAB, learnt, reading), task, learnt, reading, tmp_path, tmp_path / "model"
+    )
+    (tmp_path / "model" / "SHA256SUMS").unlink()
+    config = read_config(tmp_path / "model")
+    (tmp_path / "model" / "config.json").write_text(json.dumps({**config, "classifier_pooling": "cls"}))
+    with pytest.raises(UserError, match="two things"):
+        open_network(tmp_path / "model")
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("kind", [kind for kind in TASKS if kind != "multiple_choice"])
 def test_a_finetuned_model_of_transformers_opens_here(kind, batch, tmp_path):
     config = their_config(num_labels=2 if kind == "span_qa" else 3)
@@ -220,7 +253,8 @@ def test_the_released_shape_is_the_preset_and_has_its_size():
         ({"layer_types": ["full_attention", "sliding_attention"] * 10 + ["full_attention"] * 2}, "repeat"),
         ({"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}, "rope_type"),
         ({"rope_parameters": ["default"]}, "rope_type"),
-        ({"architectures": ["ModernBertForSequenceClassification"]}, "classifier_pooling"),
+        ({"architectures": ["ModernBertForMultipleChoice"]}, "classifier_pooling"),
+        ({"architectures": ["ModernBertForSequenceClassification"], "classifier_pooling": "max"}, "classifier_pooling"),
         ({"classifier_activation": "silu"}, "pooler_act"),
         ({"local_attention": -4}, "local_attention"),
         ({"global_attn_every_n_layers": "x"}, "global_attn_every_n_layers"),

@@ -27,10 +27,10 @@ class PositionEmbeddings(Config):
     """Mean length of the rows. If not given: for sinusoidal 1, as long as word2vec's with embeddings.scale=unit; for
     normal what initializer_range comes to (0.23 at a width of 128)."""
     heads: Literal["anywhere", "neighbours"] = "anywhere"
-    """Where heads look before they have learnt anything: anywhere, as in BERT, or (with sinusoidal) in each layer the
-    first at the token before, the second at the one behind, the third two before ... Trained encoders have such heads
-    (Clark et al., 2019); small ones take millions of tokens to find them (docs/lab.md). Structure in first weights:
-    Trockman and Kolter (2023)."""
+    """Where heads look before they have learnt anything: anywhere, as in BERT, or (with sinusoidal) in the lower half
+    of the layers the first at the token before, the second at the one behind, the third two before ... Trained
+    encoders have such heads (Clark et al., 2019); small ones take millions of tokens to find them (docs/lab.md). In all
+    layers they would hide the text from [CLS]. Structure in first weights: Trockman and Kolter (2023)."""
     frozen: bool = False
     """Keep the rows as they start, as Vaswani et al. have them; fine-tuning moves them. Adam's first steps are as long
     for what a row has learnt by chance as for anything else, and soon longer than the row."""
@@ -59,9 +59,9 @@ def start_positions(network: PretrainingNetwork, settings: PositionEmbeddings) -
         table.requires_grad_(not settings.frozen)
         if settings.heads == "neighbours":
             waves = wavelengths(*table.shape)
-            for module in network.bert.encoder.modules():
-                if isinstance(module, SelfAttention):  # layers that share it have it once
-                    look_at_neighbours(module, waves)
+            layers = [each for each in network.bert.encoder.modules() if isinstance(each, SelfAttention)]
+            for layer in layers[: -(-len(layers) // 2)]:
+                look_at_neighbours(layer, waves)
 
 
 def can_look_at_neighbours(shape: EncoderConfig) -> bool:

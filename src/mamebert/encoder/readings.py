@@ -27,14 +27,22 @@ class Reading(Config):
     """Several layers stand side by side, or are added with weights that are learnt: gamma * sum softmax(s)_l h_l."""
     tokens: Literal["asked", "mean"] = "asked"
     """What of a layer is read: the tokens that the task asks for, [CLS] of a text; or, for tasks that read texts, the
-    mean of all tokens of a sequence, which no class of plain transformers knows."""
+    mean of all tokens of a sequence, which of plain transformers' classes only ModernBERT's know."""
     lstm_size: int = Field(default=0, ge=0)
     """Width, in each direction, of a two-layer BiLSTM over what is read of an example; 0 is none."""
 
     @property
     def is_last(self) -> bool:
-        """Whether the head gets the last layer as it is, the only way plain transformers knows."""
+        """Whether the head gets the last layer as it is."""
         return self.layers == [-1] and not self.lstm_size and self.tokens == "asked"
+
+    def is_plain(self, shape: EncoderConfig) -> bool:
+        """Tell whether a class of plain transformers reads an encoder so.
+
+        All read the last layer as it is; ModernBERT's put their prediction head over a mean of it as well.
+        """
+        of_means = self.tokens == "mean" and shape.has_prediction_head
+        return self.is_last or (of_means and self.layers == [-1] and not self.lstm_size)
 
 
 class Reader(nn.Module):

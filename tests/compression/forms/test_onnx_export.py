@@ -33,6 +33,19 @@ SHAPE = EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4
 VOCABULARY = 60
 
 
+MODERN = build(
+    EncoderConfig,
+    {
+        "preset": "modernbert",
+        "hidden_size": 8,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 16,
+        "local_attention": 4,
+    },
+)
+
+
 def subject_for(kind: str, reading: Reading | None = None, shape: EncoderConfig = SHAPE, **settings) -> Subject:
     torch.manual_seed(1)
     goal = TaskGoal(Task.find(kind)(**settings), TaskState(("a", "b", "c")), reading or Reading())
@@ -52,7 +65,9 @@ def features_for(lengths=(9, 30, 3, 17, 30), every=False, sequences=1) -> list[F
 
 def running(subject: Subject, tmp_path) -> GraphNetwork:
     path, *beside = export_graph(subject, tmp_path / "model.onnx")
-    bert = GraphEncoder(Session(path), SHAPE, VOCABULARY, bool(beside) or subject.goal.task.reads == "every")
+    bert = GraphEncoder(
+        Session(path), subject.bert.config, VOCABULARY, bool(beside) or subject.goal.task.reads == "every"
+    )
     return GraphNetwork(bert, subject.goal, _head(subject.goal, bert, path) if beside else None)
 
 
@@ -81,6 +96,12 @@ def test_a_head_that_no_plain_class_holds_lies_beside_the_graph(tmp_path):
 def test_several_layers_can_be_read_of_a_graph(tmp_path):
     reading = Reading(layers=[0, -1], join="weighted_sum", lstm_size=8)
     assert_same_answers(subject_for("tagging", reading), features_for(every=True), tmp_path)
+
+
+def test_a_head_over_means_is_run_on_what_the_graph_gives(tmp_path):
+    assert_same_answers(
+        subject_for("classification", Reading(tokens="mean"), shape=MODERN), features_for((9, 3, 15)), tmp_path
+    )
 
 
 def test_layers_of_different_size_become_a_graph(tmp_path):
@@ -145,17 +166,6 @@ def test_inputs_that_a_graph_lacks_are_not_given():
 
 
 SMALL = EncoderConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=16)
-MODERN = build(
-    EncoderConfig,
-    {
-        "preset": "modernbert",
-        "hidden_size": 8,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 2,
-        "max_position_embeddings": 16,
-        "local_attention": 4,
-    },
-)
 
 
 def pretrained(shape):

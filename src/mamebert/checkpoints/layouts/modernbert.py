@@ -135,12 +135,14 @@ def _require_known(config: Mapping[str, Any]) -> None:
         raise UserError(f"Some of {', '.join(BIASES)} are true and some false, and all or none can be. Give another.")
     if not config.get("decoder_bias", True):
         raise UserError("decoder_bias is false, and scores of words without a bias are not known. Give another model.")
-    reads_texts = str((config.get("architectures") or [""])[0]).endswith(("SequenceClassification", "MultipleChoice"))
-    if reads_texts and config.get("classifier_pooling", "cls") != "cls":
-        raise UserError(
-            f"classifier_pooling is {config['classifier_pooling']!r}, and only the first token is read here. "
-            "Fine-tune its encoder with mamebert, or give another model."
-        )
+    architecture, pooling = str((config.get("architectures") or [""])[0]), config.get("classifier_pooling", "cls")
+    known = {"SequenceClassification": ("cls", "mean"), "MultipleChoice": ("cls",)}
+    for ending, ways in known.items():
+        if architecture.endswith(ending) and pooling not in ways:
+            raise UserError(
+                f"classifier_pooling is {pooling!r}, and {architecture} is read by {' or '.join(ways)} here. "
+                "Fine-tune its encoder with mamebert, or give another model."
+            )
 
 
 def _every(config: Mapping[str, Any], layers: Any) -> Any:

@@ -25,6 +25,10 @@ from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks.data.features import FIRST, Features, TaskBatch, TaskState, batches, pack
 
 HEAD_ALONE = ("head.", "reader.", "bert.pooler.")
+POOLING = "classifier_pooling"
+"""Where ModernBERT's config.json tells what its classes of texts read."""
+READ_AS = {"asked": "cls", "mean": "mean"}
+"""What it says there, by what is read of a sequence."""
 
 
 class Network(Protocol):
@@ -59,7 +63,7 @@ class TaskNetwork(nn.Module):
         self.bert = Encoder(shape, vocab_size)
         self.reader = Reader(reading, shape)
         self.lstm_along = task.lstm_along
-        pooler = self.bert.pooler if reading.is_last else None
+        pooler = self.bert.pooler if reading.is_plain(shape) else None
         self.head = task.head(shape, self.reader.width, pooler, learnt)
         initialise(self, shape.initializer_range)
         task.start(self.head, learnt)
@@ -123,13 +127,16 @@ def save_network(
     `kept` is how the training rows were read.
     """
     about = task_settings(task, reading, learnt, kept)
-    plain = task.architecture if reading.is_last else ""
+    is_plain = reading.is_plain(network.bert.config)
+    plain = task.architecture if is_plain else ""
     stored = [*network.named_parameters(), *network.named_buffers()]
     named: dict[str, Tensor] = {name.removeprefix("head."): tensor for name, tensor in stored}
     if plain and not task.reads_pooler(network.bert.config):
         named = {name: p for name, p in named.items() if not name.startswith("bert.pooler.")}
     more = {**task.plain_settings(learnt), "mamebert": about}
-    if not reading.is_last:
+    if is_plain and reading.tokens == "mean":
+        more[POOLING] = "mean"
+    if not is_plain:
         save_task(network.bert, named, start, folder, plain, more)
         return
     places = {name: place for name in named if (place := task.place_beside(name))}
@@ -162,6 +169,12 @@ def task_in(folder: ModelFolder, about: Mapping[str, Any] | None = None) -> tupl
     What is missing or of another kind is a UserError, as is a task that reads more than the encoder does.
     """
     task, learnt, reading = task_told(folder.about if about is None else about, folder.path)
+    is_plain = task.reads_texts and reading.is_plain(folder.shape)
+    if is_plain and folder.shape.has_prediction_head and folder.config.get(POOLING, "cls") != READ_AS[reading.tokens]:
+        raise UserError(
+            f"{folder.path} says two things in config.json of what a text is read by: {POOLING} is "
+            f"{folder.config.get(POOLING, 'cls')!r}, and reading.tokens is {reading.tokens!r}. {GET_ANEW}"
+        )
     require_room("task", task.max_length, str(folder.path), folder.shape.max_position_embeddings)
     return task, learnt, reading
 
@@ -267,7 +280,8 @@ def _about_foreign(folder: ModelFolder, tensors: Mapping[str, Tensor], kind: str
     _require_names_of_all(names, size, folder)
     labels = [_label(names.get(str(i)), i) for i in range(size)]
     task = {"kind": kinds[0], **found.foreign(folder.path, folder.shape.max_position_embeddings)}
-    return {"task": task, "learnt": {"labels": labels}}
+    reads_means = found.reads_texts and config.get(POOLING) == "mean"
+    return {"task": task, "learnt": {"labels": labels}, "reading": {"tokens": "mean"} if reads_means else {}}
 
 
 def _require_names_of_all(names: Mapping[str, Any], size: int, folder: ModelFolder) -> None:
