@@ -156,11 +156,13 @@ def asking(world: Path) -> Callable[..., dict[str, object]]:
 
 @pytest.fixture(scope="session")
 def tiny() -> dict[str, object]:
-    """Return pretraining settings that take about a second."""
+    """Return pretraining settings that take about a second, with BERT's own numbers for what size else decides."""
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64}
     return {
-        "encoder": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 64},
-        "objective": {"max_length": 32},
-        "training": {"steps": 12, "batch_tokens": 256, "precision": "float32"},
+        "encoder": {**shape, "initializer_range": 0.02, "hidden_dropout_prob": 0.1},
+        "positions": {"init": "normal"},
+        "objective": {"max_length": 32, "mask_rate": 0.15},
+        "training": {"steps": 12, "batch_tokens": 256, "peak_lr": 1e-3, "precision": "float32"},
         "evaluate_every": 5,
         "record_every": 1,
     }

@@ -250,7 +250,7 @@ def test_a_run_folder_made_with_other_settings(mamebert, world, tmp_path, unfini
     (folder,) = tmp_path.iterdir()
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     told = mamebert("pretrain", words, "training.peak_lr=0.5").mistake
-    assert "made with other settings (training.peak_lr was 0.001, now 0.5)" in told
+    assert "made with other settings (training.peak_lr was 0.002, now 0.5)" in told
     assert "Choose another output, or delete that folder." in told
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 

@@ -69,12 +69,16 @@ def path(request):
 @pytest.fixture
 def encoder(shards, tmp_path, unproved, tiny, asking):
     def made(objective, **shape):
+        # With BERT's numbers, and dropout, whatever a small encoder would begin with.
+        as_bert = {"initializer_range": 0.02, "hidden_dropout_prob": 0.0 if "preset" in shape else 0.1}
+        asks = {"mask_rate": 0.15} if Objective.find(objective).asks_small_for_more else {}
         settings = {
             **tiny,
-            "encoder": {**tiny["encoder"], **shape},
+            "encoder": {**tiny["encoder"], **as_bert, **shape},
+            "positions": {"init": "normal"},
             "shards": str(shards),
             "output": str(tmp_path / objective),
-            "objective": asking(objective),
+            "objective": {**asking(objective), **asks},
             "training": {"steps": 12, "batch_tokens": 256, "peak_lr": 5e-3, "precision": "float32"},
         }
         return pretrain(build(PretrainConfig, settings)).folder

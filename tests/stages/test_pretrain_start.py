@@ -301,7 +301,8 @@ def test_general_text_with_nothing_held_out_is_refused(settings, world, tmp_path
 
 
 def test_what_it_will_take_can_be_estimated(settings, encoders):
-    assert estimate(config(settings))["parameters"] == Run.open(encoders("N")).results["parameters"]
+    total = Run.open(encoders("N")).results["parameters"]["total"]
+    assert estimate(config(settings))["parameters"] == {"total": total, "trainable": total, "frozen": 0}
 
 
 @pytest.mark.slow
@@ -326,7 +327,12 @@ def test_two_processes_go_on_from_the_same_start(settings, tmp_path):
     for name in ("ddp", "fsdp"):
         found = load_file(tmp_path / name / "model" / "model.safetensors")
         for key, value in one.items():
-            torch.testing.assert_close(found[key], value, rtol=1e-4, atol=1e-5)
+            if not key.endswith(
+                "key.bias"
+            ):  # softmax does not see it: its gradient is rounding alone, which Adam scales up
+                torch.testing.assert_close(
+                    found[key], value, rtol=1e-4, atol=1e-5, msg=lambda m, key=key: f"{key}: {m}"
+                )
         both = Run.open(tmp_path / name).results["pseudo_perplexity"]
         assert both["general"] == pytest.approx(told["general"], rel=1e-4)
         assert len([line for line in Run.open(tmp_path / name).metrics() if line["step"] == 0]) == 1

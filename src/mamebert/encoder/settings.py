@@ -50,7 +50,7 @@ class EncoderConfig(Design):
     type_vocab_size: int = Field(default=2, ge=0, le=1024)
     """Segments a token can belong to: two for sentence pairs, 0 for no segments at all (DistilBERT)."""
     hidden_dropout_prob: float = Field(default=0.1, ge=0, lt=1)
-    """Share of hidden values dropped in training."""
+    """Share of hidden values dropped in training. Pretraining a small encoder drops none if it is not given."""
     attention_probs_dropout_prob: float = Field(default=0.0, ge=0, lt=1)
     """Share of attention weights dropped in training. BERT used 0.1; 0 is faster and MosaicBERT's choice."""
     pad_token_id: int = Field(default=0, ge=0)
@@ -58,7 +58,8 @@ class EncoderConfig(Design):
     layer_norm_eps: float = Field(default=1e-12, gt=0)
     """Added to the variance inside LayerNorm."""
     initializer_range: float = Field(default=0.02, gt=0)
-    """Standard deviation of the first weights."""
+    """Standard deviation of the first weights. Pretraining a small encoder with rotary positions, or a
+    small BERT without word vectors, takes 0.55 / sqrt(hidden_size) if it is not given: 0.049 at a width of 128."""
     embedding_size: int = Field(default=0, ge=0, le=WIDEST)
     """Width of the token table, which a matrix then brings to hidden_size (ALBERT, Lan et al., 2020; ELECTRA).
     0 means hidden_size and no such matrix."""

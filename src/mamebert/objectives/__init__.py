@@ -50,10 +50,13 @@ class Objective(Choice):
     """What `save` leaves in a run."""
     num_draws: ClassVar[int] = 0
     """Random numbers that it needs for every token asked for."""
+    asks_small_for_more: ClassVar[bool] = False
+    """Whether small encoders are asked for more of the tokens than BERT, unless settings say how many."""
     max_length: int = Field(default=128, ge=8)
     """Longest sequence in tokens, special tokens included."""
     mask_rate: float = Field(default=0.15, gt=0, lt=1)
-    """Share of the tokens that are asked for (BERT: 0.15)."""
+    """Share of the tokens that are asked for (BERT: 0.15). Pretraining a small encoder by masked words asks for 0.4 if
+    it is not given."""
     last_mask_rate: float | None = Field(default=None, gt=0, lt=1)
     """Share of the tokens that are asked for at the end of training, to which mask_rate goes in a straight line
     (from 0.3 to 0.15: GPT-BERT, Charpentier and Samuel, 2024). Without it the share stays."""

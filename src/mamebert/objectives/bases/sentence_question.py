@@ -28,6 +28,7 @@ class SentenceQuestion(Objective):
     Each relation is as frequent as the others; a segment that is alone in its document is followed by a random one.
     """
 
+    asks_small_for_more: ClassVar[bool] = True
     relations: ClassVar[tuple[Relation, ...]]
     """The answers: the label of a pair is the place of its relation here."""
     asks_for: ClassVar[str]

@@ -40,7 +40,7 @@ def outlook(config: PretrainConfig, ahead: Ahead) -> str:
     """Return the size of the network, how long it learns, and about what that takes on this machine."""
     from mamebert.stages.pretrain.checks import outlook_of_pretraining
 
-    return outlook_of_pretraining(config, ahead)
+    return outlook_of_pretraining(config if config.start else config.settled(), ahead)
 
 
 def estimate(config: PretrainConfig) -> dict[str, Any]:

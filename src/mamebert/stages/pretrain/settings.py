@@ -10,6 +10,7 @@ from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.objectives import Objective
 from mamebert.runs import Source, StageConfig
+from mamebert.stages.pretrain.defaults import decide
 from mamebert.training.settings import Training
 from mamebert.training.trouble import Trouble
 
@@ -36,6 +37,8 @@ class PretrainConfig(StageConfig):
     encoder: EncoderConfig = EncoderConfig()
     embeddings: TokenEmbeddings = TokenEmbeddings()
     positions: PositionEmbeddings = PositionEmbeddings()
+    """What a small BERT begins with if nothing of it is given: init = sinusoidal, heads = neighbours and,
+    without embeddings.vectors, frozen = true."""
     output_bias: Literal["frequencies", "zero"] = "frequencies"
     """What the score of each word starts from: the logarithm of its share of the text, which the network need not
     learn then, or 0 as in BERT. In short runs this lowered the held-out loss by 0.17 nats (docs/lab.md).
@@ -141,6 +144,8 @@ class PretrainConfig(StageConfig):
     def _what_is_not_used_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # A run with new weights is the run that it was before there was a `start`, and can still be gone on with.
         unused = {name for name in UNUSED if getattr(self, name) == type(self).model_fields[name].default}
+        if "positions" in self.model_fields_set:  # what is not written is open, and would be decided anew
+            unused.discard("positions")
         return {name: value for name, value in write(self).items() if name not in unused}
 
     def fingerprint(self) -> list[Source]:
@@ -148,9 +153,12 @@ class PretrainConfig(StageConfig):
         return self.objective.fingerprint()
 
     def settled(self) -> Self:
-        """Return the settings with the shape of `start` filled in; one that contradicts it is a UserError."""
+        """Return the settings with what is open decided: by the size of new weights (`defaults`), or by `start`.
+
+        One that contradicts the folder `start` is a UserError.
+        """
         if self.start is None:
-            return self
+            return self._with_defaults()
         from mamebert.stages.pretrain.shape_of_start import shape_of_start
 
         shape, tied = shape_of_start(
@@ -166,6 +174,15 @@ class PretrainConfig(StageConfig):
         return build(
             type(self), {**self.model_dump(mode="json"), "encoder": shape.model_dump(), "embeddings": embeddings}
         )
+
+    def _with_defaults(self) -> Self:
+        positions = self.positions if "positions" in self.model_fields_set else None
+        words_are_new = self.embeddings.vectors is None
+        decided = decide(self.encoder, self.objective, positions, self.training, words_are_new)
+        if not any(decided.values()):
+            return self
+        groups = {name: getattr(self, name).model_copy(update=values) for name, values in decided.items() if values}
+        return self.model_copy(update=groups)
 
     @property
     def measured_tokens(self) -> int:
