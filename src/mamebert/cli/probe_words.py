@@ -36,7 +36,7 @@ def probe_settings(words: Sequence[str]) -> dict[str, Any]:
     if bare[1:]:
         merge(found, {"models": dict(zip(model_names(bare[1:]), bare[1:], strict=True))})
     if options:
-        merge(found, _read(options, Probe.find(kind)))
+        merge(found, _read(options, Probe.find(kind)), one_saying=True)
     return found
 
 
