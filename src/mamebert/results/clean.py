@@ -22,6 +22,8 @@ class CleanResults(TextRead):
 
     passed_over: dict[str, int] = Field(default={})
     """Files in the folders that are of no kind that is read, by the ending of their names."""
+    encodings: dict[str, int] = Field(default={})
+    """Files by the encoding that was found, where the settings leave it to be found."""
     dropped: dict[str, int] = Field(default={})
     """By reason: how many documents_, paragraphs_, lines_ or sentences_."""
     dropped_examples: dict[str, list[str]] = Field(default={})

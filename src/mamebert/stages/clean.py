@@ -122,6 +122,8 @@ def clean(config: CleanConfig) -> Run:
     results = tally.results()
     results.rules = rules.told()
     results.passed_over = dict(sum((reader.passed_over() for reader in config.sources), Counter()))
+    if encodings := sum((reader.encodings() for reader in config.sources), Counter[str]()):
+        results.encodings = dict(encodings)
     if passed_over := results.passed_over:
         listed = ", ".join(f"{number:,} {name or 'without an ending'}" for name, number in sorted(passed_over.items()))
         say(f"Files passed over in the folders, for they are of no kind that is read: {listed}.")

@@ -130,6 +130,11 @@ def other_encodings(first: bytes, place: int, encoding: str = "utf-8") -> str:
     return _listed(_guesses(first))
 
 
+def likely_encodings(first: bytes) -> list[tuple[str, str]]:
+    """Return the encodings that bytes may be in, the likeliest first, and how a few characters read in each."""
+    return _escaped(first) or _guesses(first)
+
+
 def _listed(guesses: list[tuple[str, str]]) -> str:
     return ", ".join(f'{name} ("{text}")' for name, text in guesses)
 
@@ -162,7 +167,9 @@ def _best(first: bytes, others: list[tuple[str, str]]) -> float:
 def _reading(first: bytes, name: str) -> tuple[float, str] | None:
     """Return how likely bytes are in an encoding, and their text; None where they cannot be decoded."""
     try:
-        text = codecs.getincrementaldecoder(name)().decode(first[:NUM_BYTES])[:_NUM_JUDGED]
+        codecs.getincrementaldecoder(name)().decode(first[:NUM_BYTES])
+        # The same bytes of each: of as many characters, two-byte encodings would have to explain twice as many bytes.
+        text = codecs.getincrementaldecoder(name)().decode(first[:_NUM_JUDGED])
     except UnicodeDecodeError:
         return None
     return likelihood(text, _NARROW.get(name, "")) + (_LESS_LIKELY if name in _RARE else 0.0), text

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from mamebert.corpus.formats.opening import Errors, Hear, content_suffix, packing
+from mamebert.corpus.formats.detecting import AUTO
+from mamebert.corpus.formats.opening import Errors, Hear, content_suffix, encoding_of, packing
 from mamebert.corpus.readers import Reader, Row, ignore_progress
 from mamebert.errors import UserError
 from mamebert.files.disk import hash_file
@@ -38,7 +39,8 @@ class FromFiles(Reader):
     """A file, a folder (with all that is below it, links followed), a pattern such as `corpus/*.txt`, or a list of
     these."""
     encoding: str = "utf-8"
-    """How characters are written in the files; `cp932` for older Japanese ones."""
+    """How characters are written in the files; `cp932` for older Japanese ones. `auto` finds it in each file, and tells
+    what it took."""
     errors: Errors = "strict"
     """What happens at undecodable bytes: stop and name the place, or read them as the character �."""
 
@@ -53,6 +55,8 @@ class FromFiles(Reader):
     @field_validator("encoding")
     @classmethod
     def _encoding_is_known(cls, value: str) -> str:
+        if value == AUTO:
+            return value
         try:
             "".encode(value)  # which codecs of bytes, such as hex, refuse
         except (LookupError, UnicodeError) as error:
@@ -123,6 +127,10 @@ class FromFiles(Reader):
         """Count the files in the folders that are not of a kind we read, by what their names end in."""
         folders = [path for each in self.path if (path := Path(each).expanduser()).is_dir()]
         return Counter(content_suffix(file) for each in folders for file in _visible(each) if not self.reads(file))
+
+    def encodings(self) -> Counter[str]:
+        """Count the encodings that were found in the files, where that was asked for."""
+        return Counter(encoding_of(path, AUTO) for path in (self.files() if self.encoding == AUTO else ()))
 
     def check(self, path: Path) -> None:
         """Refuse a file that was named and is not of this kind; by default every file that was named is read."""

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Literal, TextIO, cast
 
 import pyarrow as pa
 
+from mamebert.corpus.formats.detecting import AUTO, detected
 from mamebert.corpus.formats.first_bytes import (
     NUM_BYTES,
     encoding_by_mark,
@@ -45,10 +46,12 @@ def open_text(
 ) -> Iterator[tuple[TextIO, Callable[[], int]]]:
     """Open a file as text; also give a function that returns how many stored bytes were read so far.
 
-    A byte order mark is dropped; where UTF-8 is expected, one of UTF-16 is believed. What is no text, undecodable
-    bytes and damaged compression become a UserError that names the file and the place.
+    A byte order mark is dropped; where UTF-8 is expected, one of UTF-16 is believed; "auto" finds the encoding in the
+    bytes. What is no text, undecodable bytes and damaged compression become a UserError that names the file and the
+    place.
     """
     with _damage_told(path), ExitStack() as stack:
+        encoding = detected(path, _unpacked) if encoding == AUTO else encoding
         try:
             first = first_bytes(path)
             written = encoding_by_mark(first, encoding)
@@ -94,6 +97,18 @@ def _unpack(stored: BinaryIO, suffix: str) -> Iterator[BufferedReader]:
         stream.close()
 
 
+@contextmanager
+def _unpacked(path: Path) -> Iterator[BufferedReader]:
+    with path.open("rb") as stored, _unpack(stored, packing(path)) as raw:
+        yield raw
+
+
+def encoding_of(path: Path, encoding: str) -> str:
+    """Return the encoding that a file is read in, where "auto" was asked for; as asked otherwise."""
+    with _damage_told(path):
+        return detected(path, _unpacked) if encoding == AUTO else encoding
+
+
 def _undecodable(path: Path, encoding: str, error: UnicodeDecodeError) -> UserError:
     place = _first_bad_byte(path, encoding)
     inside = " of the unpacked text" if packing(path) else ""
@@ -113,14 +128,14 @@ def first_bytes(path: Path) -> bytes:
     """Return the first bytes of a file, unpacked; none of a pipe or a device."""
     if not path.is_file():  # a pipe cannot be read twice
         return b""
-    with path.open("rb") as stored, _unpack(stored, packing(path)) as raw:
+    with _unpacked(path) as raw:
         return raw.read(NUM_BYTES)
 
 
 def _bytes_from(path: Path, place: int) -> bytes:
     if not path.is_file():
         return b""
-    with path.open("rb") as stored, _unpack(stored, packing(path)) as raw:
+    with _unpacked(path) as raw:
         left = place
         while left and (block := raw.read(min(left, 1 << 20))):
             left -= len(block)
@@ -131,7 +146,7 @@ def _first_bad_byte(path: Path, encoding: str) -> int:
     # The text layer knows offsets only within its own buffer, so the place is looked for once more.
     decoder = codecs.getincrementaldecoder(encoding)()
     before = 0
-    with path.open("rb") as stored, _unpack(stored, packing(path)) as raw:
+    with _unpacked(path) as raw:
         while block := raw.read(1 << 20):
             held = len(decoder.getstate()[0])
             try:

@@ -67,6 +67,10 @@ class Reader(Choice):
         """Count the files that lie among those that are read and are not, by what their names end in."""
         return Counter()
 
+    def encodings(self) -> Counter[str]:
+        """Count the encodings that were found in the files, where that was asked for."""
+        return Counter()
+
     def num_clean_bytes(self) -> int:
         """Return about how many bytes the cleaned documents will take on disk; 0 when nobody knows."""
         return 0

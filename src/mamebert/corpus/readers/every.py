@@ -62,6 +62,10 @@ class Every(Reader):
         """Count the files that are not read at all."""
         return self._of.passed_over()
 
+    def encodings(self) -> Counter[str]:
+        """Count the encodings that were found in the files, where that was asked for."""
+        return self._of.encodings()
+
     def num_clean_bytes(self) -> int:
         """Return about how many bytes the cleaned documents will take on disk; 0 when nobody knows."""
         return self._of.num_clean_bytes() // self.step
