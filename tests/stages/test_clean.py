@@ -123,6 +123,18 @@ def test_a_finished_run_is_not_done_again(tmp_path, beans):
     assert document_shards(again.folder)[0].stat().st_mtime_ns == written
 
 
+def test_settings_that_came_later_and_ask_for_nothing_are_not_written_so_that_runs_of_before_stay(tmp_path, beans):
+    def written(**settings):
+        return build(CleanConfig, {"output": tmp_path / "out", "sources": beans, **settings}).model_dump(mode="json")
+
+    assert not {"filters", "near_duplicates"} & written().keys()
+    asked = {"filters": {"preset": "strict"}, "near_duplicates": {"threshold": 0.9}}
+    assert asked.keys() <= written(**asked).keys()
+    assert build(CleanConfig, written(**asked)) == build(
+        CleanConfig, {"output": tmp_path / "out", "sources": beans, **asked}
+    )
+
+
 def test_changed_text_is_another_run(tmp_path, beans):
     cleaned(tmp_path, sources=beans)
     Path(beans).write_text("Other beans.")
