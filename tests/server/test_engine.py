@@ -272,7 +272,7 @@ def test_it_is_ready_behind_a_full_queue(made):
 
 def test_what_would_wait_too_long_is_not_taken(made):
     async def go():
-        model = await made(limits={"seconds": 1.0}, batching={"tokens": 100}, seconds=0.3)
+        model = await made(limits={"wait_seconds": 1.0}, batching={"tokens": 100, "seconds": 9}, seconds=0.3)
         await model.ask(asked(TEXT))  # 133 tokens a second: what is known of the speed
         waiting = []
         for _ in range(2):  # two batches are with the worker, and then 168 tokens wait

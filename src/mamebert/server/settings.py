@@ -28,7 +28,10 @@ class Limits(Config):
     queue_characters: int = Field(default=16_000_000, ge=1024)
     """Characters of the texts that wait for each model."""
     seconds: float = Field(default=30.0, gt=0)
-    """A request that is not answered by then is given up (503), and one that would wait longer is not taken (429)."""
+    """A request that is not answered by then is given up (503)."""
+    wait_seconds: float = Field(default=10.0, gt=0)
+    """A request that would wait longer for its turn, by the speed so far, is told to come again (429): so that what is
+    taken is answered in time, when the machine becomes slower meanwhile too."""
 
     @model_validator(mode="after")
     def _every_request_fits(self) -> Self:
@@ -50,6 +53,8 @@ class Batching(Config):
 
     tokens: int = Field(default=16_384, ge=8)
     """Most tokens of a batch; a text of more is a batch of its own."""
+    seconds: float = Field(default=0.25, gt=0)
+    """A batch is no larger than what the model answers in about so long, by the speed so far: others wait for it."""
     wait_seconds: float = Field(default=0.002, ge=0, le=1)
     """How long a text waits at most for others to be computed with while the model is idle. Without others in the
     queue nothing waits."""

@@ -48,7 +48,7 @@ async def models(request: Request) -> dict[str, Any]:
     """Return the models that are served, with what they are for and an example of what they are asked."""
     told = []
     for name, model in server_of(request).models.items():
-        about = {key: value for key, value in model.about.items() if key != "example"}
+        about = {key: value for key, value in model.about.items() if key not in ("example", "tokens_each_second")}
         asked = model.about["example"]["asked"] if "example" in model.about else None
         told.append({"id": name, "object": "model", "owned_by": "mamebert", **about, "example": asked})
     return {"object": "list", "data": told}

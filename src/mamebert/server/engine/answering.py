@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from itertools import cycle
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from mamebert.serving.spelling import as_json
 
 Reply = list[Any]
 """["ok", answer as JSON, tokens, truncated], or ["no", status, sentence]."""
+FIRST_TEXTS = 8
 MOST_MAPPED = 64
 """Tokens of a text whose attention is told: the map of one head is the square of them."""
 SENTENCES = ("The old boat meets the rope.", "What does the boat meet?")
@@ -43,6 +45,7 @@ class Answering:
             "example": item,
             "self_test": hashlib.sha256(reply[1].encode()).hexdigest(),
             "has_attention": self._encoder() is not None,
+            "tokens_each_second": self._speed(item),
         }
         if isinstance(self.model, FillMask):
             tokenizer = self.model.tokenizer
@@ -55,6 +58,12 @@ class Answering:
             "labels": list(self.model.learnt.labels),
             "max_length": task.max_length,
         }
+
+    def _speed(self, item: dict[str, Any]) -> float:
+        """Return tokens a second, by a few answers to the same: the first guess, until there are real ones."""
+        started = perf_counter()
+        replies = self.replies([item] * FIRST_TEXTS)
+        return float(sum(reply[2] for reply in replies) / (perf_counter() - started))
 
     def example(self) -> dict[str, Any]:
         """Return an item that the model answers."""

@@ -113,6 +113,7 @@ class ServedModel:
         old, self._worker, self.about = self._worker, worker, worker.about
         if old and not old.gone.is_set():
             self._in_background(old.end())
+        self.waiting.tokens_each_second = worker.about.get("tokens_each_second", 0.0)
         self._is_there.set()
         self.metrics.up(True)
 
@@ -122,12 +123,17 @@ class ServedModel:
             await self._slots.acquire()
             await self.waiting.has_some.wait()
             await self._wait_for_more()
-            batch = self.waiting.take(self.batching.tokens)
+            batch = self.waiting.take(self._most_tokens())
             if not batch:
                 self._slots.release()
                 continue
             self._num_batches += 1
             self._in_background(self._do(batch))
+
+    def _most_tokens(self) -> int:
+        """Return how large a batch may be: as is answered in a moment, on this machine, as it is now."""
+        speed = self.waiting.tokens_each_second
+        return min(self.batching.tokens, int(speed * self.batching.seconds)) if speed else self.batching.tokens
 
     def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -139,7 +145,7 @@ class ServedModel:
         is_alone = self._num_requests <= 1
         while not is_alone and not self._num_batches and self.waiting.pieces:
             left = self.waiting.pieces[0].since + self.batching.wait_seconds - monotonic()
-            if left <= 0 or self.waiting.tokens >= self.batching.tokens:
+            if left <= 0 or self.waiting.tokens >= self._most_tokens():
                 return
             await asyncio.sleep(min(left, 0.001))
 
@@ -161,6 +167,7 @@ class ServedModel:
         except WorkerGone as gone:
             self._again(batch, gone.was_begun)
         finally:
+            self.waiting.came_back(batch)
             self._num_batches -= 1
             self._slots.release()
 

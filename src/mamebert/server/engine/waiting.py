@@ -60,6 +60,8 @@ class Waiting:
         self.limits = limits
         self.pieces: deque[Piece] = deque()
         self.characters = 0
+        self.characters_at_work = 0
+        """Those of the texts that the worker has."""
         self.ratio = FIRST_RATIO
         self.tokens_each_second = 0.0
         self.has_some = asyncio.Event()
@@ -94,7 +96,12 @@ class Waiting:
             self._remove_first()
             found.append(piece)
             filled += size
+        self.characters_at_work += sum(piece.characters for piece in found)
         return found
+
+    def came_back(self, pieces: Sequence[Piece]) -> None:
+        """Note that the worker has these texts no more."""
+        self.characters_at_work -= sum(piece.characters for piece in pieces)
 
     def put_back(self, pieces: Sequence[Piece]) -> None:
         """Let texts that a worker did not answer be the next ones."""
@@ -124,7 +131,8 @@ class Waiting:
     @property
     def seconds(self) -> float:
         """How long the last of them waits, by the speed so far; 0 where that is not known."""
-        return self.tokens / self.tokens_each_second if self.tokens_each_second else 0.0
+        tokens = self.tokens + self.characters_at_work * self.ratio
+        return tokens / self.tokens_each_second if self.tokens_each_second else 0.0
 
     def learn(self, pieces: Sequence[Piece], tokens: int, seconds: float) -> None:
         """Note how many tokens some texts had, and how long they took."""
@@ -153,13 +161,13 @@ class Waiting:
         is_full = (
             len(self.pieces) + len(sizes) > limits.queue_texts
             or (self.pieces and self.characters + sum(sizes) > limits.queue_characters)
-            or self.seconds > limits.seconds
+            or (self.pieces and self.seconds > limits.wait_seconds)
         )
         if is_full:
             raise Refused(
                 429,
                 f"{len(self.pieces):,} texts wait already, and there is no room for {len(sizes):,} more. Come again.",
-                retry_after=max(1, ceil(min(self.seconds, limits.seconds) / 2)),
+                retry_after=max(1, ceil(min(self.seconds, limits.wait_seconds) / 2)),
             )
 
 
