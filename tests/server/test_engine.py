@@ -7,6 +7,7 @@ import pytest
 
 from mamebert.errors import UserError
 from mamebert.server.engine.refusals import Refused
+from mamebert.server.engine.state_of_folder import state_of
 from mamebert.server.engine.waiting import Waiting
 from mamebert.server.engine.worker_process import WorkerGone
 from mamebert.server.settings import Batching, Limits
@@ -287,3 +288,17 @@ def test_what_would_wait_too_long_is_not_taken(made):
         await model.close()
 
     asyncio.run(go())
+
+
+def test_a_folder_is_another_one_when_its_model_is(tmp_path):
+    (tmp_path / "model").mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / "model" / name).write_text("{}")
+    (tmp_path / "metrics.jsonl").write_text("{}")
+    before = state_of(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text("{}{}")  # a training that goes on
+    (tmp_path / "run.json").write_text("{}")
+    assert state_of(tmp_path) == before
+    (tmp_path / "model" / "config.json").write_text("{ }")
+    assert state_of(tmp_path) != before
+    assert state_of(tmp_path / "nowhere") == ""

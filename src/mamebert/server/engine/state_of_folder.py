@@ -3,6 +3,9 @@
 from pathlib import Path
 
 MOST_FILES = 1000
+PARTS = (".json", ".safetensors", ".txt", ".onnx", ".model")
+"""How the files of a model end. A run has others, which grow while it trains."""
+RECORDS = ("run.json", "env.json")
 DEPTH = 3
 """A run holds models/NAME, and that the folders of `sentence-transformers`."""
 
@@ -27,5 +30,5 @@ def _look(folder: Path, depth: int, told: list[str]) -> None:
         if entry.is_dir():
             if depth:
                 _look(entry, depth - 1, told)
-        elif len(told) < MOST_FILES:
+        elif entry.suffix in PARTS and entry.name not in RECORDS and len(told) < MOST_FILES:
             told.append(f"{entry} {about.st_ino} {about.st_size} {about.st_mtime_ns}")
