@@ -12,6 +12,7 @@ from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
 from mamebert.kernels.dense import linear_add_norm, linear_gelu
 from mamebert.kernels.embeddings import summed_embeddings
 from mamebert.kernels.linear import linear
+from mamebert.kernels.packed_encoder import DenseParts, LayerParts, PackedEncoder
 from mamebert.kernels.ready_weights import make_ready
 
 ODD = ([], [0], [1], [0, 0], [0, 1, 0], [2, 0], [17], [47, 48, 49], [1] * 9, [129])
@@ -65,6 +66,31 @@ def go_through(lengths: list[int], width: int, heads: int, kind: torch.dtype, ra
                     linear(torch.randn(rows, inside), weight, shift)
 
 
+def layer_of(size: int, head_width: int) -> LayerParts:
+    heads, inner = random.randint(1, 3), 16 * random.randint(1, 9)
+    into, out_of = (heads * head_width, size), (size, heads * head_width)
+    shapes = [into] * 3 + [out_of, (inner, size), (size, inner)]
+    dense = [DenseParts(torch.randn(shape), torch.randn(shape[0])) for shape in shapes]
+    norms = [DenseParts(torch.randn(size), torch.randn(size)) for _ in range(2)]
+    return LayerParts(tuple(dense), tuple(norms), heads)
+
+
+def encode(lengths: list[int], size: int, head_width: int) -> None:
+    layers = [layer_of(size, head_width) for _ in range(2)]
+    starts, rows = starts_of(lengths), sum(lengths)
+    hidden = torch.randn(rows, size)
+    asked = [place for place in range(rows) if random.random() < 0.3]
+    wanted = torch.searchsorted(torch.tensor(asked, dtype=torch.int64), starts)
+    for precision in ("float32", "int8"):
+        for parts in layers:
+            for dense in parts.dense:
+                make_ready(dense.weight, precision)
+        packed = PackedEncoder.of(layers, head_width, 1e-12)
+        for some in (None, (torch.tensor(asked, dtype=torch.int64), wanted)):
+            if packed and (library := packed.library_for(hidden)):
+                packed(library, hidden, starts, some)
+
+
 def main() -> None:
     random.seed(0)
     torch.manual_seed(0)
@@ -76,6 +102,8 @@ def main() -> None:
         for kind in (torch.float32, torch.bfloat16):
             for lengths in (*ODD, *([random.randint(0, 140) for _ in range(random.randint(1, 5))] for _ in range(6))):
                 go_through(lengths, 16 * random.randint(1, 4), random.randint(1, 3), kind, random.choice([0.0, 0.3]))
+                with torch.no_grad():
+                    encode(lengths, 16 * random.randint(1, 5), 16 * random.randint(1, 3))
     print("went through all")
 
 

@@ -12,16 +12,25 @@ from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels import torch_only
 from mamebert.kernels.linear import linear, linear_side_by_side
 from mamebert.kernels.native import native_of
-from mamebert.kernels.ready_weights import COLUMNS, LARGEST, Float32Weight, Int8Weight, make_ready, ready_of
+from mamebert.kernels.ready_weights import (
+    COLUMNS,
+    DEEP,
+    LARGEST,
+    Float32Weight,
+    Int8Weight,
+    largest_weight,
+    make_ready,
+    ready_of,
+)
 
 PATHS = pytest.mark.parametrize("path", [nullcontext, torch_only])
 SHAPES = [(1, 1), (7, 3), (32, 16), (33, 17), (100, 48), (384, 130), (1536, 64)]  # in, out
 ROWS = [1, 2, 5, 6, 7, 13, 47, 48, 49, 97, 200]
 
 
-def rounded(values):
+def rounded(values, largest=LARGEST):
     """Whole numbers and their steps, row by row, in float64."""
-    steps = values.abs().amax(dim=1, keepdim=True) / LARGEST
+    steps = values.abs().amax(dim=1, keepdim=True) / largest
     return (values / steps.clamp_min(1e-38)).round().double(), steps
 
 
@@ -31,9 +40,9 @@ def test_sums_are_exact(depth, width, path):
     torch.manual_seed(0)
     weight, bias = torch.randn(width, depth), torch.randn(width)
     packed = Int8Weight.of(weight)
-    whole, steps = rounded(weight)
+    whole, steps = rounded(weight, largest_weight(weight))
     assert torch.equal(packed.whole().double(), whole)
-    assert packed.panels.shape == (-(-width // COLUMNS), -(-depth // 2), COLUMNS, 2)
+    assert packed.panels.shape == (-(-width // COLUMNS), -(-depth // DEEP), COLUMNS, DEEP)
     for rows in ROWS:
         hidden = torch.randn(rows, depth)
         numbers, row_steps = rounded(hidden)
@@ -45,6 +54,16 @@ def test_sums_are_exact(depth, width, path):
         off = (out[:, 1 : width + 1] - expected).abs()
         assert off.max() < 1e-5 * expected.abs().max() or (off > 1e-5).double().mean() < 0.02
         assert (out[:, [0, width + 1, width + 2]] == -7.0).all()
+
+
+@PATHS
+def test_sums_of_the_largest_numbers_are_exact_too(path):
+    for sign in (1.0, -1.0):
+        weight, hidden = torch.full((17, 96), sign), torch.ones(3, 96)
+        packed, out = Int8Weight.of(weight), torch.empty(3, 17)
+        with path():
+            packed.multiply(hidden, None, out)
+        assert_close(out, torch.full((3, 17), sign * 96))
 
 
 @PATHS
@@ -109,7 +128,7 @@ def test_only_what_is_asked_in_float32_is_rounded():
         both = linear_side_by_side(hidden, [weight, weight], [None, torch.ones(32)])
         mixed = linear_side_by_side(hidden, [weight, weight.detach()], [None, None])
     assert not torch.equal(asked, exact)
-    assert (asked - exact).std() < 0.02 * exact.std()
+    assert (asked - exact).std() < 0.03 * exact.std()
     assert_close(both, torch.cat([asked, asked + 1], 1))
     assert_close(mixed, torch.cat([exact, exact], 1))
 
@@ -127,7 +146,7 @@ def test_an_encoder_of_whole_numbers_is_near_the_one_it_was_and_answers_alike_in
         exact = encoder(batch)
         encoder.make_ready("int8")
         found = encoder(batch)
-        assert 0 < (found - exact).std() < 0.02 * exact.std()
+        assert 0 < (found - exact).std() < 0.03 * exact.std()
         alone = [encoder(Packed.of([ids], [kind])) for ids, kind in zip(sequences, kinds, strict=True)]
         assert torch.equal(found, torch.cat(alone))
         firsts = batch.starts[:-1]

@@ -95,6 +95,11 @@ def test_bytes_are_signed_for_processors_with_vnni_and_the_graph_says_for_whom_i
     assert told["weights"] == np.dtype(kind).name
 
 
+def test_no_graph_knows_of_training(folders):
+    for graph in folders[0].glob("*/**/onnx/*.onnx"):
+        assert "Dropout" not in {each.op_type for each in onnx.load(graph).graph.node}
+
+
 def test_this_processor_is_asked_what_it_does_with_bytes(folders, monkeypatch):
     for overflows, weights in ((True, "uint8"), (False, "int8")):
         monkeypatch.setattr(exporting, "products_overflow", lambda overflows=overflows: overflows)

@@ -197,7 +197,8 @@ def traced_attention(
     attention = scores.masked_fill(~visible, torch.finfo(scores.dtype).min).softmax(-1)
     for name, found in zip(SHOWN, (queries, keys, values, scores, attention), strict=True):
         getattr(seen, name).append(found)
-    mixed: Tensor = dropout(attention, drop_rate) @ values
+    # A graph with a dropout of 0 in it is refused by programs that know no training.
+    mixed: Tensor = (dropout(attention, drop_rate) if drop_rate else attention) @ values
     return mixed.transpose(1, 2).flatten(2)
 
 

@@ -1,13 +1,17 @@
 """One Transformer layer: attention, then a feed-forward block, each added, and normalised before or afterwards."""
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from mamebert.encoder.activations import ACTIVATIONS, linear_activation
 from mamebert.encoder.attention import Attention
+from mamebert.encoder.design import EVERYWHERE
 from mamebert.encoder.packing import Packed, Rows
-from mamebert.encoder.parts import Linear, bias_of, new_end, new_norm
+from mamebert.encoder.parts import AddAndNorm, Linear, bias_of, new_end, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace, Gates
+from mamebert.kernels.packed_encoder import DenseParts, LayerParts
 
 
 class Intermediate(nn.Module):
@@ -55,6 +59,18 @@ class Layer(nn.Module):
         seen = self.attention(hidden, batch, rows)
         result: Tensor = self.output(self.intermediate(seen), seen)
         return result
+
+    def bert_parts(self) -> LayerParts | None:
+        """Return what the layer is made of, where it is one of BERT's; None for any other."""
+        attention, inner = self.attention.self, self.intermediate
+        ends: tuple[Any, Any] = self.attention.output, self.output
+        is_berts = inner.hidden_act == "gelu" and not (inner.gate or inner.LayerNorm)
+        sees_all = attention.reach == EVERYWHERE and not (attention.rotary or attention.slopes)
+        if not (is_berts and sees_all and all(isinstance(end, AddAndNorm) for end in ends)):
+            return None
+        dense = attention.query, attention.key, attention.value, ends[0].dense, inner.dense, ends[1].dense
+        norms = tuple(DenseParts(end.LayerNorm.weight, bias_of(end.LayerNorm)) for end in ends)
+        return LayerParts(tuple(DenseParts(e.weight, bias_of(e)) for e in dense), norms, attention.num_heads)
 
     def padded(self, hidden: Tensor, seen: ForwardTrace, gates: Gates | None, number: int) -> Tensor:
         """Return [batch, longest, hidden_size] for padded sequences, and lay open in `seen` how it came about.

@@ -18,6 +18,7 @@ from mamebert.encoder.packing import Packed, Rows
 from mamebert.encoder.parts import Linear, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace, Gates, Padded
+from mamebert.kernels.packed_encoder import PackedEncoder
 from mamebert.kernels.ready_weights import Precision, make_ready
 
 MOST_TWICE = 100_000_000
@@ -70,6 +71,8 @@ class Encoder(nn.Module):
         """Factors on what heads and neurons give."""
         self.altered = False
         """Whether modules with another arithmetic stand inside, which the packed pass does not call."""
+        self.ready: PackedEncoder | None = None
+        """The layers as one kernel reads them."""
         self.embeddings: Any = (TrigramEmbeddings if config.bottleneck else Embeddings)(config, vocab_size)
         self.encoder = Layers(config)
         self.pooler: Any = _new_pooler(config)
@@ -87,6 +90,11 @@ class Encoder(nn.Module):
         up to two thirds of its work.
         """
         rows = None if places is None else Rows(places, batch)
+        if self.ready and not (self.training or self.gates or self.altered):
+            hidden = self.embeddings(batch, self.compute_dtype)
+            rises = rows is None or bool((rows.places.diff() > 0).all())
+            if rises and (library := self.ready.library_for(hidden)):
+                return self.ready(library, hidden, batch.starts, None if rows is None else (rows.places, rows.starts))
         *_, last = self.hidden_states(batch, rows)
         return last
 
@@ -151,6 +159,10 @@ class Encoder(nn.Module):
         if precision == "int8" or sum(each.numel() for each in weights) <= MOST_TWICE:
             for weight in weights:
                 make_ready(weight, precision)
+            found = (layer.bert_parts() for layer in self.encoder.layer if isinstance(layer, Layer))
+            layers = [parts for parts in found if parts]
+            if self.encoder.LayerNorm is None and len(layers) == self.config.num_hidden_layers:
+                self.ready = PackedEncoder.of(layers, self.config.head_width, self.config.layer_norm_eps)
 
     def open_gates(self) -> Gates:
         """Return gates that change nothing and take gradients."""

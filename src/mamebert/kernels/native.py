@@ -35,15 +35,12 @@ FLAGS = [
     "-fno-trapping-math",
 ]
 # Best first: what a processor must have (names of /proc/cpuinfo), and how the compiler is told.
+_AVX512 = {"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"}
+_AS_AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"]
 INSTRUCTION_SETS = {
-    "avx512_bf16": (
-        {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_bf16", "fma"},
-        ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512bf16", "-mfma", "-mprefer-vector-width=512"],
-    ),
-    "avx512": (
-        {"avx512f", "avx512bw", "avx512vl", "avx512dq", "fma"},
-        ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"],
-    ),
+    "avx512_bf16": ({*_AVX512, "avx512_vnni", "avx512_bf16"}, [*_AS_AVX512, "-mavx512vnni", "-mavx512bf16"]),
+    "avx512_vnni": ({*_AVX512, "avx512_vnni"}, [*_AS_AVX512, "-mavx512vnni"]),
+    "avx512": (_AVX512, _AS_AVX512),
     "avx2": ({"avx2", "fma"}, ["-mavx2", "-mfma"]),
     "baseline": (set[str](), list[str]()),
 }

@@ -18,8 +18,8 @@ WIDEST = 64
 """Rows of a weight that lie together in float32, where vectors are longest; elsewhere they are fewer."""
 LARGEST = 127
 ATTRIBUTE = "ready"
-COLUMNS = 16
-"""Rows of a weight that lie together in 8 bits, as source/linear_int8.cpp reads them."""
+COLUMNS, DEEP = 16, 4
+"""Rows and columns of a weight that lie together in 8 bits, as source/int8_product.h reads them."""
 
 
 class ReadyWeight(Protocol):
@@ -76,9 +76,11 @@ class Int8Weight:
     """The matrix of a dense layer in whole numbers."""
 
     panels: Tensor
-    """int16 [panels, pairs, COLUMNS, 2]: -127 to 127; 0 where there is no row or column."""
+    """int8 [panels, quads, COLUMNS, 4]: up to 127, or 64 where processors could not add more up; 0 where nothing is."""
     steps: Tensor
     """float32 [out_features]: what 1 stands for in each row."""
+    offsets: Tensor
+    """int32 [out_features]: 128 times the sum of each row, by which kernels' sums are too large."""
     out_features: int
     in_features: int
 
@@ -87,16 +89,17 @@ class Int8Weight:
     def of(cls, weight: Tensor) -> Self:
         """Round a weight [out_features, in_features] of finite numbers."""
         floats = weight.detach().float()
-        steps = floats.abs().amax(dim=1) / LARGEST
-        whole = (floats / steps.clamp_min(torch.finfo(torch.float32).tiny)[:, None]).round().to(torch.int16)
+        steps = floats.abs().amax(dim=1) / largest_weight(floats)
+        whole = (floats / steps.clamp_min(torch.finfo(torch.float32).tiny)[:, None]).round().to(torch.int8)
         rows, depth = whole.shape
-        padded = torch.nn.functional.pad(whole, (0, depth % 2, 0, -rows % COLUMNS))
-        panels = padded.view(-1, COLUMNS, (depth + 1) // 2, 2).transpose(1, 2).contiguous()
-        return cls(panels, steps.contiguous(), rows, depth)
+        padded = torch.nn.functional.pad(whole, (0, -depth % DEEP, 0, -rows % COLUMNS))
+        panels = padded.view(-1, COLUMNS, padded.shape[1] // DEEP, DEEP).transpose(1, 2).contiguous()
+        offsets = (whole.sum(dim=1) * 128).int()
+        return cls(panels, steps.contiguous(), offsets.contiguous(), rows, depth)
 
     def whole(self) -> Tensor:
-        """Return the whole numbers as they belong, int16 [out_features, in_features]."""
-        every = self.panels.transpose(1, 2).reshape(-1, self.panels.shape[1] * 2)
+        """Return the whole numbers as they belong, int8 [out_features, in_features]."""
+        every = self.panels.transpose(1, 2).reshape(-1, self.panels.shape[1] * DEEP)
         return every[: self.out_features, : self.in_features]
 
     def answers_for(self, rows: Tensor) -> bool:
@@ -107,9 +110,8 @@ class Int8Weight:
         """Write rows weight^T + bias into `out`; a row that is not finite gives NaN."""
         if library := native_of(rows):
             shift = None if bias is None else bias.float().contiguous()
-            library(
-                "linear_int8", rows, self.panels, self.steps, shift, out, *rows.shape, self.out_features, out.stride(0)
-            )
+            about = (self.panels, self.steps, self.offsets, shift)
+            library("linear_int8", rows, *about, out, *rows.shape, self.out_features, out.stride(0))
             return
         most = rows.abs().amax(dim=1, keepdim=True)
         most = torch.where(most.isfinite(), most, torch.nan)
@@ -117,6 +119,14 @@ class Int8Weight:
         sums = whole.double() @ self.whole().double().T  # exact, where float32 would round
         found = sums.float() * (most / LARGEST * self.steps)
         out.copy_(found if bias is None else found + bias)
+
+
+def largest_weight(like: Tensor) -> int:
+    """Return the largest whole number that a weight is rounded to: 127, or 64 (7 bits) on x86 without VNNI."""
+    library, told = native_of(like), torch.tensor([LARGEST])
+    if library is not None:
+        library("int8_largest_weight", told)
+    return int(told)
 
 
 def make_ready(weight: Tensor, precision: Precision) -> None:

@@ -1,0 +1,152 @@
+"""All layers in one call: the numbers that layers give one by one, for each text whoever is beside it."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mamebert.encoder.model import Encoder, initialise
+from mamebert.encoder.packing import Packed
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.kernels import native, torch_only
+from mamebert.kernels.native import INSTRUCTION_SETS, _processor_flags, status
+
+USABLE = [name for name, (needed, _) in INSTRUCTION_SETS.items() if needed <= _processor_flags()]
+pytestmark = pytest.mark.skipif(status().path == "torch", reason=f"no native kernels here: {status().reason}")
+PRECISIONS = pytest.mark.parametrize("precision", ["float32", "int8"])
+SHAPES = {
+    "plain": {"hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 144},
+    "pruned": {"hidden_size": 48, "num_attention_heads": 3, "layer_heads": [1, 3, 2], "layer_widths": [16, 160, 48]},
+    "shared": {"hidden_size": 32, "num_attention_heads": 1, "intermediate_size": 64, "shared": "all"},
+}
+LENGTHS = (9, 31, 1, 2, 120, 17, 60, 5, 5, 33)
+
+
+@pytest.fixture(params=USABLE)
+def path(request, monkeypatch):
+    """Each set of instructions that this processor has, as if it were all that it has."""
+    library = native.Library(native._build(request.param))
+    monkeypatch.setattr(native, "_library", lambda: library)
+    return request.param
+
+
+def encoder_of(shape, precision):
+    torch.manual_seed(3)
+    config = EncoderConfig(**SHAPES[shape], num_hidden_layers=3, max_position_embeddings=128)
+    encoder = Encoder(config, 60).eval()
+    initialise(encoder, 0.2)
+    for name, parameter in encoder.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter, std=0.2)
+    exact = deepcopy(encoder)
+    encoder.make_ready(precision)
+    assert encoder.ready is not None
+    return encoder, exact
+
+
+def sequences_of(lengths):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randint(5, 60, (n,), generator=generator).numpy() for n in lengths]
+
+
+@PRECISIONS
+@pytest.mark.parametrize("shape", SHAPES)
+@torch.no_grad()
+def test_it_gives_what_layers_give_one_by_one(path, shape, precision):
+    encoder, exact = encoder_of(shape, precision)
+    batch = Packed.of(sequences_of(LENGTHS))
+    found, packed = encoder(batch), encoder.ready
+    encoder.ready = None
+    assert_close(found, encoder(batch), atol=2e-6, rtol=1e-5)
+    encoder.ready = packed
+    with torch_only():
+        wanted = exact(batch)
+    assert (found - wanted).std() < {"float32": 2e-6, "int8": 0.06}[precision] * wanted.std()
+
+
+@PRECISIONS
+@torch.no_grad()
+def test_a_text_is_answered_alike_alone_in_any_order_and_on_any_number_of_threads(path, precision):
+    encoder, _ = encoder_of("plain", precision)
+    sequences, before = sequences_of(LENGTHS), torch.get_num_threads()
+    alone = [encoder(Packed.of([each])) for each in sequences]
+    orders = [[*range(len(LENGTHS))], [*reversed(range(len(LENGTHS)))], [4], [4, 4, 4, 4, 4], [6, 2], [3, 9, 0, 4]]
+    try:
+        for threads in (1, 2, 3, 5):
+            torch.set_num_threads(threads)
+            for order in orders:
+                batch = Packed.of([sequences[n] for n in order])
+                found = encoder(batch).split(batch.lengths)
+                assert all(torch.equal(mine, alone[n]) for mine, n in zip(found, order, strict=True))
+                firsts = encoder(batch, batch.firsts)
+                assert torch.equal(firsts, torch.stack([each[0] for each in found]))
+    finally:
+        torch.set_num_threads(before)
+
+
+@PRECISIONS
+@torch.no_grad()
+def test_only_what_is_asked_comes_back(path, precision):
+    encoder, _ = encoder_of("pruned", precision)
+    batch = Packed.of(sequences_of(LENGTHS))
+    every = encoder(batch)
+    for places in ([0], [3, 8, 9, 44, 160, 161, len(every) - 1], list(range(9)), list(range(len(every)))):
+        asked = torch.tensor(places)
+        assert torch.equal(encoder(batch, asked), every[asked])
+    twice = torch.tensor([0, 0, 0, 5])
+    assert_close(encoder(batch, twice), every[twice])
+
+
+@torch.no_grad()
+def test_what_is_not_finite_stays_in_its_own_text(path):
+    for precision in ("float32", "int8"):
+        encoder, _ = encoder_of("plain", precision)
+        sequences = sequences_of((9, 31, 4))
+        alone = encoder(Packed.of(sequences[2:]))
+        sequences[1][3] = 7
+        for each in sequences[0], sequences[2]:
+            each[each == 7] = 8
+        alone = encoder(Packed.of(sequences[2:]))
+        encoder.embeddings.word_embeddings.weight[7] = torch.nan
+        found = encoder(Packed.of(sequences))
+        assert found[9:40].isnan().any()
+        assert found[:9].isfinite().all()
+        assert torch.equal(found[40:], alone)
+
+
+def test_what_learns_or_is_looked_into_goes_layer_by_layer():
+    encoder, _ = encoder_of("plain", "float32")
+    batch = Packed.of(sequences_of((9, 31)))
+    encoder(batch).sum().backward()  # with gradients
+    assert encoder.encoder.layer[0].output.dense.weight.grad is not None
+    assert deepcopy(encoder).ready is None
+    with torch.no_grad():
+        answered = encoder(batch)
+        encoder.ready = lambda *_: pytest.fail("asked")
+        encoder.ready.library_for = lambda hidden: None
+        with torch_only():
+            assert_close(encoder(batch), answered, atol=1e-5, rtol=1e-5)
+        encoder.ready.library_for = lambda hidden: pytest.fail("asked")
+        encoder.train()(batch)
+        encoder.eval().gates = encoder.open_gates()
+        encoder(batch)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"preset": "modernbert"},
+        {"hidden_act": "relu"},
+        {"positions": "alibi"},
+        {"hidden_size": 24, "num_attention_heads": 2},
+        {"layer_heads": [0, 2, 2]},
+    ],
+)
+def test_other_layers_than_berts_are_left_to_themselves(other):
+    shape = {"hidden_size": 64, "num_attention_heads": 2, "num_hidden_layers": 3, "max_position_embeddings": 32}
+    encoder = Encoder(EncoderConfig(**{**shape, **other}), 60).eval()
+    encoder.make_ready("float32")
+    assert encoder.ready is None
+    with torch.no_grad():
+        assert encoder(Packed.of(sequences_of((9, 31)))).isfinite().all()
