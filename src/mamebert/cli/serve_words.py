@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from mamebert.cli.options import ShowSettings
-from mamebert.cli.probe_words import model_names, option
 from mamebert.config import build, described, read_settings, with_environment
 from mamebert.config.merging import merge
 from mamebert.config.reading import is_file
@@ -40,6 +39,8 @@ def serve_verb(
 
 def serve_settings(words: Sequence[str]) -> dict[str, Any]:
     """Return settings: bare words are models; `--name value` and KEY=VALUE are settings, as anywhere."""
+    from mamebert.cli.probe_words import model_names, option  # which imports torch
+
     bare, pairs, options = list[str](), list[str](), list[tuple[str, str]]()
     rest = iter(words)
     for word in rest:
