@@ -213,8 +213,9 @@ class ServedModel:
                 self._take_over(await Worker.start(self.settings))
                 tell("worker started", model=self.name)
                 pause = FIRST_RESTART
-            except (UserError, OSError) as error:
-                tell("worker does not start", model=self.name, why=str(error))
+            except Exception as error:  # whatever it is, another one has to be tried
+                told = str(error) if isinstance(error, UserError) else type(error).__name__
+                tell("worker does not start", model=self.name, why=told)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, SLOWEST_RESTART)
 
