@@ -2,7 +2,7 @@
 
 A fenced block of `bash` or `python` is run, in the order of its page, in one folder for each page. A block with a title
 is a file of that name. One that cannot be run here begins with the line `# not run: REASON`, for readers to see too.
-Blocks of `text` show what was printed.
+Blocks of `text` show what was printed. `sh` and `py` ask a server, and are run beside one: tests/server/test_docs.py.
 """
 
 import os
@@ -79,7 +79,10 @@ def named(page):
 
 
 def test_every_block_says_what_it_is():
-    assert {block.language for block in BLOCKS} <= {"bash", "python", "toml", "json", "csv", "text", "bibtex"}
+    of_server = {block.page.name for block in BLOCKS if block.language in ("sh", "py")}
+    assert of_server == {"serving.md"}
+    shown = {"toml", "json", "csv", "text", "bibtex", "ini", "dockerfile"}
+    assert {block.language for block in BLOCKS} <= {"bash", "python", "sh", "py"} | shown
 
 
 def test_few_blocks_are_not_run_and_they_say_why():

@@ -23,12 +23,9 @@ from mamebert.encoder.shapes_alone import shapes_alone
 from mamebert.errors import UserError, not_finite
 from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks.data.features import FIRST, Features, TaskBatch, TaskState, batches, pack
+from mamebert.tasks.network.foreign_folders import POOLING, about_foreign, require_one_pooling
 
 HEAD_ALONE = ("head.", "reader.", "bert.pooler.")
-POOLING = "classifier_pooling"
-"""Where ModernBERT's config.json tells what its classes of texts read."""
-READ_AS = {"asked": "cls", "mean": "mean"}
-"""What it says there, by what is read of a sequence."""
 
 
 class Network(Protocol):
@@ -150,7 +147,7 @@ def open_network(folder: Path, kind: str | None = None) -> tuple[Task, TaskState
     """Open a fine-tuned folder, ours or one of plain transformers; one that was not made for a task is of `kind`."""
     opened = ModelFolder.open(folder)
     tensors = opened.tensors()
-    task, learnt, reading = task_in(opened, opened.about or _about_foreign(opened, tensors, kind))
+    task, learnt, reading = task_in(opened, opened.about or about_foreign(opened, tensors, kind))
     known = tensors.beside(task.stored_beside(opened.path))
 
     def built() -> TaskNetwork:
@@ -169,12 +166,8 @@ def task_in(folder: ModelFolder, about: Mapping[str, Any] | None = None) -> tupl
     What is missing or of another kind is a UserError, as is a task that reads more than the encoder does.
     """
     task, learnt, reading = task_told(folder.about if about is None else about, folder.path)
-    is_plain = task.reads_texts and reading.is_plain(folder.shape)
-    if is_plain and folder.shape.has_prediction_head and folder.config.get(POOLING, "cls") != READ_AS[reading.tokens]:
-        raise UserError(
-            f"{folder.path} says two things in config.json of what a text is read by: {POOLING} is "
-            f"{folder.config.get(POOLING, 'cls')!r}, and reading.tokens is {reading.tokens!r}. {GET_ANEW}"
-        )
+    if task.reads_texts and reading.is_plain(folder.shape):
+        require_one_pooling(folder, reading)
     require_room("task", task.max_length, str(folder.path), folder.shape.max_position_embeddings)
     return task, learnt, reading
 
@@ -265,49 +258,3 @@ def require_room(what: str, max_length: int, name: str, room: int) -> None:
     """Raise a UserError where a task or an objective shows an encoder longer sequences than it has positions for."""
     if max_length > room:
         raise UserError(f"{what}.max_length {max_length} is longer than {name} reads ({room}). Lower it to {room}.")
-
-
-def _about_foreign(folder: ModelFolder, tensors: Mapping[str, Tensor], kind: str | None) -> dict[str, Any]:
-    """Return how to read a folder that was not fine-tuned here: by its class, with inputs as long as it takes."""
-    architecture, config, as_bert = folder.architecture, folder.config, folder.bert_architecture
-    kinds = [kind] if kind else [name for name in Task.names() if Task.find(name).understands(as_bert, config)]
-    if not kinds:
-        raise UserError(f"{folder.path} {_what_it_lacks(architecture)}, or ask it for vectors (sentence_embeddings).")
-    found = Task.find(kinds[0])
-    # transformers leaves the names out where they are its own, LABEL_0 and so on.
-    names = config.get("id2label") or {}
-    heads = ("classifier.weight", "qa_outputs.weight") if found.architecture else ()
-    size = next((len(tensors[name]) for name in heads if name in tensors), 0)
-    _require_names_of_all(names, size, folder)
-    labels = [_label(names.get(str(i)), i) for i in range(size)]
-    task = {"kind": kinds[0], **found.foreign(folder.path, folder.shape.max_position_embeddings)}
-    reads_means = found.reads_texts and config.get(POOLING) == "mean"
-    return {"task": task, "learnt": {"labels": labels}, "reading": {"tokens": "mean"} if reads_means else {}}
-
-
-def _require_names_of_all(names: Mapping[str, Any], size: int, folder: ModelFolder) -> None:
-    """Raise a UserError where id2label names other outputs than there are: another's answers would be given."""
-    # The one output of multiple choice has no name, whatever config.json says.
-    named = folder.bert_architecture in ("BertForSequenceClassification", "BertForTokenClassification")
-    if not named or not names or not size:  # a head without weights is told of where it is filled
-        return
-    fits = len(names) == size and all(str(number) in names for number in range(size))
-    if not fits or any(isinstance(name, list | dict | bool | float) for name in names.values()):
-        raise UserError(
-            f"{folder.path} has weights for {size:,} labels, and id2label in its config.json does not name each of "
-            f"them, from 0 to {size - 1:,}, by a text. {GET_ANEW}"
-        )
-
-
-def _label(name: Any, number: int) -> str:
-    """Return the name of an output; transformers has one of its own where a folder tells none."""
-    return str(name) if isinstance(name, str | int) and not isinstance(name, bool) else f"LABEL_{number}"
-
-
-def _what_it_lacks(architecture: str) -> str:
-    if architecture:
-        return f"holds a {architecture}, which answers no task. Fine-tune it first"
-    return (
-        "does not say of which class it is. Name it in its config.json, as in "
-        '"architectures": ["BertForSequenceClassification"]'
-    )
