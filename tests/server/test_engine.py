@@ -9,7 +9,7 @@ from mamebert.errors import UserError
 from mamebert.server.engine.refusals import Refused
 from mamebert.server.engine.state_of_folder import state_of
 from mamebert.server.engine.waiting import Waiting
-from mamebert.server.engine.worker_process import WorkerGone
+from mamebert.server.engine.worker_process import Worker, WorkerGone
 from mamebert.server.settings import Batching, Limits
 
 TEXT = "x" * 100  # 40 tokens and two around it, before anything is known of the tokenizer
@@ -215,6 +215,37 @@ def test_a_text_over_which_workers_end_takes_no_other_with_it(made):
         await model.close()
 
     asyncio.run(go())
+
+
+def test_a_batch_that_fails_in_an_unforeseen_way_is_tried_again(made):
+    failures = iter([RuntimeError("the handler is closed")])
+
+    async def fails_once(worker, items):
+        if error := next(failures, None):
+            raise error
+        return await FakeWorker.ask(worker, items)
+
+    async def go():
+        model = await made(ask=fails_once)
+        assert told(await model.ask(asked("a", "b"))) == ["a", "b"]
+        await model.close()
+
+    asyncio.run(go())
+
+
+def test_a_worker_whose_socket_was_closed_a_moment_ago_is_gone_and_keeps_nothing():
+    class Closed:
+        def write(self, content):
+            raise RuntimeError("unable to perform operation; the handler is closed")
+
+    async def run():
+        worker = Worker(None, None, Closed())
+        with pytest.raises(WorkerGone) as gone:
+            await worker.ask([{"do": "answer", "asked": "a"}])
+        assert not gone.value.was_begun
+        assert not worker.num_asked
+
+    asyncio.run(run())
 
 
 def test_a_worker_that_hangs_is_ended(made):

@@ -166,6 +166,9 @@ class ServedModel:
             self._last_answer = now
         except WorkerGone as gone:
             self._again(batch, gone.was_begun)
+        except Exception as error:  # whatever it is, those who wait are answered, by the next try or with a sentence
+            tell("batch failed", model=self.name, why=type(error).__name__)
+            self._again(batch, was_begun=True)
         finally:
             self.waiting.came_back(batch)
             self._num_batches -= 1

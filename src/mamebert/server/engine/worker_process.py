@@ -61,6 +61,7 @@ class Worker:
             raise UserError(f"The process that opens {settings['folder']} ended by itself. {WAY_OUT}") from error
         except BaseException:  # stopped while it opens
             worker.kill()
+            process.wait()
             raise
         if mistake := told.get("mistake"):
             await worker.end()
@@ -79,8 +80,11 @@ class Worker:
         if self.gone.is_set():
             raise WorkerGone(was_begun=False)
         future = asyncio.get_running_loop().create_future()
+        try:
+            self._writer.write(framed({"items": list(items)}))
+        except (OSError, RuntimeError):  # closed a moment ago: `gone` is told when what it wrote last is read
+            raise WorkerGone(was_begun=False) from None
         self._asked.append(future)
-        self._writer.write(framed({"items": list(items)}))
         replies: list[Any] = await future
         return replies
 
