@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from mamebert.cli.model_words import Words, model_names
 from mamebert.cli.options import ShowSettings
 from mamebert.config import build, described, read_settings, with_environment
 from mamebert.config.merging import merge
-from mamebert.config.reading import is_file
 from mamebert.errors import UserError, unknown
 from mamebert.server.settings import ServeConfig
 
@@ -39,20 +39,10 @@ def serve_verb(
 
 def serve_settings(words: Sequence[str]) -> dict[str, Any]:
     """Return settings: bare words are models; `--name value` and KEY=VALUE are settings, as anywhere."""
-    from mamebert.cli.probe_words import model_names, option  # which imports torch
-
-    bare, pairs, options = list[str](), list[str](), list[tuple[str, str]]()
-    rest = iter(words)
-    for word in rest:
-        if word.startswith("--"):
-            options.append(option(word, rest))
-        elif "=" in word or (word.endswith((".toml", ".json")) and is_file(word)):
-            pairs.append(word)
-        else:
-            bare.append(word)
+    bare, settings, options = Words.of(words)
     # Those without a name come first, as on the command line: the first model answers who names none.
     found: dict[str, Any] = {"models": dict(zip(model_names(bare), bare, strict=True))} if bare else {}
-    merge(found, read_settings(pairs))
+    merge(found, read_settings(settings))
     for name, value in options:
         if name.partition(".")[0] not in ServeConfig.model_fields:
             raise unknown("option", f"--{name}", [f"--{each}" for each in sorted(ServeConfig.model_fields)])
