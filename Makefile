@@ -29,7 +29,7 @@ style: .venv/dev
 	touch $@
 
 .venv/dev: .venv/core
-	$(PIP) install -q -c constraints.txt -e '.[ja,wiki,unigram,hub,tensorboard,tune,onnx,serve,docs,dev]'
+	$(PIP) install -q -c constraints.txt -e '.[ja,wiki,unigram,filters,dedup,hub,tensorboard,tune,onnx,serve,docs,dev]'
 	touch $@
 
 clean:
