@@ -175,6 +175,8 @@ def pretrained(shape):
 
 OF_INTEGERS = {"Clip", "QuantizeLinear"}
 """What q8bert alone writes, the first with fewer bits than a byte has."""
+OF_BEFORE = {"Dropout"}
+"""What graphs held before they were exported without a Dropout that passes all on; they open still."""
 
 
 def variants():
@@ -201,7 +203,7 @@ def test_every_task_and_shape_is_written_with_the_operators_that_are_known_and_n
         if number == 0:
             quantise_graph(tmp_path / "model.onnx", tmp_path / "bytes.onnx")
             seen |= operators(tmp_path / "bytes.onnx")
-    assert seen == OPERATORS - OF_INTEGERS
+    assert seen == OPERATORS - OF_INTEGERS - OF_BEFORE
 
 
 def operators(path):
