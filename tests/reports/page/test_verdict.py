@@ -47,6 +47,15 @@ def test_equal_times_are_called_equal(tmp_path, make):
     )
 
 
+def test_fixed_positions_are_not_told_as_word_vectors(tmp_path, make):
+    folders = [
+        make["write_run"](tmp_path / side, **make["pretraining"](f"H8-L1-{side}", frozen=16_384)) for side in ("N", "W")
+    ]
+    text = " ".join(verdict(Story([Run.open(f) for f in folders])))
+    assert "N (12.3\u00a0M parameters, 16.4\u00a0k of them, the positions, fixed)" in text
+    assert "W (12.3\u00a0M parameters, 16.4\u00a0k of them fixed by word2vec)" in text
+
+
 def test_time_of_a_part_of_an_epoch_is_told_as_reckoned(tmp_path, make):
     folders = []
     for side, seconds in (("N", 100.0), ("W", 90.0)):

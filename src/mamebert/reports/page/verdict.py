@@ -189,9 +189,11 @@ def _described(model: Pretrained) -> str:
     total, fixed = parameters.total, parameters.frozen
     if total is None:
         return model.short
-    return f"{model.short} ({amount(total)} parameters" + (
-        f", {amount(fixed)} of them fixed by word2vec)" if fixed else ", all learnt)"
-    )
+    if not fixed:
+        return f"{model.short} ({amount(total)} parameters, all learnt)"
+    # An encoder that learns its embeddings may keep its sines and cosines.
+    what = "of them, the positions, fixed" if model.side == "N" else "of them fixed by word2vec"
+    return f"{model.short} ({amount(total)} parameters, {amount(fixed)} {what})"
 
 
 def _and(texts: list[str]) -> str:
