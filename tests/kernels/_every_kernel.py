@@ -87,7 +87,7 @@ def encode(lengths: list[int], size: int, head_width: int) -> None:
                 make_ready(dense.weight, precision)
         packed = PackedEncoder.of(layers, head_width, 1e-12)
         for some in (None, (torch.tensor(asked, dtype=torch.int64), wanted)):
-            if packed and (library := packed.library_for(hidden)):
+            if packed and (library := packed.kernels_for(hidden)):
                 packed(library, hidden, starts, some)
 
 

@@ -124,10 +124,10 @@ def test_what_learns_or_is_looked_into_goes_layer_by_layer():
     with torch.no_grad():
         answered = encoder(batch)
         encoder.ready = lambda *_: pytest.fail("asked")
-        encoder.ready.library_for = lambda hidden: None
+        encoder.ready.kernels_for = lambda hidden: None
         with torch_only():
             assert_close(encoder(batch), answered, atol=1e-5, rtol=1e-5)
-        encoder.ready.library_for = lambda hidden: pytest.fail("asked")
+        encoder.ready.kernels_for = lambda hidden: pytest.fail("asked")
         encoder.train()(batch)
         encoder.eval().gates = encoder.open_gates()
         encoder(batch)

@@ -57,6 +57,13 @@ def test_duplicate_paragraphs_can_be_dropped_across_documents(tmp_path):
     assert run.results["dropped"] == {"documents_duplicate": 1, "paragraphs_duplicate": 1}
 
 
+def test_a_line_that_stands_twice_in_a_document_is_kept_once(tmp_path):
+    (tmp_path / "a.txt").write_text("Cook them.\nCook them.\nOne.\n")
+    run = cleaned(tmp_path, sources=str(tmp_path / "a.txt"), duplicates="paragraphs")
+    assert documents(run) == [["Cook them.", "One."]]
+    assert run.results["dropped"] == {"paragraphs_duplicate": 1}
+
+
 def test_duplicates_can_stay(tmp_path, beans):
     assert len(documents(cleaned(tmp_path, sources=beans, duplicates="none"))) == 3
 

@@ -153,12 +153,14 @@ class Tally:
         return [each for each in paragraphs if each.digest in new]
 
     def _new(self, paragraphs: list[Paragraph]) -> list[Paragraph]:
-        new = [each for each in paragraphs if self._seen.is_new(each.digest)]
+        new: list[Paragraph] = []
+        old: list[Paragraph] = []  # perhaps equal to a new one, where a document says something twice
+        for each in paragraphs:
+            (new if self._seen.is_new(each.digest) else old).append(each)
         if not new:
             self.dropped.note("documents_duplicate", " ".join(paragraphs[0].sentences))
-        elif len(new) < len(paragraphs):
-            old = next(each for each in paragraphs if each not in new)
-            self.dropped.note("paragraphs_duplicate", " ".join(old.sentences), len(paragraphs) - len(new))
+        elif old:
+            self.dropped.note("paragraphs_duplicate", " ".join(old[0].sentences), len(old))
         return new
 
     def _sample(self, sentences: list[str]) -> None:

@@ -93,7 +93,7 @@ class Encoder(nn.Module):
         if self.ready and not (self.training or self.gates or self.altered):
             hidden = self.embeddings(batch, self.compute_dtype)
             rises = rows is None or bool((rows.places.diff() > 0).all())
-            if rises and (library := self.ready.library_for(hidden)):
+            if rises and (library := self.ready.kernels_for(hidden)):
                 return self.ready(library, hidden, batch.starts, None if rows is None else (rows.places, rows.starts))
         *_, last = self.hidden_states(batch, rows)
         return last

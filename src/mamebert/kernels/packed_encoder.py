@@ -58,7 +58,7 @@ class PackedEncoder:
         assert table.shape[1] == NUMBERS_OF_A_LAYER
         return cls(table, tuple(found.kept), head_width, eps, found.kinds == {Int8Weight})
 
-    def library_for(self, hidden: Tensor) -> Library | None:
+    def kernels_for(self, hidden: Tensor) -> Library | None:
         """Return the kernels where they answer: in float32 on a CPU, and where nothing is learnt."""
         if torch.is_grad_enabled() or hidden.dtype != torch.float32 or not hidden.numel():
             return None
