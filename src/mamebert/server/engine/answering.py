@@ -4,6 +4,7 @@ import hashlib
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import cycle
 from time import perf_counter
 from typing import Any
@@ -145,12 +146,11 @@ class Answering:
         if item["do"] == "answer":
             return ["ok", as_json({"text": text, "masks": masks}), tokens, 0]
         mark = tokenizer.tokens[tokenizer.mask_id]
-        numbers = {tokenizer.spelt(number): number for number, token in enumerate(tokenizer.tokens) if token}
         told = [
             [
                 {
                     "score": chance,
-                    "token": numbers[word],
+                    "token": self._numbers[word],
                     "token_str": word,
                     "sequence": mark.join(text.split(mark)[: place + 1])
                     + word
@@ -161,6 +161,12 @@ class Answering:
             for place, candidates in enumerate(masks)
         ]
         return ["ok", as_json(told[0] if len(told) == 1 else told), tokens, 0]
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """The number of each token, as it is spelt in answers."""
+        tokenizer = self.model.tokenizer
+        return {tokenizer.spelt(number): number for number, token in enumerate(tokenizer.tokens) if token}
 
     def _encoder(self) -> Encoder | None:
         found = getattr(self.model.network, "bert", None)
