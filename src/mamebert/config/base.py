@@ -4,9 +4,17 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from mamebert.config.explaining import explain
 from mamebert.config.groups import family_of, group_in
@@ -52,6 +60,21 @@ class Config(BaseModel, metaclass=_Explaining):
         use_attribute_docstrings=True,
         validate_default=True,
     )
+    newer: ClassVar[tuple[str, ...]] = ()
+    """Settings that came later, and are written only where they are not as by default: so a run without them is the run
+    that it was before there were any, and can still be gone on with."""
+
+    @model_serializer(mode="wrap")
+    def _what_says_nothing_new_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        unwritten = self.unwritten()
+        return {name: value for name, value in write(self).items() if name not in unwritten}
+
+    def unwritten(self) -> set[str]:
+        """Return the names of the settings that are left out of what is written."""
+        fields = type(self).model_fields
+        return {
+            name for name in self.newer if getattr(self, name) == fields[name].get_default(call_default_factory=True)
+        }
 
     @model_validator(mode="before")
     @classmethod

@@ -2,41 +2,33 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import (
-    Field,
-    ModelWrapValidatorHandler,
-    SerializerFunctionWrapHandler,
-    field_validator,
-    model_serializer,
-    model_validator,
-)
+from pydantic import Field, ModelWrapValidatorHandler, field_validator, model_validator
 
 from mamebert.encoder.design import CHOICES, Design, Reach, sizes_of_width, with_presets
 from mamebert.encoder.mobilebert.settings import Bottleneck
 
 WIDEST = 2**16
 """No encoder is wider; sizes beyond are slips of the keyboard, or of a damaged config.json."""
-BEYOND_BERT = (
-    "embedding_size",
-    "hidden_act",
-    "pooler_act",
-    "shared",
-    "num_hidden_groups",
-    "layer_heads",
-    "layer_widths",
-    "head_size",
-    "bottleneck",
-    "is_decoder",
-    *CHOICES,
-)
-"""Fields in which a network differs from a BERT; they are written only where it does."""
 
 
 class EncoderConfig(Design):
     """A BERT encoder (Devlin et al., 2019): post-norm, learned positions, exact GELU; and what its kin have instead."""
 
+    newer: ClassVar[tuple[str, ...]] = (
+        "embedding_size",
+        "hidden_act",
+        "pooler_act",
+        "shared",
+        "num_hidden_groups",
+        "layer_heads",
+        "layer_widths",
+        "head_size",
+        "bottleneck",
+        "is_decoder",
+        *CHOICES,
+    )
     hidden_size: int = Field(default=256, gt=0, le=WIDEST)
     """Width of the token vectors."""
     num_hidden_layers: int = Field(default=4, gt=0, le=1024)
@@ -259,13 +251,12 @@ class EncoderConfig(Design):
                 raise ValueError(f"Layers that share weights differ in {name}. Give them one size, or set shared=none.")
         return self
 
-    @model_serializer(mode="wrap")
-    def _what_is_as_in_bert_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A plain BERT is written as it was before its kin were known: runs and folders keep their identity.
-        usual = set(BEYOND_BERT).difference(self._unlike_bert(BEYOND_BERT))
-        if len(usual) < len(BEYOND_BERT) or not self.type_vocab_size:
+    def unwritten(self) -> set[str]:
+        """Return what is as in BERT: a plain BERT is written as it was before its kin were known."""
+        usual = super().unwritten()
+        if len(usual) < len(self.newer) or not self.type_vocab_size:
             usual -= {"pooler_act"}  # which would follow from the others
-        return {name: value for name, value in write(self).items() if name not in usual}
+        return usual
 
 
 def _pooler_act(values: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -27,13 +27,19 @@ from mamebert.runs import Source
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
-NEWER = ("hide_unit", "pmi_min_count", "pmi_rate", "dupe_factor", "z_loss")
-"""Settings that are written only where they are other than by default."""
-
 
 class Objective(Choice):
     """A pretraining objective."""
 
+    newer: ClassVar[tuple[str, ...]] = (
+        "last_mask_rate",
+        "random_token_rate",
+        "hide_unit",
+        "pmi_min_count",
+        "pmi_rate",
+        "dupe_factor",
+        "z_loss",
+    )
     question: ClassVar[Literal["", "nsp", "sop", "sso"]] = ""
     """What it asks of every pair of segments, answered at its [CLS]; nothing if empty."""
     reads_all_tokens: ClassVar[bool] = False
@@ -97,13 +103,6 @@ class Objective(Choice):
         if self.z_loss and self.num_draws:
             raise ValueError("z_loss is for objectives without a generator of words. Leave it out.")
         return self
-
-    @model_serializer(mode="wrap")
-    def _what_is_not_given_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Runs of before keep their names.
-        unsaid = {name for name in ("last_mask_rate", "random_token_rate") if getattr(self, name) is None}
-        unsaid |= {name for name in NEWER if getattr(self, name) == type(self).model_fields[name].default}
-        return {name: value for name, value in write(self).items() if name not in unsaid}
 
     def mask_rate_at(self, done: float) -> float:
         """Return the share of the tokens that are asked for when a share `done` of the training is over."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any, ClassVar
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
+from pydantic import Field, field_validator
 
 from mamebert.corpus.batches import BatchCleaner, Duplicates, RawBatch, raw_batches
 from mamebert.corpus.cleaning import Cleaning
@@ -37,14 +37,13 @@ LANGUAGES_OFTEN_MISSPELT = {
 }
 
 ROWS_LOOKED_AT = 3
-UNUSED = ("filters", "near_duplicates")
-"""Settings that are not written while they ask for nothing."""
 
 
 class CleanConfig(StageConfig):
     """Settings of `mamebert clean`: where text comes from and what happens to it."""
 
     command: ClassVar[str] = "clean"
+    newer: ClassVar[tuple[str, ...]] = ("filters", "near_duplicates")
     sources: list[Reader] = Field(min_length=1)
     """Where the text is: paths (`"corpus/*.txt"`), or tables with a `kind`; one or several.
 
@@ -67,12 +66,6 @@ class CleanConfig(StageConfig):
     """Stop after this many documents are kept."""
     processes: int = Field(default=0, ge=0)
     """Worker processes; 0 takes one per core. The result does not depend on it."""
-
-    @model_serializer(mode="wrap")
-    def _what_is_not_used_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A run without them is the run that it was before there were any.
-        unused = {name for name in UNUSED if getattr(self, name) == type(self).model_fields[name].default}
-        return {name: value for name, value in write(self).items() if name not in unused}
 
     def fingerprint(self) -> list[Source]:
         """Return the text that is read."""

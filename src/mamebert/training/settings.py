@@ -1,8 +1,8 @@
 """The settings of a training: its length, its rate, its network's part in it."""
 
-from typing import Any, Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from mamebert.config import Config
 
@@ -84,6 +84,8 @@ class OpenTraining(Config):
 class Training(OpenTraining):
     """Batches, optimizer and learning rate."""
 
+    newer: ClassVar[tuple[str, ...]] = ("beta_2_half_life", "average_decay")
+
     batch_tokens: int = Field(default=8192, ge=16)
     """Tokens of one step; sequences are packed up to it, so no padding counts."""
     peak_lr: float = Field(default=1e-3, gt=0)
@@ -96,12 +98,6 @@ class Training(OpenTraining):
     average_decay: float = Field(default=0.0, ge=0, lt=1)
     """Keep, measure and save a running mean of pretraining's weights: after each step so much of what was and the rest
     of what is (LTG-BERT: 0.999). 0 saves the weights themselves."""
-
-    @model_serializer(mode="wrap")
-    def _what_is_not_used_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # Runs of before keep their names.
-        unused = {name for name in ("beta_2_half_life", "average_decay") if not getattr(self, name)}
-        return {name: value for name, value in write(self).items() if name not in unused}
 
     @model_validator(mode="after")
     def _there_is_a_length(self) -> Self:

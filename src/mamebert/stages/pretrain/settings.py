@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from mamebert.config import RunPath, build
 from mamebert.encoder.first_positions import PositionEmbeddings, can_look_at_neighbours
@@ -14,14 +14,20 @@ from mamebert.stages.pretrain.defaults import decide
 from mamebert.training.settings import Training
 from mamebert.training.trouble import Trouble
 
-UNUSED = ("start", "start_layers", "start_vocabulary", "pseudo_perplexity_tokens", "general_shards", "positions")
-
 
 class PretrainConfig(StageConfig):
     """Settings of `mamebert pretrain`."""
 
     command: ClassVar[str] = "pretrain"
     in_processes: ClassVar[bool] = True
+    newer: ClassVar[tuple[str, ...]] = (
+        "start",
+        "start_layers",
+        "start_vocabulary",
+        "pseudo_perplexity_tokens",
+        "general_shards",
+        "positions",
+    )
     shards: RunPath
     """The token shards: output of `mamebert tokenize`."""
     start: RunPath | None = None
@@ -140,13 +146,9 @@ class PretrainConfig(StageConfig):
             )
         return self
 
-    @model_serializer(mode="wrap")
-    def _what_is_not_used_is_not_written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # A run with new weights is the run that it was before there was a `start`, and can still be gone on with.
-        unused = {name for name in UNUSED if getattr(self, name) == type(self).model_fields[name].default}
-        if "positions" in self.model_fields_set:  # what is not written is open, and would be decided anew
-            unused.discard("positions")
-        return {name: value for name, value in write(self).items() if name not in unused}
+    def unwritten(self) -> set[str]:
+        """Return the names of the settings that are left out of what is written; what is open would be decided anew."""
+        return super().unwritten() - {"positions"} & self.model_fields_set
 
     def fingerprint(self) -> list[Source]:
         """Return the outside text that the objective reads."""
