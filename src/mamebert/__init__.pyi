@@ -649,6 +649,12 @@ class _EarlyBirdSettings(TypedDict, total=False):
 class _EarlyBird(_EarlyBirdSettings, total=False):
     kind: Required[Literal["early_bird"]]
 
+class _HalfPrecisionSettings(TypedDict, total=False):
+    pass
+
+class _HalfPrecision(_HalfPrecisionSettings, total=False):
+    kind: Required[Literal["half_precision"]]
+
 class _TransferWeightsSettings(TypedDict, total=False):
     hidden: float
     attention: float
@@ -785,6 +791,7 @@ _AnyCompressor: TypeAlias = (
     | _Dynabert
     | _DynamicInt8
     | _EarlyBird
+    | _HalfPrecision
     | _Mobilebert
     | _PruneHeadsAndNeurons
     | _PruneVocabulary
@@ -801,6 +808,7 @@ _AnyCompressor: TypeAlias = (
         "dynabert",
         "dynamic_int8",
         "early_bird",
+        "half_precision",
         "mobilebert",
         "prune_heads_and_neurons",
         "prune_vocabulary",

@@ -20,6 +20,7 @@ ANYWHERE = {
     "distil": {"layers": 2, "training": BRIEF},
     "drop_layers": {"drop": 1, "training": BRIEF},
     "dynamic_int8": {},
+    "half_precision": {},
     "prune_vocabulary": {},
     "q8bert": {"training": BRIEF},
     "qbert": {"groups": 4, "shards": 2, "shard_tokens": 64, "power_steps": 2, "training": BRIEF},

@@ -34,6 +34,7 @@ TOYS: dict[str, dict[str, Any]] = {
     },
     "dynamic_int8": {},
     "early_bird": {"training": BRIEF, "min_steps": 3},
+    "half_precision": {},
     "mobilebert": {"intra_bottleneck_size": 16, "num_feedforward_networks": 2, "transfer": BRIEF, "training": BRIEF},
     "prune_heads_and_neurons": {"training": BRIEF},
     "prune_vocabulary": {},
