@@ -27,6 +27,7 @@ from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.files.checksums import verify
 from mamebert.files.json_files import read_object
+from mamebert.files.shipped import where_models_are
 from mamebert.tokenizer.agreement import require_rules
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.files import TOKENIZER_FILES
@@ -175,7 +176,7 @@ def model_folder(path: Path) -> Path:
             f"{path} holds several models. Name one: {', '.join(str(path / 'models' / n) for n in inside)}."
         )
     if not os.path.lexists(path):
-        raise UserError(f"There is no folder {path}. Check the path, or run the stage that makes it.")
+        raise UserError(f"There is no folder {path}. {where_models_are()}")
     raise UserError(
         f"{path} is not a model folder (no {CONFIG}). "
         "Give a Hugging Face folder, or the output of pretrain or finetune."

@@ -1,5 +1,6 @@
 """`mamebert fill-mask` and `mamebert predict`: models that answer."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,11 @@ import typer
 from mamebert.config import with_environment
 from mamebert.errors import UserError
 from mamebert.files.names import path_of
+from mamebert.files.shipped import folder_of
 
-Model = Annotated[Path, typer.Argument(help="A model folder, or the run folder that holds it.")]
+Model = Annotated[
+    Path, typer.Argument(help="A model folder, the run folder that holds it, or the name of a shipped model.")
+]
 
 
 def fill_mask_verb(
@@ -21,7 +25,7 @@ def fill_mask_verb(
     from mamebert.serving.load import load
     from mamebert.serving.spelling import as_json
 
-    for text, masks in zip(texts, load(given_path(model), "fill-mask")(texts, top=top), strict=True):
+    for text, masks in zip(texts, load(given_model(model), "fill-mask")(texts, top=top), strict=True):
         print(as_json({"text": text, "masks": masks}))
 
 
@@ -69,7 +73,7 @@ def predict_verb(
     if bool(texts) == (file is not None):
         fact = "There is nothing to predict" if not texts else "Both texts and a file are given"
         raise UserError(f"{fact}. Give texts, or a file with --file.")
-    model, file, out = given_path(model), *(given_path(each) if each else None for each in (file, out))
+    model, file, out = given_model(model), *(given_path(each) if each else None for each in (file, out))
     out = None if out == STDIN else out  # a file called so is named with its folder
     refuse_to_write_over(out, file, model_folder(model))
     written_as = format_of(out, form)
@@ -80,9 +84,14 @@ def predict_verb(
     predict(answer, items, out, bool(file), written_as, begun)
 
 
-def given_path(given: Path) -> Path:
+def given_path(given: Path, meaning: Callable[[str], Path] = path_of) -> Path:
     """Return a path of the command line, with variables and the home folder filled in; else a UserError."""
     try:
-        return path_of(with_environment(str(given)))
+        return meaning(with_environment(str(given)))
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+def given_model(given: Path) -> Path:
+    """Return the folder of a model on the command line, which may be called by the name of a shipped one."""
+    return given_path(given, folder_of)

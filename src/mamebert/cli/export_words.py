@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mamebert.cli.answering import Model, given_path
+from mamebert.cli.answering import Model, given_model, given_path
 from mamebert.errors import UserError
 
 
@@ -29,7 +29,7 @@ def export_verb(
     """ONNX graphs in float32 and in bytes, for other programs, with what they lose."""
     from mamebert.serving.exporting import export
 
-    place, path = given_path(model), given_path(file) if file else None
+    place, path = given_model(model), given_path(file) if file else None
     rows = (lambda task: _examples(task, path, reader or [])) if path else None
     told = export(place, kind, processor, rows)  # type: ignore[arg-type]  # it tells what there is
     for line in _lines(told):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import core_schema
 
-from mamebert.files.names import path_of
+from mamebert.files.shipped import folder_of
 
 if TYPE_CHECKING:
     RunPath = Path  # a Path may be given
@@ -32,4 +32,4 @@ else:
                 )
             if not isinstance(value, str | Path) or not str(value).strip():
                 raise ValueError("The path of a folder is expected. Give the output of a stage, or a model folder.")
-            return cls(path_of(value))
+            return cls(folder_of(value))

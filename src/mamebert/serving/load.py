@@ -11,6 +11,7 @@ from mamebert.compression.opening import VECTORS, WORDS, Opened, open_main
 from mamebert.corpus.readers import Row
 from mamebert.encoder.model import Encoder
 from mamebert.errors import UserError, unknown
+from mamebert.files.shipped import folder_of
 from mamebert.probes.scoring.fill_mask import Candidates, fill_mask
 from mamebert.serving.rows import rows_of
 from mamebert.tasks import Answer, NoColumn, Raw
@@ -197,10 +198,11 @@ def load(
 ) -> FillMask | Model:
     """Return a saved model as a function of texts: a `FillMask` for an encoder, a `Model` for a fine-tuned one.
 
-    `folder` is a model folder or the run folder that holds it; `kind` says what is expected of it. A folder of
-    `sentence-transformers`, an encoder without heads, and with `kind="sentence_embeddings"` any encoder is a `Model`
-    that answers with vectors. With `precision="int8"` the products of its layers are made in whole numbers of 8 bits:
-    on a CPU that is faster, and answers differ a little from those of float32, which "auto" takes.
+    `folder` is a model folder, the run folder that holds it, or the name of a shipped model; `kind` says what is
+    expected of it. A folder of `sentence-transformers`, an encoder without heads, and with `kind="sentence_embeddings"`
+    any encoder is a `Model` that answers with vectors. With `precision="int8"` the products of its layers are made in
+    whole numbers of 8 bits: on a CPU that is faster, and answers differ a little from those of float32, which "auto"
+    takes.
     """
     if not isinstance(folder, str | Path):
         raise UserError(f"{str(folder)[:60]!r} is not a path. Give that of a model folder, as text.")
@@ -208,7 +210,10 @@ def load(
         raise unknown("kind of model", str(kind), WAYS_OUT)
     if precision not in PRECISIONS:
         raise unknown("precision", str(precision), PRECISIONS)
-    place = model_folder(Path(folder).expanduser())
+    try:
+        place = model_folder(folder_of(folder))
+    except ValueError as error:
+        raise UserError(str(error)) from error
     opened = open_main(place, pick_device(device), None if kind == "task" else kind)
     goal = opened.subject.goal
     found = goal.task.kind if isinstance(goal, TaskGoal) else WORDS
