@@ -12,8 +12,9 @@ from starlette.exceptions import HTTPException
 
 import mamebert
 from mamebert.server.api import hugging_face, openai, operating, own, text_embeddings_inference
-from mamebert.server.api.asking import ClientGone, Server
-from mamebert.server.api.doorkeeper import NO_RESPONSE, Doorkeeper
+from mamebert.server.api.asking import Server
+from mamebert.server.api.direct import Direct
+from mamebert.server.api.doorkeeper import Doorkeeper
 from mamebert.server.api.errors import first_mistake, told_refusal
 from mamebert.server.engine.refusals import Refused
 from mamebert.server.page import page
@@ -46,7 +47,8 @@ def make_app(server: Server, key: str, lifespan: Lifespan | None = None) -> Fast
         responses=REFUSALS,
     )
     app.state.server = server
-    for part in (own, openai, text_embeddings_inference, hugging_face, operating):
+    parts = (own, openai, text_embeddings_inference, hugging_face, operating)
+    for part in parts:
         app.include_router(part.router)
     document = page()
 
@@ -55,6 +57,7 @@ def make_app(server: Server, key: str, lifespan: Lifespan | None = None) -> Fast
         return HTMLResponse(document, headers={"Content-Security-Policy": PAGE_POLICY})
 
     _tell_refusals(app)
+    app.add_middleware(Direct, routes=[route for part in parts for route in part.router.routes])
     if origins := server.config.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["*"], allow_headers=["*"])
     app.add_middleware(Doorkeeper, metrics=server.metrics, key=key, log=server.config.log == "json")
@@ -77,7 +80,3 @@ def _tell_refusals(app: FastAPI) -> None:
             return told_refusal(operating.nothing_here(path), path)
         told = "is not answered so" if error.status_code == 405 else f"is refused ({error.detail})"
         return told_refusal(Refused(error.status_code, f"{path[:100]!r} {told}. GET /openapi.json tells how."), path)
-
-    @app.exception_handler(ClientGone)
-    async def nobody_waits(request: Request, error: ClientGone) -> Response:
-        return Response(status_code=NO_RESPONSE)

@@ -1,8 +1,6 @@
 """From a request to replies: which model, how many texts, and whether the client is still there."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Literal
 
 from fastapi import Request, Response
@@ -23,10 +21,6 @@ class Body(BaseModel):
     """What a request says."""
 
     model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True)
-
-
-class ClientGone(Exception):
-    """Nobody waits for the answer."""
 
 
 class Server:
@@ -67,20 +61,9 @@ def items(do: str, inputs: Sequence[Any], **options: Any) -> list[dict[str, Any]
 async def replies(request: Request, model: ServedModel, asked: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     """Return the reply to each item; one that is none makes the whole request `Refused`.
 
-    When the client goes away, nothing is computed for it any more.
+    When the client goes away, nothing is computed for it any more (`ClientGone`).
     """
-    answer = asyncio.ensure_future(model.ask(asked))
-    gone = asyncio.ensure_future(_gone(request))
-    try:
-        await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            raise ClientGone
-        found = answer.result()
-    finally:
-        for task in (answer, gone):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await gone
+    found = await model.ask(asked, until=lambda: _gone(request))
     request.state.told = {
         "model": model.name,
         "texts": len(found),

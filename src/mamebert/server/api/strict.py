@@ -1,65 +1,73 @@
 """Requests that are read with a bound, and parsed without mercy: what is no JSON is refused in one sentence."""
 
-from collections.abc import Callable, Coroutine, MutableMapping
-from typing import Any
+from collections.abc import Callable, Coroutine
+from functools import cached_property
+from typing import Any, get_type_hints
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from mamebert.server.engine.refusals import Refused, not_understood, too_much
-
-
-class StrictRequest(Request):
-    """A request whose body has a bound, and is JSON without NaN, broken characters or endless nesting."""
-
-    async def body(self) -> bytes:
-        """Return the body; `Refused` as soon as it is larger than is taken."""
-        if not hasattr(self, "_body"):
-            most = self.app.state.server.config.limits.body_bytes
-            told = self.headers.get("content-length", "")
-            if told.isdecimal() and int(told) > most:
-                raise _too_large(most)
-            parts, size = [], 0
-            async for part in self.stream():
-                size += len(part)
-                if size > most:
-                    raise _too_large(most)
-                parts.append(part)
-            self._body = b"".join(parts)
-        return self._body
-
-    async def json(self) -> Any:
-        """Return what the body says; `Refused` where it is no JSON."""
-        if not hasattr(self, "_json"):
-            try:
-                self._json = from_json(await self.body(), allow_inf_nan=False)
-            except ValueError as error:
-                told = str(error).replace("\n", " ")[:100]
-                raise not_understood(f"The body is not JSON in UTF-8 ({told}). Send it as the examples are.") from error
-        return self._json
+from mamebert.server.api.errors import first_mistake
+from mamebert.server.engine.refusals import ClientGone, Refused, not_understood, too_much
 
 
 class StrictRoute(APIRoute):
-    """A route that reads its request so."""
+    """A route whose body is JSON without NaN, broken characters or endless nesting, of a bounded size.
+
+    It is declared as FastAPI's routes are, and described by it; requests it answers by itself (decision 57). Whatever
+    the content type says, the body is JSON: curl calls it a form.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what answers a request."""
-        answer = super().get_route_handler()
+        return self.answer if self.body_class else super().get_route_handler()
 
-        async def strictly(request: Request) -> Response:
-            strict = StrictRequest(_as_json(request.scope), request.receive)
-            if request.method == "POST":
-                await strict.json()  # refused here, and not as one of many mistakes that a framework makes of it
-            return await answer(strict)
+    async def answer(self, request: Request) -> Response:
+        """Return the response to a request; `Refused` where its body is not as declared."""
+        assert self.body_class is not None
+        said = _parsed(await _read(request))
+        try:
+            body = self.body_class.model_validate(said)
+        except ValidationError as error:
+            raise first_mistake(error.errors(include_url=False, include_input=False)) from error
+        found: Response = await self.endpoint(body=body, request=request, **request.path_params)
+        return found
 
-        return strictly
+    @cached_property
+    def body_class(self) -> type[BaseModel] | None:
+        """What a body is; None for routes without one."""
+        told = get_type_hints(self.endpoint).get("body")
+        return told if isinstance(told, type) and issubclass(told, BaseModel) else None
 
 
-def _as_json(scope: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Return a request whose body is said to be JSON: that is all there is here, and curl says it is a form."""
-    others = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
-    return {**scope, "headers": [*others, (b"content-type", b"application/json")]}
+async def _read(request: Request) -> bytes:
+    """Return the body; `Refused` as soon as it is larger than is taken."""
+    most = request.app.state.server.config.limits.body_bytes
+    told = request.headers.get("content-length", "")
+    if told.isdecimal() and int(told) > most:
+        raise _too_large(most)
+    parts, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise _too_large(most)
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _parsed(content: bytes) -> Any:
+    """Return what a body says; `Refused` where it is no JSON."""
+    try:
+        return from_json(content, allow_inf_nan=False)
+    except ValueError as error:
+        told = str(error).replace("\n", " ")[:100]
+        raise not_understood(f"The body is not JSON in UTF-8 ({told}). Send it as the examples are.") from error
 
 
 def _too_large(most: int) -> Refused:

@@ -12,6 +12,10 @@ class Refused(Exception):
         """Seconds after which to come again, where that helps."""
 
 
+class ClientGone(Exception):
+    """Nobody waits for the answer."""
+
+
 def too_much(sentence: str) -> Refused:
     """Return the refusal of a request that is larger than is taken."""
     return Refused(413, sentence)

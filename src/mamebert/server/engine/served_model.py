@@ -1,13 +1,13 @@
 """A model that is served: a queue, a worker, another worker when that one is gone or the folder is a new one."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from mamebert.errors import UserError
-from mamebert.server.engine.refusals import Refused
+from mamebert.server.engine.refusals import ClientGone, Refused
 from mamebert.server.engine.state_of_folder import state_of
 from mamebert.server.engine.waiting import Piece, Request, Waiting
 from mamebert.server.engine.worker_process import Worker, WorkerGone
@@ -19,6 +19,8 @@ BATCHES_AHEAD = 2
 """Batches that a worker has: one at work, and one so that it need not wait for the next."""
 MOST_DEATHS = 3
 """Workers that may end over a text before it is given up."""
+UNWATCHED_SECONDS = 0.05
+"""An answer that takes no longer is not given up when its client goes away."""
 SLOWEST_RESTART = 5.0
 FIRST_RESTART = 0.05
 
@@ -65,24 +67,54 @@ class ServedModel:
             await self._worker.end()
 
     async def ask(
-        self, items: Sequence[Mapping[str, Any]], *, is_first: bool = False, seconds: float = 0.0
+        self,
+        items: Sequence[Mapping[str, Any]],
+        *,
+        is_first: bool = False,
+        seconds: float = 0.0,
+        until: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> list[Any]:
         """Return a reply to each item; `Refused` where there is no room, or no answer in time.
 
-        Whoever cancels this gives the request up: what of it was not begun is not computed.
+        `until` ends when nobody waits any more, which is `ClientGone`. Then, and where this is cancelled, what was not
+        begun is not computed.
         """
         if not items:
             return []
         request = self.waiting.add(items, is_first=is_first)
         self._num_requests += 1
+        left = seconds or self.limits.seconds
+        # Most answers are there before it is worth a task to look whether somebody still waits for them.
+        soon = min(UNWATCHED_SECONDS, left)
+        watch = asyncio.get_running_loop().call_later(
+            soon, lambda: self._in_background(self._watch_over(request, left - soon, until))
+        )
         try:
-            return await asyncio.wait_for(request.answered, seconds or self.limits.seconds)
-        except TimeoutError as error:
-            self.metrics.timed_out()
-            raise Refused(503, "The answer did not come in time. Come again.", retry_after=1) from error
+            return await request.answered
         finally:
+            watch.cancel()
             self._num_requests -= 1
             self._forget(request)
+
+    async def _watch_over(
+        self, request: Request, seconds: float, until: Callable[[], Coroutine[Any, Any, None]] | None
+    ) -> None:
+        """End the wait of a request whose time is over, or whose client is gone."""
+        gone = asyncio.create_task(until()) if until else None
+        others = {gone} if gone else set()
+        try:
+            await asyncio.wait({request.answered, *others}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if request.answered.done():
+                return
+            if gone and gone.done():
+                request.answered.set_exception(ClientGone())
+                return
+            self.metrics.timed_out()
+            told = Refused(503, "The answer did not come in time. Come again.", retry_after=1)
+            request.answered.set_exception(told)
+        finally:
+            if gone:
+                gone.cancel()
 
     async def is_ready(self, seconds: float) -> bool:
         """Tell whether the model answers its own example now, as it did when it was opened."""
@@ -155,7 +187,8 @@ class ServedModel:
             started = monotonic()
             most = self.batching.worker_seconds * (1 + worker.num_asked)
             try:
-                replies = await asyncio.wait_for(worker.ask([piece.item for piece in batch]), most)
+                async with asyncio.timeout(most):
+                    replies = await worker.ask([piece.item for piece in batch])
             except TimeoutError:
                 tell("worker hangs", model=self.name, seconds=most)
                 worker.kill()
