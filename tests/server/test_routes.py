@@ -198,6 +198,19 @@ def test_the_description_has_an_example_for_every_route(everything):
     assert everything.ask("/docs").status == 404  # its scripts would come from elsewhere
 
 
+def test_every_route_that_has_a_body_is_answered_without_the_framework(everything):
+    from mamebert.server.api.app import make_app
+    from mamebert.server.api.direct import Direct
+
+    described = everything.ask("/openapi.json").json["paths"]
+    app = make_app(everything.server, "")
+    (direct,) = (Direct(app, **each.kwargs) for each in app.user_middleware if each.cls is Direct)
+    ours = {*direct.by_path, *(route.path for route in direct.with_names)}
+    assert ours == {path for path, methods in described.items() if "post" in methods}
+    known = everything.ask("/metrics").text
+    assert 'mamebert_requests_total{route="/models/{name}"' in known
+
+
 def test_figures_are_those_of_prometheus(everything):
     before = everything.ask("/metrics").text
     everything.ask("/embed", {"inputs": TEXTS, "model": "vectors"})

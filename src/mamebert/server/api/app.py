@@ -42,6 +42,7 @@ def make_app(server: Server, key: str, lifespan: Lifespan | None = None) -> Fast
         description="Small BERTs over HTTP. Refusals are one sentence.",
         docs_url=None,  # its scripts would come from elsewhere
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # asks for its settings at every request
         lifespan=lifespan,
         strict_content_type=False,
         responses=REFUSALS,

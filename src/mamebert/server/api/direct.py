@@ -1,4 +1,4 @@
-"""The short way to the routes that compute: one look into a table, where a framework tries one route after the other."""
+"""The short way to the routes that compute: a look into a table, where a framework tries one route after the other."""
 
 from collections.abc import Iterable, MutableMapping
 from typing import Any

@@ -45,8 +45,8 @@ class StrictRoute(APIRoute):
 async def _read(request: Request) -> bytes:
     """Return the body; `Refused` as soon as it is larger than is taken."""
     most = request.app.state.server.config.limits.body_bytes
-    told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > most:
+    told = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"")
+    if told.isdigit() and int(told) > most:
         raise _too_large(most)
     parts, size, more = [], 0, True
     while more:

@@ -101,9 +101,9 @@ class ServedModel:
     ) -> None:
         """End the wait of a request whose time is over, or whose client is gone."""
         gone = asyncio.create_task(until()) if until else None
-        others = {gone} if gone else set()
+        ends: list[asyncio.Future[Any]] = [request.answered, *([gone] if gone else [])]
         try:
-            await asyncio.wait({request.answered, *others}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if request.answered.done():
                 return
             if gone and gone.done():

@@ -40,7 +40,7 @@ class Request:
             self.answered.set_result(self.replies)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Piece:
     """One text of a request."""
 
