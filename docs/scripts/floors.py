@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[2]
 PICTURE = ROOT / "docs" / "images" / "floors.svg"
 ABOUT = {
     "cli": "the command line",
+    "language_recipes": "recipes for a language and a corpus",
     "doctor": "what this machine has",
     "inspection": "labelled rows, before training",
     "server": "answers over HTTP, the page",

@@ -10,6 +10,7 @@ import mamebert
 from mamebert import stages
 from mamebert.cli.answering import fill_mask_verb, predict_verb
 from mamebert.cli.export_words import export_verb
+from mamebert.cli.init_words import init_verb
 from mamebert.cli.mistakes import Verbs
 from mamebert.cli.options import DryRun, ShowSettings, Words
 from mamebert.cli.order import GROUP_OF, ORDER
@@ -159,6 +160,9 @@ def inspect_verb(settings: Words = None, show: ShowSettings = False) -> None:
     if names := play_no_part(given):
         say(f"Settings of other commands, which play no part here: {', '.join(names)}.")
     inspect(config)
+
+
+app.command("init", rich_help_panel=GROUP_OF["init"])(init_verb)
 
 
 @app.command("run", rich_help_panel=GROUP_OF["run"])

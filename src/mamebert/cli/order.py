@@ -6,7 +6,7 @@ GROUPS = {
     "Make smaller": ("compress",),
     "Look": ("evaluate", "probe", "report"),
     "Use": ("predict", "fill-mask", "serve", "export"),
-    "All of it, and this machine": ("run", "doctor"),
+    "All of it, and this machine": ("init", "run", "doctor"),
 }
 """What --help shows, in the order of work."""
 ORDER = [command for group in GROUPS.values() for command in group]

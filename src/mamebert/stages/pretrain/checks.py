@@ -55,6 +55,14 @@ def step_size(config: PretrainConfig) -> tuple[int, float]:
     return parameters, _seconds(config, config.encoder, int(manifest["vocab_size"]), parameters, tokens, longest)
 
 
+def seconds_reckoned(config: PretrainConfig, vocab_size: int) -> float:
+    """Return about how many seconds a pretraining with new weights takes on this machine, before its text is there."""
+    config = config.settled()
+    parameters = num_parameters(config.encoder, vocab_size, config.embeddings.tied)
+    tokens = config.training.steps * config.training.batch_tokens
+    return _seconds(config, config.encoder, vocab_size, parameters, tokens, config.objective.max_length)
+
+
 def outlook_of_pretraining(config: PretrainConfig, ahead: Ahead) -> str:
     """Return size and time in a few words; "" where the shape is decided later."""
     shape, vocab_size = planned_shape(config, ahead), num_tokens_known(config.shards, ahead)
