@@ -29,8 +29,9 @@ def test_a_recipe_is_what_is_known_of_its_language(language):
 @by_language
 @pytest.mark.parametrize("variant", ["", "paper"])
 def test_nothing_of_it_would_be_refused(language, variant, tmp_path, monkeypatch):
-    (tmp_path / "text.txt").write_text("a\n\nb\n")
-    monkeypatch.setenv("CORPUS", str(tmp_path))
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("a\n\nb\n")
+    monkeypatch.setenv("CORPUS", "texts")
     monkeypatch.chdir(tmp_path)
     words = [f"variant={variant}"] if variant else []
     prospects = list(look_ahead(plan([str(FOLDER / f"{language.code}.toml"), *words])))
