@@ -12,6 +12,7 @@ PICTURE = ROOT / "docs" / "images" / "floors.svg"
 ABOUT = {
     "cli": "the command line",
     "language_recipes": "recipes for a language and a corpus",
+    "publishing": "folders for the Hub, Spaces",
     "doctor": "what this machine has",
     "inspection": "labelled rows, before training",
     "server": "answers over HTTP, the page",

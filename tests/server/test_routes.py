@@ -207,6 +207,7 @@ def test_every_route_that_has_a_body_is_answered_without_the_framework(everythin
     (direct,) = (Direct(app, **each.kwargs) for each in app.user_middleware if each.cls is Direct)
     ours = {*direct.by_path, *(route.path for route in direct.with_names)}
     assert ours == {path for path, methods in described.items() if "post" in methods}
+    everything.ask("/models/words", {"inputs": "[MASK]"})
     known = everything.ask("/metrics").text
     assert 'mamebert_requests_total{route="/models/{name}"' in known
 

@@ -14,6 +14,7 @@ from mamebert.cli.init_words import init_verb
 from mamebert.cli.mistakes import Verbs
 from mamebert.cli.options import DryRun, ShowSettings, Words
 from mamebert.cli.order import GROUP_OF, ORDER
+from mamebert.cli.push_words import push_verb
 from mamebert.cli.serve_words import serve_verb
 from mamebert.cli.telling import print_end, print_findings, prospect, tell_plan
 from mamebert.config import Config, build, described, read_settings, with_environment
@@ -205,6 +206,7 @@ def run(
 app.command("fill-mask", rich_help_panel=GROUP_OF["fill-mask"])(fill_mask_verb)
 app.command("predict", rich_help_panel=GROUP_OF["predict"])(predict_verb)
 app.command("export", rich_help_panel=GROUP_OF["export"])(export_verb)
+app.command("push", rich_help_panel=GROUP_OF["push"])(push_verb)
 
 
 app.command("serve", rich_help_panel=GROUP_OF["serve"], context_settings={"ignore_unknown_options": True})(serve_verb)

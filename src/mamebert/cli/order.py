@@ -5,7 +5,7 @@ GROUPS = {
     "Train": ("vectors", "contrast", "pretrain", "inspect", "finetune"),
     "Make smaller": ("compress",),
     "Look": ("evaluate", "probe", "report"),
-    "Use": ("predict", "fill-mask", "serve", "export"),
+    "Use": ("predict", "fill-mask", "serve", "export", "push"),
     "All of it, and this machine": ("init", "run", "doctor"),
 }
 """What --help shows, in the order of work."""

@@ -1,0 +1,1 @@
+"""Models as folders that the Hugging Face Hub takes, and the way there."""
