@@ -24,6 +24,7 @@ class PretrainConfig(StageConfig):
         "start",
         "start_layers",
         "start_vocabulary",
+        "start_vectors",
         "pseudo_perplexity_tokens",
         "general_shards",
         "positions",
@@ -37,9 +38,14 @@ class PretrainConfig(StageConfig):
     start_layers: list[int] = Field(default=[])
     """Which of its layers, counted from 0, the layers are copied from; empty takes all as they are. [0, 1, 0, 1] stacks
     a shallow encoder on itself, so that a deep one need not begin from nothing (Gong et al., 2019)."""
-    start_vocabulary: Literal["same", "shared_rows"] = "same"
+    start_vocabulary: Literal["same", "shared_rows", "focus"] = "same"
     """What if the shards have another vocabulary than `start`: refuse, or copy the rows of tokens that both have, as
-    HerBERT did (Mroczkowski et al., 2021); others become the mean of their pieces in the old vocabulary, or random."""
+    HerBERT did (Mroczkowski et al., 2021); others become the mean of their pieces in the old vocabulary, or random.
+    With `focus` others first of all become a mean of the shared tokens that are like them by `start_vectors`, weighted
+    by the sparsemax of their cosines (Dobler and de Melo, 2023)."""
+    start_vectors: RunPath | None = None
+    """Word vectors of the new text in the new vocabulary, for start_vocabulary=focus: a run of `mamebert vectors` over
+    the same shards, of any width."""
     encoder: EncoderConfig = EncoderConfig()
     embeddings: TokenEmbeddings = TokenEmbeddings()
     positions: PositionEmbeddings = PositionEmbeddings()
@@ -126,9 +132,18 @@ class PretrainConfig(StageConfig):
 
     @model_validator(mode="after")
     def _what_belongs_together_is_given_together(self) -> Self:
-        for name in ("start_vocabulary", "start_layers"):
-            if getattr(self, name) not in ("same", []) and not self.start:
+        for name in ("start_vocabulary", "start_layers", "start_vectors"):
+            if getattr(self, name) not in ("same", [], None) and not self.start:
                 raise ValueError(f"{name} belongs to start. Give start, or leave {name} out.")
+        if (self.start_vocabulary == "focus") != (self.start_vectors is not None):
+            raise ValueError(
+                "start_vocabulary=focus and start_vectors belong together. Give start_vectors=FOLDER, a run of "
+                "`mamebert vectors` over the same shards, with start_vocabulary=focus, or leave both out."
+            )
+        if self.start_vectors and self.embeddings.vectors:
+            raise ValueError(
+                "embeddings.vectors replaces all rows of the table, those that start_vectors makes too. Leave one out."
+            )
         if self.start and self.positions != PositionEmbeddings():
             raise ValueError("positions are for new weights, and start has its own. Leave one of the two out.")
         if self.general_shards and not self.measured_tokens:
@@ -148,7 +163,7 @@ class PretrainConfig(StageConfig):
 
     def unwritten(self) -> set[str]:
         """Return the names of the settings that are left out of what is written; what is open would be decided anew."""
-        return super().unwritten() - {"positions"} & self.model_fields_set
+        return super().unwritten() - ({"positions"} & self.model_fields_set)
 
     def fingerprint(self) -> list[Source]:
         """Return the outside text that the objective reads."""
