@@ -30,6 +30,17 @@ def test_rows_are_copied_averaged_or_left_and_biases_go_with_them(tied):
     assert torch.allclose(b[3:], torch.stack([(a[1] + a[2]) / 2, a.mean()]))
 
 
+@pytest.mark.parametrize("tied", [True, False])
+def test_mixed_rows_are_weighted_sums(tied):
+    old, new = made(6, tied), made(3, tied)
+    carry_over(old, new, same={0: 5, 1: 4}, pieces={}, mixed={2: ([1, 2, 3], [0.5, 0.3, 0.2])})
+    for name in ("bert.embeddings.word_embeddings.weight", *([] if tied else ["cls.predictions.decoder.weight"])):
+        a, b = old.get_parameter(name), new.get_parameter(name)
+        torch.testing.assert_close(b[2], 0.5 * a[1] + 0.3 * a[2] + 0.2 * a[3])
+    a, b = old.cls.predictions.bias, new.cls.predictions.bias
+    torch.testing.assert_close(b[2], 0.5 * a[1] + 0.3 * a[2] + 0.2 * a[3])
+
+
 def test_everything_else_is_copied_and_the_last_positions_cut():
     old, new = made(6), made(6, max_position_embeddings=9)
     carry_over(old, new, {number: number for number in range(6)}, {})

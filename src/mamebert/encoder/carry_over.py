@@ -5,6 +5,7 @@ Rows of tokens that both vocabularies have are copied, as HerBERT did from XLM-R
 
 import re
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
@@ -13,6 +14,8 @@ from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 
+Mixture = tuple[Sequence[int], Sequence[float]]
+"""Ids, and their weights in a sum."""
 WORDS, POSITIONS = "bert.embeddings.word_embeddings.weight", "bert.embeddings.position_embeddings.weight"
 LAYER = re.compile(r"^(bert\.encoder\.layer\.)(\d+)\.")
 OUTPUT, BIAS = "cls.predictions.decoder.weight", "cls.predictions.bias"
@@ -26,24 +29,25 @@ def carry_over(
     same: Mapping[int, int],
     pieces: Mapping[int, Sequence[int]],
     layers: Sequence[int] = (),
+    mixed: Mapping[int, Mixture] = MappingProxyType({}),
 ) -> None:
     """Make `new` what `old` is.
 
     `same` is new id to old id: that row of the token embeddings (and of an untied output matrix) and that output bias
-    are copied. `pieces` is new id to old ids: their mean. Rows in neither stay as `new` has drawn them, with the mean
-    output bias. Positions beyond those of `new` are left out. `layers` are the old layers that the new ones are
-    copied from, in order; by default each from its own.
+    are copied. `pieces` is new id to old ids: their mean. `mixed` is new id to old ids and the weights of their sum.
+    Rows in none of these stay as `new` has drawn them, with the mean output bias. Positions beyond those of `new` are
+    left out. `layers` are the old layers that the new ones are copied from, in order; by default each from its own.
     """
     values = dict(old.named_parameters(remove_duplicate=False))  # every layer's, though layers may share
     for name, parameter in new.named_parameters():
         value = values[layer_from(name, layers)].to(parameter)
         if name in (WORDS, OUTPUT):
-            _take_rows(parameter, value, same, pieces)
+            _take_rows(parameter, value, same, pieces, mixed)
         elif name == COLUMNS:
-            _take_rows(parameter.T, value.T, same, pieces)
+            _take_rows(parameter.T, value.T, same, pieces, mixed)
         elif name == BIAS:
             parameter.fill_(value.mean())
-            _take_rows(parameter, value, same, pieces)
+            _take_rows(parameter, value, same, pieces, mixed)
         elif name == POSITIONS:
             parameter.copy_(value[: len(parameter)])
         else:
@@ -73,7 +77,15 @@ def require_same_kinds(shape: EncoderConfig, layers: Sequence[int]) -> None:
         )
 
 
-def _take_rows(into: Tensor, rows: Tensor, same: Mapping[int, int], pieces: Mapping[int, Sequence[int]]) -> None:
+def _take_rows(
+    into: Tensor,
+    rows: Tensor,
+    same: Mapping[int, int],
+    pieces: Mapping[int, Sequence[int]],
+    mixed: Mapping[int, Mixture],
+) -> None:
     into[torch.tensor(list(same), dtype=torch.int64)] = rows[torch.tensor(list(same.values()), dtype=torch.int64)]
     for number, ids in pieces.items():
         into[number] = rows[torch.tensor(ids)].mean(0)
+    for number, (ids, weights) in mixed.items():
+        into[number] = torch.tensor(weights).to(rows) @ rows[torch.tensor(ids)]

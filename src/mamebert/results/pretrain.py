@@ -129,6 +129,8 @@ class StartVocabulary(Entry):
     copied: int | None = None
     mean_of_pieces: int | None = None
     """The mean of the rows that the old tokenizer cuts the token into."""
+    mixed: int | None = None
+    """The mean of rows of shared tokens, weighted by how like they are in word vectors (FOCUS); None if not asked."""
     drawn: int | None = None
     """Drawn at random, for want of anything like them."""
 

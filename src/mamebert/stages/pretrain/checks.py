@@ -96,8 +96,9 @@ def _check_inputs(config: PretrainConfig, ahead: Ahead) -> Found:
             yield from ahead.made_by(shards, ["tokenize"], read_manifest)
     if config.start is not None:
         yield from ahead.made_by(config.start, MODELS, look_at_encoder, inside=True)
-    if config.embeddings.vectors is not None:
-        yield from ahead.made_by(config.embeddings.vectors, TABLES, VectorTable.open)
+    for vectors in (config.embeddings.vectors, config.start_vectors):
+        if vectors is not None:
+            yield from ahead.made_by(vectors, TABLES, VectorTable.open)
 
 
 def _fits_together(config: PretrainConfig, ahead: Ahead) -> None:
@@ -115,7 +116,9 @@ def _fits_together(config: PretrainConfig, ahead: Ahead) -> None:
             "Leave it out."
         )
     if config.embeddings.vectors is not None:
-        _vectors_fit(config.embeddings.vectors, shape, vocab_size, ahead)
+        _vectors_fit(config.embeddings.vectors, shape.embedding_width, vocab_size, ahead)
+    if config.start_vectors is not None:
+        _vectors_fit(config.start_vectors, None, vocab_size, ahead)
 
 
 def _fits_memory(config: PretrainConfig, ahead: Ahead) -> None:
@@ -125,11 +128,12 @@ def _fits_memory(config: PretrainConfig, ahead: Ahead) -> None:
         require_memory(num_parameters(shape, vocab_size, config.embeddings.tied), config.training.device, shared)
 
 
-def _vectors_fit(vectors: Path, shape: EncoderConfig, vocab_size: int | None, ahead: Ahead) -> None:
+def _vectors_fit(vectors: Path, wanted: int | None, vocab_size: int | None, ahead: Ahead) -> None:
+    """Raise a UserError where vectors are not of the width that is wanted, if one is, or for another vocabulary."""
     maker = ahead.maker(vectors)
     if maker is not None:
-        width = width_of_table(vectors, ahead)
-        require_width(width or shape.embedding_width, shape.embedding_width)
+        if wanted is not None:
+            require_width(width_of_table(vectors, ahead) or wanted, wanted)
         known = num_tokens_known(maker.shards, ahead)  # type: ignore[attr-defined]
         if None not in (known, vocab_size) and known != vocab_size:
             raise UserError(
@@ -138,7 +142,7 @@ def _vectors_fit(vectors: Path, shape: EncoderConfig, vocab_size: int | None, ah
             )
     else:
         table = VectorTable.open(vectors)
-        table.check(vocab_size or len(table.vectors), shape.embedding_width)
+        table.check(vocab_size or len(table.vectors), wanted or table.vectors.shape[1])
 
 
 def _tokens_of(config: PretrainConfig, ahead: Ahead) -> int:

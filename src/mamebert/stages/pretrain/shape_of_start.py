@@ -35,7 +35,7 @@ def shape_of_start(
             identity(path)  # which says what to do about it
     opened = ModelFolder.open(start)
     folder, shape = opened.path, opened.shape
-    if start_vocabulary == "shared_rows":
+    if start_vocabulary != "same":
         read_manifest(shards)  # so that a folder without shards is told as such
         shape = shape.model_copy(update={"pad_token_id": Tokenizer.open(shards / "tokenizer").pad_id})
     free = FREE | set(objective.encoder)

@@ -7,7 +7,7 @@ from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.checkpoints.start import start_pretraining
 from mamebert.corpus.frequencies import token_counts
 from mamebert.corpus.token_shards import TokenShards
-from mamebert.encoder.carry_over import carry_over
+from mamebert.encoder.carry_over import Mixture, carry_over
 from mamebert.encoder.first_positions import start_positions
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.output_bias import start_from_frequencies
@@ -18,6 +18,8 @@ from mamebert.results.pretrain import Start, StartVocabulary
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.tokenizer.correspondence import Correspondence, correspond
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.word2vec.focus import mixtures
+from mamebert.word2vec.table import VectorTable, read_vocabulary
 
 
 def first_network(
@@ -36,7 +38,8 @@ def tell(start: Start) -> str:
     """Return in a line what comes from the folder and what is new."""
     rows, new = start.vocabulary or StartVocabulary(), start.new_heads
     heads = f"new heads: {', '.join(new)}" if new else "all heads are its own"
-    made_up = f", {rows.mean_of_pieces} are the mean of their old pieces, {rows.drawn} are drawn at random"
+    mixed = "" if rows.mixed is None else f", {rows.mixed} are mixtures of copied ones that are like them"
+    made_up = f"{mixed}, {rows.mean_of_pieces} are the mean of their old pieces, {rows.drawn} are drawn at random"
     all_copied = rows.copied == rows.tokens
     tokens = f"{rows.copied} of {rows.tokens} token embeddings are copied{'' if all_copied else made_up}"
     replaced = "; then all token embeddings are replaced by embeddings.vectors" if start.vectors_instead else ""
@@ -64,7 +67,9 @@ def _take_over(network: PretrainingNetwork, config: PretrainConfig, tokenizer: T
     assert config.start
     old, new_heads = start_pretraining(config.start)
     found = _correspondence(config, old.bert.vocab_size, tokenizer)
-    carry_over(old, network, found.same, found.pieces, config.start_layers)
+    mixed = _mixed(config, found)
+    pieces = {number: ids for number, ids in found.pieces.items() if number not in mixed}
+    carry_over(old, network, found.same, pieces, config.start_layers, mixed)
     if "masked words" in new_heads and not config.embeddings.tied:
         with torch.no_grad():  # a new output matrix begins as the table, as it does in a new network
             network.cls.predictions.output_matrix.copy_(network.bert.embeddings.word_embeddings.weight)
@@ -74,11 +79,22 @@ def _take_over(network: PretrainingNetwork, config: PretrainConfig, tokenizer: T
         vocabulary=StartVocabulary(
             tokens=tokenizer.vocab_size,
             copied=len(found.same),
-            mean_of_pieces=len(found.pieces),
-            drawn=len(found.neither),
+            mean_of_pieces=len(pieces),
+            **({"mixed": len(mixed)} if config.start_vectors else {}),
+            drawn=tokenizer.vocab_size - len(found.same) - len(pieces) - len(mixed),
         ),
         vectors_instead=config.embeddings.vectors is not None,
     )
+
+
+def _mixed(config: PretrainConfig, found: Correspondence) -> dict[int, Mixture]:
+    """Return old ids and weights for the new ids that `start_vocabulary=focus` makes of them."""
+    if config.start_vectors is None:
+        return {}
+    table, vocabulary = VectorTable.open(config.start_vectors), config.shards / "tokenizer" / "vocab.txt"
+    table.check(len(read_vocabulary(vocabulary)), table.vectors.shape[1], vocabulary)
+    made = mixtures(table, found.same, [*found.pieces, *found.neither])
+    return {number: ([found.same[each] for each in ids], weights) for number, (ids, weights) in made.items()}
 
 
 def _correspondence(config: PretrainConfig, num_rows: int, tokenizer: Tokenizer) -> Correspondence:
