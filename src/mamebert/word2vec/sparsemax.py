@@ -16,4 +16,5 @@ def sparsemax(scores: Floats) -> Floats:
     ranks = np.arange(1, scores.shape[1] + 1)
     support = (1 + ranks * falling > sums).sum(axis=1)
     threshold = (sums[np.arange(len(scores)), support - 1] - 1) / support
-    return np.maximum(scores - threshold[:, None], 0).astype(np.float32)
+    weights: Floats = np.maximum(scores - threshold[:, None], 0).astype(np.float32)
+    return weights
