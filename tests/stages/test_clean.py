@@ -85,6 +85,21 @@ def test_columns_are_joined_and_a_missing_one_is_told(tmp_path):
         cleaned(tmp_path / "b", sources=sources, text_columns=["bdy"])
 
 
+@pytest.mark.parametrize("row", ['{"id": 7}', '{"text": ["in", "pieces"]}', '{"text": {"en": "Beans."}}'])
+def test_rows_without_text_are_counted_where_others_have_it(tmp_path, row):
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "Beans grow."}}\n{row}\n{{"text": "Peas too."}}\n{row}\n')
+    run = cleaned(tmp_path, sources=str(tmp_path / "a.jsonl"))
+    assert documents(run) == [["Beans grow."], ["Peas too."]]
+    assert run.results["dropped"] == {"rows_without_text": 2}
+
+
+@pytest.mark.parametrize(("row", "told"), [('{"id": 7}', "no column called 'text'"), ('{"text": []}', "holds lists")])
+def test_a_column_in_which_no_row_has_text_is_refused(tmp_path, row, told):
+    (tmp_path / "a.jsonl").write_text(f"{row}\n" * 9)
+    with pytest.raises(UserError, match=told):
+        cleaned(tmp_path, sources=str(tmp_path / "a.jsonl"))
+
+
 def many_documents(tmp_path, number=3000):
     path = tmp_path / "many.txt"
     path.write_text("\n\n".join(f"Bean {n % (number - 7)} grows. " * 20 for n in range(number)))

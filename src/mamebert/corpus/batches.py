@@ -46,6 +46,8 @@ class RawBatch:
     source: int
     texts: list[str] = field(default_factory=list)
     characters: int = 0
+    dropped: Dropped = field(default_factory=Dropped)
+    """Rows that hold no text at all."""
 
 
 @dataclass
@@ -59,16 +61,27 @@ class CleanBatch:
 
 
 def raw_batches(source: int, rows: Iterator[Row], text_columns: list[str]) -> Iterator[RawBatch]:
-    """Yield the texts of `rows` in batches; a row without one of `text_columns` is a UserError."""
+    """Yield the texts of `rows` in batches; one of `text_columns` that no row holds text in is a UserError.
+
+    A row that has none of them is counted and passed over, for large collections have some such rows.
+    """
     batch = RawBatch(source)
+    unmet, row = dict.fromkeys(text_columns), Row()
     for row in rows:
-        text = _text(row, text_columns)
-        batch.texts.append(text)
-        batch.characters += len(text)
+        cells = {column: row[column] for column in text_columns if _may_hold_text(row, column)}
+        unmet = {column: None for column in unmet if column not in cells}
+        if cells:
+            text = "\n".join(str(cell) for cell in cells.values() if cell is not None)
+            batch.texts.append(text)
+            batch.characters += len(text)
+        else:
+            batch.dropped.note("rows_without_text")
         if batch.characters >= BATCH_CHARACTERS:
             yield batch
             batch = RawBatch(source)
-    if batch.texts:
+    if row and unmet:
+        raise _no_text_in(next(iter(unmet)), row)
+    if batch.texts or batch.dropped.counts:
         yield batch
 
 
@@ -85,7 +98,7 @@ class BatchCleaner:
 
     def __call__(self, batch: RawBatch) -> CleanBatch:
         """Clean, split and filter every document of a batch."""
-        clean = CleanBatch(batch.source, batch.characters)
+        clean = CleanBatch(batch.source, batch.characters, dropped=batch.dropped)
         clean.documents = [self._document(text, clean.dropped) for text in batch.texts]
         return clean
 
@@ -109,16 +122,12 @@ class BatchCleaner:
         return Document(name, paragraphs, bands=bands)
 
 
-def _text(row: Row, columns: list[str]) -> str:
-    parts = []
-    for column in columns:
-        if column not in row:
-            raise UserError(f"{unknown('column', column, row)} Name the columns that hold text in text_columns.")
-        value = row[column]
-        if isinstance(value, list | dict):
-            raise UserError(
-                f"The column {column!r} holds {type(value).__name__}s and no text. Name other columns in text_columns."
-            )
-        if value is not None:
-            parts.append(str(value))
-    return "\n".join(parts)
+def _may_hold_text(row: Row, column: str) -> bool:
+    return column in row and not isinstance(row[column], list | dict)
+
+
+def _no_text_in(column: str, row: Row) -> UserError:
+    if column not in row:
+        return UserError(f"{unknown('column', column, row)} Name the columns that hold text in text_columns.")
+    held = type(row[column]).__name__
+    return UserError(f"The column {column!r} holds {held}s and no text. Name other columns in text_columns.")
