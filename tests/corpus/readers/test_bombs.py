@@ -98,3 +98,5 @@ def test_what_has_no_end_is_refused_before_it_is_read(tmp_path, kind):
     path.symlink_to("a.txt")
     with pytest.raises(UserError, match="no file or folder"):
         Reader.model_validate(str(path)).first_rows(3)
+    with pytest.raises(UserError, match="is a link to what is not there"):
+        Reader.model_validate(str(tmp_path)).first_rows(3)

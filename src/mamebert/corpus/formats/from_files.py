@@ -101,6 +101,8 @@ class FromFiles(Reader):
 
     def _require_files(self, known: bool = True) -> None:
         for path in self.files(known):
+            if not path.exists():  # for a link in a folder is found by its name
+                raise UserError(f"{path} is a link to what is not there. Mend it, or delete it.")
             if not path.is_file():
                 raise UserError(
                     f"{path} is a device or a pipe, which cannot be read twice. Write what it gives to a file, "
