@@ -43,9 +43,18 @@ def test_more_time_gives_a_larger_model_and_never_more_passes():
 
 def test_a_tenth_is_read_in_long_sequences_but_of_short_documents():
     short, long = advise(10_000_000, 500, 8_000, MLM, 1).phases
-    assert (short.max_length, long.max_length) == (128, 512)
+    assert (short.max_length, long.max_length) == (64, 256)
     assert 0.08 < long.tokens / (short.tokens + long.tokens) < 0.12
-    assert [each.max_length for each in advise(10_000_000, 30, 8_000, MLM, 1).phases] == [128]
+    assert [each.max_length for each in advise(10_000_000, 30, 8_000, MLM, 1).phases] == [64]
+
+
+def test_small_encoders_learn_as_soon_as_they_can_and_large_ones_as_in_papers():
+    small, large = advise(10_000_000, 500, 8_000, MLM, 1), advise(10**9, 500, 8_000, MLM, 10_000)
+    assert small.learns_soonest
+    assert small.shape["preset"] == "modernbert"
+    assert not large.learns_soonest
+    assert "preset" not in large.shape
+    assert [each.max_length for each in large.phases] == [128, 512]
 
 
 def test_small_texts_are_read_in_small_batches_so_that_there_are_steps():

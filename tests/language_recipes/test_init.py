@@ -2,12 +2,14 @@
 
 import json
 import tomllib
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from mamebert.evaluation.cost import peak_flops
-from mamebert.language_recipes import drawing, looking
+from mamebert.language_recipes import drawing, looking, making
+from mamebert.language_recipes.languages import language_of
 from mamebert.stages.pretrain import checks
 
 
@@ -141,13 +143,20 @@ def test_what_is_not_installed_is_told_and_done_without(mamebert, texts, monkeyp
     assert recipe()["vocab"]["vocabulary"]["kind"] == "wordpiece"
 
 
-def test_documents_of_one_sentence_are_not_asked_in_pairs(mamebert, tmp_path):
-    (tmp_path / "lines.txt").write_text("".join(f"the bean number {n} grows here\n\n" for n in range(300)))
-    said = mamebert("init", "--language", "pl", "--corpus", "lines.txt", "--out", "recipe.toml")
+@pytest.mark.parametrize(("sentences", "kind"), [(300, "masked_lm"), (3_000, "masked_lm_sso")])
+def test_large_encoders_are_asked_about_pairs_where_documents_have_sentences(sentences, kind):
+    objective, told = making.objective_of(language_of("pl")[0], SimpleNamespace(documents=300, sentences=sentences))
+    assert objective["kind"] == kind
+    assert ("too few to ask about pairs of sentences" in told) == (kind == "masked_lm")
+
+
+def test_small_encoders_are_asked_for_words_alone(mamebert, texts):
+    said = mamebert("init", "--language", "pl", "--corpus", texts, "--out", "recipe.toml")
     assert said.code == 0, said.err
-    assert "too few to ask about pairs of sentences" in said.out
-    assert recipe()["encoder"]["objective"]["kind"] == "masked_lm"
-    assert "short" not in recipe()
+    first = next(table for table in recipe().values() if "encoder" in table)
+    assert first["objective"]["kind"] == "masked_lm"
+    assert first["embeddings"] == {"vectors": "@vectors", "frozen": False}
+    assert first["encoder"]["preset"] == "modernbert"
 
 
 def test_of_a_large_corpus_a_sample_is_read_and_the_rest_reckoned(mamebert, tmp_path, monkeypatch):

@@ -26,6 +26,8 @@ MOST_EPOCHS = 40
 2019, appendix A.2)."""
 LEAST_STEPS = 1_000
 """Steps; smaller texts are read in smaller batches."""
+SOONEST = (64, 256)
+"""Tokens of a sequence, first and at the end, of small encoders that are to learn soonest (docs/lab.md, 2026-11-30)."""
 LONG_SHARE = 0.1
 """Of the tokens, in long sequences at the end, as BERT has it of the steps."""
 
@@ -39,15 +41,13 @@ class Phase:
     batch_tokens: int
     peak_lr: float | None = None
     """None leaves it to what pretraining decides by itself."""
+    is_long: bool = False
+    """Whether it comes after a phase of shorter sequences."""
 
     @property
     def tokens(self) -> int:
         """Tokens read."""
         return self.steps * self.batch_tokens
-
-    def asked(self, objective: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the objective: as small encoders begin with, but in long sequences as BERT has it."""
-        return {**objective, "max_length": self.max_length, **({"mask_rate": 0.15} if self.max_length == LONG else {})}
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,24 @@ class Advice:
     num_hidden_layers: int
     phases: tuple[Phase, ...]
     """Short sequences and then long ones; or one alone, where documents are short."""
+    learns_soonest: bool = False
+    """Whether it has ModernBERT's layout and begins with word2vec's vectors, which then learn: what knew most after so
+    many tokens of all that was tried with small encoders (docs/lab.md, 2026-11-30)."""
+
+    def asked(self, phase: Phase, objective: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the objective: as small encoders begin with, but in long sequences as BERT has it."""
+        words_alone = {"kind": "masked_lm"} if self.learns_soonest else {}
+        rate = {"mask_rate": 0.15} if phase.is_long else {}
+        return {**objective, **words_alone, "max_length": phase.max_length, **rate}
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         """Settings of the encoder."""
-        return {
-            "hidden_size": self.hidden_size,
-            "num_hidden_layers": self.num_hidden_layers,
-            "max_position_embeddings": self.phases[-1].max_length,
-        }
+        size = {"hidden_size": self.hidden_size, "num_hidden_layers": self.num_hidden_layers}
+        room = {"max_position_embeddings": self.phases[-1].max_length}
+        if not self.learns_soonest:
+            return size | room
+        return {"preset": "modernbert", **size, **room, "global_rope_theta": 10_000}
 
 
 def vocabulary_size(words: int, language: Language) -> int:
@@ -88,29 +97,34 @@ def advise(
     has_long = tokens_per_document >= SHORT
     wanted = tokens * MOST_EPOCHS
     for width, layers in LADDER:
-        found = sized(wanted, vocabulary_size, width, layers, has_long)
+        found = sized(wanted, vocabulary_size, width, layers, has_long, soonest=True)
         seconds = seconds_of(found, objective)
         seen = int(wanted * min(1.0, hours * 3600 / max(seconds, 1e-9)))
         least = TOKENS_PER_PARAMETER * _parameters_of_layers(width, layers)
         if seen >= least or (width, layers) == LADDER[-1]:
-            return sized(seen, vocabulary_size, width, layers, has_long)
+            return sized(seen, vocabulary_size, width, layers, has_long, soonest=True)
     raise AssertionError("the last shape of the ladder is always taken")
 
 
-def sized(tokens: int, vocabulary_size: int, width: int, layers: int, has_long: bool = True) -> Advice:
-    """Return the advice for a shape that reads so many tokens."""
+def sized(
+    tokens: int, vocabulary_size: int, width: int, layers: int, has_long: bool = True, soonest: bool = False
+) -> Advice:
+    """Return the advice for a shape that reads so many tokens; with `soonest`, a small one learns as fast as it can."""
     shape = EncoderConfig(hidden_size=width, num_hidden_layers=layers)
+    soonest = soonest and shape.is_small
+    short_length, long_length = SOONEST if soonest else (SHORT, LONG)
     most = 4_096 if shape.is_small else 32_768
     batch = max(256, min(most, 1 << max(0, (max(tokens, 1) // LEAST_STEPS).bit_length() - 1)))
     rate = None if shape.is_small else round(RATE / width, 6)  # the rule of small ones, without its bounds
     if not has_long:
-        return Advice(vocabulary_size, width, layers, (Phase(SHORT, _steps(tokens, batch), batch, rate),))
+        alone = Phase(short_length, _steps(tokens, batch), batch, rate)
+        return Advice(vocabulary_size, width, layers, (alone,), soonest)
     long = int(LONG_SHARE * tokens)
     phases = (
-        Phase(SHORT, _steps(tokens - long, batch), batch, rate),
-        Phase(LONG, _steps(long, 2 * batch), 2 * batch, rate),
+        Phase(short_length, _steps(tokens - long, batch), batch, rate),
+        Phase(long_length, _steps(long, 2 * batch), 2 * batch, rate, is_long=True),
     )
-    return Advice(vocabulary_size, width, layers, phases)
+    return Advice(vocabulary_size, width, layers, phases, soonest)
 
 
 def seconds_of(advice: Advice, objective: dict[str, Any]) -> float:
@@ -122,8 +136,8 @@ def _config(advice: Advice, phase: Phase, objective: dict[str, Any]) -> Pretrain
     settings = {
         "shards": "tokens",
         "output": "encoder",
-        "encoder": {**advice.shape, "max_position_embeddings": LONG},
-        "objective": phase.asked(objective),
+        "encoder": advice.shape,
+        "objective": advice.asked(phase, objective),
         "training": {"steps": phase.steps, "batch_tokens": phase.batch_tokens},
     }
     return build(PretrainConfig, settings)

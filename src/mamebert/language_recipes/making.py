@@ -30,6 +30,10 @@ from mamebert.results.vocab import VocabResults
 from mamebert.stages.clean import CleanConfig
 from mamebert.training.devices import pick_device, pick_precision
 
+SOONEST_TOLD = (
+    "ModernBERT's layout, word embeddings that begin as word2vec's, and is asked for words alone: what knew most after "
+    "as many tokens of all that we tried with small ones"
+)
 LEAST_IN_LANGUAGE = 0.5
 """Share of the longer sentences; below it somebody should look."""
 LEAST_SENTENCES, LEAST_DOCUMENTS = 2.0, 20
@@ -61,9 +65,11 @@ def make_recipe(
         if found.share < 1:  # the whole may fill what its sample does not
             size = vocabulary_size(found.words, language)
         tokens = round(found.characters / (fits.characters_per_piece or 1.0))
-        objective, alone = _objective(language, found)
+        objective, alone = objective_of(language, found)
         advice = advise(tokens, tokens / max(found.documents, 1), size, objective, hours)
-        head = _head(language, is_known, code, corpus, out, found, tokens)
+        if advice.learns_soonest:
+            alone = ""
+        head = _head(language, is_known, code, corpus, out, found, tokens, advice)
         source = as_source(drawn, corpus, reader or {})
         text = recipe_text(language, code, advice, kind, [source], f"runs/{out.stem}", head, found.preset, objective)
         stages = _checked(text, out, scratch)
@@ -89,7 +95,7 @@ def _require_place(out: Path, overwrite: bool) -> None:
         raise UserError(f"{out} is there already. Give another name with --out, or --overwrite to replace it.")
 
 
-def _objective(language: Language, found: Corpus) -> tuple[dict[str, Any], str]:
+def objective_of(language: Language, found: Corpus) -> tuple[dict[str, Any], str]:
     """Return what is asked, and why the question about pairs of sentences is left out where it is."""
     objective, documents = dict(language.objective), max(found.documents, 1)
     if objective["kind"] == "masked_lm":
@@ -120,9 +126,18 @@ def _checked(text: str, out: Path, scratch: Path) -> list[str]:
 
 
 def _head(
-    language: Language, is_known: bool, code: str, corpus: str, out: Path, found: Corpus, tokens: int
+    language: Language,
+    is_known: bool,
+    code: str,
+    corpus: str,
+    out: Path,
+    found: Corpus,
+    tokens: int,
+    advice: Advice,
 ) -> Sequence[str]:
     known = about(language) if is_known else ["Nothing is known here of encoders for this language: general settings."]
+    if advice.learns_soonest:
+        known = [*known, f"The encoder is small and has {SOONEST_TOLD}."]
     return [
         f"An encoder for {language.name}, from {corpus}: about {_short(found.words)} words, {_short(tokens)} tokens.",
         f"Written by `mamebert init --language {code}`.",
@@ -175,9 +190,11 @@ def _advice_told(advice: Advice, objective: dict[str, Any], tokens: int, found: 
         f"{each.steps:,} steps of {each.batch_tokens:,} tokens in sequences of {each.max_length}"
         for each in advice.phases
     )
+    soonest = [f"  It has {SOONEST_TOLD}."] if advice.learns_soonest else []
     lines = [
         f"Model: {advice.hidden_size} wide, {advice.num_hidden_layers} layers: the largest that reads "
         f"{TOKENS_PER_PARAMETER} tokens for each parameter of its layers in {hours:g} hours and {MOST_EPOCHS} passes.",
+        *soonest,
         f"Steps: {lengths}: the text {seen / max(tokens, 1):.1f} times.",
         f"Time: about {_time(seconds)} of pretraining on this machine ({peak.flops / 1e9:,.0f} GFLOP/s, {peak.source}, "
         f"{torch.get_num_threads()} threads), and {_time(found.clean_seconds)} of one core to clean the text.",

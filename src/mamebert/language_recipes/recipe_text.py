@@ -35,6 +35,7 @@ def recipe_text(
         }),
         ("vocab", {"corpus": "@clean", "vocabulary": {**vocabulary, "size": advice.vocabulary_size}}),
         ("tokenize", {"corpus": "@clean", "tokenizer": "@vocab"}),
+        *(_vectors(advice) if advice.learns_soonest else ()),
         *_pretrainings(advice, objective),
     ]  # fmt: skip
     runs = [f"@{name}" for name, _ in stages]
@@ -46,13 +47,19 @@ def recipe_text(
     return "\n".join(lines if not with_paper else [*lines, *_variant(language), ""])
 
 
+def _vectors(advice: Advice) -> list[tuple[str, dict[str, Any]]]:
+    return [("vectors", {"shards": "@tokenize", "cbow.vector_size": advice.hidden_size, "cbow.epochs": 2})]
+
+
 def _pretrainings(advice: Advice, objective: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for number, phase in enumerate(advice.phases):
         is_last, is_first = phase is advice.phases[-1], number == 0
         settings: dict[str, Any] = {"command": "pretrain", "shards": "@tokenize"}
         settings |= {"encoder": advice.shape} if is_first else {"start": "@short"}
-        settings["objective"] = phase.asked(objective)
+        if is_first and advice.learns_soonest:
+            settings["embeddings"] = {"vectors": "@vectors", "frozen": False}
+        settings["objective"] = advice.asked(phase, objective)
         settings["training"] = _training(phase, after=not is_first)
         settings["evaluate_every"] = max(1, phase.steps // 20)
         found.append(("encoder" if is_last else "short", settings))
