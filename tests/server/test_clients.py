@@ -1,5 +1,11 @@
 """Clients that nobody here wrote."""
 
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 
@@ -51,7 +57,39 @@ def test_the_client_of_hugging_face(everything, vectors, toy_folders, monkeypatc
     assert near[1] < 1
 
 
-def test_the_client_of_langchain(everything, vectors):
-    embeddings = pytest.importorskip("langchain_huggingface", reason="the client is not installed")
-    found = embeddings.HuggingFaceEndpointEmbeddings(model=f"{everything.url}/models/sentence_embeddings")
-    np.testing.assert_array_equal(np.array(found.embed_documents(TEXTS), np.float32), vectors)
+LANGCHAIN = """
+import json, sys
+from huggingface_hub import InferenceClient
+from langchain_huggingface import HuggingFaceEndpointEmbeddings
+embeddings = HuggingFaceEndpointEmbeddings(model="any/any", huggingfacehub_api_token="any")
+embeddings.client = InferenceClient(f"{sys.argv[1]}/models/sentence_embeddings", token="any")  # it takes no address
+print(json.dumps([*embeddings.embed_documents(sys.argv[2:]), embeddings.embed_query(sys.argv[2])]))
+"""
+LLAMA_INDEX = """
+import json, sys
+from llama_index.embeddings.text_embeddings_inference import TextEmbeddingsInference
+embeddings = TextEmbeddingsInference("any", base_url=sys.argv[1])
+print(json.dumps([*embeddings.get_text_embedding_batch(sys.argv[2:]), embeddings.get_query_embedding(sys.argv[2])]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "program", "body"),
+    [
+        ("langchain_huggingface", LANGCHAIN, {"model": "sentence_embeddings", "inputs": TEXTS, "normalize": False}),
+        ("llama_index", LLAMA_INDEX, {"inputs": TEXTS}),
+    ],
+)
+def test_clients_that_want_other_versions_than_ours(module, program, body, everything):
+    """MAMEBERT_CLIENTS names a Python that has them: one wants an older huggingface_hub, the other brings 80 packages."""
+    python = os.environ.get("MAMEBERT_CLIENTS") or (find_spec(module) and sys.executable)
+    if not python:
+        pytest.skip(f"{module} is not installed, and MAMEBERT_CLIENTS names no Python that has it")
+    ours = {name: value for name, value in os.environ.items() if name not in ("HF_HUB_OFFLINE", "PYTHONPATH")}
+    words = [python, "-c", program, everything.url, *TEXTS]
+    done = subprocess.run(words, env=ours, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    *several, query = json.loads(done.stdout)
+    expected = everything.ask("/embed", body).json
+    np.testing.assert_array_equal(np.array(several, np.float32), np.array(expected, np.float32))
+    np.testing.assert_array_equal(np.array(query, np.float32), np.array(expected[0], np.float32))
