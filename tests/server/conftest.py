@@ -149,6 +149,7 @@ def serving(models, key="", **settings):
     import uvicorn
 
     from mamebert.server.api.app import make_app
+    from mamebert.server.api.connection import patient_for
     from mamebert.server.running import opened, server_for
 
     config = build(ServeConfig, {"models": models, "port": 0, "log": "none", "watch_seconds": 0, **settings})
@@ -160,7 +161,8 @@ def serving(models, key="", **settings):
             yield
 
     app = make_app(server, key, lifespan)
-    running = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="on"))
+    http = patient_for(config.limits.receive_seconds)
+    running = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, lifespan="on", http=http))
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
     while not running.started and thread.is_alive():

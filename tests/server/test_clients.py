@@ -81,7 +81,7 @@ print(json.dumps([*embeddings.get_text_embedding_batch(sys.argv[2:]), embeddings
     ],
 )
 def test_clients_that_want_other_versions_than_ours(module, program, body, everything):
-    """MAMEBERT_CLIENTS names a Python that has them: one wants an older huggingface_hub, the other brings 80 packages."""
+    """MAMEBERT_CLIENTS names a Python that has them: one wants an older huggingface_hub, one brings 80 packages."""
     python = os.environ.get("MAMEBERT_CLIENTS") or (find_spec(module) and sys.executable)
     if not python:
         pytest.skip(f"{module} is not installed, and MAMEBERT_CLIENTS names no Python that has it")

@@ -21,6 +21,7 @@ from mamebert.files.json_files import read_object
 from mamebert.progress import say
 from mamebert.server.api.app import make_app
 from mamebert.server.api.asking import Server
+from mamebert.server.api.connection import patient_for
 from mamebert.server.engine.served_model import ServedModel
 from mamebert.server.metrics import Metrics, ModelMetrics
 from mamebert.server.settings import LOOPBACK, ServeConfig
@@ -50,6 +51,7 @@ def serve(config: ServeConfig) -> None:
         backlog=MOST_WAITING,
         timeout_graceful_shutdown=None,
         timeout_keep_alive=30,
+        http=patient_for(config.limits.receive_seconds),
     )
     with place, _told_by(_Telling(server)):
         try:

@@ -27,6 +27,8 @@ class Limits(Config):
     """Texts that wait for each model. A request that finds no room is told to come again (429), at once."""
     queue_characters: int = Field(default=16_000_000, ge=1024)
     """Characters of the texts that wait for each model."""
+    receive_seconds: float = Field(default=30.0, gt=0)
+    """A client that has not sent its request by then, the lines before the body or the body, is given up (408)."""
     seconds: float = Field(default=30.0, gt=0)
     """A request that is not answered by then is given up (503)."""
     wait_seconds: float = Field(default=10.0, gt=0)

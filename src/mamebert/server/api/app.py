@@ -22,6 +22,7 @@ from mamebert.server.page import page
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"description": "The key is missing or another one."},
     404: {"description": "There is no model of this name."},
+    408: {"description": "The body did not come in time."},
     413: {"description": "The request is larger than is taken."},
     422: {"description": "Nothing can be answered to this request."},
     429: {"description": "Too many texts wait. Come again after so many seconds as Retry-After says."},

@@ -11,6 +11,7 @@ TYPES = {
     401: "Unauthorized",
     404: "NotFound",
     405: "NotFound",
+    408: "Validation",
     413: "Validation",
     422: "Validation",
     429: "Overloaded",
@@ -22,7 +23,9 @@ def told_refusal(refusal: Refused, path: str) -> JSONResponse:
     """Return the response: OpenAI's object for its routes, else {"error", "error_type"} as others have it."""
     kind = TYPES.get(refusal.status, "Backend")
     sentence = refusal.sentence.encode("utf-8", "backslashreplace").decode()
-    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else None
+    headers = {"Retry-After": str(refusal.retry_after)} if refusal.retry_after else {}
+    if refusal.status == 408:
+        headers["Connection"] = "close"  # what is still to come would be taken for the next request
     if path.startswith(("/v1/embeddings", "/v1/models")):
         told: Any = {"error": {"message": sentence, "type": kind, "param": None, "code": refusal.status}}
     else:

@@ -1,5 +1,6 @@
 """Requests that are read with a bound, and parsed without mercy: what is no JSON is refused in one sentence."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from functools import cached_property
 from typing import Any, get_type_hints
@@ -43,8 +44,18 @@ class StrictRoute(APIRoute):
 
 
 async def _read(request: Request) -> bytes:
+    """Return the body; `Refused` where it does not come in time."""
+    limits = request.app.state.server.config.limits
+    try:
+        async with asyncio.timeout(limits.receive_seconds):
+            return await _read_bounded(request, limits.body_bytes)
+    except TimeoutError as error:
+        told = f"The body did not come within {limits.receive_seconds:g} seconds. Send it faster, or in parts."
+        raise Refused(408, told) from error
+
+
+async def _read_bounded(request: Request, most: int) -> bytes:
     """Return the body; `Refused` as soon as it is larger than is taken."""
-    most = request.app.state.server.config.limits.body_bytes
     told = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"")
     if told.isdigit() and int(told) > most:
         raise _too_large(most)
