@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import random
+from copy import deepcopy
 
 import pytest
 
@@ -47,7 +48,7 @@ def bodies(number, seed):
     rng = random.Random(seed)
     for _ in range(number):
         path = rng.choice(list(VALID))
-        body = json.loads(json.dumps(VALID[path]))
+        body = deepcopy(VALID[path])
         for _ in range(rng.choice([0, 1, 1, 2])):
             swap_a_value(rng, body)
         content = json.dumps(body, ensure_ascii=rng.random() < 0.5).encode()
@@ -71,7 +72,7 @@ def swap_a_value(rng, body):
         if isinstance(body, dict) and rng.random() < 0.2:
             body[rng.choice(["inputs", "model", "text", "", "columns"])] = body.pop(place)
         else:
-            body[place] = rng.choice(VALUES)
+            body[place] = deepcopy(rng.choice(VALUES))
         return
 
 

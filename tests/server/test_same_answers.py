@@ -1,6 +1,7 @@
 """What is served is what `predict` and `fill-mask` give, byte for byte, whoever asks with whom."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.contracts.test_tasks import TOYS
@@ -43,6 +44,22 @@ def test_words_for_masks_are_those_of_fill_mask(everything, toy_folders):
     lines = [as_json({"text": text, "masks": each}) for text, each in zip(MASKED, masks, strict=True)]
     said = everything.ask("/v1/fill-mask", {"inputs": MASKED, "top": 3})
     assert said.text == f'{{"model": "words", "answers": [{", ".join(lines)}]}}'
+
+
+def test_words_are_the_same_whoever_else_asks(everything, toy_folders):
+    """Texts of many requests share batches, the wrong ones among them take no other along, and `top` is each one's."""
+    model = load(toy_folders["words"], "fill-mask")
+    asked = [(f"The {'old ' * (n % 5)}[MASK] meets the {'[MASK] ' * (n % 3)}rope.", n % 4 + 1) for n in range(40)]
+    asked[7] = asked[23] = ("no mask", 2)
+    with ThreadPoolExecutor(16) as clients:
+        body = ({"inputs": text, "top": top, "model": "words"} for text, top in asked)
+        found = list(clients.map(lambda each: everything.ask("/v1/fill-mask", each), body))
+    for (text, top), said in zip(asked, found, strict=True):
+        if "[MASK]" not in text:
+            assert (said.status, "There is no [MASK]" in said.sentence) == (422, True)
+            continue
+        expected = as_json({"text": text, "masks": model(text, top=top)[0]})
+        assert said.text == f'{{"model": "words", "answers": [{expected}]}}'
 
 
 def test_a_line_of_predict_is_the_text_and_what_is_served(everything, toy_folders, mamebert):

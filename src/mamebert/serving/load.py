@@ -12,7 +12,7 @@ from mamebert.corpus.readers import Row
 from mamebert.encoder.model import Encoder
 from mamebert.errors import UserError, unknown
 from mamebert.files.shipped import folder_of
-from mamebert.probes.scoring.fill_mask import Candidates, fill_mask
+from mamebert.probes.scoring.fill_mask import Candidates, MaskedText, fill, fill_mask, masked_texts
 from mamebert.serving.rows import rows_of
 from mamebert.tasks import Answer, NoColumn, Raw
 from mamebert.tasks.data.cells import no_text
@@ -40,6 +40,14 @@ class FillMask:
         if (other := next((text for text in asked if not isinstance(text, str)), asked)) is not asked:
             raise no_text(other)
         return fill_mask(self.network, self.tokenizer, asked, top)
+
+    def understood(self, texts: Sequence[str]) -> list[MaskedText]:
+        """Return texts as the encoder reads them; one without [MASK], or longer than it reads, is a UserError."""
+        return masked_texts(self.network, self.tokenizer, texts)
+
+    def words(self, asked: Sequence[MaskedText], tops: Sequence[int]) -> list[list[Candidates]]:
+        """Return, for each [MASK] of each text, as many of the likeliest tokens as `tops` has for the text."""
+        return fill(self.network, self.tokenizer, asked, tops)
 
 
 class Understood(NamedTuple):

@@ -54,3 +54,37 @@ def test_a_text_without_a_mask_and_one_too_long_are_told(model):
         fill_mask(*model, ["Nothing"])
     with pytest.raises(UserError, match=r"has 92 tokens and the encoder reads 64\. Give a shorter text"):
         fill_mask(*model, ["[MASK] " * 90])
+
+
+MANY = [
+    f"The old {noun} {'meets ' * (n % 7)}[MASK]{' the [MASK]' * (n % 3)}."
+    for n, noun in enumerate(["boat", "gull"] * 20)
+]
+
+
+def test_a_text_has_the_same_words_alone_and_among_others_bit_for_bit(model, monkeypatch):
+    from mamebert.probes.scoring import fill_mask as module
+
+    alone = [fill_mask(*model, [text])[0] for text in MANY]
+    assert fill_mask(*model, MANY) == alone
+    assert fill_mask(*model, MANY[::-1]) == alone[::-1]
+    for name, most in (("BATCH_TOKENS", 30), ("BATCH_MASKS", 1)):  # a text larger than a batch is one of its own
+        monkeypatch.setattr(module, name, most)
+        assert fill_mask(*model, MANY) == alone
+
+
+def test_texts_share_batches(model, monkeypatch):
+    network, tokenizer = model
+    calls = []
+    monkeypatch.setattr(network.bert, "forward", lambda batch, f=network.bert.forward: calls.append(batch) or f(batch))
+    fill_mask(network, tokenizer, MANY)
+    assert [len(batch.lengths) for batch in calls] == [len(MANY)]
+
+
+def test_each_text_may_want_another_number_of_words(model):
+    from mamebert.probes.scoring.fill_mask import fill, masked_texts
+
+    masked = masked_texts(*model, TEXTS)
+    found = fill(*model, masked, [1, 3, 10_000])
+    assert [len(each[0]) for each in found] == [1, 3, model[1].vocab_size]
+    assert found[1] == fill_mask(*model, TEXTS[1:2], top=3)[0]

@@ -1,6 +1,7 @@
 """The words that an encoder would put in the place of [MASK]."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,20 @@ from mamebert.tokenizer.encoding import Tokenizer
 Candidates = list[tuple[str, float]]
 
 
-@torch.no_grad()
+BATCH_TOKENS = 16_384
+BATCH_MASKS = 256
+"""Rows of scores that are held at once: each has a number for every token of the vocabulary."""
+
+
+class MaskedText(NamedTuple):
+    """A text as the encoder reads it."""
+
+    ids: np.ndarray
+    """int64 [tokens], with [CLS] and [SEP]."""
+    places: np.ndarray
+    """int64 [masks]: where [MASK] is."""
+
+
 def fill_mask(
     network: PretrainingNetwork, tokenizer: Tokenizer, texts: Sequence[str], top: int = 5, targets: Sequence[str] = ()
 ) -> list[list[Candidates]]:
@@ -24,29 +38,79 @@ def fill_mask(
     Probabilities are a softmax over the whole vocabulary all the same. A text without [MASK], or one that is longer
     than the encoder reads, is a UserError, as are scores that are not finite.
     """
+    known = _ids(tokenizer, targets)
+    return fill(network, tokenizer, masked_texts(network, tokenizer, texts), [top] * len(texts), known)
+
+
+def masked_texts(network: PretrainingNetwork, tokenizer: Tokenizer, texts: Sequence[str]) -> list[MaskedText]:
+    """Return texts as the encoder reads them; one without [MASK], or longer than it reads, is a UserError."""
+    room = network.bert.config.max_position_embeddings
+    return [_masked(tokenizer, text, room) for text in texts]
+
+
+@torch.no_grad()
+def fill(
+    network: PretrainingNetwork,
+    tokenizer: Tokenizer,
+    masked: Sequence[MaskedText],
+    tops: Sequence[int],
+    candidates: Sequence[int] = (),
+) -> list[list[Candidates]]:
+    """Return, for every text and every [MASK] in it, as many of the likeliest tokens as `tops` has for the text.
+
+    Texts share batches; what is answered to one is the same in each (decision 14). `candidates` are the numbers of the
+    tokens that are told, without any all that there are.
+    """
     network.eval()
     # A table may have more rows than there are tokens, and a vocabulary ids that stand for none.
-    known = torch.tensor(_ids(tokenizer, targets) or [number for number, token in enumerate(tokenizer.tokens) if token])
-    return [_fill(network, tokenizer, text, top, known) for text in texts]
+    known = torch.tensor(candidates or [number for number, token in enumerate(tokenizer.tokens) if token])
+    found: dict[int, list[Candidates]] = {}
+    for rows in _batches(masked):
+        chances = _chances(network, [masked[row] for row in rows])
+        for row, each in zip(rows, chances.split([len(masked[row].places) for row in rows]), strict=True):
+            best = each[:, known].topk(min(tops[row], len(known)))
+            told = zip(known[best.indices].tolist(), best.values.tolist(), strict=True)
+            found[row] = [[(tokenizer.spelt(i), p) for i, p in zip(*row, strict=True)] for row in told]
+    return [found[row] for row in range(len(masked))]
 
 
-def _fill(network: PretrainingNetwork, tokenizer: Tokenizer, text: str, top: int, known: Tensor) -> list[Candidates]:
+def _masked(tokenizer: Tokenizer, text: str, room: int) -> MaskedText:
     pieces = tokenizer.encode(text, special="token").ids
     ids = np.concatenate([[tokenizer.cls_id], pieces, [tokenizer.sep_id]]).astype(np.int64)
-    room = network.bert.config.max_position_embeddings
     if len(ids) > room:
         raise UserError(f"The text has {len(ids)} tokens and the encoder reads {room}. Give a shorter text.")
     places = np.flatnonzero(ids == tokenizer.mask_id)
     if not len(places):
         mask = tokenizer.tokens[tokenizer.mask_id]
         raise UserError(f"There is no {mask} in {text!r}. Put {mask} where a word is wanted.")
-    batch = Packed.of([ids]).to(next(network.parameters()).device)
+    return MaskedText(ids, places)
+
+
+def _batches(masked: Sequence[MaskedText]) -> Iterator[list[int]]:
+    """Yield numbers of texts of like length, which attention groups, up to so many tokens and masks; one at least."""
+    rows: list[int] = []
+    tokens = masks = 0
+    for row in sorted(range(len(masked)), key=lambda row: -len(masked[row].ids)):
+        ids, places = masked[row]
+        if rows and (tokens + len(ids) > BATCH_TOKENS or masks + len(places) > BATCH_MASKS):
+            yield rows
+            rows, tokens, masks = [], 0, 0
+        rows.append(row)
+        tokens, masks = tokens + len(ids), masks + len(places)
+    if rows:
+        yield rows
+
+
+def _chances(network: PretrainingNetwork, masked: Sequence[MaskedText]) -> Tensor:
+    """Return the probability of every row of the table for each [MASK] of the texts, on the CPU: [masks, rows]."""
+    batch = Packed.of([each.ids for each in masked]).to(next(network.parameters()).device)
+    starts = np.concatenate([[0], np.cumsum([len(each.ids) for each in masked])])
+    places = np.concatenate([start + each.places for start, each in zip(starts[:-1], masked, strict=True)])
     logits = network.cls.predictions(network.bert(batch)[torch.from_numpy(places)])
     if not logits.isfinite().all():
         raise not_finite()
-    best = logits.softmax(-1).cpu()[:, known].topk(min(top, len(known)))
-    rows = zip(known[best.indices].tolist(), best.values.tolist(), strict=True)
-    return [[(tokenizer.spelt(i), p) for i, p in zip(*row, strict=True)] for row in rows]
+    chances: Tensor = logits.softmax(-1).cpu()
+    return chances
 
 
 def _ids(tokenizer: Tokenizer, targets: Sequence[str]) -> list[int]:

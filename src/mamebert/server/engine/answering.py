@@ -16,6 +16,7 @@ from mamebert.encoder.model import Encoder
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.trace import Padded
 from mamebert.errors import UserError, not_finite
+from mamebert.probes.scoring.fill_mask import Candidates
 from mamebert.server.engine.fragments import SHAPES, Given
 from mamebert.server.engine.refusals import Refused, not_understood, too_much
 from mamebert.serving.load import FillMask, Kind, Model, Precision, load
@@ -86,8 +87,11 @@ class Answering:
         return [*self.replies(items[:half]), *self.replies(items[half:])]
 
     def _together(self, items: Sequence[dict[str, Any]]) -> list[Reply]:
-        if isinstance(self.model, FillMask) or any(item["do"] == "attention" for item in items):
-            return [self._alone(item) if self._is_alone(item) else self._together([item])[0] for item in items]
+        if any(item["do"] == "attention" for item in items):
+            others = iter(self.replies([item for item in items if item["do"] != "attention"]))
+            return [self._shown(item) if item["do"] == "attention" else next(others) for item in items]
+        if isinstance(self.model, FillMask):
+            return self._filled(self.model, items)
         asked = self.model.understood([item["asked"] for item in items])
         for features in asked.features:
             if features.num_tokens > self.most_tokens:
@@ -103,12 +107,9 @@ class Answering:
             for number, item in enumerate(items)
         ]
 
-    def _is_alone(self, item: dict[str, Any]) -> bool:
-        return isinstance(self.model, FillMask) or item["do"] == "attention"
-
-    def _alone(self, item: dict[str, Any]) -> Reply:
+    def _shown(self, item: dict[str, Any]) -> Reply:
         try:
-            return self._attention(item["asked"]) if item["do"] == "attention" else self._filled(item)
+            return self._attention(item["asked"])
         except (UserError, Refused) as error:
             return _refused(error)
 
@@ -130,37 +131,35 @@ class Answering:
             return _refused(error)
         return ["ok", told, features.num_tokens, int(features.num_truncated > 0)]
 
-    def _filled(self, item: dict[str, Any]) -> Reply:
-        assert isinstance(self.model, FillMask)
-        text, top = item["asked"], item.get("top") or 5
-        if not isinstance(text, str):
-            raise not_understood("An encoder fills [MASK] in one text. Give a text.")
-        if item["do"] not in ("answer", "filled"):
-            raise not_understood(
-                "This model is an encoder, which gives words for [MASK]. Name a fine-tuned one, or serve it with "
-                "kinds.NAME=sentence_embeddings for vectors."
-            )
-        (masks,) = self.model([text], top=top)
-        tokenizer = self.model.tokenizer
-        tokens = len(tokenizer.encode(text, special="token").ids) + 2
+    def _filled(self, model: FillMask, items: Sequence[dict[str, Any]]) -> list[Reply]:
+        for item in items:
+            _require_words(item)
+        asked = model.understood([item["asked"] for item in items])
+        words = model.words(asked, [item.get("top") or 5 for item in items])
+        return [
+            ["ok", self._words_told(item, masks), len(each.ids), 0]
+            for item, each, masks in zip(items, asked, words, strict=True)
+        ]
+
+    def _words_told(self, item: dict[str, Any], masks: list[Candidates]) -> str:
+        text = item["asked"]
         if item["do"] == "answer":
-            return ["ok", as_json({"text": text, "masks": masks}), tokens, 0]
-        mark = tokenizer.tokens[tokenizer.mask_id]
+            return as_json({"text": text, "masks": masks})
+        tokenizer = self.model.tokenizer
+        parts = text.split(mark := tokenizer.tokens[tokenizer.mask_id])
         told = [
             [
                 {
                     "score": chance,
                     "token": self._numbers[word],
                     "token_str": word,
-                    "sequence": mark.join(text.split(mark)[: place + 1])
-                    + word
-                    + mark.join(text.split(mark)[place + 1 :]),
+                    "sequence": f"{mark.join(parts[: place + 1])}{word}{mark.join(parts[place + 1 :])}",
                 }
                 for word, chance in candidates
             ]
             for place, candidates in enumerate(masks)
         ]
-        return ["ok", as_json(told[0] if len(told) == 1 else told), tokens, 0]
+        return as_json(told[0] if len(told) == 1 else told)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -188,6 +187,16 @@ class Answering:
             raise not_finite()
         told = {"tokens": [tokenizer.tokens[number] for number in ids], "attention": layers.numpy().round(4).tolist()}
         return ["ok", as_json(told), len(ids), 0]
+
+
+def _require_words(item: dict[str, Any]) -> None:
+    if not isinstance(item["asked"], str):
+        raise not_understood("An encoder fills [MASK] in one text. Give a text.")
+    if item["do"] not in ("answer", "filled"):
+        raise not_understood(
+            "This model is an encoder, which gives words for [MASK]. Name a fine-tuned one, or serve it with "
+            "kinds.NAME=sentence_embeddings for vectors."
+        )
 
 
 def _refused(error: Exception) -> Reply:
