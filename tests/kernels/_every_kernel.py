@@ -12,7 +12,7 @@ from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
 from mamebert.kernels.dense import linear_add_norm, linear_gelu
 from mamebert.kernels.embeddings import summed_embeddings
 from mamebert.kernels.linear import linear
-from mamebert.kernels.packed_encoder import DenseParts, LayerParts, PackedEncoder
+from mamebert.kernels.packed_encoder import ACTIVATIONS, DenseParts, LayerParts, PackedEncoder
 from mamebert.kernels.ready_weights import make_ready
 
 ODD = ([], [0], [1], [0, 0], [0, 1, 0], [2, 0], [17], [47, 48, 49], [1] * 9, [129])
@@ -59,7 +59,7 @@ def go_through(lengths: list[int], width: int, heads: int, kind: torch.dtype, ra
     with torch.no_grad():
         for inside, outside in ((size, wide), (1, 1), (random.randint(1, 99), random.randint(1, 99))):
             for shift in (None, torch.randn(outside)):
-                for precision in ("", "float32", "int8"):
+                for precision in ("", "float32", "bfloat16", "int8"):
                     weight = torch.randn(outside, inside)
                     if precision:
                         make_ready(weight, precision)
@@ -71,8 +71,13 @@ def layer_of(size: int, head_width: int) -> LayerParts:
     into, out_of = (heads * head_width, size), (size, heads * head_width)
     shapes = [into] * 3 + [out_of, (inner, size), (size, inner)]
     dense = [DenseParts(torch.randn(shape), torch.randn(shape[0])) for shape in shapes]
-    norms = [DenseParts(torch.randn(size), torch.randn(size)) for _ in range(2)]
-    return LayerParts(tuple(dense), tuple(norms), heads)
+    norms = [random.choice([None, DenseParts(torch.randn(size), torch.randn(size))]) for _ in range(4)]
+    gate = random.choice([None, DenseParts(torch.randn(inner, size), torch.randn(inner))])
+    reach = random.choice([(-1, -1), (0, 0), (3, 5), (100, 100)])
+    slopes = random.choice([None, torch.rand(heads)])
+    angles = (torch.randn(256, head_width // 2), torch.randn(256, head_width // 2))
+    turned = angles if random.random() < 0.5 else None
+    return LayerParts(tuple(dense), tuple(norms), heads, gate, random.choice(ACTIVATIONS), reach, slopes, turned)
 
 
 def encode(lengths: list[int], size: int, head_width: int) -> None:
@@ -81,9 +86,9 @@ def encode(lengths: list[int], size: int, head_width: int) -> None:
     hidden = torch.randn(rows, size)
     asked = [place for place in range(rows) if random.random() < 0.3]
     wanted = torch.searchsorted(torch.tensor(asked, dtype=torch.int64), starts)
-    for precision in ("float32", "int8"):
+    for precision in ("float32", "bfloat16", "int8"):
         for parts in layers:
-            for dense in parts.dense:
+            for dense in (*parts.dense, *([parts.gate] if parts.gate else [])):
                 make_ready(dense.weight, precision)
         packed = PackedEncoder.of(layers, head_width, 1e-12)
         for some in (None, (torch.tensor(asked, dtype=torch.int64), wanted)):

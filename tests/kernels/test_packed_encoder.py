@@ -14,12 +14,17 @@ from mamebert.kernels.native import INSTRUCTION_SETS, _processor_flags, status
 
 USABLE = [name for name, (needed, _) in INSTRUCTION_SETS.items() if needed <= _processor_flags()]
 pytestmark = pytest.mark.skipif(status().path == "torch", reason=f"no native kernels here: {status().reason}")
-PRECISIONS = pytest.mark.parametrize("precision", ["float32", "int8"])
+PRECISIONS = pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
 SHAPES = {
     "plain": {"hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 144},
     "pruned": {"hidden_size": 48, "num_attention_heads": 3, "layer_heads": [1, 3, 2], "layer_widths": [16, 160, 48]},
     "shared": {"hidden_size": 32, "num_attention_heads": 1, "intermediate_size": 64, "shared": "all"},
+    "modernbert": {"preset": "modernbert", "hidden_size": 64, "num_attention_heads": 2, "local_attention": 22},
+    "mosaicbert": {"preset": "mosaicbert", "hidden_size": 96, "num_attention_heads": 3, "local_attention": 10},
+    "albert": {"hidden_size": 64, "num_attention_heads": 2, "embedding_size": 32, "hidden_act": "gelu_new"},
+    "relu": {"hidden_size": 64, "num_attention_heads": 2, "hidden_act": "relu", "norm_place": "pre"},
 }
+NEARNESS = {"float32": 1e-5, "bfloat16": 0.04, "int8": 0.12}
 LENGTHS = (9, 31, 1, 2, 120, 17, 60, 5, 5, 33)
 
 
@@ -35,7 +40,7 @@ def encoder_of(shape, precision):
     torch.manual_seed(3)
     config = EncoderConfig(**SHAPES[shape], num_hidden_layers=3, max_position_embeddings=128)
     encoder = Encoder(config, 60).eval()
-    initialise(encoder, 0.2)
+    initialise(encoder, 0.1 if "preset" in SHAPES[shape] else 0.2)  # gates multiply, and so do their errors
     for name, parameter in encoder.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter, std=0.2)
@@ -58,17 +63,21 @@ def test_it_gives_what_layers_give_one_by_one(path, shape, precision):
     batch = Packed.of(sequences_of(LENGTHS))
     found, packed = encoder(batch), encoder.ready
     encoder.ready = None
-    assert_close(found, encoder(batch), atol=2e-6, rtol=1e-5)
+    one_by_one = encoder(batch)
     encoder.ready = packed
     with torch_only():
         wanted = exact(batch)
-    assert (found - wanted).std() < {"float32": 2e-6, "int8": 0.06}[precision] * wanted.std()
+    assert (found - wanted).std() < NEARNESS[precision] * wanted.std()
+    assert (found - one_by_one).std() < NEARNESS[precision] * wanted.std()
+    if precision == "float32":
+        assert_close(found, one_by_one, atol=5e-6, rtol=1e-5)
 
 
 @PRECISIONS
+@pytest.mark.parametrize("shape", ["plain", "modernbert"])
 @torch.no_grad()
-def test_a_text_is_answered_alike_alone_in_any_order_and_on_any_number_of_threads(path, precision):
-    encoder, _ = encoder_of("plain", precision)
+def test_a_text_is_answered_alike_alone_in_any_order_and_on_any_number_of_threads(path, shape, precision):
+    encoder, _ = encoder_of(shape, precision)
     sequences, before = sequences_of(LENGTHS), torch.get_num_threads()
     alone = [encoder(Packed.of([each])) for each in sequences]
     orders = [[*range(len(LENGTHS))], [*reversed(range(len(LENGTHS)))], [4], [4, 4, 4, 4, 4], [6, 2], [3, 9, 0, 4]]
@@ -86,21 +95,23 @@ def test_a_text_is_answered_alike_alone_in_any_order_and_on_any_number_of_thread
 
 
 @PRECISIONS
+@pytest.mark.parametrize("shape", ["pruned", "modernbert", "mosaicbert"])
 @torch.no_grad()
-def test_only_what_is_asked_comes_back(path, precision):
-    encoder, _ = encoder_of("pruned", precision)
+def test_only_what_is_asked_comes_back(path, shape, precision):
+    encoder, _ = encoder_of(shape, precision)
     batch = Packed.of(sequences_of(LENGTHS))
     every = encoder(batch)
     for places in ([0], [3, 8, 9, 44, 160, 161, len(every) - 1], list(range(9)), list(range(len(every)))):
         asked = torch.tensor(places)
         assert torch.equal(encoder(batch, asked), every[asked])
     twice = torch.tensor([0, 0, 0, 5])
-    assert_close(encoder(batch, twice), every[twice])
+    again = encoder(batch, twice)  # what does not rise goes layer by layer
+    assert (again - every[twice]).abs().max() < NEARNESS[precision] * every.abs().max()
 
 
 @torch.no_grad()
 def test_what_is_not_finite_stays_in_its_own_text(path):
-    for precision in ("float32", "int8"):
+    for precision in NEARNESS:
         encoder, _ = encoder_of("plain", precision)
         sequences = sequences_of((9, 31, 4))
         alone = encoder(Packed.of(sequences[2:]))
@@ -136,14 +147,12 @@ def test_what_learns_or_is_looked_into_goes_layer_by_layer():
 @pytest.mark.parametrize(
     "other",
     [
-        {"preset": "modernbert"},
-        {"hidden_act": "relu"},
-        {"positions": "alibi"},
+        {"positions": "rotary", "num_attention_heads": 4},
         {"hidden_size": 24, "num_attention_heads": 2},
         {"layer_heads": [0, 2, 2]},
     ],
 )
-def test_other_layers_than_berts_are_left_to_themselves(other):
+def test_layers_whose_rows_do_not_fill_vectors_go_one_by_one(other):
     shape = {"hidden_size": 64, "num_attention_heads": 2, "num_hidden_layers": 3, "max_position_embeddings": 32}
     encoder = Encoder(EncoderConfig(**{**shape, **other}), 60).eval()
     encoder.make_ready("float32")

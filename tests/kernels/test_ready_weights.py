@@ -14,8 +14,9 @@ from mamebert.kernels.linear import linear, linear_side_by_side
 from mamebert.kernels.native import native_of
 from mamebert.kernels.ready_weights import (
     COLUMNS,
-    DEEP,
     LARGEST,
+    WORD,
+    BFloat16Weight,
     Float32Weight,
     Int8Weight,
     largest_weight,
@@ -42,7 +43,7 @@ def test_sums_are_exact(depth, width, path):
     packed = Int8Weight.of(weight)
     whole, steps = rounded(weight, largest_weight(weight))
     assert torch.equal(packed.whole().double(), whole)
-    assert packed.panels.shape == (-(-width // COLUMNS), -(-depth // DEEP), COLUMNS, DEEP)
+    assert packed.panels.shape == (-(-width // COLUMNS), -(-depth // WORD), COLUMNS, WORD)
     for rows in ROWS:
         hidden = torch.randn(rows, depth)
         numbers, row_steps = rounded(hidden)
@@ -54,6 +55,32 @@ def test_sums_are_exact(depth, width, path):
         off = (out[:, 1 : width + 1] - expected).abs()
         assert off.max() < 1e-5 * expected.abs().max() or (off > 1e-5).double().mean() < 0.02
         assert (out[:, [0, width + 1, width + 2]] == -7.0).all()
+
+
+@pytest.mark.parametrize(("depth", "width"), SHAPES)
+def test_bfloat16_gives_sums_of_what_is_rounded_to_it_alone_and_among_others(depth, width):
+    torch.manual_seed(0)
+    weight, bias = torch.randn(width, depth), torch.randn(width)
+    packed = BFloat16Weight.of(weight)
+    if packed is None:
+        pytest.skip("products of bfloat16 are no faster here")
+    for rows in ROWS:
+        hidden = torch.randn(rows, depth)
+        expected = hidden.bfloat16().double() @ weight.bfloat16().double().T + bias
+        out = torch.full((rows, width + 3), -7.0)
+        packed.multiply(hidden, bias, out[:, 1 : width + 1])
+        assert_close(out[:, 1 : width + 1].double(), expected, atol=1e-4, rtol=1e-4)
+        assert (out[:, [0, width + 1, width + 2]] == -7.0).all()
+        alone = torch.empty(1, width)
+        packed.multiply(hidden[-1:], bias, alone)
+        assert torch.equal(alone[0], out[-1, 1 : width + 1])
+
+
+def test_where_bfloat16_is_no_faster_float32_is_taken():
+    weight = torch.randn(32, 16)
+    make_ready(weight, "bfloat16")
+    wanted = BFloat16Weight if BFloat16Weight.of(weight) else Float32Weight
+    assert ready_of(weight) is None or isinstance(ready_of(weight), wanted)
 
 
 @PATHS

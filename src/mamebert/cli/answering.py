@@ -58,7 +58,8 @@ def predict_verb(
         str | None, typer.Option("--format", help="jsonl, csv, tsv or parquet; else --out's ending tells, or jsonl.")
     ] = None,
     precision: Annotated[
-        str, typer.Option(help="auto, float32, or int8: products of 8 bits, faster on a CPU, a little less exact.")
+        str,
+        typer.Option(help="auto, float32, bfloat16, or int8: products of 16 or 8 bits, faster, a little less exact."),
     ] = "auto",
 ) -> None:
     """Print an answer for each text or row, as JSON lines or a table; what is killed goes on where it stopped."""

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from mamebert.encoder.activations import ACTIVATIONS, linear_activation
 from mamebert.encoder.attention import Attention
-from mamebert.encoder.design import EVERYWHERE
 from mamebert.encoder.packing import Packed, Rows
 from mamebert.encoder.parts import AddAndNorm, Linear, bias_of, new_end, new_norm
 from mamebert.encoder.settings import EncoderConfig
@@ -60,17 +59,23 @@ class Layer(nn.Module):
         result: Tensor = self.output(self.intermediate(seen), seen)
         return result
 
-    def bert_parts(self) -> LayerParts | None:
-        """Return what the layer is made of, where it is one of BERT's; None for any other."""
+    def parts(self, end: nn.Module | None = None) -> LayerParts:
+        """Return what the layer is made of; with pre-norm `end` normalises what the last one gives."""
         attention, inner = self.attention.self, self.intermediate
         ends: tuple[Any, Any] = self.attention.output, self.output
-        is_berts = inner.hidden_act == "gelu" and not (inner.gate or inner.LayerNorm)
-        sees_all = attention.reach == EVERYWHERE and not (attention.rotary or attention.slopes)
-        if not (is_berts and sees_all and all(isinstance(end, AddAndNorm) for end in ends)):
-            return None
+        after = [end.LayerNorm if isinstance(end, AddAndNorm) else None for end in ends]
+        norms = self.attention.LayerNorm, after[0], inner.LayerNorm, end or after[1]
         dense = attention.query, attention.key, attention.value, ends[0].dense, inner.dense, ends[1].dense
-        norms = tuple(DenseParts(end.LayerNorm.weight, bias_of(end.LayerNorm)) for end in ends)
-        return LayerParts(tuple(DenseParts(e.weight, bias_of(e)) for e in dense), norms, attention.num_heads)
+        return LayerParts(
+            tuple(_parts(each) for each in dense),
+            tuple(_parts(norm) if norm else None for norm in norms),
+            attention.num_heads,
+            _parts(inner.gate) if inner.gate else None,
+            inner.hidden_act,
+            attention.reach,
+            attention.slopes.of_heads() if attention.slopes else None,
+            attention.rotary.angles() if attention.rotary else None,
+        )
 
     def padded(self, hidden: Tensor, seen: ForwardTrace, gates: Gates | None, number: int) -> Tensor:
         """Return [batch, longest, hidden_size] for padded sequences, and lay open in `seen` how it came about.
@@ -88,3 +93,7 @@ class Layer(nn.Module):
         seen.intermediate.append(intermediate)
         result: Tensor = self.output.padded(intermediate, attended)
         return result
+
+
+def _parts(module: Any) -> DenseParts:
+    return DenseParts(module.weight, bias_of(module))

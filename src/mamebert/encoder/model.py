@@ -153,16 +153,18 @@ class Encoder(nn.Module):
         """Lay the weights of all layers out as kernels of a CPU read them: for what answers, and does not learn.
 
         Weights stay as they are, and must not change afterwards. In float32 no number is another, and encoders so large
-        that their weights should not be there twice are left alone; in int8 products are made in whole numbers.
+        that their weights should not be there twice are left alone; in int8 products are made in whole numbers, in
+        bfloat16 of what is rounded to it, where a processor is faster with it.
         """
         weights = [each.weight for each in self.encoder.modules() if isinstance(each, Linear) and each.weight.numel()]
-        if precision == "int8" or sum(each.numel() for each in weights) <= MOST_TWICE:
-            for weight in weights:
-                make_ready(weight, precision)
-            found = (layer.bert_parts() for layer in self.encoder.layer if isinstance(layer, Layer))
-            layers = [parts for parts in found if parts]
-            if self.encoder.LayerNorm is None and len(layers) == self.config.num_hidden_layers:
-                self.ready = PackedEncoder.of(layers, self.config.head_width, self.config.layer_norm_eps)
+        if precision == "float32" and sum(each.numel() for each in weights) > MOST_TWICE:
+            return
+        for weight in weights:
+            make_ready(weight, precision)
+        layers: list[Any] = list(self.encoder.layer)
+        if all(isinstance(layer, Layer) for layer in layers):
+            parts = [layer.parts(self.encoder.LayerNorm if layer is layers[-1] else None) for layer in layers]
+            self.ready = PackedEncoder.of(parts, self.config.head_width, self.config.layer_norm_eps)
 
     def open_gates(self) -> Gates:
         """Return gates that change nothing and take gradients."""

@@ -20,6 +20,10 @@ class Rotary:
         self._frequencies = tuple((1.0 / theta**steps).tolist())
         self._room = room
 
+    def angles(self) -> tuple[Tensor, Tensor]:
+        """Return cosines and sines of all positions, on the processor: float32 [positions, width / 2] each."""
+        return _table(self._frequencies, self._room, "cpu")
+
     def turn_packed(self, heads: Tensor, batch: Packed, places: Tensor | None = None) -> Tensor:
         """Return [tokens, heads * width] turned: the tokens of a batch, or those at `places`."""
         cosines, sines = _table(self._frequencies, batch.longest, str(heads.device))

@@ -8,10 +8,16 @@ import torch
 from torch import Tensor
 
 from mamebert.kernels.native import Library, native_of
-from mamebert.kernels.ready_weights import Float32Weight, Int8Weight, ready_of
+from mamebert.kernels.ready_weights import BFloat16Weight, Float32Weight, Int8Weight, ready_of
 
-NUMBERS_OF_A_LAYER = 35
+NUMBERS_OF_A_LAYER = 50
 """As struct Layer of the source has them."""
+Kind = type[Float32Weight] | type[Int8Weight] | type[BFloat16Weight]
+KINDS: tuple[Kind, ...] = (Float32Weight, Int8Weight, BFloat16Weight)
+"""In the order of the source."""
+ACTIVATIONS = ("gelu", "gelu_new", "relu")
+"""In the order of the source."""
+EVERYWHERE = (-1, -1)
 
 
 class DenseParts(NamedTuple):
@@ -22,13 +28,22 @@ class DenseParts(NamedTuple):
 
 
 class LayerParts(NamedTuple):
-    """One layer of BERT: what follows attention and the feed-forward block is added to what came in, and normalised."""
+    """One layer of BERT, or of its kin: attention and a feed-forward block, each added to what came in."""
 
     dense: tuple[DenseParts, ...]
     """Of query, key, value, attention output, intermediate and output."""
-    norms: tuple[DenseParts, ...]
-    """LayerNorm of the attention output and of the output."""
+    norms: tuple[DenseParts | None, ...]
+    """LayerNorm before attention, of the attention output, before the feed-forward block, and of the output."""
     num_heads: int
+    gate: DenseParts | None = None
+    """What the activated intermediate is multiplied with."""
+    activation: str = "gelu"
+    reach: tuple[int, int] = EVERYWHERE
+    """How many tokens to the left and to the right are seen; -1 means all."""
+    slopes: Tensor | None = None
+    """float32 [heads]: what a token of distance takes from a score."""
+    angles: tuple[Tensor, Tensor] | None = None
+    """Cosines and sines by which queries and keys are turned, float32 [positions, head width / 2] each."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +51,13 @@ class PackedEncoder:
     """Where the kernel finds what layers are made of; a copy would point to what it is not, so it is never copied."""
 
     table: Tensor
-    """int64 [layers, 35]: addresses, widths and heads."""
+    """int64 [layers, 50]: addresses, widths, heads and what is seen."""
     kept: tuple[Tensor, ...]
     """What the addresses lead to."""
     head_width: int
     eps: float
-    is_int8: bool
+    kind: int
+    """Which of KINDS the weights are."""
 
     def __deepcopy__(self, memo: object) -> None:
         """Return nothing: a copied encoder answers layer by layer until it is made ready itself."""
@@ -52,11 +68,12 @@ class PackedEncoder:
         found = _Addresses()
         rows = [row for parts in layers if (row := found.of_layer(parts)) is not None]
         widths = [head_width, *(len(each.bias) for parts in layers for each in parts.dense)]
+        widths += [head_width // 2 for parts in layers if parts.angles]
         if len(rows) < len(layers) or not rows or len(found.kinds) > 1 or any(n % 16 or not n for n in widths):
             return None
         table = torch.tensor(rows, dtype=torch.int64)
         assert table.shape[1] == NUMBERS_OF_A_LAYER
-        return cls(table, tuple(found.kept), head_width, eps, found.kinds == {Int8Weight})
+        return cls(table, tuple(found.kept), head_width, eps, KINDS.index(found.kinds.pop()))
 
     def kernels_for(self, hidden: Tensor) -> Library | None:
         """Return the kernels where they answer: in float32 on a CPU, and where nothing is learnt."""
@@ -80,7 +97,7 @@ class PackedEncoder:
             return out
         library(
             "encode_packed", hidden, starts, len(starts) - 1, places, wanted, out, hidden.shape[1], self.head_width,
-            self.table, len(self.table), self.eps, int(self.is_int8),
+            self.table, len(self.table), self.eps, self.kind,
         )  # fmt: skip
         return out
 
@@ -88,20 +105,25 @@ class PackedEncoder:
 class _Addresses:
     def __init__(self) -> None:
         self.kept: list[Tensor] = []
-        self.kinds: set[type] = set()
+        self.kinds: set[Kind] = set()
 
     def of_layer(self, parts: LayerParts) -> list[int] | None:
+        *others, outer = parts.dense
         row: list[int] = []
-        for dense in parts.dense:
-            ready = ready_of(dense.weight)
-            if not isinstance(ready, Float32Weight | Int8Weight):
+        for dense in (*others, parts.gate, outer):
+            ready = None if dense is None else ready_of(dense.weight)
+            if dense is None:
+                row += [0] * 5
+            elif not isinstance(ready, KINDS) or parts.activation not in ACTIVATIONS:
                 return None
-            self.kinds.add(type(ready))
-            more = (ready.steps, ready.offsets) if isinstance(ready, Int8Weight) else (None, None)
-            row += [self._of(each) for each in (ready.panels, *more, dense.bias)] + [ready.out_features]
+            else:
+                self.kinds.add(type(ready))
+                more = (ready.steps, ready.offsets) if isinstance(ready, Int8Weight) else (None, None)
+                row += [self._of(each) for each in (ready.panels, *more, dense.bias)] + [ready.out_features]
         for norm in parts.norms:
-            row += [self._of(norm.weight), self._of(norm.bias)]
-        return [*row, parts.num_heads]
+            row += [self._of(norm.weight), self._of(norm.bias)] if norm else [0, 0]
+        seen = [self._of(each) for each in (parts.slopes, *(parts.angles or (None, None)))]
+        return [*row, *parts.reach, *seen, parts.num_heads, ACTIVATIONS.index(parts.activation)]
 
     def _of(self, tensor: Tensor | None) -> int:
         if tensor is None:

@@ -1,4 +1,4 @@
-"""Weights that are multiplied with again and again, laid out once as the kernels read them: in float32, or in 8 bits.
+"""Weights that are multiplied with again and again, laid out once as kernels read them: in float32, bfloat16 or 8 bits.
 
 In 8 bits each row of a weight is rounded by its own step, and so is each row that it is multiplied with: the steps of
 what flows through are those of each token by itself, so that an answer does not depend on what is asked beside it, as
@@ -10,16 +10,17 @@ from typing import Literal, Protocol, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mamebert.kernels.native import native_of
 
-Precision = Literal["float32", "int8"]
+Precision = Literal["float32", "bfloat16", "int8"]
 WIDEST = 64
 """Rows of a weight that lie together in float32, where vectors are longest; elsewhere they are fewer."""
 LARGEST = 127
 ATTRIBUTE = "ready"
-COLUMNS, DEEP = 16, 4
-"""Rows and columns of a weight that lie together in 8 bits, as source/int8_product.h reads them."""
+COLUMNS, WORD = 16, 4
+"""Rows of a weight that lie together where it is rounded, and bytes of each, as source/rounded_product.h reads them."""
 
 
 class ReadyWeight(Protocol):
@@ -76,11 +77,11 @@ class Int8Weight:
     """The matrix of a dense layer in whole numbers."""
 
     panels: Tensor
-    """int8 [panels, quads, COLUMNS, 4]: up to 127, or 64 where processors could not add more up; 0 where nothing is."""
+    """int8 [panels, words, COLUMNS, 4]: up to 127, or 64 where processors could not add more up; 0 where nothing is."""
     steps: Tensor
-    """float32 [out_features]: what 1 stands for in each row."""
+    """float32 [panels * COLUMNS]: what 1 stands for in each row."""
     offsets: Tensor
-    """int32 [out_features]: 128 times the sum of each row, by which kernels' sums are too large."""
+    """int32 [panels * COLUMNS]: 128 times the sum of each row, by which kernels' sums are too large."""
     out_features: int
     in_features: int
 
@@ -91,15 +92,12 @@ class Int8Weight:
         floats = weight.detach().float()
         steps = floats.abs().amax(dim=1) / largest_weight(floats)
         whole = (floats / steps.clamp_min(torch.finfo(torch.float32).tiny)[:, None]).round().to(torch.int8)
-        rows, depth = whole.shape
-        padded = torch.nn.functional.pad(whole, (0, -depth % DEEP, 0, -rows % COLUMNS))
-        panels = padded.view(-1, COLUMNS, padded.shape[1] // DEEP, DEEP).transpose(1, 2).contiguous()
-        offsets = (whole.sum(dim=1) * 128).int()
-        return cls(panels, steps.contiguous(), offsets.contiguous(), rows, depth)
+        offsets, missing = (whole.sum(dim=1) * 128).int(), (0, -len(whole) % COLUMNS)
+        return cls(_in_words(whole), pad(steps, missing), pad(offsets, missing), *whole.shape)
 
     def whole(self) -> Tensor:
         """Return the whole numbers as they belong, int8 [out_features, in_features]."""
-        every = self.panels.transpose(1, 2).reshape(-1, self.panels.shape[1] * DEEP)
+        every = self.panels.transpose(1, 2).reshape(-1, self.panels.shape[1] * WORD)
         return every[: self.out_features, : self.in_features]
 
     def answers_for(self, rows: Tensor) -> bool:
@@ -111,14 +109,51 @@ class Int8Weight:
         if library := native_of(rows):
             shift = None if bias is None else bias.float().contiguous()
             about = (self.panels, self.steps, self.offsets, shift)
-            library("linear_int8", rows, *about, out, *rows.shape, self.out_features, out.stride(0))
+            library("linear_rounded", rows, *about, out, *rows.shape, self.out_features, out.stride(0))
             return
         most = rows.abs().amax(dim=1, keepdim=True)
         most = torch.where(most.isfinite(), most, torch.nan)
         whole = (rows * torch.where(most > 0, LARGEST / most, 0.0)).round().nan_to_num(0.0)
         sums = whole.double() @ self.whole().double().T  # exact, where float32 would round
-        found = sums.float() * (most / LARGEST * self.steps)
+        found = sums.float() * (most / LARGEST * self.steps[: self.out_features])
         out.copy_(found if bias is None else found + bias)
+
+
+@dataclass(frozen=True)
+class BFloat16Weight:
+    """The matrix of a dense layer in bfloat16, for rows rounded to it; sums are float32."""
+
+    panels: Tensor
+    """bfloat16 [panels, words, COLUMNS, 2]; 0 where nothing is."""
+    out_features: int
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, weight: Tensor) -> Self | None:
+        """Round a weight [out_features, in_features]; None where processors multiply float32 as fast."""
+        library, has = native_of(weight), torch.tensor([0])
+        if library is not None:
+            library("has_bfloat16", has)
+        return cls(_in_words(weight.detach().bfloat16()), len(weight)) if has else None
+
+    def answers_for(self, rows: Tensor) -> bool:
+        """Tell whether the kernels answer."""
+        return native_of(rows) is not None
+
+    def multiply(self, rows: Tensor, bias: Tensor | None, out: Tensor) -> None:
+        """Write rows weight^T + bias into `out`."""
+        library = native_of(rows)
+        assert library is not None
+        shift = None if bias is None else bias.float().contiguous()
+        about = (self.panels, None, None, shift)
+        library("linear_rounded", rows, *about, out, *rows.shape, self.out_features, out.stride(0))
+
+
+def _in_words(weight: Tensor) -> Tensor:
+    """Return a weight [out_features, in_features] as [panels, words, COLUMNS, numbers of a word]."""
+    deep = WORD // weight.element_size()
+    padded = pad(weight, (0, -weight.shape[1] % deep, 0, -len(weight) % COLUMNS))
+    return padded.view(-1, COLUMNS, padded.shape[1] // deep, deep).transpose(1, 2).contiguous()
 
 
 def largest_weight(like: Tensor) -> int:
@@ -132,9 +167,14 @@ def largest_weight(like: Tensor) -> int:
 def make_ready(weight: Tensor, precision: Precision) -> None:
     """Let products with this very tensor be made by what is laid out now, where nothing is learnt.
 
-    The tensor must not change afterwards.
+    The tensor must not change afterwards. Where bfloat16 would be no faster than float32, that is taken.
     """
-    setattr(weight, ATTRIBUTE, Int8Weight.of(weight) if precision == "int8" else Float32Weight.of(weight))
+    ready: ReadyWeight | None
+    if precision == "int8":
+        ready = Int8Weight.of(weight)
+    else:
+        ready = (BFloat16Weight.of(weight) if precision == "bfloat16" else None) or Float32Weight.of(weight)
+    setattr(weight, ATTRIBUTE, ready)
 
 
 def ready_of(weight: Tensor) -> ReadyWeight | None:

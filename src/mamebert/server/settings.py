@@ -74,8 +74,8 @@ class ServeConfig(Config):
     kinds: dict[str, Literal["fill-mask", "task", "sentence_embeddings"]] = Field(default={})
     """What models are for, by their names, where a folder can do several things: an encoder gives words for [MASK],
     and vectors of texts with kinds.NAME=sentence_embeddings."""
-    precision: Literal["auto", "float32", "int8"] = "auto"
-    """As in predict: int8 is faster on a CPU, and a little less exact."""
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
+    """As in predict: on a CPU int8 is faster, and a little less exact; bfloat16 lies between."""
     threads: int = Field(default=0, ge=0)
     """Threads that each model computes with; 0 is one for each core."""
     host: str = LOOPBACK

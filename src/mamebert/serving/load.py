@@ -21,7 +21,7 @@ from mamebert.tasks.network.task_network import answers_of, raw_outputs
 from mamebert.training.devices import pick_device
 
 Kind = Literal["fill-mask", "task", "sentence_embeddings"]
-Precision = Literal["auto", "float32", "int8"]
+Precision = Literal["auto", "float32", "bfloat16", "int8"]
 CHARACTERS_AT_A_TIME = 4_000_000
 AT_A_TIME = 1024
 """Items that are held at once: enough to compute those of like length together."""
@@ -209,8 +209,9 @@ def load(
     `folder` is a model folder, the run folder that holds it, or the name of a shipped model; `kind` says what is
     expected of it. A folder of `sentence-transformers`, an encoder without heads, and with `kind="sentence_embeddings"`
     any encoder is a `Model` that answers with vectors. With `precision="int8"` the products of its layers are made in
-    whole numbers of 8 bits: on a CPU that is faster, and answers differ a little from those of float32, which "auto"
-    takes.
+    whole numbers of 8 bits, with "bfloat16" of numbers rounded to that, where the processor has products of it
+    (elsewhere that is float32): on a CPU that is faster, and answers differ a little from those of float32, which
+    "auto" takes.
     """
     if not isinstance(folder, str | Path):
         raise UserError(f"{str(folder)[:60]!r} is not a path. Give that of a model folder, as text.")
@@ -236,10 +237,10 @@ def _make_ready(opened: Opened, place: Path, precision: Precision) -> None:
     """Lay out the layers of an encoder for answers on a CPU; int8 where there are none, or on a GPU, is a UserError."""
     encoder = getattr(opened.subject.network, "bert", None)
     if isinstance(encoder, Encoder) and encoder.device.type == "cpu":
-        encoder.make_ready("int8" if precision == "int8" else "float32")
-    elif precision == "int8":
+        encoder.make_ready("float32" if precision == "auto" else precision)
+    elif precision in ("bfloat16", "int8"):
         where = f"is on {encoder.device}" if isinstance(encoder, Encoder) else "holds no layers in float32"
-        raise UserError(f"{place} {where}, and int8 is for those of an encoder on a CPU. Leave precision out.")
+        raise UserError(f"{place} {where}, and {precision} is for those of an encoder on a CPU. Leave precision out.")
 
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

@@ -2,45 +2,15 @@
 // depth, in rising order, however many rows, columns or threads there are. A library's product has another order for
 // another number of rows, so that what a model answers to one text would depend on the texts beside it.
 #include <algorithm>
-#include <utility>
 #include <vector>
 #include "small_product.h"
+#include "turn.h"
 #include "vector.h"
 
 constexpr int PANEL = TILE_VECTORS * WIDTH;  // columns of the result treated at a time
 constexpr int64_t BLOCK_ROWS = 48;            // rows that stay in the cache while several panels are gone through
 constexpr int64_t ROWS = 32 * BLOCK_ROWS;     // rows that a panel serves before it is made anew
 constexpr int64_t CACHED = 128 * 1024;        // numbers of panels that stay in the cache
-
-#if defined(__clang__)
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Ints{__VA_ARGS__})
-#endif
-
-// Changes places of the blocks of S x S numbers beside the diagonal, in every block of 2S x 2S.
-template <int S, int... LANE>
-static inline void swap_blocks(Floats* rows, std::integer_sequence<int, LANE...>) {
-#pragma GCC unroll 16
-    for (int i = 0; i < WIDTH; i++) {
-        if (i & S) continue;
-        Floats above = rows[i], below = rows[i + S];
-        rows[i] = SHUFFLE(above, below, (LANE & S ? WIDTH + LANE - S : LANE)...);
-        rows[i + S] = SHUFFLE(above, below, (LANE & S ? WIDTH + LANE : LANE + S)...);
-    }
-}
-
-static inline void transpose(Floats* rows) {
-    constexpr auto lanes = std::make_integer_sequence<int, WIDTH>{};
-    swap_blocks<1>(rows, lanes);
-    swap_blocks<2>(rows, lanes);
-#if defined(__AVX__)
-    swap_blocks<4>(rows, lanes);
-#endif
-#if defined(__AVX512F__)
-    swap_blocks<8>(rows, lanes);
-#endif
-}
 
 static inline float* aligned(float* from) {
     constexpr uintptr_t size = sizeof(Floats);

@@ -1,4 +1,4 @@
-// What GELU is made of (Hendrycks and Gimpel, 2016).
+// What GELU is made of (Hendrycks and Gimpel, 2016), exactly and nearly.
 #pragma once
 #include "vector.h"
 
@@ -16,4 +16,33 @@ static inline void normal(Floats x, Floats& distribution, Floats& density) {
     Floats tail = p * t * bell * 0.5f;
     distribution = x < 0.0f ? tail : 1.0f - tail;
     density = bell * 0.39894228f;
+}
+
+static inline Floats gelu(Floats x) {
+    Floats distribution, density;
+    normal(x, distribution, density);
+    return x * distribution;
+}
+
+// Its approximation by tanh, x (1 + tanh y) / 2 = x / (1 + e^-2y).
+static inline Floats gelu_new(Floats x) {
+    Floats inner = (x + x * x * x * 0.044715f) * 1.5957691f;  // 2 sqrt(2 / pi)
+    return x / (exponential(-inner) + 1.0f);
+}
+
+// GELU to 8e-5, for what is rounded to 8 bits or bfloat16 afterwards: an odd polynomial for erf(x / sqrt 2) up to 4.2,
+// fitted for the least largest error of GELU.
+static inline Floats nearly_gelu(Floats x) {
+    Floats bounded = larger(x, all(-4.2f));
+    bounded = bounded > 4.2f ? all(4.2f) : bounded;
+    Floats square = bounded * bounded, p = all(-1.80351281e-9f);
+    p = p * square + 1.58827216e-7f;
+    p = p * square + -6.07587467e-6f;
+    p = p * square + 1.3378155e-4f;
+    p = p * square + -1.90131618e-3f;
+    p = p * square + 1.85964631e-2f;
+    p = p * square + -0.131056412f;
+    p = p * square + 0.79693175f;
+    Floats half = x * 0.5f;
+    return half + half * (p * bounded);
 }

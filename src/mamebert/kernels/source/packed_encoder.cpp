@@ -1,15 +1,15 @@
-// All layers of a BERT (post-norm, GELU) over packed sequences, for answers: no gradients, no padding, one call.
+// All layers of an encoder over packed sequences, for answers: no gradients, no padding, one call. Layers are BERT's, or
+// of its kin: norms before or afterwards, gates, rotary positions, slopes, windows.
 //
 // A few sequences go through all layers while they lie in the cache of one thread; other threads take others, and wait
 // for nobody. Where there are fewer of them than threads, all threads go through one together. Each number is made by
 // the same operations in the same order either way, so that an answer depends on neither batch-mates nor threads.
 #include <algorithm>
 #include <vector>
-#include "int8_product.h"
+#include "dense.h"
 #include "normal.h"
 #include "rows.h"
 #include "seen_by_head.h"
-#include "small_product.h"
 #include "vector.h"
 
 #if defined(_OPENMP)
@@ -18,125 +18,22 @@
 
 constexpr int64_t TOKENS_AT_A_TIME = 96;   // of some sequences, so that weights are read often enough from a cache
 constexpr int64_t WORTH_SHARING = 48;      // tokens from which on threads share the work of one sequence
-constexpr int PANEL_COLUMNS = TILE_VECTORS * WIDTH;
 
-struct Dense {
-    const void* panels;  // as pack_float32 or Int8Weight lay them
-    const float* steps;      // of the rows of the weight, in 8 bits
-    const int32_t* offsets;  // and 128 times their sums
-    const float* bias;
-    int64_t width;
-};
-
+// Absent where `weight` is null.
 struct Norm {
     const float *weight, *shift;
 };
 
+enum Activation : int64_t { GELU, GELU_NEW, RELU };
+
 // As kernels/packed_encoder.py writes it: a line of numbers of 64 bits.
 struct Layer {
-    Dense query, key, value, context, inner, outer;
-    Norm first, second;
+    Dense query, key, value, context, inner, gate, outer;  // a gate of width 0 is none
+    Norm before_attention, after_attention, before_inner, after_outer;
+    View view;
     int64_t heads;
+    Activation activation;
 };
-
-struct Team {
-    int me, of;
-
-    void wait() const {
-        if (of > 1) {
-#pragma omp barrier
-        }
-    }
-    int64_t begin(int64_t count) const { return count * me / of; }
-    int64_t end(int64_t count) const { return count * (me + 1) / of; }
-};
-
-// Rows of the left side of a product: floats, and in 8 bits what they are rounded to.
-struct Left {
-    std::vector<uint8_t> whole;
-    std::vector<float> steps;
-};
-
-template <bool INT8>
-static void make_left(Team team, const float* rows, int64_t count, int64_t depth, Left& left) {
-    if (!INT8) return;
-    int64_t quads = (depth + DEEP - 1) / DEEP;
-    for (int64_t i = team.begin(count); i < team.end(count); i++)
-        left.steps[i] = rounded(rows + i * depth, depth, quads, left.whole.data() + i * quads * DEEP);
-    team.wait();
-}
-
-template <int COUNT, class Each>
-static inline void float_rows(const float* x, int64_t depth, const float* panel, int64_t row, int64_t column,
-                              int64_t width, Each each) {
-    float result[COUNT * PANEL_COLUMNS];
-    tile<COUNT, TILE_VECTORS, false>(depth, x + row * depth, depth, 1, panel, PANEL_COLUMNS, result, PANEL_COLUMNS);
-    for (int i = 0; i < COUNT; i++)
-        for (int64_t j = 0; j < PANEL_COLUMNS && column + j < width; j += WIDTH)
-            each(row + i, column + j, load(result + i * PANEL_COLUMNS + j));
-}
-
-template <int COUNT, class Each>
-static inline void int8_rows(const Left& left, int64_t quads, const int8_t* panel, const Dense& dense, int64_t row,
-                             int64_t column, Each each) {
-    int32_t sums[COUNT * COLUMNS];
-    tile_int8<COUNT>(left.whole.data() + row * quads * DEEP, quads, panel, sums);
-    for (int i = 0; i < COUNT; i++)
-        for (int64_t j = 0; j < COLUMNS && column + j < dense.width; j += WIDTH) {
-            Ints whole, offset;
-            std::memcpy(&whole, sums + i * COLUMNS + j, sizeof whole);
-            std::memcpy(&offset, dense.offsets + column + j, sizeof offset);
-            Floats value = __builtin_convertvector(whole - offset, Floats);
-            each(row + i, column + j, value * (load(dense.steps + column + j) * left.steps[row + i]));
-        }
-}
-
-// Rows up to MOST at a time, and what is left over by a smaller tile.
-template <int MOST, class Some>
-static inline void by_tiles(int64_t row, int64_t rows, Some some) {
-    for (; row + MOST <= rows; row += MOST) some(std::integral_constant<int, MOST>{}, row);
-    if constexpr (MOST > 1)
-        if (row < rows) by_tiles<MOST / 2>(row, rows, some);
-}
-
-// each(row, column, values) for all vectors of rows weight^T + bias; each width is a multiple of a vector's.
-template <bool INT8, class Each>
-static void multiply(Team team, const float* x, const Left& left, int64_t rows, int64_t depth, const Dense& dense,
-                     Each each) {
-    constexpr int64_t size = INT8 ? COLUMNS : PANEL_COLUMNS;
-    int64_t panels = (dense.width + size - 1) / size;
-    auto with_bias = [&](int64_t row, int64_t column, Floats value) {
-        each(row, column, value + load(dense.bias + column));
-    };
-    for (int64_t p = team.begin(panels); p < team.end(panels); p++) {
-        int64_t column = p * size;
-        if constexpr (INT8) {
-            int64_t quads = (depth + DEEP - 1) / DEEP;
-            const int8_t* panel = (const int8_t*)dense.panels + p * quads * DEEP * COLUMNS;
-            by_tiles<INT8_ROWS>(0, rows, [&](auto count, int64_t row) {
-                int8_rows<count()>(left, quads, panel, dense, row, column, with_bias);
-            });
-        } else {
-            const float* panel = (const float*)dense.panels + p * depth * PANEL_COLUMNS;
-            by_tiles<TILE_ROWS>(0, rows, [&](auto count, int64_t row) {
-                float_rows<count()>(x, depth, panel, row, column, dense.width, with_bias);
-            });
-        }
-    }
-    team.wait();
-}
-
-static void normalise(Team team, float* rows, int64_t count, int64_t columns, const Norm& norm, float eps) {
-    for (int64_t i = team.begin(count); i < team.end(count); i++) {
-        float* row = rows + i * columns;
-        Floats total = all(0.0f);
-        for (int64_t j = 0; j < columns; j += WIDTH) total += load(row + j);
-        float scale = centre(row, total, columns, eps);
-        for (int64_t j = 0; j < columns; j += WIDTH)
-            store(row + j, load(row + j) * scale * load(norm.weight + j) + load(norm.shift + j));
-    }
-    team.wait();
-}
 
 struct Batch {
     const float* hidden;     // [tokens][columns]
@@ -151,46 +48,153 @@ struct Batch {
 };
 
 // What some sequences need on their way; threads of a team share one.
+template <class Kind>
 struct Space {
-    std::vector<float> hidden, queries, others, context, inner;
-    Left left;
+    Room<float> hidden, normal, queries, others, context, inner;
+    Left<Kind> left;
 
-    template <bool INT8>
-    void make_room(const Batch& batch, int64_t rows) {
-        int64_t widest = 0, deepest = batch.columns;
+    void make(const Batch& batch, int64_t rows) {
+        int64_t widest = batch.columns, deepest = batch.columns;
         for (int64_t n = 0; n < batch.num_layers; n++) {
             widest = std::max(widest, batch.layers[n].query.width);
             deepest = std::max(deepest, batch.layers[n].inner.width);
         }
-        hidden.resize(rows * batch.columns);
-        queries.resize(rows * widest);
-        others.resize(rows * 2 * widest);
-        context.resize(rows * std::max(widest, batch.columns));
-        inner.resize(rows * deepest);
-        if (INT8) left.whole.resize(rows * DEEP * ((std::max(deepest, widest) + DEEP - 1) / DEEP));
-        left.steps.resize(rows);
+        hidden.make(rows * batch.columns);
+        normal.make(rows * batch.columns);
+        queries.make(rows * widest);
+        others.make(rows * 2 * widest);
+        context.make(rows * widest);
+        inner.make(rows * deepest);
+        left.make(rows, std::max(deepest, widest));
+    }
+};
+
+// to = a row normalised (Ba et al., 2016).
+static inline void normalise(const float* row, int64_t columns, const Norm& norm, float eps, float* to) {
+    Floats total = all(0.0f);
+    for (int64_t j = 0; j < columns; j += WIDTH) {
+        Floats value = load(row + j);
+        total += value;
+        store(to + j, value);
+    }
+    float scale = centre(to, total, columns, eps);
+    for (int64_t j = 0; j < columns; j += WIDTH)
+        store(to + j, load(to + j) * scale * load(norm.weight + j) + load(norm.shift + j));
+}
+
+static void normalise_all(Team team, float* rows, int64_t count, int64_t columns, const Norm& norm, float eps) {
+    if (!norm.weight) return;
+    for (int64_t i = team.begin(count); i < team.end(count); i++)
+        normalise(rows + i * columns, columns, norm, eps, rows + i * columns);
+    team.wait();
+}
+
+// Matrices go through products; each thread of a team makes its share.
+template <class Kind>
+struct Walk {
+    const Batch& batch;
+    Team team;
+    Space<Kind>& space;
+    const float* floats = nullptr;  // the left side of the products that follow
+
+    // Rows become the left side of products, normalised before where there is a norm.
+    void take(const float* rows, int64_t count, int64_t depth, const Norm& norm = {}) {
+        float* normal = space.normal.get();
+        floats = norm.weight ? normal : rows;
+        for (int64_t i = team.begin(count); i < team.end(count); i++) {
+            if (norm.weight) normalise(rows + i * depth, depth, norm, batch.eps, normal + i * depth);
+            space.left.take(floats, i, depth);
+        }
+        team.wait();
+    }
+
+    template <class Each>
+    void multiply(int64_t rows, int64_t depth, const Dense& dense, Each each) {
+        auto with_bias = [&](int64_t row, int64_t column, Floats value) {
+            each(row, column, value + load(dense.bias + column));
+        };
+        ::multiply(team, floats, space.left, rows, depth, dense, with_bias);
+        team.wait();
+    }
+
+    // To columns from `offset` on of a matrix.
+    void write(int64_t rows, int64_t depth, const Dense& dense, float* to, int64_t stride, int64_t offset = 0) {
+        multiply(rows, depth, dense, [=](int64_t row, int64_t column, Floats value) {
+            store(to + row * stride + offset + column, value);
+        });
+    }
+
+    void add(int64_t rows, int64_t depth, const Dense& dense, float* to) {
+        multiply(rows, depth, dense, [=, columns = batch.columns](int64_t row, int64_t column, Floats value) {
+            float* at = to + row * columns + column;
+            store(at, value + load(at));
+        });
+    }
+
+    // What is widened becomes activation(value), times what the gate has let through before.
+    template <class Bend>
+    void bend(int64_t rows, const Layer& layer, Bend bent) {
+        float* inner = space.inner.get();
+        int64_t width = layer.inner.width;
+        if (!layer.gate.width)
+            return multiply(rows, batch.columns, layer.inner, [=](int64_t row, int64_t column, Floats value) {
+                store(inner + row * width + column, bent(value));
+            });
+        write(rows, batch.columns, layer.gate, inner, width);
+        multiply(rows, batch.columns, layer.inner, [=](int64_t row, int64_t column, Floats value) {
+            float* at = inner + row * width + column;
+            store(at, bent(value) * load(at));
+        });
+    }
+
+    void widen(int64_t rows, const Layer& layer) {
+        constexpr bool NEARLY = !std::is_same<Kind, Exact>::value;
+        switch (layer.activation) {
+            case GELU:
+                return bend(rows, layer, [](Floats x) { return NEARLY ? nearly_gelu(x) : gelu(x); });
+            case GELU_NEW:
+                return bend(rows, layer, gelu_new);
+            case RELU:
+                return bend(rows, layer, [](Floats x) { return x < 0.0f ? all(0.0f) : x; });
+        }
+    }
+
+    template <bool HALVED>
+    void attend(int64_t from, int64_t to, const Layer& layer, bool some, std::vector<float>& heads) {
+        int64_t parts = (to - from) * layer.heads, first = batch.starts[from], wanted = batch.wanted[from];
+        for (int64_t part = team.begin(parts); part < team.end(parts); part++) {
+            int64_t s = from + part / layer.heads, begin = batch.starts[s], key = begin - first;
+            int64_t keys = batch.starts[s + 1] - begin;
+            Sequence sequence{key, keys, key, keys, nullptr, begin};
+            if (some) {
+                sequence.first_query = batch.wanted[s] - wanted;
+                sequence.num_queries = batch.wanted[s + 1] - batch.wanted[s];
+                sequence.places = batch.places + batch.wanted[s];
+            }
+            ::attend<HALVED>(sequence, layer.view, part % layer.heads, space.queries.get(), space.others.get(),
+                             layer.query.width, batch.head_width, space.context.get(), heads);
+        }
+        team.wait();
     }
 };
 
 // All layers for the sequences from `from` to `to`.
-template <bool INT8>
-static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Space& space, std::vector<float>& heads) {
+template <class Kind>
+static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Space<Kind>& space,
+                   std::vector<float>& heads) {
     int64_t columns = batch.columns, first = batch.starts[from], tokens = batch.starts[to] - first, rows = tokens;
     int64_t wanted = batch.wanted[from], asked = batch.wanted[to] - wanted;
-    float* hidden = space.hidden.data();
+    float* hidden = space.hidden.get();
+    Walk<Kind> walk{batch, team, space};
     if (team.me == 0) std::copy(batch.hidden + first * columns, batch.hidden + (first + tokens) * columns, hidden);
     team.wait();
     for (int64_t n = 0; n < batch.num_layers; n++) {
         const Layer& layer = batch.layers[n];
         bool some = n == batch.num_layers - 1 && batch.places;
         int64_t width = layer.query.width;
-        float *queries = space.queries.data(), *others = space.others.data(), *context = space.context.data();
-        auto to_rows_of = [](float* matrix, int64_t stride, int64_t offset) {
-            return [=](int64_t row, int64_t column, Floats v) { store(matrix + row * stride + offset + column, v); };
-        };
-        make_left<INT8>(team, hidden, tokens, columns, space.left);
-        multiply<INT8>(team, hidden, space.left, tokens, columns, layer.key, to_rows_of(others, 2 * width, 0));
-        multiply<INT8>(team, hidden, space.left, tokens, columns, layer.value, to_rows_of(others, 2 * width, width));
+        walk.take(hidden, tokens, columns, layer.before_attention);
+        walk.write(tokens, columns, layer.key, space.others.get(), 2 * width);
+        walk.write(tokens, columns, layer.value, space.others.get(), 2 * width, width);
         if (some) {  // the others were asked above, and give no more
             if (team.me == 0)
                 for (int64_t i = 0; i < asked; i++) {
@@ -199,37 +203,22 @@ static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Spac
                 }
             rows = asked;
             team.wait();
-            make_left<INT8>(team, hidden, rows, columns, space.left);
+            walk.take(hidden, rows, columns, layer.before_attention);
         }
-        multiply<INT8>(team, hidden, space.left, rows, columns, layer.query, to_rows_of(queries, width, 0));
-        int64_t parts = (to - from) * layer.heads;
-        for (int64_t part = team.begin(parts); part < team.end(parts); part++) {
-            int64_t s = from + part / layer.heads, key = batch.starts[s] - first, keys = batch.starts[s + 1] - first - key;
-            Sequence sequence{key, keys, key, keys};
-            if (some) sequence = {batch.wanted[s] - wanted, batch.wanted[s + 1] - batch.wanted[s], key, keys};
-            attend(sequence, queries, others, width, part % layer.heads * batch.head_width, batch.head_width, context,
-                   heads);
-        }
-        team.wait();
-        auto to_hidden = [=](int64_t row, int64_t column, Floats value) {
-            float* at = hidden + row * columns + column;
-            store(at, value + load(at));
-        };
-        make_left<INT8>(team, context, rows, width, space.left);
-        multiply<INT8>(team, context, space.left, rows, width, layer.context, to_hidden);
-        normalise(team, hidden, rows, columns, layer.first, batch.eps);
-        int64_t depth = layer.inner.width;
-        float* inner = space.inner.data();
-        make_left<INT8>(team, hidden, rows, columns, space.left);
-        multiply<INT8>(team, hidden, space.left, rows, columns, layer.inner,
-                       [=](int64_t row, int64_t column, Floats value) {
-                           Floats distribution, density;
-                           normal(value, distribution, density);
-                           store(inner + row * depth + column, value * distribution);
-                       });
-        make_left<INT8>(team, inner, rows, depth, space.left);
-        multiply<INT8>(team, inner, space.left, rows, depth, layer.outer, to_hidden);
-        normalise(team, hidden, rows, columns, layer.second, batch.eps);
+        walk.write(rows, columns, layer.query, space.queries.get(), width);
+        bool halved = HAS_BFLOAT16 && !std::is_same<Kind, Exact>::value && batch.head_width % 32 == 0;
+        if (halved)
+            walk.template attend<HAS_BFLOAT16>(from, to, layer, some, heads);
+        else
+            walk.template attend<false>(from, to, layer, some, heads);
+        walk.take(space.context.get(), rows, width);
+        walk.add(rows, width, layer.context, hidden);
+        normalise_all(team, hidden, rows, columns, layer.after_attention, batch.eps);
+        walk.take(hidden, rows, columns, layer.before_inner);
+        walk.widen(rows, layer);
+        walk.take(space.inner.get(), rows, layer.inner.width);
+        walk.add(rows, layer.inner.width, layer.outer, hidden);
+        normalise_all(team, hidden, rows, columns, layer.after_outer, batch.eps);
     }
     if (team.me == 0) std::copy(hidden, hidden + rows * columns, batch.out + (batch.places ? wanted : first) * columns);
     team.wait();
@@ -244,20 +233,20 @@ static std::vector<int64_t> parts_of(const int64_t* starts, int64_t sequences) {
     return parts;
 }
 
-template <bool INT8>
+template <class Kind>
 static void encode_all(const Batch& batch, int64_t sequences, int threads) {
     std::vector<int64_t> parts = parts_of(batch.starts, sequences);
     int64_t count = int64_t(parts.size()) - 1, most = 0;
     for (int64_t p = 0; p < count; p++) most = std::max(most, batch.starts[parts[p + 1]] - batch.starts[parts[p]]);
 #if defined(_OPENMP)
     if (count < threads && most >= WORTH_SHARING) {
-        Space space;
-        space.make_room<INT8>(batch, most);
+        Space<Kind> space;
+        space.make(batch, most);
 #pragma omp parallel num_threads(threads)
         {
             Team team{omp_get_thread_num(), omp_get_num_threads()};
             std::vector<float> heads;
-            for (int64_t p = 0; p < count; p++) encode<INT8>(batch, parts[p], parts[p + 1], team, space, heads);
+            for (int64_t p = 0; p < count; p++) encode<Kind>(batch, parts[p], parts[p + 1], team, space, heads);
         }
         return;
     }
@@ -265,21 +254,23 @@ static void encode_all(const Batch& batch, int64_t sequences, int threads) {
     threads = int(std::min<int64_t>(threads, count));
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
-        Space space;
-        space.make_room<INT8>(batch, most);
+        Space<Kind> space;
+        space.make(batch, most);
         std::vector<float> heads;
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t p = 0; p < count; p++) encode<INT8>(batch, parts[p], parts[p + 1], Team{0, 1}, space, heads);
+        for (int64_t p = 0; p < count; p++) encode<Kind>(batch, parts[p], parts[p + 1], Team{0, 1}, space, heads);
     }
 }
 
+enum Kinds : int64_t { FLOAT32, INT8, BFLOAT16 };
+
+// `kind` is how weights lie: bfloat16 only where has_bfloat16 says so.
 extern "C" void encode_packed(const float* hidden, const int64_t* starts, int64_t sequences, const int64_t* places,
                               const int64_t* wanted, float* out, int64_t columns, int64_t head_width,
-                              const int64_t* layers, int64_t num_layers, float eps, int64_t int8, int threads) {
-    static_assert(sizeof(Layer) == 35 * sizeof(int64_t), "kernels/packed_encoder.py writes 35 numbers for a layer");
+                              const int64_t* layers, int64_t num_layers, float eps, int64_t kind, int threads) {
+    static_assert(sizeof(Layer) == 50 * sizeof(int64_t), "kernels/packed_encoder.py writes 50 numbers for a layer");
     Batch batch{hidden, starts, places, wanted, out, columns, head_width, (const Layer*)layers, num_layers, eps};
-    if (int8)
-        encode_all<true>(batch, sequences, threads);
-    else
-        encode_all<false>(batch, sequences, threads);
+    if (kind == INT8) return encode_all<Bytes>(batch, sequences, threads);
+    if (kind == FLOAT32) return encode_all<Exact>(batch, sequences, threads);
+    if constexpr (HAS_BFLOAT16) encode_all<Halved>(batch, sequences, threads);
 }

@@ -1,5 +1,6 @@
 // Products of small matrices that lie in the cache: a tile of the result stays in registers.
 #pragma once
+#include <type_traits>
 #include "vector.h"
 
 constexpr int TILE_ROWS = 6;
@@ -9,8 +10,22 @@ constexpr int TILE_VECTORS = 4;  // 32 registers
 constexpr int TILE_VECTORS = 2;  // 16 registers
 #endif
 
+// Sums of products of a number of A with a vector of B; HALVED, of words of two bfloat16 along the depth.
+template <bool HALVED>
+static inline Floats add_products(Floats sums, const float* left, Floats right) {
+#if defined(__AVX512BF16__)
+    if constexpr (HALVED) {
+        int32_t word;
+        std::memcpy(&word, left, sizeof word);
+        return (Floats)_mm512_dpbf16_ps((__m512)sums, (__m512bh)_mm512_set1_epi32(word), (__m512bh)right);
+    }
+#endif
+    static_assert(!HALVED || HAS_BFLOAT16, "asked for where there are no such products");
+    return sums + *left * right;
+}
+
 // C[ROWS, VECTORS * WIDTH] (+)= A B, with A[m, k] at a[m * row_step + k * column_step].
-template <int ROWS, int VECTORS, bool ADD>
+template <int ROWS, int VECTORS, bool ADD, bool HALVED = false>
 static inline void tile(int64_t depth, const float* a, int64_t row_step, int64_t column_step, const float* b,
                         int64_t ldb, float* c, int64_t ldc) {
     Floats result[ROWS][VECTORS];
@@ -20,34 +35,42 @@ static inline void tile(int64_t depth, const float* a, int64_t row_step, int64_t
         Floats right[VECTORS];
 #pragma GCC unroll 4
         for (int j = 0; j < VECTORS; j++) right[j] = load(b + k * ldb + j * WIDTH);
-#pragma GCC unroll 6
+#pragma GCC unroll 12
         for (int i = 0; i < ROWS; i++) {
-            float left = a[i * row_step + k * column_step];
+            const float* left = a + i * row_step + k * column_step;
 #pragma GCC unroll 4
-            for (int j = 0; j < VECTORS; j++) result[i][j] += left * right[j];
+            for (int j = 0; j < VECTORS; j++) result[i][j] = add_products<HALVED>(result[i][j], left, right[j]);
         }
     }
     for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < VECTORS; j++) store(c + i * ldc + j * WIDTH, result[i][j]);
 }
 
-template <int VECTORS, bool ADD>
+template <int VECTORS, bool ADD, bool HALVED>
 static inline void columns(int64_t rows, int64_t depth, const float* a, int64_t row_step, int64_t column_step,
                            const float* b, int64_t ldb, float* c, int64_t ldc) {
+    constexpr int MOST = 2 * VECTORS <= TILE_VECTORS ? 2 * TILE_ROWS : TILE_ROWS;  // as many registers either way
     int64_t m = 0;
-    for (; m + TILE_ROWS <= rows; m += TILE_ROWS)
-        tile<TILE_ROWS, VECTORS, ADD>(depth, a + m * row_step, row_step, column_step, b, ldb, c + m * ldc, ldc);
-    for (; m + 2 <= rows; m += 2)
-        tile<2, VECTORS, ADD>(depth, a + m * row_step, row_step, column_step, b, ldb, c + m * ldc, ldc);
-    if (m < rows) tile<1, VECTORS, ADD>(depth, a + m * row_step, row_step, column_step, b, ldb, c + m * ldc, ldc);
+    auto some = [&](auto count) {
+        for (; m + count() <= rows; m += count())
+            tile<count(), VECTORS, ADD, HALVED>(depth, a + m * row_step, row_step, column_step, b, ldb, c + m * ldc, ldc);
+    };
+    some(std::integral_constant<int, MOST>{});
+    if constexpr (MOST > TILE_ROWS) some(std::integral_constant<int, TILE_ROWS>{});
+    some(std::integral_constant<int, 2>{});
+    some(std::integral_constant<int, 1>{});
 }
 
-// C[rows, width] (+)= A[rows, depth] B[depth, width]; width is a multiple of WIDTH.
-template <bool ADD>
+// C[rows, width] (+)= A[rows, depth] B[depth, width]; width is a multiple of WIDTH. HALVED, A and B hold words of two
+// bfloat16 along the depth, of which `depth` and the steps are counted.
+template <bool ADD, bool HALVED = false>
 static void product(int64_t rows, int64_t width, int64_t depth, const float* a, int64_t row_step, int64_t column_step,
                     const float* b, int64_t ldb, float* c, int64_t ldc) {
     int64_t n = 0;
     for (; n + TILE_VECTORS * WIDTH <= width; n += TILE_VECTORS * WIDTH)
-        columns<TILE_VECTORS, ADD>(rows, depth, a, row_step, column_step, b + n, ldb, c + n, ldc);
-    for (; n < width; n += WIDTH) columns<1, ADD>(rows, depth, a, row_step, column_step, b + n, ldb, c + n, ldc);
+        columns<TILE_VECTORS, ADD, HALVED>(rows, depth, a, row_step, column_step, b + n, ldb, c + n, ldc);
+    for (; TILE_VECTORS > 2 && n + 2 * WIDTH <= width; n += 2 * WIDTH)
+        columns<2, ADD, HALVED>(rows, depth, a, row_step, column_step, b + n, ldb, c + n, ldc);
+    for (; n < width; n += WIDTH)
+        columns<1, ADD, HALVED>(rows, depth, a, row_step, column_step, b + n, ldb, c + n, ldc);
 }

@@ -4,8 +4,12 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX512BF16__) && defined(__AVX512VL__)
+// Whether there are products of bfloat16, by which it is faster than float32.
+#if defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #include <immintrin.h>
+constexpr bool HAS_BFLOAT16 = true;
+#else
+constexpr bool HAS_BFLOAT16 = false;
 #endif
 
 #if defined(__AVX512F__)
