@@ -361,6 +361,8 @@ class VocabConfig(_VocabConfig):
         corpus: str | Path,
         seed: int = 0,
         vocabulary: _AnyVocabulary | _WordpieceByDefault = ...,
+        too_large: Literal["refuse", "lower"] = "refuse",
+        gold: _AnyReader | None = None,
         processes: int = 0,
     ) -> None: ...
 

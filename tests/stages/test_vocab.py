@@ -32,6 +32,23 @@ def test_a_vocabulary_is_learnt_and_judged_on_text_kept_aside(tmp_path):
     assert run.results["held_sentences"] == 2 * 4
     assert len(run.results["segmentations"]) == 5
     assert len(run.results["longest_tokens"]) == 20
+    assert 0.5 < run.results["bits_per_character"] < 4
+    assert "boundary_f1" not in run.results
+
+
+def test_borders_of_pieces_are_compared_with_marked_words(tmp_path):
+    make_corpus(tmp_path / "corpus")
+    rows = ['{"text": "greenbean rain", "words": ["green", "bean", "rain"]}', '{"text": "x", "words": ["y"]}']
+    (tmp_path / "gold.jsonl").write_text("\n".join(rows))
+    made = {"corpus": tmp_path / "corpus", "vocabulary": {"size": 70}, "gold": str(tmp_path / "gold.jsonl")}
+    run = vocab(build(VocabConfig, {**made, "output": tmp_path / "judged"}))
+    assert (run.results["gold_sentences"], run.results["gold_left_out"]) == (1, 1)
+    assert run.results["boundary_recall"] in (0, 1)
+    assert [source["name"] for source in run.sources] == ["gold.jsonl"]
+    (tmp_path / "gold.jsonl").write_text('{"text": "no words"}')
+    with pytest.raises(UserError, match="words in a list"):
+        vocab(build(VocabConfig, {**made, "output": tmp_path / "other"}))
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_finished_run_is_not_done_again(tmp_path):
@@ -54,6 +71,15 @@ def test_a_run_broken_off_is_begun_again_with_the_same_result(tmp_path, monkeypa
     vocab(config(tmp_path))
 
     assert (tmp_path / "vocab" / "tokenizer" / "vocab.txt").read_bytes() == first
+
+
+def test_too_large_a_vocabulary_is_made_smaller_where_that_is_asked_for(tmp_path, capsys):
+    make_corpus(tmp_path / "corpus")
+    asked = config(tmp_path, size=5_000)
+    run = vocab(build(VocabConfig, {**asked.model_dump(mode="json"), "too_large": "lower"}))
+    assert 64 <= run.results["size"] < 5_000
+    assert run.results["size"] == Tokenizer.open(tmp_path / "vocab" / "tokenizer").vocab_size
+    assert "that is taken" in capsys.readouterr().err
 
 
 def test_too_large_a_vocabulary_leaves_no_finished_run(tmp_path):

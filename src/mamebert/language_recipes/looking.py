@@ -24,8 +24,6 @@ LOOSER: dict[Preset, Preset] = {
 }  # fmt: skip
 LEAST_KEPT = 0.5
 """Share of the characters: a filter that drops more was made for other text."""
-SMALLEST = 64
-"""Pieces; a text that does not fill so small a vocabulary is none to learn from."""
 TELLING, FEW_LETTERS = 200, 40
 """Sentences that are asked for their language, and letters below which they tell nothing."""
 
@@ -121,17 +119,10 @@ def _in_language(sentences: list[str], code: str) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def vocabulary_tried(clean: Run, kind: Mapping[str, Any], size: int, folder: Path) -> tuple[int, VocabResults]:
-    """Learn a vocabulary from the cleaned sample; return its size, half as often as the text is too small for it."""
-    while True:
-        settings = {"corpus": clean.folder, "vocabulary": {**kind, "size": size}, "processes": 1}
-        try:
-            run = _done("vocab", {**settings, "output": folder / f"vocab-{size}"})
-            return size, VocabResults.read(run.results)
-        except UserError:
-            if size <= SMALLEST:
-                raise
-            size = max(size // 2, SMALLEST)
+def vocabulary_tried(clean: Run, kind: Mapping[str, Any], size: int, folder: Path) -> VocabResults:
+    """Learn a vocabulary from the cleaned sample, with fewer pieces where it does not fill the size."""
+    settings = {"corpus": clean.folder, "vocabulary": {**kind, "size": size}, "too_large": "lower", "processes": 1}
+    return VocabResults.read(_done("vocab", {**settings, "output": folder / "vocab"}).results)
 
 
 def kind_there(language: Language) -> tuple[dict[str, Any], str]:

@@ -15,6 +15,7 @@ from mamebert.files.disk import temporary_folder, write_text
 from mamebert.files.names import new_folder
 from mamebert.language_recipes.advice import (
     MOST_EPOCHS,
+    SIZES,
     TOKENS_PER_PARAMETER,
     Advice,
     advise,
@@ -61,9 +62,10 @@ def make_recipe(
         drawn = draw(opened, scratch)
         run, found = cleaned(drawn, language, code, scratch)
         kind, missing = kind_there(language)
-        size, fits = vocabulary_tried(run, kind, vocabulary_size(found.words, language), scratch)
-        if found.share < 1:  # the whole may fill what its sample does not
-            size = vocabulary_size(found.words, language)
+        size = vocabulary_size(found.words, language)
+        fits = vocabulary_tried(run, kind, size, scratch)
+        if found.share >= 1:  # else the whole may fill what its sample does not
+            size = _rounded(min(size, fits.size or size))
         tokens = round(found.characters / (fits.characters_per_piece or 1.0))
         objective, alone = objective_of(language, found)
         advice = advise(tokens, tokens / max(found.documents, 1), size, objective, hours)
@@ -202,6 +204,12 @@ def _advice_told(advice: Advice, objective: dict[str, Any], tokens: int, found: 
     if len(advice.phases) == 1:
         lines.append(f"Documents are shorter than {SHORT} tokens: no long sequences are made of them.")
     return lines
+
+
+def _rounded(size: int) -> int:
+    """Return a size that a text supports in round numbers, a little below where it was odd."""
+    unit = int(10 ** max(len(str(size)) - 2, 0))
+    return size if size in SIZES else size // unit * unit
 
 
 def _short(number: int) -> str:

@@ -34,6 +34,17 @@ class VocabResults(Entry):
     characters_per_piece: float | None = None
     whole_word_rate: float | None = None
     """Share of the words that are one known piece."""
+    bits_per_character: float | None = None
+    """What a character takes to tell by the frequency of pieces alone; lower is better."""
+    gold_sentences: int | None = None
+    """Sentences with marked words that were compared, and those whose words do not spell them."""
+    gold_left_out: int | None = None
+    boundary_recall: float | None = None
+    """Share of the marked borders of words, where no space shows them, that lie between pieces."""
+    boundary_precision: float | None = None
+    """Share of the borders of pieces that are marked borders."""
+    boundary_f1: float | None = None
+    """Harmonic mean of the two."""
     vocab_bytes: int | None = None
     """UTF-8 bytes of all tokens."""
     longest_tokens: list[str] = Field(default=[])

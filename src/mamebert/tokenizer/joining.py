@@ -11,6 +11,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.trainers import WordPieceTrainer
 
 from mamebert.errors import UserError
+from mamebert.tokenizer.learning.filled import require_filled
 from mamebert.tokenizer.pieces import SPECIAL_TOKENS
 
 MIN_ALPHABET, MAX_ALPHABET = 100, 7_000  # Japanese models of 32,000 pieces know six to seven thousand characters
@@ -42,10 +43,7 @@ def learn_pieces(counts: Counter[str], size: int, min_frequency: int, limit_alph
     if len(vocab) < size:
         left_out = len(characters) - kept
         way_out = f", raise vocabulary.limit_alphabet (it leaves out {left_out:,} characters)" if left_out > 0 else ""
-        raise UserError(
-            f"The text supports a vocabulary of {len(vocab):,} pieces, not {size:,}. Set "
-            f"vocabulary.size={len(vocab)} or less{way_out}, or give more text."
-        )
+        require_filled(len(vocab), size, way_out)
     if len(vocab) > size:
         raise UserError(
             f"The characters alone need {len(vocab):,} pieces, more than the vocabulary's {size:,}. Set a "

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial as bind
+from itertools import zip_longest
 from math import ceil
 from pathlib import Path
 from typing import Literal, Self
@@ -25,6 +26,8 @@ from mamebert.tokenizer.normalising import NormalForm
 Words = Literal["whitespace", "mecab"]
 
 NUM_HELD = 2_000
+SHARDS_ASKED = 8
+"""Shards that are open at a time."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,12 @@ class Sample:
         """Return up to about 2,000 sentences that are not learnt from."""
         picks = [_pick(size.sentences, number, self)[1] for number, size in enumerate(self.sizes)]
         return [text for shard, pick in zip(self.shards, picks, strict=True) for text in _sentences(shard, pick)]
+
+    def learnt(self) -> Iterator[str]:
+        """Yield sentences that are learnt from, out of some shards in turn."""
+        chosen = range(0, len(self.shards), -(-len(self.shards) // SHARDS_ASKED))
+        rows = [_sentences(self.shards[n], _pick(self.sizes[n].sentences, n, self)[0]) for n in chosen]
+        return (text for turn in zip_longest(*rows) for text in turn if text is not None)
 
     def count_words(self, words: Words) -> Counter[str]:
         """Return how often each word stands in the sentences learnt from.

@@ -9,9 +9,9 @@ from pydantic import Field
 from tokenizers import Tokenizer as RustTokenizer
 from tokenizers.models import WordLevel
 
-from mamebert.errors import UserError
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.joining import characters_by_frequency, sensible_alphabet, within_alphabet
+from mamebert.tokenizer.learning.filled import require_filled
 from mamebert.tokenizer.learning.saving import Model, save_description, with_rules
 from mamebert.tokenizer.marked_words import Mark, rules_of_marked_words
 from mamebert.tokenizer.normalising import Rule
@@ -51,11 +51,7 @@ class MarkedVocabulary(Vocabulary):
         rules = self._rules(sample)
         counts = self._marked(sample.count_words(self.words), rules)
         model = self._learn(counts)
-        if len(model.tokens) < self.size:
-            raise UserError(
-                f"The text supports a vocabulary of {len(model.tokens):,} pieces, not {self.size:,}. Set "
-                f"vocabulary.size={len(model.tokens)} or less, or give more text."
-            )
+        require_filled(len(model.tokens), self.size)
         save_description(model, rules, folder, self.max_length, self.words)
         return {}
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
-from mamebert.errors import UserError
+from mamebert.tokenizer.learning.filled import require_filled
 from mamebert.tokenizer.learning.marked import MarkedVocabulary
 from mamebert.tokenizer.learning.saving import Model
 from mamebert.tokenizer.learning.unigrams import learn_unigrams, require_trainer
@@ -44,11 +44,7 @@ class Unigram(MarkedVocabulary):
         kept, alphabet = self._kept(counts)
         pieces = learn_unigrams(Counter({BEGINS + word: count for word, count in kept.items()}), self.size)
         vocab = self._converted(pieces, kept, set(alphabet))
-        if len(vocab) < self.size:
-            raise UserError(
-                f"The text supports a vocabulary of {len(vocab):,} pieces, not {self.size:,}. Set "
-                f"vocabulary.size={len(vocab)} or less, or give more text."
-            )
+        require_filled(len(vocab), self.size)
         wordpiece.save(vocab, folder, sample)
         return told
 

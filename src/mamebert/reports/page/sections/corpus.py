@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from mamebert.reports.page.story import Story
+from mamebert.reports.readings.run_json import value_at
 from mamebert.reports.text.blocks import Block, Fold, Pieces, Row, Section, Table, Text, cells
-from mamebert.reports.text.number_format import count, is_number, plain, words
+from mamebert.reports.text.number_format import count, is_number, percent, plain, score, words
 from mamebert.results.clean import CleanResults
 from mamebert.results.select import SelectResults
 from mamebert.results.vocab import VocabResults
@@ -29,8 +30,37 @@ def tell(story: Story) -> list[Section]:
             named = title if len(story.of(command)) == 1 else f"{title}: {run.final.name}"
             counted += [*tables(run.results, named), *_dropped(run)]
             shown += _samples(run)
+    counted += vocabularies(story.of("vocab"))
     blocks: list[Block] = [Row(counted), *shown] if counted else shown
     return [Section("corpus", "Corpus and vocabulary", blocks)] if blocks else []
+
+
+def vocabularies(runs: list[Run]) -> list[Block]:
+    """Return several vocabularies side by side: one of a kind and size in each row."""
+    if len(runs) < 2:
+        return []
+    rows = []
+    for run in runs:
+        found = VocabResults.read(run.results)
+        figures = (
+            score(found.pieces_per_word, digits=2),
+            percent(found.whole_word_rate),
+            percent(found.unknown_rate),
+            percent(None if found.unknown_character_rate is None else 1 - found.unknown_character_rate),
+            score(found.bits_per_character, digits=3),
+            *map(percent, (found.boundary_recall, found.boundary_precision, found.boundary_f1)),
+        )
+        kind = str(value_at(run.settings, "vocabulary.kind"))
+        rows.append(cells(run.final.name, kind, count(found.size), *figures))
+    header = ["Run", "Kind", "Pieces", "Per word", "Whole words", "[UNK]", "Covered", "Bits per character"]
+    header += ["Found", "Right", "F1"]
+    notes = [
+        "Of sentences that were kept aside. Per word: pieces in a word; covered: characters outside [UNK]; bits per "
+        "character: by the frequency of pieces alone, lower is better; borders: those of words that people "
+        "have marked, where no space shows them, found between pieces, and right among those between pieces."
+    ]
+    groups = [("", 8), ("Borders of marked words", 3)]
+    return [Table("Vocabularies side by side", header, rows, groups, notes, num_text_columns=2)]
 
 
 def tables(results: Mapping[str, Any], title: str) -> list[Block]:
