@@ -28,15 +28,15 @@ def bits_per_character(tokenizer: Tokenizer, known: Iterable[str], asked: list[s
     for some in _in_parts(known):
         for pieces in tokenizer.encode_many(some):
             counts += np.bincount(pieces.ids, minlength=len(counts))
-    total, met = int(counts.sum()), np.count_nonzero(counts)
+    total, met = int(counts.sum()), int((counts > 0).sum())
     left = met / max(total + met, 1) if total else 1.0
     shares = (1 - left) * counts / max(total, 1) + left / len(counts)
     bits, characters = -np.log2(shares), sum(len(part) for text in asked for part in text.split())
     found = 0.0
-    for pieces in tokenizer.encode_with_offsets(asked):
-        unknown = pieces.ids == tokenizer.unk_id
-        found += float(bits[pieces.ids[~unknown]].sum())
-        found += BITS_OF_ANY_CHARACTER * float((pieces.ends - pieces.starts)[unknown].sum())
+    for located in tokenizer.encode_with_offsets(asked):
+        unknown = located.ids == tokenizer.unk_id
+        found += float(bits[located.ids[~unknown]].sum())
+        found += BITS_OF_ANY_CHARACTER * float((located.ends - located.starts)[unknown].sum())
     return round(found / max(characters, 1), 4)
 
 
