@@ -8,6 +8,8 @@ from typing import Any
 from mamebert.errors import UserError
 from mamebert.files.disk import temporary_folder
 
+BEGINS = "▁"
+"""Where SentencePiece parts words."""
 THREADS = 2
 """Fixed: sums of floating-point numbers depend on it."""
 
@@ -22,6 +24,15 @@ def require_trainer() -> None:
         ) from error
 
 
+def _line(word: str, count: int) -> str:
+    """Return a word with its count, twice where it begins with the mark of words.
+
+    SentencePiece begins with runs of characters that stand before different ones. Words are read one by one, so that
+    one which is the beginning of no other would always stand before an end, and never become a piece.
+    """
+    return f"{word}{word}\t{count}\n" if word.startswith(BEGINS) else f"{word}\t{2 * count}\n"
+
+
 def learn_unigrams(counts: Counter[str], size: int) -> list[tuple[str, float]]:
     """Return up to `size` pieces with their log-probabilities, the likeliest first; every character is among them."""
     import sentencepiece as spm
@@ -29,7 +40,7 @@ def learn_unigrams(counts: Counter[str], size: int) -> list[tuple[str, float]]:
     model = BytesIO()
     with temporary_folder() as folder:
         words = Path(folder) / "words.tsv"
-        lines = (f"{word}\t{count}\n" for word, count in sorted(counts.items()))
+        lines = (_line(word, count) for word, count in sorted(counts.items()))
         with words.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(lines)
         settings: dict[str, Any] = {
