@@ -279,7 +279,7 @@ def _renumbered(batch: PretrainingBatch, new_ids: Tensor) -> PretrainingBatch:
 def counts_for(tokenizer: Tokenizer, shards: TokenShards) -> Tensor:
     """Return int64 [tokens of the tokenizer]: how often each occurs in shards, whose vocabulary may have more."""
     new_ids = _new_ids(Tokenizer.open(shards.tokenizer_folder), tokenizer)
-    counts = torch.from_numpy(token_counts(shards))
+    counts = torch.from_numpy(token_counts(shards, about=shards.num_tokens))
     return torch.zeros(len(tokenizer.tokens), dtype=torch.int64).index_add_(0, new_ids, counts)
 
 
