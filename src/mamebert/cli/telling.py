@@ -72,7 +72,9 @@ def tell_models(folder: Path) -> None:
     from mamebert.checkpoints.sentence_modules import MODULES  # torch comes with it, which --help does without
 
     for config in sorted([*folder.glob("model/config.json"), *folder.glob("models/*/config.json")]):
-        fills_masks = Run.open(folder).command == "pretrain" and not config.with_name(MODULES).is_file()
+        kinds = json.loads(config.read_text(encoding="utf-8")).get("architectures") or [""]  # it was just written
+        has_words = Run.open(folder).command == "pretrain" or str(kinds[0]).endswith(("ForMaskedLM", "ForPreTraining"))
+        fills_masks = has_words and not config.with_name(MODULES).is_file()
         verb = "fill-mask {} 'A [MASK] .'" if fills_masks else "predict {} --file FILE"
         usable = verb.format(quote(str(config.parent)))
         say(f"The model is {config.parent} (Hugging Face format). Use it: mamebert {usable}")
