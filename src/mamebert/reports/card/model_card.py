@@ -1,6 +1,5 @@
 """The model card (README.md) of a saved model: what it is, how to open it, what it was made from, what it reached."""
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,7 +102,7 @@ def _card(run: Run, behind: list[Run], model_folder: Path, kind: Kind, licence: 
         row=example_rows(RowsResults.read(run.results)),
         plain=plain_code(auto_class, model_folder.name),
         mask=tokenizer.get("mask_token") if isinstance(tokenizer.get("mask_token"), str) else "[MASK]",
-        needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")) or "mecab" in json.dumps(tokenizer).lower(),
+        needs_mecab="Japanese" in str(tokenizer.get("tokenizer_class", "")),  # others have words cut by pieces alone
         sections=card_sections(run, behind, config, kind),
         limits=[*_reading(config), *_limits(run, kind, model_folder)],
         citation=_citation(run),
