@@ -33,7 +33,7 @@ def refused(folder, match="tokenizer"):
     began = thread_time()
     with pytest.raises(UserError, match=match) as error:
         Tokenizer.open(folder)
-    assert thread_time() - began < 10
+    assert thread_time() - began < 20  # a*a*a*a*b takes 5 to 11, by how much of the cache others leave
     assert str(error.value).count("\n") == 0
     return str(error.value)
 
