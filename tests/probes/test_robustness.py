@@ -38,7 +38,7 @@ def classifier(classifiers):
 def test_a_classifier_loses_by_what_it_reads(ask_about, classifier, world):
     found = ask_about("robustness", of=classifier, source=str(world / "rows.jsonl"), strengths=[0.5, 1.0], sample=40)
     accuracy, flips = ({row.name: row.figures for row in table.rows} for table in found.tables)
-    assert found.figures["accuracy"] == accuracy["0"]["typos"] > 0.8
+    assert found.figures["accuracy"] == accuracy["0"]["typos"] > 0.7
     assert set(flips["0"].values()) == {0.0}
     assert accuracy["1"]["word_drop"] < 0.7
     assert flips["0.5"]["informative_words_dropped"] > flips["0.5"]["common_words_dropped"]

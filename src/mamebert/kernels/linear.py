@@ -48,8 +48,12 @@ def linear_side_by_side(hidden: Tensor, weights: Sequence[Tensor], biases: Seque
         return _by_ready(hidden, ready, biases)
     if len(weights) == 1:
         return linear(hidden, weights[0], biases[0])
-    there = [bias for bias in biases if bias is not None]
-    return linear(hidden, torch.cat(list(weights)), torch.cat(there) if there else None)
+    if all(bias is None for bias in biases):
+        return linear(hidden, torch.cat(list(weights)), None)
+    whole = [
+        weight.new_zeros(len(weight)) if bias is None else bias for weight, bias in zip(weights, biases, strict=True)
+    ]
+    return linear(hidden, torch.cat(list(weights)), torch.cat(whole))
 
 
 def _ready(hidden: Tensor, weights: Sequence[Tensor]) -> list[ReadyWeight] | None:
