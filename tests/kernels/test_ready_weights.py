@@ -138,6 +138,7 @@ def test_in_float32_no_bit_is_another(depth, width):
             found = linear_side_by_side(hidden, [laid_out, laid_out], [bias, None])
             expected = linear_side_by_side(hidden, [weight, weight], [bias, torch.zeros(width)])
             assert torch.equal(found, expected)
+            assert torch.equal(linear_side_by_side(hidden, [weight, weight], [bias, None]), expected)
         with torch_only():
             assert_close(linear(hidden, laid_out, bias), linear(hidden, weight, bias))
 

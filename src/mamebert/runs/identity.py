@@ -9,7 +9,6 @@ from typing import Any
 
 from mamebert.errors import UserError
 from mamebert.files.disk import hash_file, partial
-from mamebert.files.shipped import where_models_are
 from mamebert.runs.record import record_around
 
 
@@ -29,7 +28,11 @@ def identity(path: Path) -> str:
     path = Path(path)
     if not path.exists():
         unfinished = any(partial(p).exists() for p in (path, *path.parents) if p.name)
-        way_out = "The stage that makes it was not finished: run it again." if unfinished else where_models_are()
+        way_out = (
+            "The stage that makes it was not finished: run it again."
+            if unfinished
+            else "Check the path, or run the stage that makes it."
+        )
         raise UserError(f"There is no folder {path}. {way_out}")
     if found := record_around(path):
         folder, record = found
