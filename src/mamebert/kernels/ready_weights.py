@@ -40,8 +40,16 @@ class ReadyWeight(Protocol):
         """
 
 
+class _ForKernelsAlone:
+    """A layout that nothing but the kernels reads."""
+
+    def answers_for(self, rows: Tensor) -> bool:
+        """Tell whether the kernels answer."""
+        return native_of(rows) is not None
+
+
 @dataclass(frozen=True)
-class Float32Weight:
+class Float32Weight(_ForKernelsAlone):
     """A matrix in float32, in the order in which source/linear.cpp reads it: the numbers it gives are the same."""
 
     panels: Tensor
@@ -59,10 +67,6 @@ class Float32Weight:
         panels = weight.new_empty(-(-rows // WIDEST) * WIDEST * depth)
         library("pack_float32", weight.contiguous(), panels, depth, rows)
         return cls(panels, rows)
-
-    def answers_for(self, rows: Tensor) -> bool:
-        """Tell whether the kernels answer."""
-        return native_of(rows) is not None
 
     def multiply(self, rows: Tensor, bias: Tensor | None, out: Tensor) -> None:
         """Write rows weight^T + bias into `out`."""
@@ -120,7 +124,7 @@ class Int8Weight:
 
 
 @dataclass(frozen=True)
-class BFloat16Weight:
+class BFloat16Weight(_ForKernelsAlone):
     """The matrix of a dense layer in bfloat16, for rows rounded to it; sums are float32."""
 
     panels: Tensor
@@ -135,10 +139,6 @@ class BFloat16Weight:
         if library is not None:
             library("has_bfloat16", has)
         return cls(_in_words(weight.detach().bfloat16()), len(weight)) if has else None
-
-    def answers_for(self, rows: Tensor) -> bool:
-        """Tell whether the kernels answer."""
-        return native_of(rows) is not None
 
     def multiply(self, rows: Tensor, bias: Tensor | None, out: Tensor) -> None:
         """Write rows weight^T + bias into `out`."""
