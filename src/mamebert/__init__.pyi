@@ -108,6 +108,7 @@ class CleanConfig(_CleanConfig):
         shard_characters: int = 8000000,
         max_documents: int | None = None,
         processes: int = 0,
+        engine: Literal["local", "ray"] = "local",
     ) -> None: ...
 
 class CompressConfig(_CompressConfig):
@@ -321,6 +322,7 @@ class SelectConfig(_SelectConfig):
         max_characters: int = 0,
         shard_characters: int = 8000000,
         processes: int = 0,
+        engine: Literal["local", "ray"] = "local",
     ) -> None: ...
 
 class TokenizeConfig(_TokenizeConfig):
@@ -336,6 +338,7 @@ class TokenizeConfig(_TokenizeConfig):
         heldout_rate: float = 0.01,
         max_heldout_tokens: int = 200000,
         processes: int = 0,
+        engine: Literal["local", "ray"] = "local",
     ) -> None: ...
 
 class VectorsConfig(_VectorsConfig):
@@ -364,6 +367,7 @@ class VocabConfig(_VocabConfig):
         too_large: Literal["refuse", "lower"] = "refuse",
         gold: _AnyReader | None = None,
         processes: int = 0,
+        engine: Literal["local", "ray"] = "local",
     ) -> None: ...
 
 class _BunsetsuSettings(TypedDict, total=False):

@@ -1,4 +1,4 @@
-"""The same work on many items in several processes, with results in the order of the items."""
+"""The same work on many items in several processes, of this machine or of a cluster; results come in their order."""
 
 import os
 from collections import deque
@@ -7,13 +7,16 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import active_children, get_context
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from mamebert.children import end_with_parent, spawning
+from mamebert.corpus.on_ray import ray_map, require_ray
 from mamebert.errors import UserError
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+Engine = Literal["local", "ray"]
 
 WAITING_PER_PROCESS = 2
 
@@ -23,16 +26,31 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def ordered_map(work: Callable[[T], R], items: Iterable[T], processes: int = 0, abandon: bool = False) -> Iterator[R]:
+def require(engine: Engine) -> None:
+    """Raise a UserError where an engine is not installed."""
+    if engine == "ray":
+        require_ray()
+
+
+def ordered_map(
+    work: Callable[[T], R],
+    items: Iterable[T],
+    processes: int = 0,
+    abandon: bool = False,
+    engine: Engine = "local",
+) -> Iterator[R]:
     """Yield `work(item)` for each item, in order, computed in `processes` processes (0: one per core).
 
     Items are read only a little ahead, so an endless or huge iterable costs no memory. A single item,
-    or one process, is worked on here. `work` must be a top-level function (or a `partial` of one).
+    or what one local process does, is worked on here. `work` must be a top-level function (or a `partial` of one).
     Whatever ends this early waits for the items at work, or with `abandon` ends their processes.
     """
     items = iter(items)
     first = list(islice(items, 2))
     items = chain(first, items)
+    if engine == "ray" and len(first) == 2:
+        yield from ray_map(work, items, processes, num_cores())
+        return
     processes = processes or num_cores()
     if processes == 1 or len(first) < 2:
         yield from map(work, items)

@@ -14,6 +14,7 @@ from mamebert.runs.identity import hashed
 NOT_PART_OF_THE_RESULT = {
     "output",
     "processes",
+    "engine",
     "device",
     "snapshot_seconds",
     "keep_snapshots",

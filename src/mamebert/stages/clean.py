@@ -14,7 +14,7 @@ from mamebert.corpus.documents import DocumentWriter
 from mamebert.corpus.duplicates.near import NearDuplicates, require_datasketch
 from mamebert.corpus.filters.filtering import Filtering
 from mamebert.corpus.filters.settings import Filters
-from mamebert.corpus.parallel import ordered_map
+from mamebert.corpus.parallel import Engine, ordered_map, require
 from mamebert.corpus.readers import Reader, ignore_progress
 from mamebert.corpus.sentences import Splitter
 from mamebert.corpus.tally import Tally
@@ -43,7 +43,7 @@ class CleanConfig(StageConfig):
     """Settings of `mamebert clean`: where text comes from and what happens to it."""
 
     command: ClassVar[str] = "clean"
-    newer: ClassVar[tuple[str, ...]] = ("filters", "near_duplicates")
+    newer: ClassVar[tuple[str, ...]] = ("filters", "near_duplicates", "engine")
     sources: list[Reader] = Field(min_length=1)
     """Where the text is: paths (`"corpus/*.txt"`), or tables with a `kind`; one or several.
 
@@ -66,6 +66,9 @@ class CleanConfig(StageConfig):
     """Stop after this many documents are kept."""
     processes: int = Field(default=0, ge=0)
     """Worker processes; 0 takes one per core. The result does not depend on it."""
+    engine: Engine = "local"
+    """Where these processes are: on this machine, or on a Ray cluster (extra `ray`), that of RAY_ADDRESS or else one
+    that is started here. The result does not depend on it."""
 
     def fingerprint(self) -> list[Source]:
         """Return the text that is read."""
@@ -112,7 +115,8 @@ def clean(config: CleanConfig) -> Run:
         DocumentWriter(run.folder, config.shard_characters) as writer,
         tally,
     ):
-        for batch in ordered_map(work, _read(config, meter if num_bytes else None), config.processes):
+        batches = _read(config, meter if num_bytes else None)
+        for batch in ordered_map(work, batches, config.processes, engine=config.engine):
             for sentences, characters in tally.kept(batch):
                 writer.add(sentences, characters)
             meter.advance(0 if num_bytes else batch.characters_read, f"{tally.num_kept:,} documents kept")
@@ -135,6 +139,7 @@ def clean(config: CleanConfig) -> Run:
 
 def check(config: CleanConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: sources that cannot be read, columns that are not there, a disk too small."""
+    yield from tried(require, config.engine)
     yield from tried(_work(config).filtering.require)
     if config.near_duplicates.threshold:
         yield from tried(require_datasketch)

@@ -13,7 +13,7 @@ from pydantic import Field
 from mamebert.config import RunPath
 from mamebert.corpus.bm25 import Best, Counts, Queries, count_passages, find_best, nothing_found
 from mamebert.corpus.documents import DocumentWriter, document_shards, read_shard
-from mamebert.corpus.parallel import ordered_map
+from mamebert.corpus.parallel import Engine, ordered_map, require
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError, unknown
 from mamebert.preflight.ahead import Ahead, Found, check_first, tried
@@ -29,6 +29,7 @@ class SelectConfig(StageConfig):
     """Settings of `mamebert select`, as in task-driven language modelling (Yao et al., 2022)."""
 
     command: ClassVar[str] = "select"
+    newer: ClassVar[tuple[str, ...]] = ("engine",)
     corpus: RunPath
     """The general corpus: a run of `mamebert clean`."""
     source: Reader
@@ -47,6 +48,9 @@ class SelectConfig(StageConfig):
     """Characters in one document shard."""
     processes: int = Field(default=0, ge=0)
     """Worker processes; 0 takes one per core. The result does not depend on it."""
+    engine: Engine = "local"
+    """Where these processes are: on this machine, or on a Ray cluster (extra `ray`), that of RAY_ADDRESS or else one
+    that is started here. The result does not depend on it."""
 
     def fingerprint(self) -> list[Source]:
         """Return the rows of the task."""
@@ -105,6 +109,7 @@ def select(config: SelectConfig) -> Run:
 
 def check(config: SelectConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: no documents, and rows that cannot be read or lack a column."""
+    yield from tried(require, config.engine)
     yield from ahead.made_by(config.corpus, ["clean"], document_shards)
     yield from tried(_look, config)
 
@@ -146,7 +151,8 @@ def _numbered(shards: list[Path], characters: int, firsts: list[int]) -> Iterato
 
 def _count(config: SelectConfig, shards: list[Path], queries: Queries) -> tuple[Counts, list[int]]:
     """Return what is known of all passages, and the number of the first of each shard."""
-    work = ordered_map(bind(_count_shard, config.passage_characters, queries.vocabulary), shards, config.processes)
+    count = bind(_count_shard, config.passage_characters, queries.vocabulary)
+    work = ordered_map(count, shards, config.processes, engine=config.engine)
     found = list(progress(work, "counting passages", "shards", len(shards)))
     sizes = [len(each.lengths) for each in found]
     counts = found[0]
@@ -165,7 +171,7 @@ def _search(config: SelectConfig, shards: list[Path], queries: Queries, counts: 
         _search_shard, config.passage_characters, queries.vocabulary, weights, counts.mean_length, config.top_passages
     )
     best = nothing_found(len(queries), config.top_passages)
-    work = ordered_map(search, zip(shards, firsts, strict=True), config.processes)
+    work = ordered_map(search, zip(shards, firsts, strict=True), config.processes, engine=config.engine)
     for each in progress(work, "looking for passages", "shards", len(shards)):
         best = best.merged(each)
     return best

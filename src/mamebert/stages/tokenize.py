@@ -14,12 +14,12 @@ from pydantic import Field
 from mamebert.checkpoints.model_folder import CONFIG, read_config, tokenizer_for
 from mamebert.config import RunPath
 from mamebert.corpus.documents import MAKERS, document_shards, read_shard
-from mamebert.corpus.parallel import ordered_map
+from mamebert.corpus.parallel import Engine, ordered_map, require
 from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest, write_token_shard
 from mamebert.errors import UserError
 from mamebert.files.checksums import seal
 from mamebert.files.disk import need_space
-from mamebert.preflight.ahead import Ahead, Found, check_first
+from mamebert.preflight.ahead import Ahead, Found, check_first, tried
 from mamebert.progress import progress, say
 from mamebert.results.tokenize import TextTokens, TokenizeResults
 from mamebert.runs import Run, StageConfig
@@ -38,6 +38,7 @@ class TokenizeConfig(StageConfig):
     """Settings of `mamebert tokenize`."""
 
     command: ClassVar[str] = "tokenize"
+    newer: ClassVar[tuple[str, ...]] = ("engine",)
     corpus: RunPath
     """A run of `mamebert clean` or `mamebert select`."""
     tokenizer: RunPath
@@ -48,6 +49,9 @@ class TokenizeConfig(StageConfig):
     """Keep apart no more than about this many tokens."""
     processes: int = Field(default=0, ge=0)
     """Processes that encode shards; 0 means one for each core. The shards do not depend on it."""
+    engine: Engine = "local"
+    """Where these processes are: on this machine, or on a Ray cluster (extra `ray`), that of RAY_ADDRESS or else one
+    that is started here. The result does not depend on it."""
 
     def places(self) -> list[str]:
         """Return the output and the folder in it that transformers opens."""
@@ -72,7 +76,7 @@ def tokenize(config: TokenizeConfig) -> Run:
     jobs = [_Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]
     left = _not_done(run, jobs)
     begun = monotonic()
-    work = ordered_map(bind(_encode_shard, run.folder), left, config.processes)
+    work = ordered_map(bind(_encode_shard, run.folder), left, config.processes, engine=config.engine)
     for done in progress(work, "tokenizing", "shards", len(left)):
         run.record(**done)
     seconds = round(monotonic() - begun, 3)
@@ -88,6 +92,7 @@ def tokenize(config: TokenizeConfig) -> Run:
 
 def check(config: TokenizeConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: no documents, or no tokenizer that can be opened."""
+    yield from tried(require, config.engine)
     yield from ahead.made_by(config.corpus, MAKERS, document_shards)
     makers = ["vocab", "tokenize", "pretrain", "finetune", "compress"]
     yield from ahead.made_by(config.tokenizer, makers, lambda path: _opened(_tokenizer_folder(path)), inside=True)

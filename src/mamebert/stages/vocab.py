@@ -8,6 +8,7 @@ from pydantic import Field
 from mamebert.config import RunPath
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.documents import MAKERS, cleaned_with, document_shards
+from mamebert.corpus.parallel import Engine, require
 from mamebert.corpus.readers import Reader
 from mamebert.files.checksums import seal
 from mamebert.preflight.ahead import Ahead, Found, check_first, tried
@@ -34,7 +35,7 @@ class VocabConfig(StageConfig):
     """Settings of `mamebert vocab`."""
 
     command: ClassVar[str] = "vocab"
-    newer: ClassVar[tuple[str, ...]] = ("too_large", "gold")
+    newer: ClassVar[tuple[str, ...]] = ("too_large", "gold", "engine")
     corpus: RunPath
     """A run of `mamebert clean` or `mamebert select`."""
     vocabulary: Vocabulary = Field(default_factory=lambda: Vocabulary.model_validate("wordpiece"))
@@ -46,6 +47,9 @@ class VocabConfig(StageConfig):
     annotated Japanese corpora (kind = "bunsetsu"). Nothing is learnt from them."""
     processes: int = Field(default=0, ge=0)
     """Processes that count words; 0 means one for each core. The vocabulary does not depend on it."""
+    engine: Engine = "local"
+    """Where these processes are: on this machine, or on a Ray cluster (extra `ray`), that of RAY_ADDRESS or else one
+    that is started here. The result does not depend on it."""
 
     def fingerprint(self) -> list[Source]:
         """Return the marked sentences."""
@@ -64,7 +68,7 @@ def vocab(config: VocabConfig) -> Run:
         return run
     vocabulary, shards = config.vocabulary, document_shards(config.corpus)
     form = _normal_form(config.corpus)
-    sample = Sample.draw(shards, vocabulary.sample_characters, config.seed, config.processes, form)
+    sample = Sample.draw(shards, vocabulary.sample_characters, config.seed, config.processes, form, config.engine)
 
     told = _trained(vocabulary, sample, run.folder / "tokenizer", config.too_large == "lower")
     if told.get("characters_too_long_rate", 0) >= WORTH_TELLING:
@@ -108,6 +112,7 @@ def _normal_form(corpus: Path) -> NormalForm:
 
 def check(config: VocabConfig, ahead: Ahead) -> Found:
     """Yield what would be refused: no documents, and a vocabulary that needs what is not installed."""
+    yield from tried(require, config.engine)
     yield from ahead.made_by(config.corpus, MAKERS, document_shards)
     yield from tried(config.vocabulary.check)
     if config.gold:

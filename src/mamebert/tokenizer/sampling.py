@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from mamebert.corpus.documents import read_batches, read_shard
-from mamebert.corpus.parallel import ordered_map
+from mamebert.corpus.parallel import Engine, ordered_map
 from mamebert.errors import UserError
 from mamebert.progress import progress
 from mamebert.tokenizer.japanese import MecabWords
@@ -51,17 +51,25 @@ class Sample:
     processes: int
     normal_form: NormalForm
     """The Unicode form of the sentences."""
+    engine: Engine = "local"
+    """Where the processes are."""
 
     @classmethod
     def draw(
-        cls, shards: list[Path], characters: int, seed: int, processes: int, normal_form: NormalForm = "NFC"
+        cls,
+        shards: list[Path],
+        characters: int,
+        seed: int,
+        processes: int,
+        normal_form: NormalForm = "NFC",
+        engine: Engine = "local",
     ) -> Self:
         """Sample sentences so that about `characters` are learnt from, or all where there are fewer."""
         sizes = measure_shards(shards)
         total = sum(size.characters for size in sizes)
         if not total:
             raise UserError("The corpus holds no text. Check what `mamebert clean` dropped, and why, in its run.json.")
-        return cls(tuple(shards), tuple(sizes), min(1.0, characters / total), seed, processes, normal_form)
+        return cls(tuple(shards), tuple(sizes), min(1.0, characters / total), seed, processes, normal_form, engine)
 
     def held(self) -> list[str]:
         """Return up to about 2,000 sentences that are not learnt from."""
@@ -82,7 +90,8 @@ class Sample:
         counts: Counter[str] = Counter()
         jobs = list(enumerate(self.shards))
         work = bind(_count, self, words)
-        for each in progress(ordered_map(work, jobs, self.processes), "counting words", "shards", len(jobs)):
+        counted = ordered_map(work, jobs, self.processes, engine=self.engine)
+        for each in progress(counted, "counting words", "shards", len(jobs)):
             counts.update(each)
         return counts
 
