@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from mamebert.reports.page.story import Story
@@ -19,6 +21,13 @@ def test_a_difference_within_the_spread_is_never_claimed():
     sentence = against(outcome("A", 0.82, 0.01), outcome("B", 0.81, 0.01))
     assert sentence == "A and B differ by 0.010, within the spread (0.014): neither is ahead."
     assert against(outcome("A", 0.84, 0.01), outcome("B", 0.81, 0.01)) == "A is ahead of B by 0.030."
+
+
+def test_a_sentence_begins_with_a_capital_unless_a_model_is_called_otherwise():
+    assert against(outcome("naive Bayes", 0.9, 0.01), outcome("A", 0.5, 0.01)).startswith("Naive Bayes is ahead of A")
+    assert against(outcome("A", 0.9, 0.01), outcome("naive Bayes", 0.5, 0.01)).startswith("A is ahead of naive Bayes")
+    named = replace(outcome("mame-en", 0.9, 0.01), has_own_name=True)
+    assert against(named, outcome("A", 0.5, 0.01)).startswith("mame-en is ahead")
 
 
 def test_one_seed_proves_nothing():

@@ -162,15 +162,15 @@ def task_sentences(task: Task) -> list[str]:
 def against(a: Outcome, b: Outcome, chance: float | None = None) -> str:
     """Return who is ahead; nobody is within the spread, on one seed, or at a `chance` (p) of 0.05 and more."""
     found = who_is_ahead(a, b, chance)
-    first = f"{found.ahead.short} is {found.gap:.3f} above {found.behind.short}"
+    first = f"{found.ahead.beginning} is {found.gap:.3f} above {found.behind.short}"
     if found.doubt == "too few seeds":
         return f"{first}, on too few seeds to tell it from chance."
     if found.doubt == "within the spread":
         within = f"within the spread ({found.spread:.3f})"
-        return f"{a.short} and {b.short} differ by {found.gap:.3f}, {within}: neither is ahead."
+        return f"{a.beginning} and {b.short} differ by {found.gap:.3f}, {within}: neither is ahead."
     if found.doubt == "chance":
         return f"{first}, which can still be chance (p = {chance:.2f})."
-    return f"{found.ahead.short} is ahead of {found.behind.short} by {found.gap:.3f}."
+    return f"{found.ahead.beginning} is ahead of {found.behind.short} by {found.gap:.3f}."
 
 
 def _paper(best: Outcome) -> str:

@@ -64,6 +64,12 @@ class Outcome:
         """Return the name for a sentence."""
         return self.pretrained.short if self.pretrained and not self.has_own_name else self.name
 
+    @property
+    def beginning(self) -> str:
+        """Return `short` for the beginning of a sentence: names of models stay as they are, "naive Bayes" does not."""
+        is_named = self.pretrained or self.random_weights or self.has_own_name
+        return self.short if is_named else self.short[:1].upper() + self.short[1:]
+
     @classmethod
     def of(cls, model: TestedModel, measure: str, pretrained: Pretrained | None = None) -> "Outcome | None":
         """Return how a model of finetune or evaluate did; None where it lacks the measure."""
