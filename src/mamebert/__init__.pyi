@@ -1449,6 +1449,7 @@ class _GenderSettings(TypedDict, total=False):
     male: str | Sequence[str]
     crows_pairs: _AnyReader | None
     winogender: _AnyReader | None
+    occupations: _AnyReader | None
 
 class _Gender(_GenderSettings, total=False):
     kind: Required[Literal["gender"]]

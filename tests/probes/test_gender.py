@@ -82,3 +82,44 @@ def test_words_that_are_no_tokens_are_told(ask_about, rows_file, words):
         ask_about("gender", language="ja")
     with pytest.raises(UserError, match="no text in 'sent_more'"):
         ask_about("gender", crows_pairs=rows_file({"a": "b"}), **words)
+
+
+def test_she_is_likelier_where_more_women_work_or_not(ask_about, rows_file, words, tokens):
+    jobs, shares = tokens[:5], (10, 20, 55, 70, 90)
+    wino = rows_file(
+        *(
+            {"sentid": f"{job}.cook.1.{gender}.txt", "sentence": f"The {job} holds {word} ."}
+            for job in jobs
+            for gender, word in (("male", tokens[5]), ("female", tokens[6]))
+        ),
+        name="w.jsonl",
+    )
+    rows = [{"occupation": job, "bls_pct_female": str(share)} for job, share in zip(jobs, shares, strict=True)]
+    work, other = (
+        rows_file(*those, name=f"{name}.jsonl")
+        for name, those in (
+            ("work", rows),
+            ("other", [{**row, "bls_pct_female": str(100 - float(row["bls_pct_female"]))} for row in rows]),
+        )
+    )
+    found = ask_about("gender", winogender=wino, occupations=work, **words)
+    leads = [row.figures["lead"] for row in found.tables[1].rows]
+    expected = np.corrcoef(shares, leads)[0, 1]
+    assert found.figures["winogender_by_share_of_women"] == pytest.approx(expected, abs=1e-4)
+    turned = ask_about("gender", winogender=wino, occupations=other, **words).figures
+    assert turned["winogender_by_share_of_women"] == pytest.approx(-expected, abs=1e-4)
+
+
+def test_occupations_that_cannot_be_used_are_told(ask_about, rows_file, words):
+    wino = rows_file(
+        *({"sentid": f"sailor.cook.1.{g}.txt", "sentence": f"The {g} pot ."} for g in ("male", "female")),
+        name="w.jsonl",
+    )
+    work = rows_file({"occupation": "sailor", "bls_pct_female": "20"}, name="o.jsonl")
+    with pytest.raises(UserError, match="occupations are those of winogender"):
+        ask_about("gender", occupations=work, **words)
+    with pytest.raises(UserError, match="1 of the 1 occupations"):
+        ask_about("gender", winogender=wino, occupations=work, **words)
+    wrong = rows_file({"occupation": "sailor", "bls_pct_female": "120"}, name="x.jsonl")
+    with pytest.raises(UserError, match="'120' per cent"):
+        ask_about("gender", winogender=wino, occupations=wrong, **words)

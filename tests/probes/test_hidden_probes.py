@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
 from mamebert.errors import UserError
 from mamebert.probes.attention import figures
@@ -53,6 +54,23 @@ def test_texts_that_are_alike_by_their_scores_give_the_correlation_of_cosines(as
     found = ask_about("similarity", pairs=rows_file(*rows))
     assert found.tables[0].rows[0].figures["as_they_are"] == pytest.approx(1)
     assert [row.name for row in found.tables[0].rows][-1] == "mean of all"
+
+
+def test_the_line_of_weighted_words_is_that_of_the_table_alone(ask_about, rows_file, asked):
+    rows = [
+        {"sentence1": SENTENCES[a], "sentence2": SENTENCES[b], "score": score}
+        for score, (a, b) in enumerate(((0, 7), (0, 3), (1, 6), (0, 1), (4, 4)))
+    ]
+    texts = [asked.tokenizer.encode(row[name]).ids for row in rows for name in ("sentence1", "sentence2")]
+    table = asked.network.bert.embeddings.word_embeddings.weight.detach().double().numpy()
+    counts = np.bincount(np.concatenate(texts), minlength=len(table))
+    centred = table - table[counts > 0].mean(0)
+    words = centred / np.linalg.norm(centred, axis=1, keepdims=True)
+    vectors = np.stack([(words[ids] * (1e-3 / (1e-3 + counts[ids] / counts.sum()))[:, None]).sum(0) for ids in texts])
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    expected = spearmanr((vectors[::2] * vectors[1::2]).sum(1), [row["score"] for row in rows]).statistic
+    found = ask_about("similarity", pairs=rows_file(*rows))
+    assert found.figures["words_weighted_by_frequency"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_attention_is_told_by_where_it_goes():

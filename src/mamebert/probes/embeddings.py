@@ -54,7 +54,7 @@ class Embeddings(Probe):
 
     def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
         """Return how frequency shows, before and after the mean is taken away, and how many analogies are solved."""
-        tokens = asked.tokenizer.tokens
+        tokens = [asked.tokenizer.word(number) for number in range(asked.tokenizer.vocab_size)]
         weights = asked.network.bert.embeddings.word_embeddings.weight
         table = weights.detach().float().cpu().numpy()[: len(tokens)].astype(np.float64)
         counts = _counts(asked, self.corpus)

@@ -54,7 +54,11 @@ class FillMask(Probe):
             FoundExample(prompt=text if i == 0 else f"{text} ({i + 1})", answers=[(w, round(p, 6)) for w, p in each])
             for text, i, each in asked_masks
         ]
-        answers = [(row["answer"], masks[0]) for row, masks in zip(rows, found, strict=True) if row.get("answer")]
+        answers = [
+            (row["answer"].strip(), [(word.strip(), p) for word, p in masks[0]])  # bytes spell the space before a word
+            for row, masks in zip(rows, found, strict=True)
+            if row.get("answer")
+        ]
         return Findings(_figures([each for _, _, each in asked_masks], answers), [_table(examples)], examples)
 
 

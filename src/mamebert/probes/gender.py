@@ -5,7 +5,7 @@ writing about: a slope tells of that selection.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import ClassVar
@@ -44,16 +44,24 @@ class Gender(Probe):
     """Rows with `sent_more`, `sent_less` and `bias_type` (CrowS-Pairs): how often the stereotype is likelier."""
     winogender: Reader | None = None
     """Rows with `sentid` and `sentence` (WinoGender): how often she is likelier than he, by occupation."""
+    occupations: Reader | None = None
+    """Rows with `occupation` and `bls_pct_female` (WinoGender's occupations-stats.tsv): whether she is likelier where
+    more women do that work."""
 
     def look(self) -> None:
-        """Raise UserError where the first rows are not those of the two sets."""
-        for reader, columns in ((self.crows_pairs, CROWS), (self.winogender, WINO)):
+        """Raise UserError where the first rows are not those of the sets."""
+        if self.occupations and not self.winogender:
+            raise UserError("occupations are those of winogender. Give its all_sentences.tsv as winogender too.")
+        for reader, columns in self._sets():
             for row in reader.first_rows(ROWS_LOOKED_AT) if reader else []:
                 _require(row, columns)
 
     def fingerprint(self) -> list[Source]:
-        """Return the files of the two sets."""
-        return [source for each in (self.crows_pairs, self.winogender) if each for source in each.fingerprint()]
+        """Return the files of the sets."""
+        return [source for each, _ in self._sets() if each for source in each.fingerprint()]
+
+    def _sets(self) -> list[tuple[Reader | None, Sequence[str]]]:
+        return [(self.crows_pairs, CROWS), (self.winogender, WINO), (self.occupations, WORK)]
 
     def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
         """Return slopes of the female share, of the two masses as they are, and the scores of the sets of pairs."""
@@ -83,16 +91,51 @@ class Gender(Probe):
         if self.over == "places":
             plot = FoundPlot(kind="dots", y=["female_share"], y_title="share of female words", level=0.5)
         tables = [FoundTable(title=self.over.capitalize(), rows=rows, plot=plot)]
-        for reader, tell in ((self.crows_pairs, _crows), (self.winogender, _winogender)):
+        for reader, tell in ((self.crows_pairs, _crows), (self.winogender, self._winogender)):
             if reader:
                 more, table = tell(asked, list(reader.rows()))
                 figures |= more
                 tables.append(table)
         return Findings({name: round(value, 6) for name, value in figures.items()}, tables)
 
+    def _winogender(self, asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundTable]:
+        pairs = _of_both_genders(rows)
+        texts = scored([text for pair in pairs.values() for text in pair], asked)
+        scores = log_likelihoods(asked.network, texts, asked.tokenizer.special)
+        lead = scores[::2] - scores[1::2]
+        occupations = np.array([name.split(".")[0] for name in pairs])
+        told = {
+            str(each): {
+                **_rate(lead[occupations == each] > 0),
+                "lead": round(float(lead[occupations == each].mean()), 6),
+            }
+            for each in dict.fromkeys(occupations.tolist())
+        }
+        whole = _rate(lead > 0)
+        figures = {"winogender_female": whole["rate"], "winogender_plus_minus": whole["plus_minus"]}
+        if self.occupations:
+            shares = _shares_of_women(self.occupations.rows())
+            known = [name for name in told if name in shares]
+            if len(known) < FEWEST_OCCUPATIONS:
+                raise UserError(
+                    f"{len(known)} of the {len(told)} occupations in winogender are in occupations, and a correlation "
+                    f"needs {FEWEST_OCCUPATIONS}. Give its occupations-stats.tsv."
+                )
+            x = np.array([shares[name] for name in known])
+            if not np.ptp(x):
+                raise UserError("All occupations have the same share of women, which tells nothing. Give others.")
+            line = line_through(x, np.array([told[name]["lead"] for name in known]))
+            figures["winogender_by_share_of_women"] = line.pearson
+            figures["winogender_by_share_of_women_plus_minus"] = line.pearson_plus_minus
+        plot = FoundPlot(kind="dots", y=["rate"], y_title="she likelier than he", level=0.5)
+        rows_told = [FoundRow(name=name, figures=found) for name, found in told.items()]
+        return figures, FoundTable(title="WinoGender", rows=rows_told, plot=plot)
+
 
 CROWS = ("sent_more", "sent_less", "bias_type")
 WINO = ("sentid", "sentence")
+WORK = ("occupation", "bls_pct_female")
+FEWEST_OCCUPATIONS = 4
 
 
 def _masses(asked: Asked, lists: Lists, x: str, female: Sequence[str], male: Sequence[str]) -> list[float]:
@@ -112,7 +155,7 @@ def _mass(masses: npt.NDArray[np.float64]) -> dict[str, float]:
 
 def _known(words: Sequence[str], asked: Asked, what: str) -> list[str]:
     """Return the words that are tokens; what is left out is told, and a list of none is a UserError."""
-    tokens = set(asked.tokenizer.tokens)
+    tokens = asked.tokenizer.whole_words
     known = [word for word in dict.fromkeys(words) if word in tokens]
     if not known:
         raise UserError(
@@ -139,7 +182,8 @@ def _crows(asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundTable]
     return figures, FoundTable(title="CrowS-Pairs", rows=told, plot=plot)
 
 
-def _winogender(asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundTable]:
+def _of_both_genders(rows: list[Row]) -> dict[str, tuple[str, str]]:
+    """Return the sentence with her and the one with him, by the name of the pair."""
     found: dict[str, dict[str, str]] = {}
     for row in rows:
         _require(row, WINO)
@@ -148,18 +192,24 @@ def _winogender(asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundT
     pairs = {name: (each["female"], each["male"]) for name, each in found.items() if {"female", "male"} <= each.keys()}
     if not pairs:
         raise UserError("There are no sentences of both genders in winogender. Give its all_sentences.tsv.")
-    texts = scored([text for pair in pairs.values() for text in pair], asked)
-    scores = log_likelihoods(asked.network, texts, asked.tokenizer.special)
-    is_female = scores[::2] > scores[1::2]
-    occupations = np.array([name.split(".")[0] for name in pairs])
-    told = [
-        FoundRow(name=str(each), figures=_rate(is_female[occupations == each]))
-        for each in dict.fromkeys(occupations.tolist())
-    ]
-    plot = FoundPlot(kind="dots", y=["rate"], y_title="she likelier than he", level=0.5)
-    whole = _rate(is_female)
-    figures = {"winogender_female": whole["rate"], "winogender_plus_minus": whole["plus_minus"]}
-    return figures, FoundTable(title="WinoGender", rows=told, plot=plot)
+    return pairs
+
+
+def _shares_of_women(rows: Iterable[Row]) -> dict[str, float]:
+    """Return the share of women in each occupation, from 0 to 1."""
+    found = {}
+    for row in rows:
+        _require(row, WORK)
+        try:
+            share = float(row["bls_pct_female"]) / 100
+        except ValueError:
+            share = -1.0
+        if not 0 <= share <= 1:
+            raise UserError(
+                f"{row['occupation']!r} has {row['bls_pct_female']!r} per cent of women. Give a number from 0 to 100."
+            )
+        found[row["occupation"]] = share
+    return found
 
 
 def _rate(found: npt.NDArray[np.bool_]) -> dict[str, float]:

@@ -140,10 +140,9 @@ def _joined(words: Words) -> str:
 
 def _nearest(asked: Asked, texts: Sequence[Words]) -> dict[str, str]:
     """Return for each word that is a token the nearest other whole word in the model's table of tokens."""
-    tokens = asked.tokenizer.tokens
-    ids = {token: number for number, token in enumerate(tokens)}
-    table = asked.network.bert.embeddings.word_embeddings.weight.detach().float().cpu().numpy()[: len(tokens)]
-    whole = np.array([number for number, token in enumerate(tokens) if token.isalpha()])
+    ids = asked.tokenizer.whole_words
+    table = asked.network.bert.embeddings.word_embeddings.weight.detach().float().cpu().numpy()
+    names, whole = [word for word in ids if word.isalpha()], np.array([ids[word] for word in ids if word.isalpha()])
     wanted = sorted({word.lower() for words in texts for word in words if word.lower() in ids and word.isalpha()})
     if not wanted or not len(whole):
         return {}
@@ -151,7 +150,7 @@ def _nearest(asked: Asked, texts: Sequence[Words]) -> dict[str, str]:
     directions = directions - directions[whole].mean(0)
     cosines = directions[[ids[word] for word in wanted]] @ directions[whole].T
     cosines[whole[None, :] == np.array([ids[word] for word in wanted])[:, None]] = -np.inf
-    return {word: tokens[whole[best]] for word, best in zip(wanted, cosines.argmax(1), strict=True)}
+    return {word: names[best] for word, best in zip(wanted, cosines.argmax(1), strict=True)}
 
 
 def _findings(plain: list[str], curves: dict[str, dict[float, list[str]]], labels: Sequence[str]) -> Findings:

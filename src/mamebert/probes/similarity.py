@@ -1,5 +1,6 @@
 """Similarity without labels: whether texts that people call alike have like vectors (STS-B, WordSim)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,12 +18,18 @@ from mamebert.probes.scoring.sentences import scored
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
 from mamebert.tasks.data.vector_answers import unit
+from mamebert.word2vec.document_vectors import document_vectors
+from mamebert.word2vec.table import VectorTable
 
 LEAST = 5
 
 
 class Similarity(Probe):
-    """Spearman's correlation of people's scores with the cosine of mean vectors, as they are and centred."""
+    """Spearman's correlation of people's scores with the cosine of mean vectors, as they are and centred.
+
+    Beside them the line that any encoder has to pass: its table of tokens alone, centred, each vector at length 1, and
+    the less of it the more frequent a token is in the texts (SIF; Arora, Liang and Ma, 2017).
+    """
 
     about: ClassVar[str] = "Similarity of texts"
     needs: ClassVar = "encoder"
@@ -72,10 +79,15 @@ class Similarity(Probe):
             "best_layer": best.figures["layer"],
             "last_layer": rows[-2].figures["centred"],
             "not_centred": max(row.figures["as_they_are"] for row in rows),
+            "words_weighted_by_frequency": _correlation(_weighted_words(asked, [each.ids for each in texts]), scores),
             "pairs": len(pairs),
         }
         plot = FoundPlot(
-            kind="curves", x="layer", y=["centred", "as_they_are"], y_title="Spearman's correlation", level=0
+            kind="curves",
+            x="layer",
+            y=["centred", "as_they_are"],
+            y_title="Spearman's correlation; the level: words weighted by frequency",
+            level=figures["words_weighted_by_frequency"],
         )
         return Findings(figures, [FoundTable(title="Layers", rows=rows, plot=plot)])
 
@@ -91,6 +103,14 @@ class Similarity(Probe):
                 "Name them with first_column, second_column and score_column."
             )
         return one, other, found
+
+
+def _weighted_words(asked: Asked, texts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.float32]:
+    """Return vectors of texts by the table of tokens alone: float32 [texts, width of the table]."""
+    rows = asked.network.bert.embeddings.word_embeddings.weight.detach().float().cpu().numpy()
+    counts = np.bincount(np.concatenate(texts), minlength=len(rows))
+    # Ids that no text has weigh nothing; their names are not asked for.
+    return document_vectors(VectorTable(rows, counts > 0, counts, [""] * len(rows), ""), texts)
 
 
 def _correlations(vectors: npt.NDArray[np.float32], scores: npt.NDArray[np.float64]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """The tokenizer of a folder: ours or anyone's, with the ids that plain `transformers` would give."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from threading import Lock
@@ -23,7 +24,6 @@ from mamebert.tokenizer.cutting import (
 )
 from mamebert.tokenizer.files import TOKENIZER_FILES, VOCABULARIES, WAY_OUT, read_about, read_vocabulary
 from mamebert.tokenizer.foreign.description import (
-    BYTE_SPACE,
     expressions,
     sign_for_space,
     wants_space_before,
@@ -227,10 +227,16 @@ class Tokenizer:
             return "" if token.startswith("##") else token
         return self.spelt(number).strip() if token.startswith(self._space) else ""
 
+    @cached_property
+    def whole_words(self) -> dict[str, int]:
+        """The id of every token that can be a whole word, by the word."""
+        found = ((self.word(number), number) for number in range(self.vocab_size - 1, -1, -1))
+        return {word: number for word, number in found if word}
+
     def spelt(self, number: int) -> str:
-        """Return a token as people read it: of a byte-level vocabulary, the text that its bytes spell."""
-        is_bytes = self._space == BYTE_SPACE and number not in self.special_ids
-        return self.decode([number]) if is_bytes else self.tokens[number]
+        """Return a token as people read it: the text that its bytes spell, and no mark of a word's beginning."""
+        is_text = self._space and number not in self.special_ids
+        return self.decode([number]) if is_text else self.tokens[number]
 
     def _without_marks(self, ids: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
         # A foreign model may hold "<mask>" among its ordinary pieces and find it in the text by itself.

@@ -51,6 +51,20 @@ def test_a_word_behind_a_space_is_told_from_one_behind_a_bracket(folder):
     assert not tokenizer.tokens[bracketed.ids[np.flatnonzero(bracketed.word_starts)[2]]].startswith("▁")
 
 
+@pytest.mark.parametrize("kind", ["bpe", "byte_bpe", "unigram"])
+def test_words_have_their_tokens_and_are_read_as_plain_transformers_reads_them(folder, kind):
+    from transformers import AutoTokenizer
+
+    tokenizer, plain = Tokenizer.open(folder / "0" / kind), AutoTokenizer.from_pretrained(folder / "0" / kind)
+    words = [word for word in ("in", "the", "and", "grow") if len(tokenizer.encode_words([[word]])[0][0]) == 1]
+    assert words
+    for word in words:
+        number = tokenizer.whole_words[word]
+        assert tokenizer.encode(f"bean {word} bean").ids[np.flatnonzero(tokenizer.encode("bean").ids)[-1] + 1] == number
+        assert tokenizer.spelt(number) == plain.decode([number])
+        assert tokenizer.spelt(number).strip() == word
+
+
 def test_nothing_is_unknown_in_bytes(folder):
     tokenizer = Tokenizer.open(folder / "0" / "byte_bpe")
     assert tokenizer.unk_id not in tokenizer.encode("豆 ñ 🫘").ids

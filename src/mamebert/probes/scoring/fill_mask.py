@@ -34,7 +34,7 @@ def fill_mask(
 ) -> list[list[Candidates]]:
     """Return, for every text and every [MASK] in it, the `top` tokens with their probabilities.
 
-    With `targets`, tokens of the vocabulary, only these are candidates; one that is no token is a UserError.
+    With `targets`, words that are one token, or tokens, only these are candidates; another one is a UserError.
     Probabilities are a softmax over the whole vocabulary all the same. A text without [MASK], or one that is longer
     than the encoder reads, is a UserError, as are scores that are not finite.
     """
@@ -114,7 +114,8 @@ def _chances(network: PretrainingNetwork, masked: Sequence[MaskedText]) -> Tenso
 
 
 def _ids(tokenizer: Tokenizer, targets: Sequence[str]) -> list[int]:
-    ids = {token: number for number, token in enumerate(tokenizer.tokens) if token}
+    # "she" is the word, which behind a space has a token of its own in some vocabularies; what is no word is a token.
+    ids = {token: number for number, token in enumerate(tokenizer.tokens) if token} | tokenizer.whole_words
     for target in targets:
         if target not in ids:
             pieces = [tokenizer.tokens[number] for number in tokenizer.encode(target).ids]

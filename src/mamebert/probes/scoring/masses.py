@@ -15,7 +15,7 @@ AT_ONCE = 256
 
 @torch.no_grad()
 def masses(asked: Asked, texts: Sequence[str], words: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Return the probabilities of `words`, which are tokens: float64 [texts, words], of a softmax over the vocabulary.
+    """Return the probabilities of `words`, each one token: float64 [texts, words], of a softmax over the vocabulary.
 
     Texts that are longer than the encoder reads are a UserError, as are scores that are not finite.
     """
@@ -24,8 +24,7 @@ def masses(asked: Asked, texts: Sequence[str], words: Sequence[str]) -> npt.NDAr
     pieces = [each.ids.astype(np.int64) for each in tokenizer.encode_many(texts, special="token")]
     if (longest := max(map(len, pieces))) > asked.room:
         raise UserError(f"A text has {longest} pieces and the encoder reads {asked.room}. Ask one that reads more.")
-    ids = {token: number for number, token in enumerate(tokenizer.tokens)}
-    wanted = torch.tensor([ids[word] for word in words])
+    wanted = torch.tensor([tokenizer.whole_words[word] for word in words])
     found = np.zeros((len(texts), len(words)))
     order = np.argsort([len(each) for each in pieces], kind="stable")
     for start in range(0, len(order), AT_ONCE):

@@ -13,6 +13,8 @@ BEGINS = "▁"
 """Where SentencePiece parts words."""
 THREADS = 2
 """Fixed: sums of floating-point numbers depend on it."""
+SPARE = 16
+"""Pieces that may go to the character that follows words, and to runs that end in it."""
 
 
 def require_trainer() -> None:
@@ -57,7 +59,8 @@ def learn_unigrams(counts: Counter[str], size: int) -> list[tuple[str, float]]:
         words.write_text(lines, encoding="utf-8", newline="\n")
         settings: dict[str, Any] = {
             "input": str(words), "input_format": "tsv", "model_writer": model, "model_type": "unigram",
-            "vocab_size": size + 1 + (follower in lines), "hard_vocab_limit": False, "character_coverage": 1.0, "num_threads": THREADS,
+            "vocab_size": size + 1 + SPARE * (follower in lines), "hard_vocab_limit": False,
+            "character_coverage": 1.0, "num_threads": THREADS,
             "add_dummy_prefix": False, "remove_extra_whitespaces": False, "normalization_rule_name": "identity",
             "split_by_unicode_script": False, "split_by_number": False, "split_by_whitespace": True,
             "unk_id": 0, "bos_id": -1, "eos_id": -1, "pad_id": -1, "minloglevel": 2, "max_sentencepiece_length": 16,
@@ -71,4 +74,6 @@ def learn_unigrams(counts: Counter[str], size: int) -> list[tuple[str, float]]:
             ) from error
     found = spm.SentencePieceProcessor(model_proto=model.getvalue())
     pieces = [(found.id_to_piece(number), found.get_score(number)) for number in range(1, found.get_piece_size())]
-    return sorted((each for each in pieces if follower not in each[0]), key=lambda each: (-each[1], each[0]))
+    pieces = sorted((each for each in pieces if follower not in each[0]), key=lambda each: (-each[1], each[0]))
+    spare = [piece for piece, _ in reversed(pieces) if len(piece) > 1][: max(0, len(pieces) - size)]
+    return [each for each in pieces if each[0] not in spare]
