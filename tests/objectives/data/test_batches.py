@@ -133,9 +133,12 @@ def test_the_mask_rate_may_fall_from_batch_to_batch(shards):
     assert same(next(plan(shards).starting_from(4, lambda number: 0.3 - 0.01 * number)), batches[4])
 
 
-def test_a_mask_rate_goes_to_its_last_in_a_straight_line():
+def test_a_mask_rate_goes_to_its_last_in_a_few_even_steps():
     falling = Objective.find("masked_lm")(mask_rate=0.3, last_mask_rate=0.15)
     assert [falling.mask_rate_at(done) for done in (0, 0.5, 1, 1.1)] == pytest.approx([0.3, 0.225, 0.15, 0.15])
+    rates = [falling.mask_rate_at(step / 10_000) for step in range(10_001)]
+    assert rates == sorted(rates, reverse=True)
+    assert len(set(rates)) == 17  # so many shapes, whatever the number of steps
     steady = Objective.find("masked_lm")(mask_rate=0.3)
     assert steady.mask_rate_at(0.7) == 0.3
     assert "last_mask_rate" not in steady.model_dump()  # runs of before keep their names
