@@ -1498,6 +1498,7 @@ class _RobustnessSettings(TypedDict, total=False):
     sample: int
     strengths: float | Sequence[float]
     operators: str | Sequence[str]
+    guesser: str | Path | None
 
 class _Robustness(_RobustnessSettings, total=False):
     kind: Required[Literal["robustness"]]

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from mamebert.errors import UserError
+from mamebert.probes.scoring.fill_mask import fill_mask
+from mamebert.probes.scoring.guessed_words import Guesser
 from mamebert.probes.scoring.perturbations import BY_CHANCE, change, drop, worth_of_words
 from mamebert.stages.probe.probing import open_asked
 
@@ -44,9 +46,34 @@ def test_a_classifier_loses_by_what_it_reads(ask_about, classifier, world):
     assert flips["0.5"]["informative_words_dropped"] > flips["0.5"]["common_words_dropped"]
 
 
+def test_guessed_words_are_the_likeliest_others(encoders):
+    asked = open_asked(encoders("N"), "cpu")
+    guesser, words = Guesser(asked.network, asked.tokenizer), ["The", "old", "boat", "holds", "the", "wet", "rope"]
+    assert guesser.change(words, 0, np.random.default_rng(0)) == words
+    changed = guesser.change(words, 1, np.random.default_rng(0))
+    assert len(changed) == len(words)
+    for place, (word, other) in enumerate(zip(words, changed, strict=True)):
+        assert other.lower() != word.lower()
+        text = " ".join([*words[:place], "[MASK]", *words[place + 1 :]])
+        ((candidates,),) = fill_mask(asked.network, asked.tokenizer, [text], len(asked.tokenizer.tokens))
+        wanted = (each for each, _ in candidates if each.isalpha() and each.lower() != word.lower())
+        assert other == next(wanted)
+    long = ["boat"] * 300
+    assert len(guesser.change(long, 0.1, np.random.default_rng(0))) == 300
+
+
+def test_a_guesser_adds_its_operator(ask_about, classifier, world, encoders, classifiers):
+    given = {"source": str(world / "rows.jsonl"), "strengths": [1.0], "sample": 10, "operators": ["typos"]}
+    found = ask_about("robustness", of=classifier, **given, guesser=str(encoders("N")))
+    assert {"typos", "guessed_words"} <= found.tables[0].rows[0].figures.keys()
+    with pytest.raises(UserError, match="no head for masked words"):
+        ask_about("robustness", of=classifier, **given, guesser=str(classifiers / "models" / "N"))
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
+        ({"operators": ["guessed_words"]}, "needs an encoder that guesses"),
         ({"operators": ["fire"]}, "no operator 'fire'"),
         ({"operators": []}, "There is no operator"),
         ({"strengths": [2]}, "share of the words"),

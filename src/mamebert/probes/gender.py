@@ -47,6 +47,7 @@ class Gender(Probe):
     occupations: Reader | None = None
     """Rows with `occupation` and `bls_pct_female` (WinoGender's occupations-stats.tsv): whether she is likelier where
     more women do that work."""
+    newer: ClassVar[tuple[str, ...]] = ("occupations",)
 
     def look(self) -> None:
         """Raise UserError where the first rows are not those of the sets."""

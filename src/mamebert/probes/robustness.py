@@ -11,13 +11,19 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import torch
 from pydantic import Field
 
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.model_folder import ModelFolder, model_folder, tokenizer_for
+from mamebert.config import RunPath
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
+from mamebert.probes.scoring.guessed_words import Guesser
 from mamebert.probes.scoring.perturbations import (
     BY_CHANCE,
+    GUESSED,
     INSENSITIVE,
     SENSITIVE,
     SYNONYMS,
@@ -55,11 +61,17 @@ class Robustness(Probe):
     """Shares of the words that are changed; 0 is asked anyway."""
     operators: list[str] = Field(default=[*BY_CHANCE, INSENSITIVE, SENSITIVE, SYNONYMS])
     """What is done to texts: typos, ocr, speech, word_drop (the control), common_words_dropped,
-    informative_words_dropped, synonyms (the nearest words in the model's own table of tokens)."""
+    informative_words_dropped, synonyms (the nearest words in the model's own table of tokens), and guessed_words (what
+    the `guesser` puts in the place of words, which may well have another meaning)."""
+    guesser: RunPath | None = None
+    """An encoder with a head for masked words, for guessed_words, which is asked without being named then."""
+    newer: ClassVar[tuple[str, ...]] = ("guesser",)
 
     def look(self) -> None:
         """Raise UserError where rows lack a text or a label, or an operator is none."""
-        known = (*BY_CHANCE, INSENSITIVE, SENSITIVE, SYNONYMS)
+        known = (*BY_CHANCE, INSENSITIVE, SENSITIVE, SYNONYMS, GUESSED)
+        if GUESSED in self.operators and not self.guesser:
+            raise UserError("guessed_words needs an encoder that guesses. Name a pretrain run with guesser.")
         if not self.operators or (other := next((name for name in self.operators if name not in known), None)):
             named = f"There is no operator {other!r}" if self.operators else "There is no operator"
             raise UserError(f"{named}. Choose from: {', '.join(known)}.")
@@ -102,11 +114,14 @@ class Robustness(Probe):
     def _operators(self, asked: Asked, texts: Sequence[Words], labels: Sequence[str]) -> dict[str, Operator]:
         worth = worth_of_words(texts, labels)
         near = _nearest(asked, texts) if SYNONYMS in self.operators else {}
+        names = dict.fromkeys([*self.operators, *([GUESSED] if self.guesser else [])])
         known: dict[str, Operator] = {name: partial(_by_chance, how=how) for name, how in BY_CHANCE.items()}
         known[SYNONYMS] = partial(_by_chance, how=lambda word, _: [near.get(word.lower(), word)])
         known[SENSITIVE] = lambda words, strength, rng: drop(words, strength, worth, 1)
         known[INSENSITIVE] = lambda words, strength, rng: drop(words, strength, worth, -1)
-        return {name: known[name] for name in dict.fromkeys(self.operators)}
+        if self.guesser:
+            known[GUESSED] = _guesser(self.guesser, next(asked.network.parameters()).device).change
+        return {name: known[name] for name in names}
 
     def _row(self, row: Row) -> tuple[str, str]:
         text, label = row.get(self.text_column), row.get(self.label_column)
@@ -116,6 +131,14 @@ class Robustness(Probe):
                 "Name them with text_column and label_column."
             )
         return text, str(label)
+
+
+def _guesser(path: Path, device: torch.device) -> Guesser:
+    place = model_folder(path)
+    if not ModelFolder.open(place).has_weights("cls.predictions."):
+        raise UserError(f"{place} has no head for masked words. Name a pretrain run as guesser.")
+    network = load_pretraining(place, ("bert.pooler.", "cls.seq_relationship."))
+    return Guesser(network.to(device), tokenizer_for(place, network.bert.embeddings.word_embeddings.num_embeddings))
 
 
 def _by_chance(words: Words, strength: float, rng: np.random.Generator, how: Change) -> list[str]:

@@ -66,6 +66,7 @@ SENSITIVE = "informative_words_dropped"
 INSENSITIVE = "common_words_dropped"
 """The words that tell least leave first."""
 SYNONYMS = "synonyms"
+GUESSED = "guessed_words"
 
 
 def change(words: Sequence[str], strength: float, how: Change, rng: Rng) -> list[str]:
