@@ -102,6 +102,11 @@ def test_near_duplicates_share_a_band_and_others_do_not():
     assert not shared("bean", "pea")
 
 
+def test_a_threshold_next_to_one_asks_for_equal_halves():
+    rules = NearDuplicates(threshold=0.999999999)
+    assert len(rules.bands("The bean grows in the old garden by the sea.", "en")) == 2
+
+
 def test_without_a_threshold_or_letters_there_are_no_bands():
     assert NearDuplicates().bands("beans and peas", "en") == []
     assert NearDuplicates(threshold=0.8).bands("... !", "en") == []

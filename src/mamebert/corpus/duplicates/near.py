@@ -110,5 +110,8 @@ def _bands_and_rows(threshold: float, num_perm: int) -> tuple[int, int]:
     """Return as many bands, and values in each, as make wrong and missed duplicates fewest (of equal weight)."""
     from datasketch import MinHashLSH
 
-    index = MinHashLSH(threshold, num_perm)
+    try:
+        index = MinHashLSH(threshold, num_perm)
+    except ValueError:  # one band would be best for so high a threshold, and datasketch has two at least
+        return 2, num_perm // 2
     return index.b, index.r
