@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -48,9 +49,9 @@ def reader_of(corpus: str, settings: Settings) -> FromFiles:
 
 def draw(reader: FromFiles, folder: Path) -> Drawn:
     """Write the first documents of some files to a file in `folder`; files without text are a UserError."""
-    files, total = reader.files(), reader.num_bytes()
+    num_files, total = sum(1 for _ in reader.files()), reader.num_bytes()
     reader.first_rows(1)  # what cannot be read, or cannot be read twice, is told
-    chosen = files[:: max(1, -(-len(files) // FILES))]
+    chosen = list(islice(reader.files(), 0, None, max(1, -(-num_files // FILES))))
     path, read, characters = folder / "sample.jsonl", 0, 0
     with path.open("w", encoding="utf-8") as out:
         for each in chosen:
@@ -58,7 +59,7 @@ def draw(reader: FromFiles, folder: Path) -> Drawn:
             characters, read = characters + written, read + heard
     if not characters:
         raise UserError(f"{', '.join(reader.path)} holds no text. Check that the files have text in them.")
-    return Drawn(path, min(1.0, read / max(total, 1)), total, len(files), _encoding(reader, chosen))
+    return Drawn(path, min(1.0, read / max(total, 1)), total, num_files, _encoding(reader, chosen))
 
 
 def _copy(reader: FromFiles, path: Path, most: int, out: TextIO) -> tuple[int, int]:

@@ -2,8 +2,10 @@
 
 import bz2
 import gzip
+import json
 import lzma
 import os
+import shutil
 import tracemalloc
 from functools import partial
 
@@ -100,3 +102,55 @@ def test_what_has_no_end_is_refused_before_it_is_read(tmp_path, kind):
         Reader.model_validate(str(path)).first_rows(3)
     with pytest.raises(UserError, match="is a link to what is not there"):
         Reader.model_validate(str(tmp_path)).first_rows(3)
+
+
+@pytest.mark.parametrize(
+    ("begin", "block", "told"),
+    [
+        (b'[{"text": "', b"a" * 1_000_000, "line 1: an item of the array is longer than 16,000,000 characters"),
+        (b"", b"[" * 1_000_000, "line 1, is not JSON"),
+        (b"[\n", b" " * 1_000_000, "line 2, is not JSON"),
+        (b'[\n{"a": tru ', b"a" * 1_000_000, "line 2, is not JSON .Expecting value"),
+    ],
+)
+def test_an_array_of_json_without_end_is_a_sentence(tmp_path, begin, block, told):
+    reader = bomb(tmp_path / "a.json.gz", begin, block)
+
+    def read():
+        with pytest.raises(UserError, match=told):
+            list(reader.rows())
+
+    assert peak_of(read) < 250_000_000
+
+
+def test_a_long_array_of_json_is_read_in_little_memory(tmp_path):
+    row = b'{"text": "' + b"bean " * 4_000 + b'"},\n'
+    reader = bomb(tmp_path / "a.json.gz", b"[\n", row * 50)
+    with gzip.open(tmp_path / "a.json.gz") as begun, gzip.open(tmp_path / "b.json.gz", "wb", 1) as file:
+        shutil.copyfileobj(begun, file)
+        file.write(b'{"text": "end"}\n]\n')
+    reader = Reader.model_validate(str(tmp_path / "b.json.gz"))
+    counts = []
+    peak = peak_of(lambda: counts.append(sum(1 for _ in reader.rows())))
+    assert counts == [MEGABYTES * 50 + 1]
+    assert peak < 10_000_000
+
+
+@pytest.mark.parametrize("size", [10, 999_990, 999_999, 1_000_000, 3_000_000])
+def test_items_of_an_array_may_lie_across_windows(tmp_path, size):
+    rows = [{"text": "bean"}, {"text": "b" * size, "label": -1.5e-3, "is": [True, None]}, {"text": "\\u00e9" * 9}]
+    (tmp_path / "a.json").write_text("[" + ",".join(map(json.dumps, rows)) + "]")
+    assert list(Reader.model_validate(str(tmp_path / "a.json")).rows()) == rows
+
+
+def test_many_small_files_are_not_held_in_memory(tmp_path):
+    for folder in range(20):
+        (tmp_path / f"{folder:03}").mkdir()
+        for number in range(50):
+            (tmp_path / f"{folder:03}" / f"{number:03}.txt").write_text(f"Bean {folder} {number}\n")
+    reader = Reader.model_validate(str(tmp_path))
+    assert [source.name for source in reader.fingerprint()] == ["1000 files, 000.txt ... 049.txt"]
+    found = []
+    peak = peak_of(lambda: found.append((sum(1 for _ in reader.rows()), reader.num_bytes())))
+    assert found[0][0] == 1_000
+    assert peak < 300_000

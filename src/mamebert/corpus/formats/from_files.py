@@ -2,22 +2,23 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from glob import glob
 from hashlib import sha256
-from itertools import islice
-from os import walk
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
 from mamebert.corpus.formats.detecting import AUTO
+from mamebert.corpus.formats.folders import files_below
 from mamebert.corpus.formats.opening import Errors, Hear, content_suffix, encoding_of, packing
 from mamebert.corpus.readers import Reader, Row, ignore_progress
 from mamebert.errors import UserError
 from mamebert.files.disk import hash_file
 from mamebert.files.names import path_of
+from mamebert.progress import progress
 from mamebert.runs import Source
 
 # A run names every file it has read; beyond this many, only their common hash, to keep run.json short.
@@ -86,18 +87,22 @@ class FromFiles(Reader):
         """Return the first rows of all; that there is a row to read in each of some files more is seen to, too."""
         self._require_files()
         found = list(islice(self.rows(), most))
-        for path in self.files()[1:MAX_FILES_LOOKED_AT]:
+        for path in islice(self.files(), 1, MAX_FILES_LOOKED_AT):
             next(self.read(path, ignore_progress), None)
         return found
 
     def fingerprint(self) -> list[Source]:
         """Return one source per file, or one for all where they are many."""
         self._require_files(known=False)  # a model may tell how to read what its name does not
-        each = [Source(path.name, hash_file(path)) for path in self.files(known=False)]
-        if len(each) <= MAX_NAMED_FILES:
-            return each
-        together = sha256("".join(source.sha256 for source in each).encode()).hexdigest()
-        return [Source(f"{len(each)} files, {each[0].name} ... {each[-1].name}", together)]
+        files = self.files(known=False)
+        first = list(islice(files, MAX_NAMED_FILES + 1))
+        if len(first) <= MAX_NAMED_FILES:
+            return [Source(path.name, hash_file(path)) for path in first]
+        together, last, number = sha256(), first[-1], 0
+        for last in progress(chain(first, files), "looking at the text", "files"):
+            together.update(hash_file(last).encode())
+            number += 1
+        return [Source(f"{number} files, {first[0].name} ... {last.name}", together.hexdigest())]
 
     def _require_files(self, known: bool = True) -> None:
         for path in self.files(known):
@@ -117,18 +122,24 @@ class FromFiles(Reader):
         """Return an estimate from what real text took: compressed text grows a little, plain text shrinks."""
         return int(sum(path.stat().st_size * (1.5 if packing(path) else 0.3) for path in self.files()))
 
-    def files(self, known: bool = True) -> list[Path]:
-        """Return the files that will be read, in order; a UserError when there are none.
+    def files(self, known: bool = True) -> Iterator[Path]:
+        """Yield the files that will be read, in order, each once; a UserError when there are none.
 
         With `known`, one that was named and is not of this kind is one too.
         """
-        found = [file for each in self.path for file in self._expand(each, known)]
-        return list(dict.fromkeys(found))
+        if len(self.path) == 1:
+            yield from self._expand(self.path[0], known)
+            return
+        met = set()
+        for file in (file for each in self.path for file in self._expand(each, known)):
+            if str(file) not in met:
+                met.add(str(file))
+                yield file
 
     def passed_over(self) -> Counter[str]:
         """Count the files in the folders that are not of a kind we read, by what their names end in."""
         folders = [path for each in self.path if (path := Path(each).expanduser()).is_dir()]
-        return Counter(content_suffix(file) for each in folders for file in _visible(each) if not self.reads(file))
+        return Counter(content_suffix(file) for each in folders for file in files_below(each) if not self.reads(file))
 
     def encodings(self) -> Counter[str]:
         """Count the encodings that were found in the files, where that was asked for."""
@@ -141,7 +152,7 @@ class FromFiles(Reader):
         """Return whether a file found in a folder is of a kind we read."""
         return content_suffix(path) in self.suffixes
 
-    def _expand(self, text: str, known: bool) -> list[Path]:
+    def _expand(self, text: str, known: bool) -> Iterable[Path]:
         path = Path(text).expanduser()
         if path.is_dir():
             return self._below(path)
@@ -161,22 +172,12 @@ class FromFiles(Reader):
             self.check(each)
         return files
 
-    def _below(self, folder: Path) -> list[Path]:
+    def _below(self, folder: Path) -> Iterator[Path]:
         # Beside the text of a folder may lie a licence or a script; what has another suffix is not text of ours.
-        files = sorted(path for path in _visible(folder) if self.reads(path))
-        if not files:
+        path = None
+        for path in filter(self.reads, files_below(folder)):
+            yield path
+        if path is None:
             raise UserError(
                 f"The folder {folder} holds no file of a kind we read ({', '.join(self.suffixes)}). Check the path."
             )
-        return files
-
-
-def _visible(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, those of linked folders too, each folder once; no hidden ones."""
-    met = set()
-    for place, inside, names in walk(folder, followlinks=True):
-        real = Path(place).resolve()
-        inside[:] = [] if real in met else sorted(name for name in inside if not name.startswith("."))
-        if real not in met:
-            yield from (Path(place) / name for name in names if not name.startswith("."))
-        met.add(real)

@@ -1,4 +1,4 @@
-"""JSON of three layouts: an object per line, one array of objects, one document."""
+"""JSON of two layouts: an object per line, one document."""
 
 import json
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from mamebert.corpus.formats.json_arrays import WHITESPACE, not_json
 from mamebert.corpus.formats.opening import Errors, Hear, open_text
 from mamebert.corpus.formats.text_lines import bounded_lines, tidy
 from mamebert.corpus.readers import Row
@@ -14,9 +15,8 @@ from mamebert.errors import UserError
 
 T = TypeVar("T")
 
-# An array or a document is held in memory, about ten times its size while it is taken apart.
-MAX_DOCUMENT_CHARACTERS = 500_000_000
-WHITESPACE = " \t\n\r"
+# A document is held in memory, about ten times its size while it is taken apart.
+MAX_DOCUMENT_CHARACTERS = 200_000_000
 
 
 def objects_by_line(path: Path, encoding: str, errors: Errors, hear: Hear) -> Iterator[Row]:
@@ -42,44 +42,6 @@ def objects_by_line(path: Path, encoding: str, errors: Errors, hear: Hear) -> It
             hear(position())
 
 
-def objects_of_array(path: Path, encoding: str, errors: Errors) -> Iterator[Row]:
-    """Yield the objects of a file that is one JSON array."""
-    text = _whole(path, encoding, errors)
-    decoder = json.JSONDecoder()
-    place = _past_space(text, _past_space(text, 0) + 1)  # behind the bracket
-    while not text.startswith("]", place):
-        try:
-            row, end = decoder.raw_decode(text, place)
-            row = tidy(row)
-        except (ValueError, RecursionError) as error:
-            raise _not_json(path, text, place, str(error).partition(":")[0]) from error
-        if not isinstance(row, dict):
-            line = text.count("\n", 0, place) + 1
-            raise UserError(
-                f"{path}, line {line}: an item of the array is no object. "
-                'Write objects, so that every value has a name: [{"text": ...}, ...].'
-            )
-        yield row
-        place = _past_space(text, end)
-        if text.startswith(",", place):
-            place = _past_space(text, place + 1)
-            if text.startswith("]", place):
-                raise _not_json(path, text, place, "nothing follows the last comma")
-        elif not text.startswith("]", place):
-            raise _not_json(path, text, place, "a comma or the closing bracket is missing")
-    if _past_space(text, place + 1) < len(text):
-        raise _not_json(path, text, place, "there is more behind the closing bracket")
-
-
-def begins_array(path: Path, encoding: str, errors: Errors) -> bool:
-    """Return whether the first character of a file, space aside, opens a JSON array."""
-    with open_text(path, encoding, errors) as (file, _):
-        while block := file.read(4096):
-            if begun := block.lstrip(WHITESPACE):
-                return begun[0] == "["
-    return False
-
-
 def document(path: Path, encoding: str, errors: Errors, layout: TypeAdapter[T], name: str) -> T:
     """Return what a file holds that is one JSON document, checked against a `layout` that is called `name`."""
     text = _whole(path, encoding, errors)
@@ -93,9 +55,9 @@ def document(path: Path, encoding: str, errors: Errors, layout: TypeAdapter[T], 
             "Fix that line, or choose the reader of another kind."
         ) from error
     except json.JSONDecodeError as error:
-        raise _not_json(path, text, error.pos, error.msg) from error
+        raise not_json(path, text.count("\n", 0, error.pos) + 1, error.msg) from error
     except (ValueError, RecursionError) as error:
-        raise _not_json(path, text, 0, str(error)) from error
+        raise not_json(path, 1, str(error)) from error
 
 
 def _whole(path: Path, encoding: str, errors: Errors) -> str:
@@ -107,14 +69,3 @@ def _whole(path: Path, encoding: str, errors: Errors) -> str:
                 "Split it, or write an object per line."
             )
     return text
-
-
-def _past_space(text: str, place: int) -> int:
-    while place < len(text) and text[place] in WHITESPACE:
-        place += 1
-    return place
-
-
-def _not_json(path: Path, text: str, place: int, why: str) -> UserError:
-    line = text.count("\n", 0, place) + 1
-    return UserError(f"{path}, line {line}, is not JSON ({why}). Fix that line, or get the file again.")

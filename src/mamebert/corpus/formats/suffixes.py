@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mamebert.corpus.formats.json_texts import begins_array, objects_by_line, objects_of_array
+from mamebert.corpus.formats.json_arrays import begins_array, objects_of_array
+from mamebert.corpus.formats.json_texts import objects_by_line
 from mamebert.corpus.formats.opening import Errors, Hear, content_suffix, open_text, packing
 from mamebert.corpus.formats.tables import CSV, TSV, ExtraColumns, read_table
 from mamebert.corpus.formats.text_lines import tidy
@@ -73,7 +74,7 @@ def read_jsonl(path: Path, writing: Writing, hear: Hear) -> Iterator[Row]:
 def read_json(path: Path, writing: Writing, hear: Hear) -> Iterator[Row]:
     """Yield the objects of one array, or an object per line: the file's first character tells."""
     if begins_array(path, writing.encoding, writing.errors):
-        return objects_of_array(path, writing.encoding, writing.errors)
+        return objects_of_array(path, writing.encoding, writing.errors, hear)
     return read_jsonl(path, writing, hear)
 
 
