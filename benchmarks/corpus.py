@@ -2,21 +2,32 @@
 
     python benchmarks/corpus.py --text FILE     sentences of a text file, plain or packed; all kinds of vocabulary
     python benchmarks/corpus.py --quick         6,000 sentences, of raw-aozora where MAMEBERT_DATA is set, else invented
+    python benchmarks/corpus.py --steps --megabytes 40      clean, vocab and tokenize beside their peers (below)
 
 Both cut the same lines by MeCab and the same WordPiece vocabulary, in turns; the median of the turns counts.
 `vs_bert_japanese` is the ratio of clock times as both come: ours in a process for each core, as `mamebert tokenize` has
 it, theirs in the one process it runs in. `per_core` is the ratio of processor times in one process. Ours remembers
 words: it has read the first half of the sentences, as in a corpus it has read others, and the second half is measured,
 whose new words it has to cut. `per_core_cold` begins with nothing remembered. Ends with one JSON line.
+
+`--steps` asks MAMEBERT_DATA for raw-enwiki and raw-aozora, and takes each step on two processes, in turns with its peers: `datasets.map`
+and datatrove with the same filters, `tokenizers` for the vocabulary. `vs_...` is the median of the ratios of clock times,
+theirs by ours, above 1 where we are faster; `mb_s` the bytes of raw text a second, `peak_mb` the memory of all processes.
+A peer that is not installed is named in `absent`, one that fails in `failed` (datatrove's tokenizer has no MeCab).
 """
 
 import argparse
 import json
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
-from itertools import islice
+from importlib.util import find_spec
+from itertools import islice, product
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -29,6 +40,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import numpy as np
 import torch
 from _clock import machine
+from _corpus_steps import ENGLISH_ALONE, PROCESSES, STEPS
 
 from mamebert.config import build
 from mamebert.corpus.documents import write_shard
@@ -123,12 +135,85 @@ def speed(folder: Path, texts: list[str]) -> int:
     return round(sum(map(len, texts)) / (process_time() - began))
 
 
+def steps(data: Path, megabytes: float, turns: int) -> dict[str, Any]:
+    """Return speed and memory of each step beside its peers, for English and Japanese."""
+    absent = [name for name in ("datasets", "datatrove") if find_spec(name) is None]
+    found: dict[str, Any] = {"processes": PROCESSES, "absent": absent, "failed": []}
+    for language, files in (("en", "raw-enwiki"), ("ja", "raw-aozora")):
+        with tempfile.TemporaryDirectory() as place:
+            folder = Path(place)
+            size = write_raw(data / files, folder, megabytes) / 1e6
+            found[language] = {"megabytes": round(size, 1)}
+            for step, peers in STEPS.items():
+                rows: dict[str, list[dict[str, float]]] = {}
+                for _, (who, _) in product(range(turns), peers.items()):
+                    if who in absent or ((step, who) in ENGLISH_ALONE and language != "en"):
+                        continue
+                    if made := taken(step, who, folder, language):
+                        rows.setdefault(who, []).append(made)
+                    else:
+                        found["failed"].append(f"{language} {step} {who}")
+                found[language][step] = beside(rows, size)
+                print(json.dumps({language: {step: found[language][step]}}), file=sys.stderr, flush=True)
+    return found
+
+
+def write_raw(files: Path, folder: Path, megabytes: float) -> int:
+    """Write documents as JSON lines, in files for two processes; return the bytes of their text."""
+    (folder / "raw").mkdir()
+    size = 0
+    with ExitStack() as stack:
+        out = [stack.enter_context((folder / "raw" / f"{n}.jsonl").open("w", encoding="utf-8")) for n in range(4)]
+        for number, row in enumerate(build(Reader.find("files"), {"path": str(files / "*.txt.xz")}).rows()):
+            out[number % 4].write(json.dumps({"text": row["text"]}, ensure_ascii=False) + "\n")
+            size += len(row["text"].encode())
+            if size > megabytes * 1e6:
+                break
+    return size
+
+
+def taken(step: str, who: str, folder: Path, language: str) -> dict[str, float]:
+    """Return what a step took in a process of its own; nothing where it failed."""
+    mine = {"clean": "clean", "vocab": "vocab", "tokenize": "tokens"}[step] if who == "ours" else ""
+    for name in filter(None, ("made", "made.parquet", "cache", "logs", mine)):
+        path = folder / name
+        path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
+    program = [sys.executable, str(Path(__file__).parent / "_corpus_steps.py"), step, who, str(folder), language]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(done.stderr[-1000:], file=sys.stderr)
+        return {}
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def beside(rows: dict[str, list[dict[str, float]]], megabytes: float) -> dict[str, Any]:
+    """Return the figures of each, and the ratios of the same turns."""
+    told: dict[str, Any] = {}
+    for who, turns in rows.items():
+        told[who] = {**turns[-1], "seconds": median(turn["seconds"] for turn in turns)}
+        told[who] |= {"peak_mb": max(turn["peak_mb"] for turn in turns)}
+        told[who]["mb_s"] = round(megabytes / told[who]["seconds"], 2)
+        if who != "ours" and "ours" in rows:
+            ratios = [theirs["seconds"] / ours["seconds"] for theirs, ours in zip(turns, rows["ours"], strict=False)]
+            told[f"vs_{who}"] = round(median(ratios), 2)
+    return told
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--steps", action="store_true")
+    parser.add_argument("--megabytes", type=float, default=40)
+    parser.add_argument("--turns", type=int, default=TURNS)
     asked = parser.parse_args()
     data = os.environ.get("MAMEBERT_DATA")
+    if asked.steps:
+        if not data:
+            parser.error("--steps needs the environment variable MAMEBERT_DATA.")
+        row = steps(Path(data), asked.megabytes, asked.turns) | {"machine": machine(torch.device("cpu"))}
+        print(json.dumps(row))
+        return
     shard = Path(data) / "raw-aozora" / "aozora_modern_0.txt.xz" if data else None
     path = asked.text or (shard if shard and shard.is_file() else None)
     texts = sentences(path, QUICK_SENTENCES if asked.quick else SENTENCES)

@@ -255,14 +255,20 @@ def _map_shard(path: Path) -> _Shard:
 def _mapped(path: Path) -> _Shard:
     batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     ids, words = batch.column("ids"), batch.column("word_starts")
-    starts = np.flatnonzero(batch.column("starts_document").to_numpy(zero_copy_only=False))
-    bits = words.values.buffers()[1]
+    bits = _values(batch.column("starts_document"), np.uint8)
+    documents = np.unpackbits(bits, count=batch.num_rows, bitorder="little")
     return _Shard(
-        ids=ids.values.to_numpy(zero_copy_only=True),
-        word_start_bits=np.frombuffer(bits, np.uint8) if bits else np.empty(0, np.uint8),
-        sentence_starts=ids.offsets.to_numpy(zero_copy_only=True),
-        document_starts=np.append(starts, batch.num_rows).astype(np.int64),
+        ids=_values(ids.values, ids.values.type.to_pandas_dtype())[: len(ids.values)],
+        word_start_bits=_values(words.values, np.uint8),
+        sentence_starts=_values(ids.offsets, np.int32)[: len(ids.offsets)],
+        document_starts=np.append(np.flatnonzero(documents), batch.num_rows).astype(np.int64),
     )
+
+
+def _values(column: Any, kind: Any) -> npt.NDArray[Any]:
+    """Return what lies in a column's memory; Arrow's own `to_numpy` would import pandas, half a second."""
+    buffer = column.buffers()[1]
+    return np.frombuffer(buffer, kind) if buffer else np.empty(0, kind)
 
 
 def _chain(starts: list[Any]) -> npt.NDArray[np.int64]:

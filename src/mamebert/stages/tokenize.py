@@ -1,7 +1,5 @@
 """`mamebert tokenize`: documents and a tokenizer in, memory-mapped token shards out."""
 
-from dataclasses import dataclass
-from functools import cache
 from functools import partial as bind
 from itertools import islice
 from pathlib import Path
@@ -15,7 +13,7 @@ from mamebert.checkpoints.model_folder import CONFIG, read_config, tokenizer_for
 from mamebert.config import RunPath
 from mamebert.corpus.documents import MAKERS, document_shards, read_shard
 from mamebert.corpus.parallel import Engine, ordered_map, require
-from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest, write_token_shard
+from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest
 from mamebert.errors import UserError
 from mamebert.files.checksums import seal
 from mamebert.files.disk import need_space
@@ -25,13 +23,12 @@ from mamebert.results.tokenize import TextTokens, TokenizeResults
 from mamebert.runs import Run, StageConfig
 from mamebert.tokenizer.copying import copy_tokenizer
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.tokenizer.pieces import Pieces
 from mamebert.tokenizer.sampling import ShardSize, measure_shards
+from mamebert.tokenizer.shards import Job, encode_shard
 from mamebert.tokenizer.unknown import Unknown
 
 PARTS: tuple[Part, ...] = ("train", "heldout")
 BYTES_PER_SENTENCE = 9  # two offsets of four bytes, and a bit
-DOCUMENTS_AT_ONCE = 64
 
 
 class TokenizeConfig(StageConfig):
@@ -73,10 +70,10 @@ def tokenize(config: TokenizeConfig) -> Run:
     seal(run.folder / "tokenizer")
 
     heldout = _choose_heldout(config, sizes, tokens_per_character)
-    jobs = [_Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]
+    jobs = [Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]
     left = _not_done(run, jobs)
     begun = monotonic()
-    work = ordered_map(bind(_encode_shard, run.folder), left, config.processes, engine=config.engine)
+    work = ordered_map(bind(encode_shard, run.folder), left, config.processes, engine=config.engine)
     for done in progress(work, "tokenizing", "shards", len(left)):
         run.record(**done)
     seconds = round(monotonic() - begun, 3)
@@ -98,43 +95,13 @@ def check(config: TokenizeConfig, ahead: Ahead) -> Found:
     yield from ahead.made_by(config.tokenizer, makers, lambda path: _opened(_tokenizer_folder(path)), inside=True)
 
 
-@dataclass(frozen=True)
-class _Job:
-    number: int
-    shard: Path
-    heldout: tuple[int, ...]
-    """Numbers of the documents to keep apart."""
-
-
-def _not_done(run: Run, jobs: list[_Job]) -> list[_Job]:
+def _not_done(run: Run, jobs: list[Job]) -> list[Job]:
     """Return the shards to encode, those among them that a kill has left without a record; drop records of others."""
     told = {line["shard"] for line in run.metrics()}
     there = {j.number for j in jobs if all(shard_path(run.folder, part, j.number).is_file() for part in PARTS)}
     if not told <= there:
         run.keep_metrics([line for line in run.metrics() if line["shard"] in there])
     return [job for job in jobs if job.number not in told & there]
-
-
-def _encode_shard(folder: Path, job: _Job) -> dict[str, Any]:
-    tokenizer = _open_once(folder / "tokenizer")
-    begun, heldout = monotonic(), set(job.heldout)
-    parts: dict[Part, list[list[Pieces]]] = {"train": [], "heldout": []}
-    documents = enumerate(read_shard(job.shard))
-    while batch := list(islice(documents, DOCUMENTS_AT_ONCE)):
-        encoded = iter(tokenizer.encode_many(sentence for _, document in batch for sentence in document))
-        for number, document in batch:
-            sentences = [pieces for pieces in islice(encoded, len(document)) if len(pieces.ids)]
-            if sentences:
-                parts["heldout" if number in heldout else "train"].append(sentences)
-    for part, kept in parts.items():
-        write_token_shard(shard_path(folder, part, job.number), kept, tokenizer.vocab_size)
-    tokens = sum(len(pieces.ids) for kept in parts.values() for document in kept for pieces in document)
-    return {"shard": job.number, "tokens": tokens, "seconds": round(monotonic() - begun, 3)}
-
-
-@cache
-def _open_once(folder: Path) -> Tokenizer:
-    return Tokenizer.open(folder)
 
 
 def _opened(folder: Path) -> Tokenizer:
