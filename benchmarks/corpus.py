@@ -11,8 +11,8 @@ words: it has read the first half of the sentences, as in a corpus it has read o
 whose new words it has to cut. `per_core_cold` begins with nothing remembered. Ends with one JSON line.
 
 `--steps` asks MAMEBERT_DATA for raw-enwiki and raw-aozora, and takes each step on two processes, in turns with its
-peers: `datasets.map` and datatrove with the same filters, `tokenizers` for the vocabulary. `vs_...` is the median of the
-ratios of clock times, theirs by ours, above 1 where we are faster; `mb_s` the megabytes of raw text a second, `peak_mb`
+peers: `datasets.map` and datatrove with the same filters, `tokenizers` for the vocabulary. `vs_...` is the median of
+the ratios of clock times, theirs by ours, above 1 where we are faster; `mb_s` megabytes of raw text a second, `peak_mb`
 the memory of all processes. A peer that is not installed is named in `absent`, one that fails in `failed`; nobody else
 has MeCab for a Japanese vocabulary, nor datatrove for Japanese tokens.
 """
