@@ -1,13 +1,13 @@
 """Documents on their way through cleaning: read in batches, cleaned batch by batch in any process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.dropped import Dropped
 from mamebert.corpus.duplicates import digest
-from mamebert.corpus.duplicates.near import NearDuplicates
+from mamebert.corpus.duplicates.near import NearDuplicates, Signature
 from mamebert.corpus.filters.filtering import Filtering
 from mamebert.corpus.readers import Row
 from mamebert.corpus.sentences import Splitter
@@ -35,8 +35,8 @@ class Document(NamedTuple):
     paragraphs: list[Paragraph]
     empty_because: str = ""
     """What to count where no sentence is left; "" where that was done."""
-    bands: Sequence[bytes] = ()
-    """Name what near duplicates have in common; none where nobody asks."""
+    signature: Signature | None = None
+    """What near duplicates are found by; none where nobody asks."""
 
 
 @dataclass
@@ -118,8 +118,8 @@ class BatchCleaner:
             paragraphs = [Paragraph(digest(line), some) for line, some in zip(lines, kept, strict=True) if some]
         else:
             paragraphs = [Paragraph(b"", [sentence for sentences in kept for sentence in sentences])]
-        bands = self.near_duplicates.bands("\n".join(lines), self.language)
-        return Document(name, paragraphs, bands=bands)
+        signature = self.near_duplicates.signature("\n".join(lines), self.language)
+        return Document(name, paragraphs, signature=signature)
 
 
 def _may_hold_text(row: Row, column: str) -> bool:

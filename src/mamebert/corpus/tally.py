@@ -9,7 +9,7 @@ from typing import Self
 
 from mamebert.corpus.batches import CleanBatch, Document, Paragraph
 from mamebert.corpus.dropped import Dropped
-from mamebert.corpus.duplicates.near import BEGINNING_CHARACTERS, NearMet
+from mamebert.corpus.duplicates.near import BEGINNING_CHARACTERS, NearMet, Signature
 from mamebert.corpus.duplicates.seen import Seen
 from mamebert.corpus.filters.boilerplate import LinesMet
 from mamebert.errors import UserError
@@ -114,7 +114,9 @@ class Tally:
         if self.by_paragraph:
             digests |= {each.digest for document in batch.documents for each in document.paragraphs}
         self._seen.look_up(digests - {b""})
-        self._near.look_up(band for document in batch.documents for band in document.bands)
+        self._near.look_up(
+            band for document in batch.documents if document.signature for band in document.signature.bands
+        )
 
     def _left(self, document: Document) -> list[str]:
         """Return the sentences that are neither boilerplate nor met before."""
@@ -131,13 +133,13 @@ class Tally:
             return []
         if self.by_paragraph:
             paragraphs = self._new(paragraphs)
-        if paragraphs and document.bands and self._is_near(document, paragraphs):
+        if paragraphs and document.signature and self._is_near(document.signature, paragraphs):
             return []
         return [sentence for each in paragraphs for sentence in each.sentences]
 
-    def _is_near(self, document: Document, paragraphs: list[Paragraph]) -> bool:
+    def _is_near(self, signature: Signature, paragraphs: list[Paragraph]) -> bool:
         text = " ".join(paragraphs[0].sentences)
-        earlier = self._near.earlier(document.bands, text)
+        earlier = self._near.earlier(signature, text)
         if earlier is not None:
             shown = f"{text[:BEGINNING_CHARACTERS]} … ≈ {earlier} …" if earlier else text
             self.dropped.note("documents_near_duplicate", shown)
