@@ -1,7 +1,7 @@
 """The cleaned documents that are kept, and a count of all that are not, by reason."""
 
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -38,6 +38,7 @@ class Tally:
         self.sources = [Counter[str]() for _ in range(num_sources)]
         self.dropped = Dropped()
         self.samples: list[str] = []
+        self._folder = folder
         self._seen, self._near = Seen(folder / "exact"), NearMet(folder / "near")
         self._lines = LinesMet(max_documents_per_line) if max_documents_per_line else None
         self._random = Random(seed)
@@ -56,6 +57,8 @@ class Tally:
     ) -> None:
         """Take the files away."""
         self._open.close()
+        with suppress(OSError):  # it was never made, or nothing of ours is in it
+            self._folder.rmdir()
 
     @property
     def full(self) -> bool:
