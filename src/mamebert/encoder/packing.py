@@ -50,7 +50,8 @@ class Packed:
         lengths = tuple(len(s) for s in sequences)
         ids = torch.from_numpy(np.concatenate(sequences).astype(np.int64))
         kinds = torch.from_numpy(np.concatenate(segments).astype(np.int64)) if segments else torch.zeros_like(ids)
-        return cls(ids, kinds, torch.cat([torch.arange(n) for n in lengths]), lengths)
+        positions = np.concatenate([np.arange(n) for n in lengths])
+        return cls(ids, kinds, torch.from_numpy(positions), lengths)
 
     @cached_property
     def starts(self) -> Tensor:

@@ -11,6 +11,10 @@ constexpr int FLOAT_COLUMNS = TILE_VECTORS * WIDTH;
 
 struct Exact {};  // float32, beside Bytes and Halved
 
+// What lies between products that are rounded anyway: bfloat16 where there are products of it.
+template <class Kind>
+using Between = std::conditional_t<HAS_BFLOAT16 && !std::is_same<Kind, Exact>::value, bfloat16, float>;
+
 struct Dense {
     const void* panels;      // as pack_float32, Int8Weight or BFloat16Weight lay them
     const float* steps;      // of the rows of the weight, in 8 bits; filled up to panels
@@ -52,8 +56,9 @@ struct Left {
         numbers.make(rows * words(depth) * Kind::DEEP);
         steps.make(rows);
     }
-    void take(const float* floats, int64_t row, int64_t depth) {
-        steps.get()[row] = rounded(floats + row * depth, depth, numbers.get() + row * words(depth) * Kind::DEEP);
+    template <class T>
+    void take(const T* from, int64_t row, int64_t depth) {
+        steps.get()[row] = rounded(from + row * depth, depth, numbers.get() + row * words(depth) * Kind::DEEP);
     }
 };
 
@@ -68,9 +73,10 @@ static inline void exact_rows(const float* x, int64_t depth, const float* panel,
                               int64_t width, Each each) {
     float result[COUNT * FLOAT_COLUMNS];
     tile<COUNT, TILE_VECTORS, false>(depth, x + row * depth, depth, 1, panel, FLOAT_COLUMNS, result, FLOAT_COLUMNS);
-    for (int i = 0; i < COUNT; i++)
-        for (int64_t j = 0; j < FLOAT_COLUMNS && column + j < width; j += WIDTH)
-            each(row + i, column + j, load(result + i * FLOAT_COLUMNS + j));
+    for (int64_t j = 0; j < FLOAT_COLUMNS && column + j < width; j += WIDTH) {
+        auto write = each(column + j);
+        for (int i = 0; i < COUNT; i++) write(row + i, load(result + i * FLOAT_COLUMNS + j));
+    }
 }
 
 template <int COUNT, class Each>
@@ -82,7 +88,7 @@ static inline void left_over_rows(int64_t count, const float* x, int64_t depth, 
         left_over_rows<COUNT - 1>(count, x, depth, panel, row, column, width, each);
 }
 
-// each(row, column, values) for all vectors of rows weight^T; the last one of a row may be wider than what is there.
+// each(column)(row, values) for all vectors of rows weight^T; the last one of a row may be wider than what is there.
 template <class Each>
 static void multiply(Team team, const float* floats, const Left<Exact>&, int64_t rows, int64_t depth,
                      const Dense& dense, Each each) {
@@ -97,18 +103,29 @@ static void multiply(Team team, const float* floats, const Left<Exact>&, int64_t
 }
 
 // What sums of a row and columns from `column` on stand for.
-static inline Floats value_of(const int32_t* sums, const Dense& dense, int64_t column, float step) {
-    Ints whole, offset;
-    std::memcpy(&whole, sums, sizeof whole);
-    std::memcpy(&offset, dense.offsets + column, sizeof offset);
-    return __builtin_convertvector(whole - offset, Floats) * (load(dense.steps + column) * step);
-}
+struct Meaning {
+    Floats steps;
+    Ints offsets;
 
-static inline Floats value_of(const float* sums, const Dense&, int64_t, float) { return load(sums); }
+    Meaning(Bytes, const Dense& dense, int64_t column) : steps(load(dense.steps + column)) {
+        std::memcpy(&offsets, dense.offsets + column, sizeof offsets);
+    }
+    Floats of(const int32_t* sums, float step) const {
+        Ints whole;
+        std::memcpy(&whole, sums, sizeof whole);
+        return __builtin_convertvector(whole - offsets, Floats) * (steps * step);
+    }
+};
+
+struct NoMeaning {
+    NoMeaning(Halved, const Dense&, int64_t) {}
+    Floats of(const float* sums, float) const { return load(sums); }
+};
 
 template <class Kind, class Each>
 static void multiply(Team team, const float*, const Left<Kind>& left, int64_t rows, int64_t depth, const Dense& dense,
                      Each each) {
+    using Means = std::conditional_t<std::is_same<Kind, Bytes>::value, Meaning, NoMeaning>;
     constexpr int WIDE = ROUNDED_PANELS * COLUMNS;
     int64_t words = left.words(depth), groups = (dense.width + WIDE - 1) / WIDE;
     const float* steps = left.steps.get();
@@ -122,10 +139,12 @@ static void multiply(Team team, const float*, const Left<Kind>& left, int64_t ro
             const auto* numbers = left.numbers.get() + row * words * Kind::DEEP;
             int64_t ahead = row == 0 && group + 1 < groups ? panels * words * COLUMNS : 0;
             rounded_product<Kind>(count, panels, numbers, words, panel, sums, ahead);
-            for (int64_t i = 0; i < count; i++)
-                for (int64_t j = 0; j < there; j += WIDTH)
-                    each(row + i, column + j,
-                         value_of(sums + i * panels * COLUMNS + j, dense, column + j, steps[row + i]));
+            for (int64_t j = 0; j < there; j += WIDTH) {
+                Means means(Kind{}, dense, column + j);
+                auto write = each(column + j);
+                for (int64_t i = 0; i < count; i++)
+                    write(row + i, means.of(sums + i * panels * COLUMNS + j, steps[row + i]));
+            }
         }
     }
 }

@@ -20,14 +20,16 @@ static void linear(const float* x, Dense dense, float* y, int64_t rows, int64_t 
             int64_t first = item / groups * ROWS_AT_A_TIME, number = std::min(ROWS_AT_A_TIME, rows - first);
             for (int64_t i = 0; i < number; i++) left.take(x + first * depth, i, depth);
             Team alone{int(item % groups), int(groups)};
-            multiply(alone, x, left, number, depth, dense, [&](int64_t row, int64_t column, Floats value) {
-                float* to = y + (first + row) * stride + column;
+            multiply(alone, x, left, number, depth, dense, [&](int64_t column) {
                 int64_t there = std::min<int64_t>(WIDTH, dense.width - column);
-                if (dense.bias) value += load_some(dense.bias + column, there, 0.0f);
-                if (there == WIDTH)
-                    store(to, value);
-                else
-                    store_some(to, value, there);
+                Floats bias = dense.bias ? load_some(dense.bias + column, there, 0.0f) : all(0.0f);
+                return [=](int64_t row, Floats value) {
+                    float* to = y + (first + row) * stride + column;
+                    if (there == WIDTH)
+                        store(to, value + bias);
+                    else
+                        store_some(to, value + bias, there);
+                };
             });
         }
     }

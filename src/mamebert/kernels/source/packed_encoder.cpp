@@ -50,7 +50,8 @@ struct Batch {
 // What some sequences need on their way; threads of a team share one.
 template <class Kind>
 struct Space {
-    Room<float> hidden, normal, queries, others, context, inner;
+    Room<float> hidden, normal;
+    Room<Between<Kind>> queries, others, context, inner;
     Left<Kind> left;
 
     void make(const Batch& batch, int64_t rows) {
@@ -82,68 +83,78 @@ static inline void normalise(const float* row, int64_t columns, const Norm& norm
         store(to + j, load(to + j) * scale * load(norm.weight + j) + load(norm.shift + j));
 }
 
-static void normalise_all(Team team, float* rows, int64_t count, int64_t columns, const Norm& norm, float eps) {
-    if (!norm.weight) return;
-    for (int64_t i = team.begin(count); i < team.end(count); i++)
-        normalise(rows + i * columns, columns, norm, eps, rows + i * columns);
-    team.wait();
-}
-
 // Matrices go through products; each thread of a team makes its share.
 template <class Kind>
 struct Walk {
+    using Other = Between<Kind>;
     const Batch& batch;
     Team team;
     Space<Kind>& space;
-    const float* floats = nullptr;  // the left side of the products that follow
+    const float* floats = nullptr;  // the left side of the products that follow, where they are exact
 
-    // Rows become the left side of products, normalised before where there is a norm.
-    void take(const float* rows, int64_t count, int64_t depth, const Norm& norm = {}) {
-        float* normal = space.normal.get();
-        floats = norm.weight ? normal : rows;
+    // Rows become the left side of products.
+    template <class T>
+    void take(const T* rows, int64_t count, int64_t depth) {
+        if constexpr (std::is_same<Kind, Exact>::value) floats = rows;
+        for (int64_t i = team.begin(count); i < team.end(count); i++) space.left.take(rows, i, depth);
+        team.wait();
+    }
+
+    // Hidden states do, after they are normalised in place by what ends a block, and beside it by what begins the next.
+    void take_hidden(int64_t count, const Norm& after, const Norm& before) {
+        float *hidden = space.hidden.get(), *normal = before.weight ? space.normal.get() : hidden;
+        int64_t columns = batch.columns;
+        floats = normal;
         for (int64_t i = team.begin(count); i < team.end(count); i++) {
-            if (norm.weight) normalise(rows + i * depth, depth, norm, batch.eps, normal + i * depth);
-            space.left.take(floats, i, depth);
+            float* row = hidden + i * columns;
+            if (after.weight) normalise(row, columns, after, batch.eps, row);
+            if (before.weight) normalise(row, columns, before, batch.eps, normal + i * columns);
+            space.left.take(normal, i, columns);
         }
         team.wait();
     }
 
+    // `each` gives for a column what is done with rows' values there.
     template <class Each>
     void multiply(int64_t rows, int64_t depth, const Dense& dense, Each each) {
-        auto with_bias = [&](int64_t row, int64_t column, Floats value) {
-            each(row, column, value + load(dense.bias + column));
+        auto with_bias = [&](int64_t column) {
+            return [bias = load(dense.bias + column), next = each(column)](int64_t row, Floats value) {
+                next(row, value + bias);
+            };
         };
         ::multiply(team, floats, space.left, rows, depth, dense, with_bias);
         team.wait();
     }
 
     // To columns from `offset` on of a matrix.
-    void write(int64_t rows, int64_t depth, const Dense& dense, float* to, int64_t stride, int64_t offset = 0) {
-        multiply(rows, depth, dense, [=](int64_t row, int64_t column, Floats value) {
-            store(to + row * stride + offset + column, value);
+    void write(int64_t rows, int64_t depth, const Dense& dense, Other* to, int64_t stride, int64_t offset = 0) {
+        multiply(rows, depth, dense, [=](int64_t column) {
+            return [at = to + offset + column, stride](int64_t row, Floats value) { store(at + row * stride, value); };
         });
     }
 
-    void add(int64_t rows, int64_t depth, const Dense& dense, float* to) {
-        multiply(rows, depth, dense, [=, columns = batch.columns](int64_t row, int64_t column, Floats value) {
-            float* at = to + row * columns + column;
-            store(at, value + load(at));
+    void add(int64_t rows, int64_t depth, const Dense& dense) {
+        multiply(rows, depth, dense, [hidden = space.hidden.get(), columns = batch.columns](int64_t column) {
+            return [at = hidden + column, columns](int64_t row, Floats value) {
+                store(at + row * columns, value + load(at + row * columns));
+            };
         });
     }
 
     // What is widened becomes activation(value), times what the gate has let through before.
     template <class Bend>
     void bend(int64_t rows, const Layer& layer, Bend bent) {
-        float* inner = space.inner.get();
+        Other* inner = space.inner.get();
         int64_t width = layer.inner.width;
         if (!layer.gate.width)
-            return multiply(rows, batch.columns, layer.inner, [=](int64_t row, int64_t column, Floats value) {
-                store(inner + row * width + column, bent(value));
+            return multiply(rows, batch.columns, layer.inner, [=](int64_t column) {
+                return [=, at = inner + column](int64_t row, Floats value) { store(at + row * width, bent(value)); };
             });
         write(rows, batch.columns, layer.gate, inner, width);
-        multiply(rows, batch.columns, layer.inner, [=](int64_t row, int64_t column, Floats value) {
-            float* at = inner + row * width + column;
-            store(at, bent(value) * load(at));
+        multiply(rows, batch.columns, layer.inner, [=](int64_t column) {
+            return [=, at = inner + column](int64_t row, Floats value) {
+                store(at + row * width, bent(value) * load(at + row * width));
+            };
         });
     }
 
@@ -188,11 +199,12 @@ static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Spac
     Walk<Kind> walk{batch, team, space};
     if (team.me == 0) std::copy(batch.hidden + first * columns, batch.hidden + (first + tokens) * columns, hidden);
     team.wait();
+    Norm after{};  // of the layer before
     for (int64_t n = 0; n < batch.num_layers; n++) {
         const Layer& layer = batch.layers[n];
         bool some = n == batch.num_layers - 1 && batch.places;
         int64_t width = layer.query.width;
-        walk.take(hidden, tokens, columns, layer.before_attention);
+        walk.take_hidden(tokens, after, layer.before_attention);
         walk.write(tokens, columns, layer.key, space.others.get(), 2 * width);
         walk.write(tokens, columns, layer.value, space.others.get(), 2 * width, width);
         if (some) {  // the others were asked above, and give no more
@@ -203,24 +215,29 @@ static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Spac
                 }
             rows = asked;
             team.wait();
-            walk.take(hidden, rows, columns, layer.before_attention);
+            walk.take_hidden(rows, {}, layer.before_attention);
         }
         walk.write(rows, columns, layer.query, space.queries.get(), width);
-        bool halved = HAS_BFLOAT16 && !std::is_same<Kind, Exact>::value && batch.head_width % 32 == 0;
-        if (halved)
-            walk.template attend<HAS_BFLOAT16>(from, to, layer, some, heads);
+        if (std::is_same<Between<Kind>, bfloat16>::value && batch.head_width % 32 == 0)
+            walk.template attend<std::is_same<Between<Kind>, bfloat16>::value>(from, to, layer, some, heads);
         else
             walk.template attend<false>(from, to, layer, some, heads);
         walk.take(space.context.get(), rows, width);
-        walk.add(rows, width, layer.context, hidden);
-        normalise_all(team, hidden, rows, columns, layer.after_attention, batch.eps);
-        walk.take(hidden, rows, columns, layer.before_inner);
+        walk.add(rows, width, layer.context);
+        walk.take_hidden(rows, layer.after_attention, layer.before_inner);
         walk.widen(rows, layer);
         walk.take(space.inner.get(), rows, layer.inner.width);
-        walk.add(rows, layer.inner.width, layer.outer, hidden);
-        normalise_all(team, hidden, rows, columns, layer.after_outer, batch.eps);
+        walk.add(rows, layer.inner.width, layer.outer);
+        after = layer.after_outer;
     }
-    if (team.me == 0) std::copy(hidden, hidden + rows * columns, batch.out + (batch.places ? wanted : first) * columns);
+    float* out = batch.out + (batch.places ? wanted : first) * columns;
+    for (int64_t i = team.begin(rows); i < team.end(rows); i++) {
+        const float* row = hidden + i * columns;
+        if (after.weight)
+            normalise(row, columns, after, batch.eps, out + i * columns);
+        else
+            std::copy(row, row + columns, out + i * columns);
+    }
     team.wait();
 }
 

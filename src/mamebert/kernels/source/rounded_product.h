@@ -141,30 +141,35 @@ static inline void rounded_product(int64_t count, int panels, const void* rows, 
 
 typedef uint8_t ByteLanes __attribute__((vector_size(WIDTH)));
 
-static inline Floats size_of(Floats value) { return (Floats)((Words)value & 0x7fffffffu); }
+// The sizes of numbers, as whole numbers in the same order: NaN is above all others.
+static inline Ints sizes(Floats value) { return (Ints)value & 0x7fffffff; }
+static inline Ints larger(Ints a, Ints b) { return a > b ? a : b; }
+
+// The lowest byte of each word.
+static inline ByteLanes lowest_bytes(Words words) {
+#if defined(__AVX512F__)
+    return (ByteLanes)_mm512_cvtepi32_epi8((__m512i)words);  // which gcc does not find in a loop
+#else
+    return __builtin_convertvector(__builtin_convertvector(words, Halves), ByteLanes);
+#endif
+}
 
 // Rounds a row to whole numbers from -127 to 127, writes them 128 higher, and returns what one of them stands for: NaN
 // for a row that is not finite.
-static inline float rounded(const float* from, int64_t depth, uint8_t* to) {
-    const float magic = 12582912.0f;  // adding and taking away 1.5 * 2^23 rounds to the nearest whole number
+template <class T>
+static inline float rounded(const T* from, int64_t depth, uint8_t* to) {
+    constexpr float magic = 12582912.0f;  // added to a number, its last bits are the nearest whole number
     int64_t whole = depth / WIDTH * WIDTH, room = 4 * words_of(depth, 4);
     Floats last = whole < depth ? load_some(from + whole, depth - whole, 0.0f) : all(0.0f);
-    Floats tops = size_of(last), nothings = last * 0.0f;  // NaN where one is not finite
-    for (int64_t k = 0; k < whole; k += WIDTH) {
-        Floats value = load(from + k);
-        tops = larger(size_of(value), tops);
-        nothings += value * 0.0f;
-    }
-    float most = largest(tops), nothing = sum(nothings);
-    if (nothing != 0.0f) {
+    Ints tops = sizes(last);
+    for (int64_t k = 0; k < whole; k += WIDTH) tops = larger(sizes(load(from + k)), tops);
+    float most = across((Floats)tops, [](Floats a, Floats b) { return (Floats)larger((Ints)a, (Ints)b); }, LANES);
+    if (!(most < INFINITY)) {
         std::fill(to, to + room, 128);
-        return nothing;
+        return most - most;
     }
     float inverse = most > 0.0f ? LARGEST / most : 0.0f;
-    auto bytes = [&](Floats value) {
-        Ints number = __builtin_convertvector((value * inverse + magic) - magic, Ints) + 128;
-        return __builtin_convertvector(number, ByteLanes);
-    };
+    auto bytes = [&](Floats value) { return lowest_bytes((Words)(value * inverse + (magic + 128.0f))); };
     for (int64_t k = 0; k < whole; k += WIDTH) {
         ByteLanes made = bytes(load(from + k));
         std::memcpy(to + k, &made, sizeof made);
@@ -177,7 +182,8 @@ static inline float rounded(const float* from, int64_t depth, uint8_t* to) {
 }
 
 // Rounds a row to bfloat16; nothing more has to be known of it.
-static inline float rounded(const float* from, int64_t depth, bfloat16* to) {
+template <class T>
+static inline float rounded(const T* from, int64_t depth, bfloat16* to) {
     int64_t whole = depth / WIDTH * WIDTH, room = 2 * words_of(depth, 2);
     for (int64_t k = 0; k < whole; k += WIDTH) store(to + k, load(from + k));
     if (whole < depth) store_some(to + whole, load_some(from + whole, depth - whole, 0.0f), room - whole);

@@ -1,13 +1,6 @@
 // Blocks of numbers turned over: rows become columns.
 #pragma once
-#include <utility>
 #include "vector.h"
-
-#if defined(__clang__)
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Ints{__VA_ARGS__})
-#endif
 
 // Changes places of the blocks of S x S numbers beside the diagonal, in every block of 2S x 2S.
 template <int S, int... LANE>
@@ -22,13 +15,12 @@ static inline void swap_blocks(Floats* rows, std::integer_sequence<int, LANE...>
 }
 
 static inline void transpose(Floats* rows) {
-    constexpr auto lanes = std::make_integer_sequence<int, WIDTH>{};
-    swap_blocks<1>(rows, lanes);
-    swap_blocks<2>(rows, lanes);
+    swap_blocks<1>(rows, LANES);
+    swap_blocks<2>(rows, LANES);
 #if defined(__AVX__)
-    swap_blocks<4>(rows, lanes);
+    swap_blocks<4>(rows, LANES);
 #endif
 #if defined(__AVX512F__)
-    swap_blocks<8>(rows, lanes);
+    swap_blocks<8>(rows, LANES);
 #endif
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 // Whether there are products of bfloat16, by which it is faster than float32.
 #if defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
@@ -59,6 +60,14 @@ static inline void store(bfloat16* to, Floats value) {
 #endif
 }
 
+constexpr auto LANES = std::make_integer_sequence<int, WIDTH>{};
+
+// A vector with `rest` behind its first `count` lanes.
+template <int... LANE>
+static inline Floats only(Floats value, int count, float rest, std::integer_sequence<int, LANE...>) {
+    return Ints{LANE...} < count ? value : all(rest);
+}
+
 // The first `count` numbers of a vector, for the end of a row.
 template <class T>
 static inline Floats load_some(const T* from, int64_t count, float rest) {
@@ -76,19 +85,29 @@ static inline void store_some(T* to, Floats value, int64_t count) {
     std::memcpy(to, buffer, count * sizeof(T));
 }
 
-static inline float sum(Floats value) {
-    float result = 0;
-    for (int i = 0; i < WIDTH; i++) result += value[i];
-    return result;
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Ints{__VA_ARGS__})
+#endif
+
+// Each lane gets what both(lane, the lane SPAN away) is, and so on with half of the span, until all hold the same.
+template <int SPAN = WIDTH / 2, class Both, int... LANE>
+static inline float across(Floats value, Both both, std::integer_sequence<int, LANE...> lanes) {
+    value = both(value, SHUFFLE(value, value, (LANE ^ SPAN)...));
+    if constexpr (SPAN > 1)
+        return across<SPAN / 2>(value, both, lanes);
+    else
+        return value[0];
 }
 
-static inline float largest(Floats value) {
-    float result = value[0];
-    for (int i = 1; i < WIDTH; i++) result = value[i] > result ? value[i] : result;
-    return result;
+static inline float sum(Floats value) {
+    return across(value, [](Floats a, Floats b) { return a + b; }, LANES);
 }
 
 static inline Floats larger(Floats a, Floats b) { return a > b ? a : b; }
+
+static inline float largest(Floats value) { return across(value, larger, LANES); }
 
 // e^x to about 1e-7 relative, 0 below -87.3, NaN of NaN: x = n ln 2 + r, a polynomial for e^r (Cephes), and n put
 // into the exponent.
@@ -111,4 +130,18 @@ static inline Floats exponential(Floats x) {
     Floats result = (Floats)((Words)p + exponent);
     result = x < -87.3f ? all(0.0f) : result;
     return x == x ? result : x;
+}
+
+// 2^x to 1e-4 relative, 0 below -126, for what is rounded to bfloat16 afterwards; NaN of NaN.
+static inline Floats nearly_power_of_two(Floats x) {
+    const float magic = 12582912.0f;  // as above
+    Floats bounded = larger(all(-126.0f), x);
+    Floats shifted = bounded + magic;
+    Floats r = bounded - (shifted - magic);
+    Floats p = all(5.5171660e-2f);
+    p = p * r + 2.4261112e-1f;
+    p = p * r + 6.9326099e-1f;
+    p = p * r + 9.9992807e-1f;
+    Floats result = (Floats)((Words)p + ((Words)shifted << 23));
+    return x < -126.0f ? all(0.0f) : result;
 }
