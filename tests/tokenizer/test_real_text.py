@@ -7,7 +7,7 @@ import pytest
 
 from mamebert.corpus.documents import write_shard
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.tokenizer.quality import measure
+from mamebert.tokenizer.judging.quality import measure
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies.wordpiece import Wordpiece
 

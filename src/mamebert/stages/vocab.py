@@ -15,13 +15,13 @@ from mamebert.preflight.ahead import Ahead, Found, check_first, tried
 from mamebert.progress import say
 from mamebert.results.vocab import Segmentation, VocabResults
 from mamebert.runs import Run, Source, StageConfig
-from mamebert.tokenizer.boundaries import agreement, marked
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.judging.boundaries import agreement, marked
+from mamebert.tokenizer.judging.quality import longest_tokens, measure, segmentations
+from mamebert.tokenizer.judging.unigram_bits import bits_per_character
 from mamebert.tokenizer.learning.filled import TooFewPieces
 from mamebert.tokenizer.normalising import NormalForm
-from mamebert.tokenizer.quality import longest_tokens, measure, segmentations
 from mamebert.tokenizer.sampling import Sample
-from mamebert.tokenizer.unigram_bits import bits_per_character
 from mamebert.tokenizer.vocabularies import Vocabulary
 
 WORTH_TELLING = 0.001

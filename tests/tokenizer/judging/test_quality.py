@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from mamebert.tokenizer.judging.quality import longest_tokens, measure, segmentations
 from mamebert.tokenizer.pieces import Located, Pieces
-from mamebert.tokenizer.quality import longest_tokens, measure, segmentations
 
 
 class Fake:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mamebert.errors import UserError
-from mamebert.tokenizer.boundaries import agreement, marked
+from mamebert.tokenizer.judging.boundaries import agreement, marked
+from mamebert.tokenizer.judging.unigram_bits import BITS_OF_ANY_CHARACTER, bits_per_character
 from mamebert.tokenizer.pieces import Located, Pieces
-from mamebert.tokenizer.unigram_bits import BITS_OF_ANY_CHARACTER, bits_per_character
 
 
 class Pairs:
