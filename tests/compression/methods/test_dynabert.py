@@ -78,7 +78,7 @@ def test_nothing_is_lost_where_a_student_is_its_teacher(classifier, rows_bench):
         return {1.0: [state.detach() for state in classifier.bert.hidden_states(batch.packed)]}
 
     same = ElasticLoss(classifier, rows_bench.teacher, taught, [1.0], [1.0], 0.1)(batch)
-    assert same.total.item() < 1e-8
+    assert same.total.item() < 1e-7  # float32's rounding
     narrower = ElasticLoss(classifier, rows_bench.teacher, lambda b: {0.5: taught(b)[1.0]}, [0.5], [1.0], 0.1)(batch)
     assert narrower.total.item() > 1e-4
 
