@@ -350,3 +350,9 @@ def test_kinds_that_must_be_turned_into_text_first_are_named(tmp_path):
     (tmp_path / "a.pdf").write_text("x")
     with pytest.raises(UserError, match=r"a PDF.*pdftotext"):
         texts(tmp_path / "a.pdf")
+
+
+def test_a_packed_file_beside_one_that_is_missing_is_named(tmp_path):
+    (tmp_path / "rows.csv.xz").write_bytes(b"")
+    with pytest.raises(UserError, match=r"no file or folder .*rows\.csv\. There is .*rows\.csv\.xz: name that\."):
+        list(build(Files, {"kind": "files", "path": str(tmp_path / "rows.csv")}).rows())

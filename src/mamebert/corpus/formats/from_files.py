@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from mamebert.corpus.formats.detecting import AUTO
 from mamebert.corpus.formats.folders import files_below
-from mamebert.corpus.formats.opening import Errors, Hear, content_suffix, encoding_of, packing
+from mamebert.corpus.formats.opening import PACKINGS, Errors, Hear, content_suffix, encoding_of, packing
 from mamebert.corpus.readers import Reader, Row, ignore_progress
 from mamebert.errors import UserError
 from mamebert.files.disk import hash_file
@@ -165,7 +165,9 @@ class FromFiles(Reader):
             if found:
                 return found
             raise UserError(f"No file matches {text}. Check the pattern and the folder it starts from ({Path.cwd()}).")
-        raise UserError(f"There is no file or folder {text}. Check the path; it is read from {Path.cwd()}.")
+        packed = next((each for each in PACKINGS if each and Path(f"{path}{each}").is_file()), "")
+        way_out = f"There is {text}{packed}: name that" if packed else f"Check the path; it is read from {Path.cwd()}"
+        raise UserError(f"There is no file or folder {text}. {way_out}.")
 
     def _checked(self, files: list[Path], known: bool) -> list[Path]:
         for each in files if known else ():
