@@ -15,19 +15,11 @@ import torch
 from mamebert import kernels
 from mamebert.evaluation.cost.energy import counters
 from mamebert.evaluation.cost.peak_flops import product_peak
+from mamebert.extras import EXTRAS
 from mamebert.runs import processor_name
 from mamebert.training.devices import pick_device, pick_precision
 
 PACKAGES = ("mamebert", "torch", "transformers", "tokenizers", "safetensors", "gensim", "numpy", "scikit-learn")
-EXTRAS = {
-    "ja": (("fugashi", "unidic_lite"), "Japanese words by MeCab"),
-    "wiki": (("mwparserfromhell",), "Wikipedia dumps"),
-    "unigram": (("sentencepiece",), "Unigram vocabularies"),
-    "filters": (("py3langid",), "Filters by language"),
-    "dedup": (("datasketch",), "Near duplicates"),
-    "hub": (("datasets",), "Hugging Face datasets"),
-    "tensorboard": (("tensorboard",), "TensorBoard's event files"),
-}
 MEMORY_WANTED, DISK_WANTED = 2e9, 5e9  # H256-L4 with a vocabulary of 32,000 takes about half of either
 
 
@@ -73,13 +65,11 @@ def _version(name: str) -> str:
 
 
 def _extra(name: str) -> Finding:
-    needed, what = EXTRAS[name]
-    missing = [module for module in needed if find_spec(module) is None]
-    if missing:
-        return Finding(
-            f"extra {name}", f"not installed; {what} need it", f"Install it with pip install 'mamebert[{name}]'."
-        )
-    return Finding(f"extra {name}", f"installed ({what})")
+    extra = EXTRAS[name]
+    if any(find_spec(module) is None for module in extra.modules):
+        needed = f"not installed; {extra.needed_by} need it"
+        return Finding(f"extra {name}", needed, f"Install it with pip install 'mamebert[{name}]'.")
+    return Finding(f"extra {name}", f"installed ({extra.needed_by})")
 
 
 def _memory() -> Finding:

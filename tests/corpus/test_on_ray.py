@@ -35,7 +35,7 @@ def test_without_ray_there_is_a_sentence_before_anything_is_read(tmp_path, monke
     monkeypatch.setitem(sys.modules, "ray", None)
     (tmp_path / "a.txt").write_text("Beans grow.\n")
     config = build(CleanConfig, {"sources": [str(tmp_path / "a.txt")], "output": tmp_path / "out", "engine": "ray"})
-    with pytest.raises(UserError, match=r"needs the package ray.*pip install 'mamebert\[ray\]'"):
+    with pytest.raises(UserError, match=r"need the package ray.*pip install 'mamebert\[ray\]'"):
         clean(config)
 
 

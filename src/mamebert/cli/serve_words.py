@@ -9,7 +9,8 @@ from mamebert.cli.model_words import Words, model_names
 from mamebert.cli.options import ShowSettings
 from mamebert.config import build, described, read_settings, with_environment
 from mamebert.config.merging import merge
-from mamebert.errors import UserError, unknown
+from mamebert.errors import unknown
+from mamebert.extras import require_extra
 from mamebert.server.settings import ServeConfig
 
 
@@ -28,12 +29,9 @@ def serve_verb(
         print("\n".join(described(ServeConfig, (words or [""])[0])))
         return
     config = build(ServeConfig, with_environment(serve_settings(words or [])))
-    try:
-        from mamebert.server.running import serve
-    except ImportError as error:
-        raise UserError(
-            f"`mamebert serve` needs the package {error.name}. Install it with: pip install 'mamebert[serve]'."
-        ) from error
+    require_extra("serve")
+    from mamebert.server.running import serve
+
     serve(config)
 
 

@@ -8,6 +8,7 @@ from socket import create_connection
 from typing import Any, TypeVar
 
 from mamebert.errors import UserError
+from mamebert.extras import require_extra
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,7 +24,7 @@ def ray_map(work: Callable[[T], R], items: Iterable[T], processes: int, cores: i
     Without a cluster one is started here with `cores` cores, and ended behind the last item. All machines of a
     cluster read and write the same folders. An item whose machine or process is lost is worked on again.
     """
-    require_ray()
+    require_extra("ray", "leave engine as it is")
     import ray
 
     ours = not ray.is_initialized()
@@ -46,16 +47,6 @@ def ray_map(work: Callable[[T], R], items: Iterable[T], processes: int, cores: i
         else:
             for each in waiting:
                 ray.cancel(each, force=True)
-
-
-def require_ray() -> None:
-    """Raise a UserError where Ray is not installed."""
-    try:
-        import ray  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "engine=ray needs the package ray. Install it with: pip install 'mamebert[ray]', or leave engine as it is."
-        ) from error
 
 
 def _join(ray: Any, cores: int) -> None:

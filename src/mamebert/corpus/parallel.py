@@ -10,8 +10,9 @@ from multiprocessing import active_children, get_context
 from typing import Literal, TypeVar
 
 from mamebert.children import end_with_parent, spawning
-from mamebert.corpus.on_ray import ray_map, require_ray
+from mamebert.corpus.on_ray import ray_map
 from mamebert.errors import UserError
+from mamebert.extras import require_extra
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -29,7 +30,7 @@ def num_cores() -> int:
 def require(engine: Engine) -> None:
     """Raise a UserError where an engine is not installed."""
     if engine == "ray":
-        require_ray()
+        require_extra("ray", "leave engine as it is")
 
 
 def ordered_map(

@@ -11,13 +11,14 @@ from pydantic import Field, field_validator
 from mamebert.corpus.batches import BatchCleaner, Duplicates, RawBatch, raw_batches
 from mamebert.corpus.cleaning import Cleaning
 from mamebert.corpus.documents import DocumentWriter
-from mamebert.corpus.duplicates.near import NearDuplicates, require_datasketch
+from mamebert.corpus.duplicates.near import NearDuplicates
 from mamebert.corpus.filters.filtering import Filtering
 from mamebert.corpus.filters.settings import Filters
 from mamebert.corpus.parallel import Engine, ordered_map, require
 from mamebert.corpus.readers import Reader, ignore_progress
 from mamebert.corpus.sentences import Splitter
 from mamebert.corpus.tally import Tally
+from mamebert.extras import require_extra
 from mamebert.files.disk import need_space
 from mamebert.preflight.ahead import Ahead, Found, check_first, tried
 from mamebert.progress import Meter, say
@@ -142,7 +143,7 @@ def check(config: CleanConfig, ahead: Ahead) -> Found:
     yield from tried(require, config.engine)
     yield from tried(_work(config).filtering.require)
     if config.near_duplicates.threshold:
-        yield from tried(require_datasketch)
+        yield from tried(lambda: require_extra("dedup"))
     for number, reader in enumerate(config.sources):
         yield from tried(_look, config, number, reader)
 

@@ -3,7 +3,7 @@
 import os
 import unicodedata
 
-from mamebert.errors import UserError
+from mamebert.extras import require_extra
 from mamebert.tokenizer.pieces import mend
 
 MAX_CHARACTERS = 20_000
@@ -14,13 +14,10 @@ class MecabWords:
     """Splits Japanese text into words."""
 
     def __init__(self) -> None:
-        try:
-            import fugashi
-            import unidic_lite
-        except ModuleNotFoundError as error:
-            raise UserError(
-                f"Japanese words need the package {error.name}. Install it with: pip install 'mamebert[ja]'."
-            ) from error
+        require_extra("ja")
+        import fugashi
+        import unidic_lite
+
         # An empty settings file: MeCab would otherwise read one that belongs to another dictionary.
         self._tagger = fugashi.GenericTagger(f'-r {os.devnull} -d "{unidic_lite.DICDIR}" -Owakati')
 

@@ -232,5 +232,8 @@ def test_a_space_that_cannot_be_searched_is_told(small, settings, sentence):
 
 def test_without_optuna_the_way_out_is_told(small, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
-    with pytest.raises(UserError, match=r"needs the package optuna. Give `pip install 'mamebert\[tune\]'`"):
+    with pytest.raises(
+        UserError,
+        match=r"need the package optuna. Install it with: pip install 'mamebert\[tune\]', or set search.method=grid",
+    ):
         finetune(config(small, tmp_path / "run", search=TPE))

@@ -14,7 +14,6 @@ from mamebert.config import Config
 from mamebert.corpus.duplicates import digest_of_bytes
 from mamebert.corpus.duplicates.seen import Seen
 from mamebert.corpus.filters.writing import is_spaced
-from mamebert.errors import UserError
 from mamebert.files.disk import disk_errors
 
 WORD = re.compile(r"\w+")
@@ -110,16 +109,6 @@ class NearMet(Seen):
         with disk_errors(self.folder), (self.folder / "values").open("rb") as file:
             file.seek(number * size)
             return file.read(size)
-
-
-def require_datasketch() -> None:
-    """Raise a UserError where datasketch is not installed."""
-    try:
-        import datasketch  # noqa: F401
-    except ImportError as error:
-        raise UserError(
-            "Near duplicates need the package datasketch. Install it with: pip install 'mamebert[dedup]'."
-        ) from error
 
 
 def _min_hash(num_perm: int) -> Any:

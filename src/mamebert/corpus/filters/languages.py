@@ -5,6 +5,7 @@ from typing import Any
 
 from mamebert.corpus.filters.writing import base
 from mamebert.errors import UserError, unknown
+from mamebert.extras import import_extra
 
 ALIASES = {"nb": "no", "cmn": "zh", "fil": "tl", "iw": "he", "in": "id", "sh": "sr", "arb": "ar", "pes": "fa"}
 MOST_CHARACTERS = 2000
@@ -36,10 +37,5 @@ def _identifier(language: str) -> tuple[Any, int]:
 
 @cache
 def _model() -> Any:
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError as error:
-        raise UserError(
-            "Filters by language need the package py3langid. Install it with: pip install 'mamebert[filters]'."
-        ) from error
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    langid = import_extra("filters", "py3langid.langid")
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)

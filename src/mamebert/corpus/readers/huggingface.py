@@ -10,6 +10,7 @@ from typing import Any
 from mamebert.corpus.formats.text_lines import tidy
 from mamebert.corpus.readers import Reader, Row, ignore_progress
 from mamebert.errors import UserError, unknown
+from mamebert.extras import import_extra, require_extra
 from mamebert.files.disk import hash_file
 from mamebert.runs import Source
 
@@ -45,7 +46,7 @@ class HuggingFace(Reader):
 
     def first_rows(self, most: int) -> list[Row]:
         """Return the first rows; none of a dataset that would have to be downloaded for it."""
-        _library()
+        require_extra("hub")
         if Path(self.name).expanduser().is_dir() or self.streaming:
             return list(islice(self.rows(), most))
         return []
@@ -66,7 +67,7 @@ class HuggingFace(Reader):
             yield from dataset
 
     def _opened(self) -> Any:
-        datasets = _library()
+        datasets = import_extra("hub", "datasets")
         folder = Path(self.name).expanduser()
         with _told_as_user_errors(self.name):
             if any((folder / mark).is_file() for mark in ("state.json", "dataset_dict.json")):
@@ -87,7 +88,7 @@ class HuggingFace(Reader):
     def _revision(self) -> str:
         if self.revision:
             return self.revision
-        _library()
+        require_extra("hub")
         from huggingface_hub import HfApi
 
         with _told_as_user_errors(self.name):
@@ -109,16 +110,6 @@ def named(value: Any, feature: Any) -> Any:
     if inside is not None and isinstance(value, list):
         return [named(each, inside) for each in value]
     return value
-
-
-def _library() -> Any:
-    try:
-        import datasets
-    except ImportError as error:
-        raise UserError(
-            "The reader huggingface needs the package `datasets`. Install it: pip install 'mamebert[hub]'."
-        ) from error
-    return datasets
 
 
 @contextmanager

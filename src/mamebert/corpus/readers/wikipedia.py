@@ -16,9 +16,10 @@ from mamebert.corpus.parallel import ordered_map
 from mamebert.corpus.readers import Row
 from mamebert.corpus.wiki.blocks import folded_name
 from mamebert.corpus.wiki.dump import Namespaces, Page, pages
-from mamebert.corpus.wiki.plain_text import Rules, plain_text, require_parser
+from mamebert.corpus.wiki.plain_text import Rules, plain_text
 from mamebert.corpus.wiki.templates import SHOWN
 from mamebert.errors import UserError
+from mamebert.extras import require_extra
 
 CHARACTERS_PER_TASK = 1_000_000
 # Dumps before 2010 tell of a redirect in the text alone: #REDIRECT, #転送, #WEITERLEITUNG ...
@@ -48,7 +49,7 @@ class Wikipedia(FromFiles):
 
     def read(self, path: Path, hear: Hear) -> Iterator[Row]:
         """Yield the articles of one dump in their order."""
-        require_parser()
+        require_extra("wiki")
         names, met = Namespaces(), 0
         with open_text(path, self.encoding, self.errors) as (file, position):
             batches = _batches(page for page in pages(file, path, names) if self._wanted(page))
@@ -66,7 +67,7 @@ class Wikipedia(FromFiles):
 
     def first_rows(self, most: int) -> list[Row]:
         """Return the first articles, found in this process."""
-        require_parser()
+        require_extra("wiki")
         return FromFiles.first_rows(self.model_copy(update={"processes": 1}), most)
 
     def check(self, path: Path) -> None:

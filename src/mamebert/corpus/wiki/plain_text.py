@@ -11,7 +11,6 @@ from typing import Any
 from mamebert.corpus.wiki.blocks import folded_name, without_blocks
 from mamebert.corpus.wiki.leftovers import GONE, HEADING, is_language, is_media, tidy
 from mamebert.corpus.wiki.templates import SHOWN
-from mamebert.errors import UserError
 
 _TEXTLESS = """
     ref references table gallery math chem ce source syntaxhighlight pre timeline score hiero imagemap templatestyles
@@ -35,16 +34,6 @@ class Rules:
     templates: Mapping[str, int] = field(default_factory=lambda: SHOWN)
     """The number of the argument that a template shows, by its name in lower case."""
     section_titles: bool = False
-
-
-def require_parser() -> None:
-    """Raise a UserError where mwparserfromhell is not installed."""
-    try:
-        import mwparserfromhell  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UserError(
-            "Wikipedia dumps need the package mwparserfromhell. Install it with: pip install 'mamebert[wiki]'."
-        ) from error
 
 
 def plain_text(wikitext: str, rules: Rules) -> str:

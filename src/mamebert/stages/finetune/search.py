@@ -9,6 +9,7 @@ from typing import Any
 
 from mamebert.config import build
 from mamebert.errors import UserError, unknown
+from mamebert.extras import import_extra
 from mamebert.files.disk import write_text
 from mamebert.files.json_files import read_own
 from mamebert.files.names import file_name
@@ -128,12 +129,6 @@ def _drawn(values: list[Any] | Range, value: Any) -> Any:
 
 
 def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError as error:
-        raise UserError(
-            "search.method=optuna needs the package optuna. Give `pip install 'mamebert[tune]'`, or set "
-            "search.method=grid."
-        ) from error
+    optuna = import_extra("tune", "optuna", "set search.method=grid")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

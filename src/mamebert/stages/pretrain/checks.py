@@ -8,6 +8,7 @@ from mamebert.corpus.token_shards import read_manifest
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.evaluation.cost.peak_flops import product_peak
+from mamebert.extras import require_extra
 from mamebert.preflight.ahead import Ahead, Found, tried
 from mamebert.preflight.looking import (
     MODELS,
@@ -21,7 +22,6 @@ from mamebert.preflight.looking import (
 )
 from mamebert.ranks import num_processes
 from mamebert.stages.pretrain.settings import PretrainConfig
-from mamebert.stages.pretrain.tensorboard import require_tensorboard
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.word2vec.table import VectorTable, require_width
 
@@ -34,7 +34,7 @@ def check_pretraining(config: PretrainConfig, ahead: Ahead) -> Found:
     device = list(tried(pick_device, config.training.device))
     yield from device
     if config.tensorboard:
-        yield from tried(require_tensorboard)
+        yield from tried(lambda: require_extra("tensorboard", "leave the setting out"))
     yield from tried(config.objective.look)
     inputs = list(_check_inputs(config, ahead))
     yield from inputs

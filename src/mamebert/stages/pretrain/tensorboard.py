@@ -4,21 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mamebert.errors import UserError
+from mamebert.extras import require_extra
 from mamebert.reports.text.number_format import is_number
-
-
-def require_tensorboard() -> Any:
-    """Return what writes event files; a UserError where it is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise UserError(
-            "tensorboard=true needs the package tensorboard. "
-            "Install it with pip install 'mamebert[tensorboard]', or leave the setting out."
-        ) from error
-    return SummaryWriter
-
 
 PLACES = {"step", "epoch", "tokens", "seconds"}
 
@@ -28,7 +15,10 @@ class Board:
 
     def __init__(self, folder: Path, first_step: int) -> None:
         """Begin at `first_step`: points of that step and later ones, made before a stop, are dropped by TensorBoard."""
-        self._writer = require_tensorboard()(str(folder), purge_step=first_step)
+        require_extra("tensorboard", "leave the setting out")
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._writer: Any = SummaryWriter(str(folder), purge_step=first_step)
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Write every number of a line under its own name."""

@@ -17,16 +17,6 @@ SPARE = 16
 """Pieces that may go to the character that follows words, and to runs that end in it."""
 
 
-def require_trainer() -> None:
-    """Raise a UserError where SentencePiece is not installed."""
-    try:
-        import sentencepiece  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UserError(
-            "Unigram vocabularies need the package sentencepiece. Install it with: pip install 'mamebert[unigram]'."
-        ) from error
-
-
 def _lines(word: str, count: int, follower: str) -> str:
     """Return a word with twice its count, written so that it stands before two different things.
 

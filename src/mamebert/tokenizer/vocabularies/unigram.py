@@ -6,10 +6,11 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from mamebert.extras import require_extra
 from mamebert.tokenizer.learning.filled import require_filled
 from mamebert.tokenizer.learning.marked import MarkedVocabulary
 from mamebert.tokenizer.learning.saving import Model
-from mamebert.tokenizer.learning.unigrams import learn_unigrams, require_trainer
+from mamebert.tokenizer.learning.unigrams import learn_unigrams
 from mamebert.tokenizer.pieces import SPECIAL_TOKENS
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies.wordpiece import Wordpiece
@@ -32,7 +33,7 @@ class Unigram(MarkedVocabulary):
 
     def check(self) -> None:
         """Look for SentencePiece, and for MeCab where it is asked for."""
-        require_trainer()
+        require_extra("unigram")
         super().check()
 
     def train(self, sample: Sample, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""The optional parts of mamebert: packages that some commands need, installed by `pip install 'mamebert[NAME]'`."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from mamebert.errors import UserError
+
+
+@dataclass(frozen=True)
+class Extra:
+    """Packages that are installed together, by the names that they are imported by."""
+
+    modules: tuple[str, ...]
+    needed_by: str
+    """What cannot be done without them."""
+
+
+EXTRAS = {
+    "ja": Extra(("fugashi", "unidic_lite"), "Japanese words by MeCab"),
+    "wiki": Extra(("mwparserfromhell",), "Wikipedia dumps"),
+    "unigram": Extra(("sentencepiece",), "Unigram vocabularies"),
+    "filters": Extra(("py3langid",), "Filters by language"),
+    "dedup": Extra(("datasketch",), "Near duplicates"),
+    "ray": Extra(("ray",), "Stages on a Ray cluster (engine=ray)"),
+    "hub": Extra(("datasets",), "Data sets of Hugging Face"),
+    "tensorboard": Extra(("tensorboard",), "TensorBoard's event files (tensorboard=true)"),
+    "tune": Extra(("optuna",), "Searches by search.method=optuna"),
+    "serve": Extra(("fastapi", "httptools", "prometheus_client", "uvicorn"), "Answers over HTTP (`mamebert serve`)"),
+    "onnx": Extra(("onnx", "onnxruntime"), "ONNX graphs"),
+}
+
+
+def require_extra(name: str, way_out: str = "") -> None:
+    """Raise a UserError where a package of an extra is not installed, or cannot be imported.
+
+    `way_out` says what else than installing it can be done: "leave engine as it is".
+    """
+    for module in EXTRAS[name].modules:
+        import_extra(name, module, way_out)
+
+
+def import_extra(name: str, module: str, way_out: str = "") -> Any:
+    """Return a module of an extra; a UserError as of `require_extra` where it cannot be imported."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise UserError(
+            f"{EXTRAS[name].needed_by} need the package {error.name or module}. Install it with: "
+            f"pip install 'mamebert[{name}]'{f', or {way_out}' if way_out else ''}."
+        ) from error
