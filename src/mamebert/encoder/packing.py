@@ -84,6 +84,15 @@ class Packed:
         """Return groups without padding: more calls, and no number that depends on the longest of a group."""
         return [_group(list(run), self.ids.device) for _, run in groupby(self.lengths)]
 
+    def with_filler(self, num_tokens: int) -> "Packed":
+        """Return the same batch with so many tokens behind it, in sequences that are no longer than the longest."""
+        longest = max(self.lengths)
+        lengths = tuple(min(longest, num_tokens - begun) for begun in range(0, num_tokens, longest))
+        filler = self.positions.new_tensor(range(num_tokens)) % longest
+        ids = torch.cat([self.ids, self.ids[:1].expand(num_tokens)])
+        segments = torch.cat([self.segments, self.segments[:1].expand(num_tokens)])
+        return Packed(ids, segments, torch.cat([self.positions, filler]), self.lengths + lengths)
+
     def to(self, device: torch.device) -> "Packed":
         """Return the same batch on another device."""
         ids, segments, positions = (to_device(t, device) for t in (self.ids, self.segments, self.positions))

@@ -113,6 +113,21 @@ class TaskBatch:
         numbers = torch.repeat_interleave(torch.arange(len(self.counts)), torch.tensor(self.counts))
         return numbers.to(self.places.device)
 
+    @cached_property
+    def filled_up(self) -> tuple[Packed, Tensor]:
+        """Return `packed` and `places` with tokens and reads behind them, up to numbers that seldom change.
+
+        What is behind stands in sequences of its own, which no other token sees, and `order` leaves it out.
+        """
+        reads, tokens = len(self.places), len(self.packed.ids)
+        more_reads = _seldom_changing(reads) - reads
+        more = _seldom_changing(tokens + more_reads) - tokens
+        if not more:
+            return self.packed, self.places
+        return self.packed.with_filler(more), torch.cat(
+            [self.places, self.places.new_tensor(range(more_reads)) + tokens]
+        )
+
     def targets(self) -> Tensor:
         """Return the targets of all examples, one array after the other."""
         return to_device(torch.from_numpy(np.concatenate([f.target for f in self.features])), self.places.device)
@@ -137,6 +152,12 @@ class TaskBatch:
             return self
         places, order = to_device(self.places, device), to_device(self.order, device)
         return TaskBatch(self.packed.to(device), places, order, self.sizes, self.features, self.rows)
+
+
+def _seldom_changing(size: int) -> int:
+    """Return a number from `size` to an eighth above it, or to 7 above it; there are eight for each doubling."""
+    step = max(8, 1 << max(0, size.bit_length() - 4))
+    return -(-size // step) * step
 
 
 def pack(features: Sequence[Features], rows: Sequence[int]) -> TaskBatch:
