@@ -41,6 +41,7 @@ ABOUT = {
     "config": "settings, declared once",
     "progress": "progress bars",
     "streams": "standard output",
+    "extras": "packages that some commands need",
     "files": "checksums, locks, names, disk",
     "errors": "user errors in two sentences",
     "ranks": "which process this is",

@@ -148,7 +148,7 @@ class ContrastConfig(_ContrastConfig):
         shards: str | Path,
         seed: int = 0,
         vectors: str | Path | None = None,
-        vector_size: int = 256,
+        vector_size: int = 512,
         tokens: int = 40000000,
         epochs: float = 0.0,
         pairs: int = 256,

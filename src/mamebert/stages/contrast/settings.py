@@ -17,8 +17,9 @@ class ContrastConfig(StageConfig):
     vectors: RunPath | None = None
     """Output folder of `mamebert vectors`, or of another `mamebert contrast`, whose table it starts from; without one
     it starts from random vectors, and should read more."""
-    vector_size: int = Field(default=256, gt=0, le=2**16)
-    """Width of a vector, where it does not start from `vectors`."""
+    vector_size: int = Field(default=512, gt=0, le=2**16)
+    """Width of a vector, where it does not start from `vectors`; 512 told topics and sentences apart better than 256,
+    in twice the time (docs/lab.md)."""
     tokens: int = Field(default=40_000_000, ge=0)
     """Tokens of crops that are read, the same ones again where the text is shorter. 0 learns nothing: the table is
     then that of frequency-weighted word vectors (SIF; Arora, Liang and Ma, 2017)."""
@@ -27,7 +28,8 @@ class ContrastConfig(StageConfig):
     pairs: int = Field(default=256, ge=2)
     """Pairs of crops in a step; each crop is to find its partner among the partners of all."""
     crop_tokens: int = Field(default=100, ge=4)
-    """Longest crop in tokens; a short document is cut into halves."""
+    """Longest crop in tokens; a short document is cut into halves. For vectors of single sentences take
+    crop_tokens=40 window_tokens=100: near neighbours in a text say more about them than its topic."""
     shortest_crop: int = Field(default=0, ge=0)
     """Shortest crop in tokens; the crops of a pair are equally long, of any length up to `crop_tokens`. 0 makes every
     crop as long as it can be."""
