@@ -1513,6 +1513,21 @@ class _SimilaritySettings(TypedDict, total=False):
 class _Similarity(_SimilaritySettings, total=False):
     kind: Required[Literal["similarity"]]
 
+class _ViewsSettings(TypedDict, total=False):
+    texts: str | Sequence[str]
+    source: _AnyReader | None
+    label_column: str
+    sample: int
+    length: int
+    layer: int
+    words: str | Sequence[str]
+    nearest: int
+    maps: int
+    map_length: int
+
+class _Views(_ViewsSettings, total=False):
+    kind: Required[Literal["views"]]
+
 _AnyProbe: TypeAlias = (
     Probe
     | _Acceptability
@@ -1526,6 +1541,7 @@ _AnyProbe: TypeAlias = (
     | _MinimalPairs
     | _Robustness
     | _Similarity
+    | _Views
     | str
     | Path
 )

@@ -20,6 +20,7 @@ NEEDED = {
     "minimal_pairs": {"pairs": "a.jsonl"},
     "robustness": {"source": "a.jsonl"},
     "similarity": {"pairs": "a.tsv"},
+    "views": {"source": "a.jsonl"},
 }
 
 

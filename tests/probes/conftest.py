@@ -30,7 +30,9 @@ def ask_about(asked, tmp_path) -> Callable[..., Findings]:
         keep.mkdir(parents=True, exist_ok=True)
         probe = build(Probe, {"kind": kind, **settings})
         probe.look()
-        return probe.ask(of or asked, keep, seed)
+        found = probe.ask(of or asked, keep, seed)
+        assert all(probe.explanation(name) for name in found.figures if not name.endswith("plus_minus"))
+        return found
 
     return ask
 

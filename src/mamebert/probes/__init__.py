@@ -1,14 +1,16 @@
 """Questions put to a trained encoder: ONE FILE EACH."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from inspect import getdoc
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mamebert.config import Choice
 from mamebert.encoder.model import PretrainingNetwork
-from mamebert.results.probe import FoundExample, FoundTable
+from mamebert.results.probe import FoundExample, FoundMap, FoundTable
 from mamebert.runs.identity import Source
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -45,6 +47,8 @@ class Findings:
     tables: list[FoundTable] = field(default_factory=list)
     examples: list[FoundExample] = field(default_factory=list)
     """Texts, for reading."""
+    maps: list[FoundMap] = field(default_factory=list)
+    """Attention to single texts, for looking at."""
 
 
 class Probe(Choice):
@@ -53,6 +57,8 @@ class Probe(Choice):
     about: ClassVar[str] = ""
     """What is asked, in a few words, as a title."""
     needs: ClassVar[Needs] = "words"
+    explained: ClassVar[Mapping[str, str]] = {}
+    """What each of its figures is, for readers of a page; a name may have * for what differs. Intervals need none."""
 
     @abstractmethod
     def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
@@ -63,6 +69,16 @@ class Probe(Choice):
 
     def look(self) -> None:
         """Read the first of what will be asked; what is wrong with it is a UserError."""
+
+    @classmethod
+    def asks(cls) -> str:
+        """Return what is asked, as a sentence."""
+        return (getdoc(cls) or "").partition("\n\n")[0].replace("\n", " ")
+
+    @classmethod
+    def explanation(cls, figure: str) -> str:
+        """Return what a figure is; "" where nothing is told of it."""
+        return next((told for name, told in cls.explained.items() if fnmatchcase(figure, name)), "")
 
     def fingerprint(self) -> list[Source]:
         """Return the outside text that is asked."""

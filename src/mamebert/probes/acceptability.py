@@ -29,6 +29,12 @@ class Acceptability(Probe):
     """How often an acceptable sentence is likelier than one that is not, piece for piece: the area under the curve."""
 
     about: ClassVar[str] = "Acceptability"
+    explained: ClassVar = {
+        "auc": "how often an acceptable sentence has the higher mean log-probability of its pieces; chance 0.5",
+        "auc_of_sums": "the same by the sum over the pieces, which long sentences have low",
+        "auc_of_length_alone": "what the number of pieces alone would reach: not learnt",
+        "sentences": "asked",
+    }
     sentences: Reader
     """Rows with a `sentence` and a `label`: 1 where it is acceptable, 0 where not."""
     sample: int = Field(default=0, ge=0)

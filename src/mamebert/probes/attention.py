@@ -26,6 +26,15 @@ class Attention(Probe):
 
     about: ClassVar[str] = "Attention"
     needs: ClassVar = "encoder"
+    explained: ClassVar = {
+        "itself": "share of its attention that a token gives to itself, mean over heads",
+        "the_one_before": "to the token before",
+        "the_one_after": "to the token after",
+        "cls_and_sep": "to [CLS] and [SEP]",
+        "tokens_away": "how far what is looked at lies, mean, in tokens",
+        "spread_nats": "entropy of a token's attention in nats: 0 looks at one token alone",
+        "tokens": "read",
+    }
     texts: Reader
     """Texts that are read; of each as much as the encoder takes."""
     sample: int = Field(default=64, ge=1)
@@ -55,15 +64,19 @@ class Attention(Probe):
         if not ids:
             raise UserError("There is no text of two pieces or more. Give some in texts.")
         sums, tokens = _sums(asked, ids)
-        means = (sums / tokens).numpy()  # layers heads figures
+        means = [(some / tokens).numpy() for some in sums]  # of each layer: heads figures
+        if not sum(map(len, means)):
+            raise UserError("This encoder has no head of attention. Ask one that has some.")
         names = [*PLACES, "tokens_away", "spread_nats"]
         heads = [
-            FoundRow(name=f"layer {layer + 1}, head {head + 1}", figures=_told(names, means[layer, head]))
-            for layer, head in np.ndindex(*means.shape[:2])
+            FoundRow(name=f"layer {layer}, head {head}", figures=_told(names, each))
+            for layer, some in enumerate(means, 1)
+            for head, each in enumerate(some, 1)
         ]
         layers = [
-            FoundRow(name=f"layer {layer + 1}", figures={"layer": layer + 1, **_told(names, some.mean(0))})
-            for layer, some in enumerate(means)
+            FoundRow(name=f"layer {layer}", figures={"layer": layer, **_told(names, some.mean(0))})
+            for layer, some in enumerate(means, 1)
+            if len(some)
         ]
         plot = FoundPlot(kind="curves", x="layer", y=list(PLACES), y_title="share of attention")
         drawn = FoundPlot(kind="dots", y=["spread_nats"], y_title="spread of attention (entropy in nats)")
@@ -71,7 +84,7 @@ class Attention(Probe):
             FoundTable(title="Layers", rows=layers, plot=plot),
             FoundTable(title="Heads", rows=heads, plot=drawn),
         ]
-        return Findings({**_told(names, means.mean((0, 1))), "tokens": int(tokens)}, tables)
+        return Findings({**_told(names, np.concatenate(means).mean(0)), "tokens": int(tokens)}, tables)
 
 
 def _told(names: list[str], values: "np.ndarray[tuple[int], np.dtype[np.float64]]") -> dict[str, float]:
@@ -79,20 +92,19 @@ def _told(names: list[str], values: "np.ndarray[tuple[int], np.dtype[np.float64]
 
 
 @torch.no_grad()
-def _sums(asked: Asked, ids: list["np.ndarray[tuple[int], np.dtype[np.int64]]"]) -> tuple[Tensor, int]:
-    """Return the figures summed over tokens, float64 [layers, heads, figures], and the number of tokens."""
+def _sums(asked: Asked, ids: list["np.ndarray[tuple[int], np.dtype[np.int64]]"]) -> tuple[list[Tensor], int]:
+    """Return the figures of each layer summed over tokens, float64 [heads, figures], and the number of tokens."""
     asked.network.eval()
     device = next(asked.network.parameters()).device
-    total, tokens = None, 0
+    total, tokens = list[Tensor](), 0
     for start in range(0, len(ids), AT_ONCE):
         ends = [asked.tokenizer.cls_id], [asked.tokenizer.sep_id]
         packed = Packed.of([np.concatenate([ends[0], each, ends[1]]) for each in ids[start : start + AT_ONCE]])
         trace = asked.network.bert.trace(Padded.of(packed.to(device)))
-        found = torch.stack([figures(layer.double().cpu(), packed.lengths) for layer in trace.attention])
-        total = found if total is None else total + found
+        found = [figures(layer.double().cpu(), packed.lengths) for layer in trace.attention]
+        total = [before + each for before, each in zip(total, found, strict=True)] if total else found
         tokens += sum(packed.lengths) - 2 * len(packed.lengths)
-    assert total is not None
-    if not total.isfinite().all():
+    if not all(each.isfinite().all() for each in total):
         raise not_finite()
     return total, tokens
 

@@ -29,6 +29,14 @@ class Crosslingual(Probe):
 
     about: ClassVar[str] = "Translations found"
     needs: ClassVar = "encoder"
+    explained: ClassVar = {
+        "found": "how often the nearest sentence of the other language is the translation, in the best layer",
+        "best_layer": "where that is; 0 is the embeddings",
+        "found_without_shift": "the same by vectors as they are, in its own best layer",
+        "chance": "one sentence out of those searched",
+        "shared_pieces": "pieces that stand in both languages here, of all that stand in one",
+        "searched": "pairs; as many others told the shift",
+    }
     pairs: Reader
     """Rows with a sentence in two languages."""
     first_column: str = "source"

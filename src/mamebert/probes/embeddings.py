@@ -34,6 +34,14 @@ class Embeddings(Probe):
 
     about: ClassVar[str] = "Embeddings"
     needs: ClassVar = "encoder"
+    explained: ClassVar = {
+        "analogies": "a is to b as c is to d: how often d is the nearest word to b - a + c",
+        "analogies_asked": "whose four words are tokens",
+        "length_by_frequency": "rank correlation of the length of a word's vector with how often the word comes",
+        "direction_by_frequency": "the same of its place along the direction of most difference, without sign",
+        "mean_cosine": "of any two words: 0 where vectors point everywhere",
+        "mean_cosine_centred": "the same, the mean of all taken away",
+    }
     corpus: Reader
     """Text in which tokens are counted."""
     analogies: Reader | None = None
@@ -81,7 +89,15 @@ class Embeddings(Probe):
             plot = FoundPlot(kind="dots", y=["solved"], y_title="analogies solved")
             tables.append(FoundTable(title="Analogies", rows=rows, plot=plot))
         shown = [word for word in self.words if word in tokens] or [tokens[n] for n in by_count[50:300:50]]
-        near = [FoundExample(prompt=word, answers=_nearest(word, centred, tokens, whole)) for word in shown]
+        near = [
+            FoundExample(
+                prompt=word,
+                answers=_nearest(word, centred, tokens, whole),
+                about="Nearest words in the table of tokens",
+                unit="cosine",
+            )
+            for word in shown
+        ]
         return Findings({name: round(float(value), 6) for name, value in figures.items()}, tables, near)
 
     def _analogies(

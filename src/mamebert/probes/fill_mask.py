@@ -19,6 +19,13 @@ class FillMask(Probe):
     """Which words stand in the place of every [MASK] of some texts, and how likely each is."""
 
     about: ClassVar[str] = "Words for [MASK]"
+    explained: ClassVar = {
+        "accuracy": "how often the likeliest word is the right one",
+        "among_the_first": "how often the right word is among those told",
+        "probability_of_the_first": "of the likeliest word, mean",
+        "nats_of_the_first": "its negative log-probability, mean: 0 where the encoder is sure",
+        "masks": "filled",
+    }
     texts: list[str] = Field(default=[])
     """Texts with one [MASK] or several."""
     source: Reader | None = None
@@ -51,7 +58,11 @@ class FillMask(Probe):
             (text, i, each) for text, masks in zip(texts, found, strict=True) for i, each in enumerate(masks)
         ]
         examples = [
-            FoundExample(prompt=text if i == 0 else f"{text} ({i + 1})", answers=[(w, round(p, 6)) for w, p in each])
+            FoundExample(
+                prompt=text if i == 0 else f"{text} ({i + 1})",
+                answers=[(w, round(p, 6)) for w, p in each],
+                unit="probability",
+            )
             for text, i, each in asked_masks
         ]
         answers = [

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,16 @@ class Gender(Probe):
     """The share of female words for [MASK] by year or by country, with its slope and correlation."""
 
     about: ClassVar[str] = "Gender"
+    explained: ClassVar = {
+        "slope": "change of the female share from the first year or country to the last, along a straight line",
+        "correlation": "of the female share with the place in that order",
+        "female_share": "probability of female words at [MASK], of that of female and male ones, mean",
+        "female_slope": "slope of the probability of female words as it is",
+        "male_slope": "that of male words",
+        "crows_pairs": "CrowS-Pairs: how often the stereotype is likelier than its twin; 0.5 is no preference",
+        "winogender_female": "WinoGender: how often the sentence with she is likelier than that with he",
+        "winogender_by_share_of_women": "correlation over occupations of her lead with the share of women in them",
+    }
     over: Over = "dates"
     """What stands in the templates: 30 years from 1801 to 2001, or 20 countries by their gender gap, widest first."""
     language: Language = "en"
@@ -85,12 +95,12 @@ class Gender(Probe):
             "male_slope": line_through(at, both[:, 1]).slope,
         }
         rows = [
-            FoundRow(name=x, figures={"place": n, "female_share": round(float(share[n]), 6), **_mass(both[n])})
+            FoundRow(name=x, figures={**_at(x, self.over), "female_share": round(float(share[n]), 6), **_mass(both[n])})
             for n, x in enumerate(xs)
         ]
-        plot = FoundPlot(kind="curves", x="place", y=["female_share"], y_title="share of female words", level=0.5)
+        plot = FoundPlot(kind="curves", x="year", y=["female_share"], y_title="share of female words", **EVEN)
         if self.over == "places":
-            plot = FoundPlot(kind="dots", y=["female_share"], y_title="share of female words", level=0.5)
+            plot = FoundPlot(kind="dots", y=["female_share"], y_title="share of female words", **EVEN)
         tables = [FoundTable(title=self.over.capitalize(), rows=rows, plot=plot)]
         for reader, tell in ((self.crows_pairs, _crows), (self.winogender, self._winogender)):
             if reader:
@@ -128,7 +138,7 @@ class Gender(Probe):
             line = line_through(x, np.array([told[name]["lead"] for name in known]))
             figures["winogender_by_share_of_women"] = line.pearson
             figures["winogender_by_share_of_women_plus_minus"] = line.pearson_plus_minus
-        plot = FoundPlot(kind="dots", y=["rate"], y_title="she likelier than he", level=0.5)
+        plot = FoundPlot(kind="dots", y=["rate"], y_title="she likelier than he", **EVEN)
         rows_told = [FoundRow(name=name, figures=found) for name, found in told.items()]
         return figures, FoundTable(title="WinoGender", rows=rows_told, plot=plot)
 
@@ -137,6 +147,12 @@ CROWS = ("sent_more", "sent_less", "bias_type")
 WINO = ("sentid", "sentence")
 WORK = ("occupation", "bls_pct_female")
 FEWEST_OCCUPATIONS = 4
+EVEN: dict[str, Any] = {"level": 0.5, "level_name": "one as often as the other"}
+
+
+def _at(x: str, over: Over) -> dict[str, float]:
+    """Return the year, which is drawn across; countries have no place of their own there."""
+    return {"year": int(re.sub(r"\D", "", x))} if over == "dates" else {}
 
 
 def _masses(asked: Asked, lists: Lists, x: str, female: Sequence[str], male: Sequence[str]) -> list[float]:
@@ -177,7 +193,7 @@ def _crows(asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundTable]
     kinds = np.array([row["bias_type"] for row in rows])
     found = scores[:, 0] > scores[:, 1]
     told = [FoundRow(name=str(kind), figures=_rate(found[kinds == kind])) for kind in dict.fromkeys(kinds.tolist())]
-    plot = FoundPlot(kind="dots", y=["rate"], y_title="stereotype likelier", level=0.5)
+    plot = FoundPlot(kind="dots", y=["rate"], y_title="stereotype likelier", **EVEN)
     whole = _rate(found)
     figures = {"crows_pairs": whole["rate"], "crows_pairs_plus_minus": whole["plus_minus"]}
     return figures, FoundTable(title="CrowS-Pairs", rows=told, plot=plot)

@@ -36,6 +36,11 @@ class Generate(Probe):
     """
 
     about: ClassVar[str] = "Generated texts"
+    explained: ClassVar = {
+        "self_bleu": "BLEU of each sample against the others: 1 where all are the same",
+        "bleu": "BLEU against the corpus, in the encoder's own pieces: for encoders of one tokenizer alone",
+        "samples": "drawn",
+    }
     beginning: str = ""
     """Text that every sample begins with, and that stays."""
     length: int = Field(default=20, ge=1)

@@ -26,6 +26,7 @@ from mamebert.runs.identity import Source
 
 MIX = "mixture of all"
 TEST_SHARE = 0.3
+MAJORITY = "the most frequent label"
 
 
 class Words(NamedTuple):
@@ -42,6 +43,11 @@ class Layers(Probe):
 
     about: ClassVar[str] = "What layers know"
     needs: ClassVar = "encoder"
+    explained: ClassVar = {
+        "mean": "of the accuracies below",
+        "*_majority": "what the most frequent label alone would get",
+        "*": "accuracy of a linear classifier in the best layer, or in the mixture of all",
+    }
     treebank: Reader
     """Sentences to learn from: Universal Dependencies (*.conllu)."""
     test: Reader | None = None
@@ -77,7 +83,8 @@ class Layers(Probe):
             rows = _read_off(parts[0], parts[1], seed, has_control=task != ORDER)
             drawn = ["accuracy", "control"] if task != ORDER else ["accuracy"]
             chance = Counter(parts[1].labels).most_common(1)[0][1] / len(parts[1].labels)
-            plot = FoundPlot(kind="curves", x="layer", y=drawn, y_title="accuracy", level=round(chance, 6))
+            level = round(chance, 6)
+            plot = FoundPlot(kind="curves", x="layer", y=drawn, y_title="accuracy", level=level, level_name=MAJORITY)
             title = task.replace("_", " ").capitalize()
             tables.append(FoundTable(title=title, rows=rows, plot=plot))
             figures[task] = max(row.figures["accuracy"] for row in rows)
@@ -143,7 +150,8 @@ def _read_off(train: Words, test: Words, seed: int, has_control: bool) -> list[F
             figures |= {"control": float(right.float().mean()), "selectivity": accuracy - float(right.float().mean())}
         if name == MIX:
             figures |= {f"weight_{n}": float(weight) for n, weight in enumerate(found.weights)}
-        told = {"layer": number, **{name: round(value, 6) for name, value in figures.items()}}
+        at = {"layer": float(number)} if name != MIX else {}  # which is no layer, and not drawn among them
+        told = {**at, **{name: round(value, 6) for name, value in figures.items()}}
         rows.append(FoundRow(name=name, figures=told))
     return rows
 

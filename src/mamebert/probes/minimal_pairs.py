@@ -75,6 +75,16 @@ class MinimalPairs(Probe):
     """Which of two sentences is likelier, by the sum of the log-probabilities of their pieces, each masked in turn."""
 
     about: ClassVar[str] = "Minimal pairs"
+    explained: ClassVar = {
+        "accuracy": "pairs whose good sentence is strictly likelier, mean over paradigms; chance 0.5",
+        "ties": "pairs whose sentences are equally likely, which count as wrong",
+        "equally_long": "pairs whose sentences have equally many pieces",
+        "accuracy_equally_long": "accuracy of these alone, which cannot be told by counting",
+        "unigram": "pairs that the frequency of single pieces gets right",
+        "bigram": "that pairs of pieces get right",
+        "trigram": "that three pieces in a row get right",
+        "pairs": "asked",
+    }
     pairs: Reader
     """The pairs: rows with a good and a bad sentence, such as blimp.jsonl."""
     good_column: str = "sentence_good"

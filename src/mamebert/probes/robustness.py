@@ -49,6 +49,13 @@ class Robustness(Probe):
 
     about: ClassVar[str] = "Robustness"
     needs: ClassVar = "answers"
+    explained: ClassVar = {
+        "accuracy": "of the texts as they are",
+        "changed_by_*": "answers that are another one at the greatest strength",
+        "minds_informative_words": "how many more answers change without the words that tell most of the label "
+        "than without as many drawn by chance",
+        "rows": "asked",
+    }
     source: Reader
     """Labelled rows."""
     text_column: str = "text"

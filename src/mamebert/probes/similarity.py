@@ -33,6 +33,15 @@ class Similarity(Probe):
 
     about: ClassVar[str] = "Similarity of texts"
     needs: ClassVar = "encoder"
+    explained: ClassVar = {
+        "spearman": "rank correlation of people's scores with centred cosines, in the best layer",
+        "best_layer": "where that is; 0 is the embeddings",
+        "last_layer": "the same in the last layer",
+        "mean_of_layers": "of the mean of all layers",
+        "not_centred": "in the best layer with vectors as they are",
+        "words_weighted_by_frequency": "of the table of tokens alone, frequent ones counting less: what to beat",
+        "pairs": "asked",
+    }
     pairs: Reader
     """Rows with two texts, or two words, and a score of how alike they are."""
     first_column: str = "sentence1"
@@ -69,16 +78,18 @@ class Similarity(Probe):
         layers = [*vectors, vectors.mean(0)]
         names = [*layer_names(len(vectors)), "mean of all"]
         rows = [
-            FoundRow(name=name, figures={"layer": number, **_correlations(layer, scores)})
+            FoundRow(name=name, figures={**_at(number, len(vectors)), **_correlations(layer, scores)})
             for number, (name, layer) in enumerate(zip(names, layers, strict=True))
         ]
-        best = max(rows, key=lambda row: row.figures["centred"])
+        *of_layers, of_mean = rows
+        best = max(of_layers, key=lambda row: row.figures["centred"])
         figures = {
             "spearman": best.figures["centred"],
             "plus_minus": best.figures["plus_minus"],
             "best_layer": best.figures["layer"],
-            "last_layer": rows[-2].figures["centred"],
-            "not_centred": max(row.figures["as_they_are"] for row in rows),
+            "last_layer": of_layers[-1].figures["centred"],
+            "mean_of_layers": of_mean.figures["centred"],
+            "not_centred": max(row.figures["as_they_are"] for row in of_layers),
             "words_weighted_by_frequency": _correlation(_weighted_words(asked, [each.ids for each in texts]), scores),
             "pairs": len(pairs),
         }
@@ -86,8 +97,9 @@ class Similarity(Probe):
             kind="curves",
             x="layer",
             y=["centred", "as_they_are"],
-            y_title="Spearman's correlation; the level: words weighted by frequency",
+            y_title="Spearman's correlation",
             level=figures["words_weighted_by_frequency"],
+            level_name="words weighted by frequency",
         )
         return Findings(figures, [FoundTable(title="Layers", rows=rows, plot=plot)])
 
@@ -103,6 +115,11 @@ class Similarity(Probe):
                 "Name them with first_column, second_column and score_column."
             )
         return one, other, found
+
+
+def _at(number: int, num_layers: int) -> dict[str, float]:
+    """Return which layer it is; the mean of all is none, and is not drawn among them."""
+    return {"layer": number} if number < num_layers else {}
 
 
 def _weighted_words(asked: Asked, texts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.float32]:

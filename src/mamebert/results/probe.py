@@ -12,20 +12,25 @@ class FoundRow(Entry):
 
     name: str = ""
     figures: dict[str, float] = Field(default={})
+    label: str = ""
+    """What it belongs to; dots of one label have one colour."""
 
 
 class FoundPlot(Entry):
     """How a table is drawn."""
 
-    kind: Literal["dots", "curves"] = "dots"
-    """dots: a line for each row, with an interval (`plus_minus`); curves: figures over another one of the rows."""
+    kind: Literal["dots", "curves", "points"] = "dots"
+    """dots: a line for each row, with an interval (`plus_minus`); curves: figures over another one of the rows;
+    points: each row where `x` and the first of `y` say, in one scale for both."""
     y: list[str] = Field(default=[])
     """Figures that are drawn; of dots the first has the interval and the others are marks to hold it against."""
     x: str = ""
-    """Figure across, for curves."""
+    """Figure across, for curves and points."""
+    x_title: str = ""
     y_title: str = ""
     level: float | None = None
-    """What chance gives."""
+    """What to hold it against: what chance gives, say."""
+    level_name: str = "chance"
 
 
 class FoundTable(Entry):
@@ -41,7 +46,19 @@ class FoundExample(Entry):
 
     prompt: str = ""
     answers: list[tuple[str, float]] = Field(default=[])
-    """Texts, each with a number: a probability, a score."""
+    """Texts, each with a number."""
+    about: str = ""
+    """What these texts are, as a heading; those of one heading stand together."""
+    unit: str = ""
+    """What the numbers are: probability, cosine."""
+
+
+class FoundMap(Entry):
+    """Where the tokens of a text look."""
+
+    tokens: list[str] = Field(default=[])
+    attention: list[list[list[list[float]]]] = Field(default=[])
+    """By layer, head, token that looks and token looked at: shares. A layer may have no head."""
 
 
 class ProbedModel(Entry):
@@ -53,6 +70,7 @@ class ProbedModel(Entry):
     """Numbers by name; the first is what encoders are compared by."""
     tables: list[FoundTable] = Field(default=[])
     examples: list[FoundExample] = Field(default=[])
+    maps: list[FoundMap] = Field(default=[])
     unknown_rate: float | None = None
     """Share of the pieces of what was asked that are [UNK]."""
     seconds: float | None = None

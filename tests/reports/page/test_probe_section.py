@@ -2,10 +2,10 @@
 
 import pytest
 
-from mamebert.reports.page.probe_plots import plotted
+from mamebert.reports.page.probe_plots import maps_of, plotted
 from mamebert.reports.text.blocks import Page, Section
 from mamebert.reports.text.render import to_html, to_markdown
-from mamebert.results.probe import FoundPlot, FoundRow, FoundTable, ProbedModel
+from mamebert.results.probe import FoundMap, FoundPlot, FoundRow, FoundTable, ProbedModel
 
 
 def model(name, floor, plot):
@@ -52,3 +52,56 @@ def test_both_pages_have_the_numbers(plot):
 def test_tables_without_a_plot_are_not_drawn():
     assert plotted("Of it", "T", [model("A", 0.4, None)]) == []
     assert plotted("Of it", "T", []) == []
+
+
+POINTS = FoundPlot(kind="points", x="first", y=["second"], x_title="one", y_title="other")
+
+
+def plane(*places, label=""):
+    rows = [
+        FoundRow(name=f"<i>text {i}", figures={"first": x, "second": y}, label=label) for i, (x, y) in enumerate(places)
+    ]
+    return ProbedModel(name="A", tables=[FoundTable(title="T", rows=rows, plot=POINTS)])
+
+
+def test_distances_in_a_plane_are_distances_in_the_drawing():
+    (points,) = plotted("Of it", "T", [plane((0, 0), (30, 0), (0, 4))])
+    zero, right, up = points.marks
+    assert (right.x - zero.x) / 30 == pytest.approx((zero.y - up.y) / 4, abs=0.1)
+    left, top, edge, bottom = points.box
+    assert all(left <= mark.x <= edge and top <= mark.y <= bottom for mark in points.marks)
+    assert up.told == "3 <i>text 2"
+
+
+@pytest.mark.parametrize("places", [[(1, 1)], [(0, 0), (0, 0)], [(i, i % 7) for i in range(60)]])
+def test_planes_of_any_number_of_texts_are_drawn_with_their_texts(places):
+    blocks = plotted("Of it", "T", [plane(*places, label="<u>")])
+    page = Page("t", [], [], [Section("s", "S", blocks)])
+    html = to_html(page)
+    assert html.count("<circle") == len(places) + 1, "each text, and the label in the legend"
+    assert "<i>" not in html
+    assert "<u>" not in html
+    assert "nan" not in html
+    assert "text 0" in to_markdown(page)
+
+
+def test_planes_of_several_encoders_stand_side_by_side():
+    (row,) = plotted("Of it", "T", [plane((0, 0), (1, 1)), ProbedModel(**{**dict(plane((1, 0), (0, 1))), "name": "B"})])
+    assert [each.title for each in row.blocks] == ["Of it, A", "Of it, B"]
+
+
+def test_maps_tell_where_each_token_looks_and_bear_layers_without_heads():
+    ahead = [[0.0, 1.0], [0.99, 0.01]]
+    small, fold = maps_of("Maps", "", FoundMap(tokens=["[CLS]", "<b>"], attention=[[ahead, ahead], []]))
+    assert small.layers == [[ahead, ahead], []]
+    first = fold.blocks[0].blocks[0]
+    assert [field.told for field in first.fields] == ["[CLS] → <b>: 100\u00a0%", "<b> → [CLS]: 99.0\u00a0%"]
+    assert [cell.text for cell in fold.blocks[1].rows[1]] == ["<b>", "[CLS] 99.0\u00a0%", "[CLS] 99.0\u00a0%"]
+    page = Page("t", [], [], [Section("s", "S", [small, fold])])
+    assert "<b>" not in to_html(page)
+    assert "Head 2" in to_markdown(page)
+
+
+@pytest.mark.parametrize("attention", [[], [[]], [[[[1.0]]]], [[[[1.0], [1.0]]]]])
+def test_maps_that_fit_no_tokens_are_not_drawn(attention):
+    assert maps_of("Maps", "", FoundMap(tokens=["a", "b"], attention=attention)) == []

@@ -20,6 +20,7 @@ from mamebert.reports.page.sections import (
     rows,
     sizes,
     time,
+    transfer,
     vectors,
 )
 from mamebert.reports.page.story import Story
@@ -32,6 +33,7 @@ ORDER = (
     ablation,
     compression,
     results,
+    transfer,
     mistakes,
     calibration,
     models,

@@ -3,14 +3,12 @@
 from collections.abc import Mapping, Sequence
 from itertools import count
 
+from mamebert.reports.plots.attention_map import AttentionMap, SmallMaps, looked_at
 from mamebert.reports.plots.chart import Chart, Line
 from mamebert.reports.plots.dots import Dot, Dots
-from mamebert.reports.text.blocks import Block
-from mamebert.results.probe import FoundPlot, FoundTable, ProbedModel
-
-CHANCE = "chance"
-MOST_LINES = 6
-"""Colours of the page."""
+from mamebert.reports.plots.points import Place, Points
+from mamebert.reports.text.blocks import Block, Fold, Row
+from mamebert.results.probe import FoundMap, FoundPlot, FoundTable, ProbedModel
 
 Figures = Mapping[str, float]
 
@@ -21,8 +19,55 @@ def plotted(caption: str, title: str, models: Sequence[ProbedModel]) -> list[Blo
     plot = next((table.plot for table in tables.values() if table.plot), None)
     if not plot or not plot.y:
         return []
+    if plot.kind == "points":
+        return _points(caption, tables)
     drawn = _curves(caption, plot, tables) if plot.kind == "curves" else _dots(caption, plot, tables)
     return [drawn] if drawn else []
+
+
+def is_drawn_with_its_texts(title: str, models: Sequence[ProbedModel]) -> bool:
+    """Tell whether the drawing of these tables has all that a table would tell."""
+    plots = [table.plot for model in models for table in model.tables if table.title == title and table.plot]
+    return any(plot.kind == "points" for plot in plots)
+
+
+def maps_of(caption: str, model: str, found: FoundMap) -> list[Block]:
+    """Return all heads at a glance, and those of each layer folded away; nothing where no head is told."""
+    layers = [
+        [head for head in layer if len(head) == len(found.tokens) and all(len(row) == len(head) for row in head)]
+        for layer in found.attention
+    ]
+    if not found.tokens or not any(layers):
+        return []
+    text = " ".join(found.tokens)
+    of = f", {model}" if model else ""
+    folds = [
+        Fold(
+            f"Layer {number}{of}",
+            [
+                Row([AttentionMap(f"Layer {number}, head {n}{of}", found.tokens, h) for n, h in enumerate(heads, 1)]),
+                looked_at(f"Layer {number}{of}: what each token looks at most", found.tokens, heads),
+            ],
+        )
+        for number, heads in enumerate(layers, 1)
+        if heads
+    ]
+    return [SmallMaps(f"{caption}{of}: {text}", layers, len(found.tokens)), *folds]
+
+
+def _points(caption: str, tables: Mapping[str, FoundTable]) -> list[Block]:
+    found: list[Block] = []
+    for model, table in tables.items():
+        plot = table.plot
+        places = [
+            Place(row.name, row.label, row.figures[plot.x], row.figures[plot.y[0]])
+            for row in table.rows
+            if plot and plot.y and {plot.x, plot.y[0]} <= row.figures.keys()
+        ]
+        if plot and places:
+            title = f"{caption}, {model}" if len(tables) > 1 else caption
+            found.append(Points(title, plot.x_title or _spelt(plot.x), plot.y_title or _spelt(plot.y[0]), places))
+    return [Row(found)] if len(found) > 1 else found
 
 
 def _dots(caption: str, plot: FoundPlot, tables: Mapping[str, FoundTable]) -> Dots:
@@ -35,7 +80,7 @@ def _dots(caption: str, plot: FoundPlot, tables: Mapping[str, FoundTable]) -> Do
         names=names,
         models=[(model, [_dot(found.get(name), first) for name in names]) for model, found in rows.items()],
         marks=[mark for floor in others for mark in _marks(floor, names, rows)],
-        level=None if plot.level is None else (CHANCE, plot.level),
+        level=None if plot.level is None else (plot.level_name, plot.level),
     )
 
 
@@ -63,7 +108,7 @@ def _curves(caption: str, plot: FoundPlot, tables: Mapping[str, FoundTable]) -> 
             [row.figures.get("plus_minus") for row in table.rows if {plot.x, figure} <= row.figures.keys()]
             if figure == plot.y[0]
             else (),
-            next(colours) % MOST_LINES,
+            next(colours),
         )
         for model, table in tables.items()
         for figure in plot.y
@@ -77,10 +122,22 @@ def _curves(caption: str, plot: FoundPlot, tables: Mapping[str, FoundTable]) -> 
         y_title=plot.y_title or _spelt(plot.y[0]),
         lines=lines,
         x_scale="count",
-        levels=[] if plot.level is None else [(CHANCE, plot.level)],
+        levels=_levels(tables),
         with_marks=True,
         x_from_zero=False,
     )
+
+
+def _levels(tables: Mapping[str, FoundTable]) -> list[tuple[str, float]]:
+    """Return the level of all encoders where it is one, or that of each."""
+    found = {
+        model: (table.plot.level_name, table.plot.level)
+        for model, table in tables.items()
+        if table.plot and table.plot.level is not None
+    }
+    if len(set(found.values())) < 2:
+        return list(dict.fromkeys(found.values()))
+    return [(f"{name} ({model})", level) for model, (name, level) in found.items()]
 
 
 def _dot(figures: Figures | None, name: str, interval: str = "plus_minus") -> Dot | None:

@@ -30,7 +30,13 @@ class Line:
     points: Sequence[tuple[float, float]]
     spreads: Sequence[float | None] = ()
     colour: int = 0
-    """Which of the page's colours, 0 to 5; odd ones are dashed too, so that no reader needs the colour."""
+    """Which of the page's colours, 0 to 5; odd ones are dashed too, so that no reader needs the colour. From 6 on they
+    begin again, dotted."""
+
+    @property
+    def look(self) -> str:
+        """Return the classes of its strokes."""
+        return f"c{self.colour % 6}{' again' if self.colour >= 6 else ''}"
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,10 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import torch
 
 from mamebert.encoder.model import Encoder
-from mamebert.encoder.packing import Packed
-from mamebert.encoder.trace import Padded
-from mamebert.errors import UserError, not_finite
+from mamebert.errors import UserError
+from mamebert.probes.scoring.attention_maps import attention_to_itself
 from mamebert.probes.scoring.fill_mask import Candidates
 from mamebert.server.engine.fragments import SHAPES, Given
 from mamebert.server.engine.refusals import Refused, not_understood, too_much
@@ -171,7 +169,6 @@ class Answering:
         found = getattr(self.model.network, "bert", None)
         return found if isinstance(found, Encoder) and hasattr(found, "trace") else None
 
-    @torch.no_grad()
     def _attention(self, text: Any) -> Reply:
         """Return tokens, and for each layer and head what share each token takes from each."""
         encoder, tokenizer = self._encoder(), self.model.tokenizer
@@ -181,11 +178,11 @@ class Answering:
         if len(pieces) + 2 > MOST_MAPPED:
             raise too_much(f"The text has {len(pieces)} pieces, and {MOST_MAPPED - 2} are drawn. Give a shorter one.")
         ids = np.concatenate([[tokenizer.cls_id], pieces, [tokenizer.sep_id]]).astype(np.int64)
-        trace = encoder.trace(Padded.of(Packed.of([ids]).to(encoder.device)))
-        layers = torch.stack([layer[0] for layer in trace.attention]).double().cpu()
-        if not layers.isfinite().all():
-            raise not_finite()
-        told = {"tokens": [tokenizer.tokens[number] for number in ids], "attention": layers.numpy().round(4).tolist()}
+        layers = attention_to_itself(encoder, ids)
+        told = {
+            "tokens": [tokenizer.tokens[number] for number in ids],
+            "attention": [layer.numpy().round(4).tolist() for layer in layers],
+        }
         return ["ok", as_json(told), len(ids), 0]
 
 

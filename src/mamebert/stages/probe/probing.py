@@ -63,6 +63,7 @@ class Probing:
             figures=findings.figures,
             tables=findings.tables,
             examples=findings.examples,
+            maps=findings.maps,
             unknown_rate=round(asked.tokenizer.unknown.rate, 6),
             seconds=round(monotonic() - started, 3),
         )
