@@ -74,7 +74,7 @@ class Views(Probe):
     """Layer whose vectors are looked at: 0 is the embeddings, -1 the last one."""
     words: list[str] = Field(default=[])
     """Words whose nearest ones in other places are told, each where it first stands; unset, those of the first text."""
-    nearest: int = Field(default=5, ge=1)
+    nearest: int = Field(default=3, ge=1)
     """Nearest texts and words that are told."""
     maps: int = Field(default=1, ge=0)
     """Texts whose attention is drawn, the first ones; 0 draws none."""
