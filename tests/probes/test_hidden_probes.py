@@ -5,9 +5,12 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
+from mamebert.config import build
+from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 from mamebert.probes.attention import figures
 from mamebert.probes.crosslingual import retrieved
+from mamebert.probes.embeddings import _counts
 from mamebert.probes.scoring.hidden_states import hidden_states, mean_vectors
 
 SENTENCES = [f"The {a} {b} holds the {c}." for a in ("old", "wet") for b in ("boat", "pot") for c in ("rope", "leaf")]
@@ -108,6 +111,15 @@ def test_embeddings_tell_of_frequency_and_solve_what_is_planted(ask_about, asked
             table.copy_(kept)
     assert (found.figures["analogies"], found.figures["analogies_asked"]) == (1, 2)
     assert len(found.tables[0].rows) == 10
+
+
+def test_tokens_that_only_begin_words_are_no_words(asked, tmp_path, tokens):
+    begun = next(token for token in tokens if len(asked.tokenizer.encode(token + "x").ids) > 1)
+    (tmp_path / "text.txt").write_text(f"{begun}x {begun}x {tokens[0]}")
+    found = _counts(asked, build(Reader, {"path": str(tmp_path / "text.txt")}))
+    ids = asked.tokenizer.encode(f"{begun}x").ids
+    assert found[ids[0]] == (begun == tokens[0])
+    assert found[asked.tokenizer.encode(tokens[0]).ids[0]] == 1
 
 
 @pytest.mark.parametrize(

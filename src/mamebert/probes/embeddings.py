@@ -43,7 +43,7 @@ class Embeddings(Probe):
         "mean_cosine_centred": "the same, the mean of all taken away",
     }
     corpus: Reader
-    """Text in which tokens are counted."""
+    """Text in which tokens are counted that are whole words there; others are no words."""
     analogies: Reader | None = None
     """Lines of four words, "Athens Greece Oslo Norway", below lines ": the kind" (questions-words.txt)."""
     words: list[str] = Field(default=[])
@@ -140,11 +140,13 @@ def _questions(reader: Reader) -> Iterator[tuple[str, list[str]]]:
 
 
 def _counts(asked: Asked, corpus: Reader) -> npt.NDArray[np.int64]:
+    """Return how often each token is a whole word; where it only begins one, it has no meaning of its own."""
     found, some = np.zeros(len(asked.tokenizer.tokens), np.int64), list[str]()
 
     def add() -> None:
         for each in asked.tokenizer.encode_many(some):
-            np.add.at(found, each.ids, 1)
+            ends = np.append(each.word_starts[1:], True)
+            np.add.at(found, each.ids[each.word_starts & ends], 1)
         some.clear()
 
     for row in corpus.rows():

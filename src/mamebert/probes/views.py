@@ -129,7 +129,7 @@ class Views(Probe):
             found.append((text_of(row), self._label(row)))
         most = min(self.length, asked.room)
         located = asked.tokenizer.encode_with_offsets([text for text, _ in found])
-        cut = [Located(*(part[:most] for part in each)) for each in located]
+        cut = [_cut(each, most) for each in located]
         texts = [
             Text(text, label, pieces)
             for (text, label), pieces in zip(found, cut, strict=True)
@@ -235,6 +235,10 @@ class Layered(NamedTuple):
     words: npt.NDArray[np.float32]
     """[layers + 1, words, width]."""
     places: list[Word]
+
+
+def _cut(each: Located, most: int) -> Located:
+    return Located(each.ids[:most], each.word_starts[:most], each.starts[:most], each.ends[:most])
 
 
 def _words(number: int, text: Text) -> list[Word]:
