@@ -174,7 +174,13 @@ def _bands(
         name = f"{counts[band].max():,} to {counts[band].min():,} times"
         rows.append(FoundRow(name=name, figures={key: round(value, 6) for key, value in figures.items()}))
     drawn = ["mean_cosine", "mean_cosine_centred"]
-    plot = FoundPlot(kind="curves", x="tenth", y=drawn, y_title="cosine of words of one frequency")
+    plot = FoundPlot(
+        kind="curves",
+        x="tenth",
+        y=drawn,
+        x_title="tenth of the words, the most frequent first",
+        y_title="cosine of words of one frequency",
+    )
     return FoundTable(title="By frequency, the most frequent first", rows=rows, plot=plot)
 
 

@@ -82,7 +82,7 @@ class Generate(Probe):
             figures["bleu"] = corpus_bleu(texts, known)
         rows = [FoundRow(name=f"{order}-grams", figures=_share(texts, known, order)) for order in ORDERS]
         drawn = [name for name in rows[0].figures if name != "order"]
-        plot = FoundPlot(kind="curves", x="order", y=drawn, y_title="share of n-grams")
+        plot = FoundPlot(kind="curves", x="order", y=drawn, x_title="length of the n-grams", y_title="share of n-grams")
         examples = [FoundExample(prompt=asked.tokenizer.decode(ids)) for ids in written[:SHOWN]]
         told = {name: round(value, 6) for name, value in figures.items()}
         return Findings({**told, "samples": len(texts)}, [FoundTable(title="N-grams", rows=rows, plot=plot)], examples)

@@ -40,6 +40,7 @@ from mamebert.tasks.data.vector_answers import unit
 Words = Sequence[str]
 Operator = Callable[[Words, float, np.random.Generator], list[str]]
 
+WORDS = "share of words changed"
 UNSPACED = 40
 """Letters between two spaces from which on they are no word of a language that writes spaces."""
 
@@ -202,7 +203,9 @@ def _findings(plain: list[str], curves: dict[str, dict[float, list[str]]], label
         FoundTable(
             title=title,
             rows=rows,
-            plot=FoundPlot(kind="curves", x="strength", y=list(curves), y_title=title.lower()),
+            plot=FoundPlot(
+                kind="curves", x="strength", y=list(curves), x_title="share of words changed", y_title=title.lower()
+            ),
         )
         for title, rows in (("Accuracy", accuracy), ("Changed answers", flips))
     ]

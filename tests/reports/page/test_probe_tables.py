@@ -16,6 +16,7 @@ def texts(table):
 def test_every_figure_is_a_line_with_what_it_is_and_its_interval():
     figures = {
         "slope": 0.1, "plus_minus": 0.02, "correlation": 0.5, "correlation_plus_minus": 0.3, "female_share": 0.00012,
+        "male_slope": -1e-5,
         "winogender_female": 0.4, "winogender_plus_minus": 0.01,
     }  # fmt: skip
     table = overall("gender", [model(figures=figures, unknown_rate=0.25)])
@@ -23,6 +24,7 @@ def test_every_figure_is_a_line_with_what_it_is_and_its_interval():
         ["Slope", "0.1000 ± 0.0200"],
         ["Correlation", "0.5000 ± 0.3000"],
         ["Female share", "0.00012"],
+        ["Male slope", "0.0000"],
         ["Winogender female", "0.4000 ± 0.0100"],
     ]
     assert all(row[1] for row in texts(table))

@@ -9,10 +9,11 @@ from mamebert.runs import Run
 
 @pytest.fixture
 def learnt(tmp_path, make):
-    def written(name, score, tests, command="finetune", kind="classification"):
+    def written(name, score, tests, command="finetune", kind="classification", baselines=()):
         scores = {language: {"accuracy": {"mean": value}} for language, value in tests.items()}
         model = {"name": "both", "path": "", "scores": {"accuracy": {"mean": score}}, "tests": scores}
         results = {"task": kind, "measure": "accuracy", "models": [model], "rows": {"test": 300}}
+        results["baselines"] = [{"name": each, "scores": {"accuracy": value}} for each, value in baselines]
         return make["write_run"](tmp_path / name, command, results)
 
     return written
@@ -41,3 +42,12 @@ def test_rows_are_languages_learnt_from_and_the_own_one_is_quiet(learnt, tmp_pat
 def test_runs_that_are_not_asked_in_each_others_language_make_no_matrix(learnt, other):
     assert sections(learnt("en", 0.8, {"ja": 0.5}), learnt("ja", 0.7, **other)) == []
     assert sections() == []
+
+
+def test_baselines_that_all_languages_have_stand_below_each_in_its_own(learnt):
+    some, more = [("most frequent class", 0.3), ("oddity", 0.4)], [("most frequent class", 0.35)]
+    [section] = sections(
+        learnt("en", 0.8, {"ja": 0.5, "de": 0.6}, baselines=some), learnt("ja", 0.7, {"en": 0.4}, baselines=more)
+    )
+    told = [[cell.text for cell in row] for row in section.blocks[0].rows]
+    assert told[2:] == [["most frequent class", "the language asked in", "0.3000", "0.3500", "–"]]

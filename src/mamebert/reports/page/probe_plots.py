@@ -118,7 +118,7 @@ def _curves(caption: str, plot: FoundPlot, tables: Mapping[str, FoundTable]) -> 
         return None
     return Chart(
         title=caption,
-        x_title=_spelt(plot.x),
+        x_title=plot.x_title or _spelt(plot.x),
         y_title=plot.y_title or _spelt(plot.y[0]),
         lines=lines,
         x_scale="count",

@@ -10,6 +10,8 @@ from mamebert.results.probe import FoundTable, ProbedModel
 INTERVAL = "plus_minus"
 SMALL = 1e-3
 """Below this, four decimals would leave a digit or none."""
+ROUNDED = 5e-5
+"""Below this, four decimals are none, and have no sign."""
 MANY_UNKNOWN = 0.005
 """Share of unknown pieces that a reader is told of."""
 
@@ -86,7 +88,11 @@ def _cells(name: str, found: Sequence[Figures]) -> list[Cell]:
     whole = all(float(value).is_integer() for value in told) and (
         "layer" in name.split("_") or any(abs(value) > 1 for value in told)
     )
-    return [Cell(_number(value, whole, _interval(name, figures))) for value, figures in zip(values, found, strict=True)]
+    tiny = all(0 <= value < SMALL for value in told) and any(told)  # probabilities of words, say
+    return [
+        Cell(_number(value, whole, tiny, _interval(name, figures)))
+        for value, figures in zip(values, found, strict=True)
+    ]
 
 
 def _interval(name: str, figures: Figures) -> float | None:
@@ -105,11 +111,11 @@ def _interval_of(name: str, figures: Figures) -> str:
     return ""
 
 
-def _number(value: float | None, whole: bool, interval: float | None) -> str:
+def _number(value: float | None, whole: bool, tiny: bool, interval: float | None) -> str:
     if value is None:
         return NOT_MEASURED
     if whole:
         return count(value)
-    if 0 < abs(value) < SMALL and not interval:
+    if tiny and not interval:
         return f"{value:.2g}"
-    return score(value, interval)
+    return score(value if abs(value) >= ROUNDED else 0.0, interval)

@@ -11,7 +11,10 @@ from mamebert.reports.text.number_format import NOT_MEASURED, count, score
 from mamebert.results.probe import ProbeResults
 from mamebert.runs import Run
 
-LEAD = "Each row learnt from one language alone. Grey is that language itself; the rest was never learnt from."
+LEAD = (
+    "Each encoder learnt from one language alone. Grey is that language itself; the rest was never learnt from, "
+    "and tells something where it is above the most frequent class."
+)
 
 
 def tell(story: Story) -> list[Section]:
@@ -48,9 +51,27 @@ def _matrix(tasks: Sequence[Task], notes: Sequence[str]) -> Table:
             if found:
                 cells = (_cell(task, _score(task, found, column), column) for column in columns)
                 rows.append([Cell(name), Cell(task.name), *cells])
+    rows += [_baseline(name, tasks, columns) for name in _baselines(tasks)]
     first = tasks[0]
     title = f"{first.kind}: {in_a_sentence(first.measure)} by the language it is asked in"
     return Table(title, ["Encoder", "Learnt from", *columns], rows, notes=notes, num_text_columns=2)
+
+
+def _baselines(tasks: Sequence[Task]) -> list[str]:
+    """Return the baselines that every language has, each learnt in its own."""
+    names = [[each.name for each in task.baselines if not each.knows_answers] for task in tasks]
+    return [name for name in names[0] if all(name in some for some in names)]
+
+
+def _baseline(name: str, tasks: Sequence[Task], columns: Sequence[str]) -> list[Cell]:
+    found = {task.name: (task, next(each for each in task.baselines if each.name == name)) for task in tasks}
+    cells = (
+        _cell(found[each][0], found[each][1].scores.get(found[each][0].measure), each)
+        if each in found
+        else Cell(NOT_MEASURED)
+        for each in columns
+    )
+    return [Cell(name), Cell("the language asked in"), *cells]
 
 
 def _score(task: Task, model: Outcome, column: str) -> Score | None:
