@@ -203,9 +203,7 @@ def _findings(plain: list[str], curves: dict[str, dict[float, list[str]]], label
         FoundTable(
             title=title,
             rows=rows,
-            plot=FoundPlot(
-                kind="curves", x="strength", y=list(curves), x_title="share of words changed", y_title=title.lower()
-            ),
+            plot=FoundPlot(kind="curves", x="strength", y=list(curves), x_title=WORDS, y_title=title.lower()),
         )
         for title, rows in (("Accuracy", accuracy), ("Changed answers", flips))
     ]
