@@ -3,9 +3,10 @@
 import pytest
 
 from mamebert.reports.page.probe_plots import maps_of, plotted
+from mamebert.reports.page.sections.probe import _examples
 from mamebert.reports.text.blocks import Page, Section
 from mamebert.reports.text.render import to_html, to_markdown
-from mamebert.results.probe import FoundMap, FoundPlot, FoundRow, FoundTable, ProbedModel
+from mamebert.results.probe import FoundExample, FoundMap, FoundPlot, FoundRow, FoundTable, ProbedModel
 
 
 def model(name, floor, plot):
@@ -105,3 +106,14 @@ def test_maps_tell_where_each_token_looks_and_bear_layers_without_heads():
 @pytest.mark.parametrize("attention", [[], [[]], [[[[1.0]]]], [[[[1.0], [1.0]]]]])
 def test_maps_that_fit_no_tokens_are_not_drawn(attention):
     assert maps_of("Maps", "", FoundMap(tokens=["a", "b"], attention=attention)) == []
+
+
+def test_texts_stand_under_their_headings_and_those_without_numbers_have_no_unit():
+    told = [
+        FoundExample(prompt="a", answers=[("b", 0.5)], about="Near", unit="cosine"),
+        FoundExample(prompt="c", answers=[("d", 0.5)], about="Nearer", unit="cosine"),
+        FoundExample(prompt="written"),
+    ]
+    blocks = _examples("Probe", [ProbedModel(name="A", examples=told)])
+    assert [(each.caption, each.unit) for each in blocks] == [("Near", "cosine"), ("Nearer", "cosine"), ("Probe", "")]
+    assert "()" not in to_html(Page("t", [], [], [Section("s", "S", blocks)]))

@@ -11,6 +11,8 @@ from mamebert.reports.text.blocks import Answers, Block, Example, Examples, Fold
 from mamebert.results.probe import ProbedModel, ProbeResults
 
 MAPS = "Where tokens look (row) and at what (column), head by head"
+UNIT = "probability, or score"
+"""Of examples of runs that did not tell it yet."""
 MOST_EXAMPLES = 12
 MOST_ROWS = 20
 """Longer tables are folded away until a reader asks."""
@@ -50,7 +52,7 @@ def _examples(about: str, models: Sequence[ProbedModel]) -> list[Block]:
         for each in model.examples:
             told[each.about] += 1
             if told[each.about] <= MOST_EXAMPLES:
-                under = found.setdefault((each.about or about, each.unit or "probability, or score"), {})
+                under = found.setdefault((each.about or about, each.unit or (UNIT if each.answers else "")), {})
                 under.setdefault(each.prompt, []).append(Answers(model.name if len(models) > 1 else "", each.answers))
     return [
         Examples(title, [Example(prompt, answers) for prompt, answers in under.items()], unit=unit)
