@@ -27,14 +27,14 @@ class ContrastConfig(StageConfig):
     """Instead of `tokens`: crops of so many times the tokens of the text are read."""
     pairs: int = Field(default=256, ge=2)
     """Pairs of crops in a step; each crop is to find its partner among the partners of all."""
-    crop_tokens: int = Field(default=100, ge=4)
-    """Longest crop in tokens; a short document is cut into halves. For vectors of single sentences take
-    crop_tokens=40 window_tokens=100: near neighbours in a text say more about them than its topic."""
+    crop_tokens: int = Field(default=40, ge=4)
+    """Longest crop in tokens; a short document is cut into halves."""
     shortest_crop: int = Field(default=0, ge=0)
     """Shortest crop in tokens; the crops of a pair are equally long, of any length up to `crop_tokens`. 0 makes every
     crop as long as it can be."""
-    window_tokens: int = Field(default=1024, ge=24)
-    """Both crops of a pair lie within so many tokens of their document."""
+    window_tokens: int = Field(default=100, ge=24)
+    """Both crops of a pair lie within so many tokens of their document: what stands near each other is more alike than
+    what a whole document has in common. Topics and sentences gained by it (docs/lab.md)."""
     temperature: float = Field(default=0.04, gt=0)
     """What cosines are divided by: the lower it is, the more the nearest wrong partners count."""
     vectors_lr: float = Field(default=2e-3, gt=0)
