@@ -99,12 +99,13 @@ function drawAttention(answer) {
   function show() {
     const layer = Number(at("layer").value), head = Number(at("head").value);
     const title = `Layer ${layer + 1}, head ${head + 1}: what each token (row) looks at`;
-    place.replaceChildren(attentionMap(answer.tokens, answer.attention[layer][head], title));
+    const map = answer.attention[layer][head];
+    place.replaceChildren(map ? attentionMap(answer.tokens, map, title) : element("p", {}, "This layer has no such head."));
   }
-  const [first] = answer.attention;
-  if (!first || !first.length) return [element("p", {}, "This encoder has no heads.")];
+  const most = Math.max(0, ...answer.attention.map((heads) => heads.length));  // pruned layers have fewer
+  if (!most) return [element("p", {}, "This encoder has no heads.")];
   setTimeout(show);
-  return [element("div", { class: "row" }, ...chooser("layer", "Layer", answer.attention.length), ...chooser("head", "Head", first.length)), place];
+  return [element("div", { class: "row" }, ...chooser("layer", "Layer", answer.attention.length), ...chooser("head", "Head", most)), place];
 }
 
 function headers() {
