@@ -18,7 +18,7 @@ from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.gender_words import LISTS, Language, Lists, Over
-from mamebert.probes.scoring.intervals import line_through, share_plus_minus
+from mamebert.probes.scoring.intervals import SURE, line_through, share_plus_minus
 from mamebert.probes.scoring.masses import masses
 from mamebert.probes.scoring.pseudo_likelihood import log_likelihoods
 from mamebert.probes.scoring.sentences import scored
@@ -115,13 +115,7 @@ class Gender(Probe):
         scores = log_likelihoods(asked.network, texts, asked.tokenizer.special)
         lead = scores[::2] - scores[1::2]
         occupations = np.array([name.split(".")[0] for name in pairs])
-        told = {
-            str(each): {
-                **_rate(lead[occupations == each] > 0),
-                "lead": round(float(lead[occupations == each].mean()), 6),
-            }
-            for each in dict.fromkeys(occupations.tolist())
-        }
+        told = {str(each): _lead(lead[occupations == each]) for each in dict.fromkeys(occupations.tolist())}
         whole = _rate(lead > 0)
         figures = {"winogender_female": whole["rate"], "winogender_plus_minus": whole["plus_minus"]}
         if self.occupations:
@@ -138,7 +132,7 @@ class Gender(Probe):
             line = line_through(x, np.array([told[name]["lead"] for name in known]))
             figures["winogender_by_share_of_women"] = line.pearson
             figures["winogender_by_share_of_women_plus_minus"] = line.pearson_plus_minus
-        plot = FoundPlot(kind="dots", y=["rate"], y_title="she likelier than he", **EVEN)
+        plot = FoundPlot(kind="dots", y=["lead"], y_title="log-probability with she, less that with he (nats)", **EQUAL)
         rows_told = [FoundRow(name=name, figures=found) for name, found in told.items()]
         return figures, FoundTable(title="WinoGender", rows=rows_told, plot=plot)
 
@@ -147,6 +141,7 @@ CROWS = ("sent_more", "sent_less", "bias_type")
 WINO = ("sentid", "sentence")
 WORK = ("occupation", "bls_pct_female")
 FEWEST_OCCUPATIONS = 4
+EQUAL: dict[str, Any] = {"level": 0.0, "level_name": "as likely"}
 EVEN: dict[str, Any] = {"level": 0.5, "level_name": "one as often as the other"}
 
 
@@ -227,6 +222,18 @@ def _shares_of_women(rows: Iterable[Row]) -> dict[str, float]:
             )
         found[row["occupation"]] = share
     return found
+
+
+def _lead(found: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return her lead in the pairs of an occupation, in nats, with its interval, and how often there is one."""
+    wide = SURE * float(found.std(ddof=1)) / len(found) ** 0.5 if len(found) > 1 else 0.0
+    rate = _rate(found > 0)
+    return {
+        "lead": round(float(found.mean()), 6),
+        "plus_minus": round(wide, 6),
+        "rate": rate["rate"],
+        "pairs": rate["pairs"],
+    }
 
 
 def _rate(found: npt.NDArray[np.bool_]) -> dict[str, float]:

@@ -31,7 +31,8 @@ def _of(results: ProbeResults) -> list[Block]:
     blocks: list[Block] = [overall(kind, results.models)] if results.models else []
     titles = dict.fromkeys(table.title for model in results.models for table in model.tables)
     for title in titles:
-        caption = f"{about}: {title[:1].lower()}{title[1:]}"
+        is_name = not title[1:].partition(" ")[0].islower()
+        caption = f"{about}: {title if is_name else title[:1].lower() + title[1:]}"
         blocks += plotted(caption, title, results.models)
         if is_drawn_with_its_texts(title, results.models):
             continue
