@@ -1,15 +1,16 @@
 """One step on a corpus's way, by us or by a peer, in a process of its own: `corpus.py` starts it.
 
-    python benchmarks/_corpus_steps.py clean datatrove FOLDER en
+    python benchmarks/_corpus_steps.py clean datatrove FOLDER en 2
 
 A peer cleans a document, filters it and splits its sentences by our own functions, so that what differs is who reads,
-hands documents to processes and writes. Prints one JSON line: seconds by the clock, from the start to files that are
-written, without the imports of this process; the largest memory of all its processes together (PSS; what they share
-counts once); what came out.
+hands documents to processes and writes. The last argument is the number of processes. Prints one JSON line: seconds by
+the clock, from the start to files that are written, without the imports of this process; seconds of processors, those
+of all its processes; their largest memory together (PSS; what they share counts once); what came out.
 """
 
 import json
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from threading import Event, Thread
 from time import perf_counter
 from typing import Any
 
-PROCESSES, SHARD_CHARACTERS, SIZE = 2, 1_000_000, 8_000
+PROCESSES, SHARD_CHARACTERS, SIZE = int(sys.argv[5]) if len(sys.argv) == 6 else 2, 1_000_000, 8_000
 Step = Callable[[Path, str], Callable[[], dict[str, int]]]
 
 
@@ -227,18 +228,25 @@ def peak(stop: Event, found: list[int]) -> None:
         found.append(together)
 
 
+def processor_seconds() -> float:
+    """Return what this process and those that it has started, and that have ended, took of processors."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
 def main() -> None:
-    step, who, folder, language = sys.argv[1:]
+    step, who, folder, language = sys.argv[1:5]
     work = STEPS[step][who](Path(folder), language)
     stop, found = Event(), [0]
     watch = Thread(target=peak, args=(stop, found))
     watch.start()
-    began = perf_counter()
+    began, began_working = perf_counter(), processor_seconds()
     made = work()
-    seconds = perf_counter() - began
+    seconds, worked = perf_counter() - began, processor_seconds() - began_working
     stop.set()
     watch.join()
-    print(json.dumps({"seconds": round(seconds, 3), "peak_mb": round(max(found) / 1e6), **made}))
+    told = {"seconds": round(seconds, 3), "processor_seconds": round(worked, 3)}
+    print(json.dumps({**told, "peak_mb": round(max(found) / 1e6), **made}))
 
 
 if __name__ == "__main__":

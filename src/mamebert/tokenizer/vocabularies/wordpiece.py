@@ -12,15 +12,30 @@ from tokenizers.models import WordPiece
 from mamebert.files.disk import disk_errors, write_text
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.joining import learn_pieces
-from mamebert.tokenizer.learning.saving import MODEL_INPUTS, around, with_rules
+from mamebert.tokenizer.learning.saving import around, save_about, save_fast, with_rules
 from mamebert.tokenizer.normalising import rules_of_words
-from mamebert.tokenizer.pieces import SPECIAL_NAMES, SPECIAL_TOKENS, mend
+from mamebert.tokenizer.pieces import SPECIAL_TOKENS, mend
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies import Vocabulary
 
 MAX_WORD = 100
 """A longer word becomes [UNK], here as in `transformers`."""
 UNKNOWN = "[UNK]"
+_PLAIN = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
+JAPANESE = {
+    "added_tokens_decoder": {str(n): {"content": token, **_PLAIN} for n, token in enumerate(SPECIAL_TOKENS)},
+    "backend": "custom",
+    "do_subword_tokenize": True,
+    "do_word_tokenize": True,
+    "jumanpp_kwargs": None,
+    "mecab_kwargs": {"mecab_dic": "unidic_lite"},
+    "never_split": None,
+    "subword_tokenizer_type": "wordpiece",
+    "sudachi_kwargs": None,
+    "tokenizer_class": "BertJapaneseTokenizer",
+    "word_tokenizer_type": "mecab",
+}
+"""What a BertJapaneseTokenizer says of itself."""
 
 
 class Wordpiece(Vocabulary):
@@ -96,29 +111,15 @@ class Wordpiece(Vocabulary):
 
     def save(self, vocab: list[str], folder: Path, sample: Sample) -> None:
         """Write the tokenizer of a vocabulary in the order of its ids, special tokens first."""
-        from transformers import BertJapaneseTokenizer, PreTrainedTokenizerFast
-
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             write_text(folder / "vocab.txt", "".join(f"{token}\n" for token in vocab))
-            common: dict[str, Any] = {
-                "model_max_length": self.max_length,
-                # BertJapaneseTokenizer leaves token_type_ids out unless told, and pairs would become one segment.
-                "model_input_names": MODEL_INPUTS,
-            }
             if self.words == "mecab":
-                BertJapaneseTokenizer(
-                    str(folder / "vocab.txt"),
-                    word_tokenizer_type="mecab",
-                    mecab_kwargs={"mecab_dic": "unidic_lite"},
-                    do_lower_case=self.lowercase,
-                    **common,
-                ).save_pretrained(folder)
+                save_about(folder, self.max_length, {**JAPANESE, "do_lower_case": self.lowercase})
                 return
             # BertTokenizer would take the vocabulary from tokenizer.json and leave the rules for text there.
             rust = _rust({token: number for number, token in enumerate(vocab)}, self._rules(sample))
-            names = {f"{name}_token": token for name, token in zip(SPECIAL_NAMES, SPECIAL_TOKENS, strict=True)}
-            PreTrainedTokenizerFast(tokenizer_object=rust, **names, **common).save_pretrained(folder)
+            save_fast(rust, folder, self.max_length)
 
 
 def _rust(vocab: dict[str, int], rules: dict[str, Any]) -> RustTokenizer:
