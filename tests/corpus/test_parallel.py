@@ -45,3 +45,11 @@ def test_what_is_abandoned_is_not_waited_for():
 
 def test_one_item_is_worked_on_in_this_process():
     assert list(ordered_map(lambda item: os.getpid() + item, [0], 8)) == [os.getpid()]
+
+
+@pytest.mark.parametrize("seconds_here", [0.0, 0.3, 60.0])
+def test_processes_start_after_some_seconds_of_work_here(seconds_here):
+    slowly = ["__import__('time').sleep(0.2) or __import__('os').getpid()"] * 4
+    here = [pid == os.getpid() for pid in ordered_map(eval, slowly, 2, seconds_here=seconds_here)]
+
+    assert here == {0.0: [False] * 4, 0.3: [True, True, False, False], 60.0: [True] * 4}[seconds_here]

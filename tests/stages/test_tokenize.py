@@ -12,6 +12,8 @@ from mamebert.corpus.token_shards import TokenShards, shard_path
 from mamebert.errors import UserError
 from mamebert.stages.tokenize import TokenizeConfig, tokenize
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.sampling import Sample
+from mamebert.tokenizer.vocabularies import Vocabulary
 
 VOCAB = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[", "]", "a", "bean", "##s", "the", "grow", ".", "MASK"]
 SENTENCES = ["the beans grow.", "a bean", "the [MASK] grows.", "grow beans grow", "\u200b", "unknown beans."]
@@ -77,11 +79,57 @@ def test_tokens_kept_apart_are_bounded_but_not_none(corpus, tokenizer_folder):
     assert run.results["heldout"]["documents"] == 1
 
 
-def test_processes_do_not_matter(corpus, tokenizer_folder):
+def test_processes_do_not_matter(corpus, tokenizer_folder, monkeypatch):
+    monkeypatch.setattr("mamebert.stages.tokenize.FEW_CHARACTERS", 0)
     one = tokenize(config(corpus, tokenizer_folder, "one"))
     two = tokenize(config(corpus, tokenizer_folder, "two", processes=2))
 
     assert digest(one.final) == digest(two.final)
+
+
+@pytest.fixture(scope="module")
+def merges(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("merges")
+    write_shard(folder / "shard.parquet", [SENTENCES * 20])
+    sample = Sample.draw([folder / "shard.parquet"], 10_000, 0, 1)
+    Vocabulary.model_validate({"kind": "bpe", "size": 40}).train(sample, folder / "tokenizer")
+    return folder / "tokenizer"
+
+
+def test_dropout_does_not_depend_on_processes_nor_on_being_broken_off(corpus, merges, monkeypatch):
+    monkeypatch.setattr("mamebert.stages.tokenize.FEW_CHARACTERS", 0)
+    one = tokenize(config(corpus, merges, "one", bpe_dropout=0.3))
+    monkeypatch.setattr("mamebert.stages.tokenize.write_manifest", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tokenize(config(corpus, merges, "two", bpe_dropout=0.3, processes=2))
+    monkeypatch.undo()
+    shard_path(corpus.parent / "two.partial", "train", 1).unlink()
+    two = tokenize(config(corpus, merges, "two", bpe_dropout=0.3))
+
+    assert digest(one.final) == digest(two.final)
+
+
+def test_dropout_is_for_training_text_and_seeded(corpus, merges):
+    runs = {
+        name: TokenShards.open(tokenize(config(corpus, merges, name, heldout_rate=0.3, **settings)).final, part)
+        for name, part, settings in (
+            ("plain", "train", {}), ("held", "heldout", {}), ("again", "train", {"bpe_dropout": 0.0}),
+            ("drawn", "train", {"bpe_dropout": 0.3}), ("drawn_held", "heldout", {"bpe_dropout": 0.3}),
+            ("drawn_again", "train", {"bpe_dropout": 0.3}),
+        )
+    }  # fmt: skip
+    ids = {name: shards.tokens(0, shards.num_tokens).tolist() for name, shards in runs.items()}
+
+    assert ids["plain"] == ids["again"]
+    assert ids["drawn"] == ids["drawn_again"]
+    assert len(ids["drawn"]) > len(ids["plain"])
+    assert ids["held"] == ids["drawn_held"]
+
+
+def test_dropout_of_other_kinds_is_refused_before_anything_is_made(corpus, tokenizer_folder):
+    with pytest.raises(UserError, match="kind=bpe or byte_bpe"):
+        tokenize(config(corpus, tokenizer_folder, bpe_dropout=0.1))
+    assert not (corpus.parent / "tokens").exists()
 
 
 def test_a_run_broken_off_goes_on_and_ends_alike(corpus, tokenizer_folder, monkeypatch):

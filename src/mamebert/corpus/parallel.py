@@ -7,6 +7,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import active_children, get_context
+from time import monotonic
 from typing import Literal, TypeVar
 
 from mamebert.children import end_with_parent, spawning
@@ -20,6 +21,8 @@ R = TypeVar("R")
 Engine = Literal["local", "ray"]
 
 WAITING_PER_PROCESS = 2
+START_SECONDS = 0.5
+"""What a process that cleans or encodes takes to start, on a quiet core."""
 
 
 def num_cores() -> int:
@@ -39,14 +42,22 @@ def ordered_map(
     processes: int = 0,
     abandon: bool = False,
     engine: Engine = "local",
+    seconds_here: float = 0.0,
 ) -> Iterator[R]:
     """Yield `work(item)` for each item, in order, computed in `processes` processes (0: one per core).
 
-    Items are read only a little ahead, so an endless or huge iterable costs no memory. A single item,
-    or what one local process does, is worked on here. `work` must be a top-level function (or a `partial` of one).
+    Items are read only a little ahead, so an endless or huge iterable costs no memory. A single item, or what one local
+    process does, is worked on here; so are the first items until these have taken `seconds_here`, for processes take
+    time to start. `work` must be a top-level function (or a `partial` of one).
     Whatever ends this early waits for the items at work, or with `abandon` ends their processes.
     """
     items = iter(items)
+    took = 0.0
+    while took < seconds_here and engine == "local" and (alone := list(islice(items, 1))):
+        began = monotonic()
+        done = work(alone[0])
+        took += monotonic() - began
+        yield done
     first = list(islice(items, 2))
     items = chain(first, items)
     if engine == "ray" and len(first) == 2:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from mamebert.corpus.columns import column_of, values_of
 from mamebert.errors import UserError
 from mamebert.files.checksums import seal, verify
 from mamebert.files.disk import hash_file, write_text, writing
@@ -183,7 +184,7 @@ def write_token_shard(path: Path, documents: Sequence[Sequence[tuple[Any, Any]]]
     lengths = np.array([len(ids) for ids, _ in sentences], dtype=np.int64)
     if not all(documents) or not lengths.all() or any(len(ids) != len(starts) for ids, starts in sentences):
         raise ValueError("A document needs a sentence, a sentence a token, and a token says whether it begins a word.")
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+    offsets = column_of(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
     ids = _join([ids for ids, _ in sentences], np.dtype(np.int32))
     if len(ids) and not 0 <= ids.min() <= ids.max() < vocab_size:
         raise ValueError(f"An id is not below the vocabulary size {vocab_size}.")
@@ -191,9 +192,9 @@ def write_token_shard(path: Path, documents: Sequence[Sequence[tuple[Any, Any]]]
     starts_document = _join([np.arange(len(document)) == 0 for document in documents], np.dtype(bool))
     batch = pa.record_batch(
         {
-            "ids": pa.ListArray.from_arrays(offsets, pa.array(ids.astype(_dtype(vocab_size)))),
-            "word_starts": pa.ListArray.from_arrays(offsets, pa.array(starts)),
-            "starts_document": pa.array(starts_document),
+            "ids": pa.ListArray.from_arrays(offsets, column_of(ids.astype(_dtype(vocab_size)))),
+            "word_starts": pa.ListArray.from_arrays(offsets, column_of(starts)),
+            "starts_document": column_of(starts_document),
         }
     )
     with writing(path) as beside, pa.OSFile(str(beside), "wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
@@ -255,20 +256,14 @@ def _map_shard(path: Path) -> _Shard:
 def _mapped(path: Path) -> _Shard:
     batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     ids, words = batch.column("ids"), batch.column("word_starts")
-    bits = _values(batch.column("starts_document"), np.uint8)
+    bits = values_of(batch.column("starts_document"), np.uint8)
     documents = np.unpackbits(bits, count=batch.num_rows, bitorder="little")
     return _Shard(
-        ids=_values(ids.values, ids.values.type.to_pandas_dtype())[: len(ids.values)],
-        word_start_bits=_values(words.values, np.uint8),
-        sentence_starts=_values(ids.offsets, np.int32)[: len(ids.offsets)],
+        ids=values_of(ids.values, ids.values.type.to_pandas_dtype())[: len(ids.values)],
+        word_start_bits=values_of(words.values, np.uint8),
+        sentence_starts=values_of(ids.offsets, np.int32)[: len(ids.offsets)],
         document_starts=np.append(np.flatnonzero(documents), batch.num_rows).astype(np.int64),
     )
-
-
-def _values(column: Any, kind: Any) -> npt.NDArray[Any]:
-    """Return what lies in a column's memory; Arrow's own `to_numpy` would import pandas, half a second."""
-    buffer = column.buffers()[1]
-    return np.frombuffer(buffer, kind) if buffer else np.empty(0, kind)
 
 
 def _chain(starts: list[Any]) -> npt.NDArray[np.int64]:

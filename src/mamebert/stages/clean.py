@@ -14,7 +14,7 @@ from mamebert.corpus.documents import DocumentWriter
 from mamebert.corpus.duplicates.near import NearDuplicates
 from mamebert.corpus.filters.filtering import Filtering
 from mamebert.corpus.filters.settings import Filters
-from mamebert.corpus.parallel import Engine, ordered_map, require
+from mamebert.corpus.parallel import START_SECONDS, Engine, ordered_map, require
 from mamebert.corpus.readers import Reader, ignore_progress
 from mamebert.corpus.sentences import Splitter
 from mamebert.corpus.tally import Tally
@@ -117,7 +117,8 @@ def clean(config: CleanConfig) -> Run:
         tally,
     ):
         batches = _read(config, meter if num_bytes else None)
-        for batch in ordered_map(work, batches, config.processes, engine=config.engine):
+        done = ordered_map(work, batches, config.processes, engine=config.engine, seconds_here=START_SECONDS)
+        for batch in done:
             for sentences, characters in tally.kept(batch):
                 writer.add(sentences, characters)
             meter.advance(0 if num_bytes else batch.characters_read, f"{tally.num_kept:,} documents kept")

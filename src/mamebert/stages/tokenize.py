@@ -22,12 +22,15 @@ from mamebert.progress import progress, say
 from mamebert.results.tokenize import TextTokens, TokenizeResults
 from mamebert.runs import Run, StageConfig
 from mamebert.tokenizer.copying import copy_tokenizer
+from mamebert.tokenizer.dropout import require_merges
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.sampling import ShardSize, measure_shards
-from mamebert.tokenizer.shards import Job, encode_shard
+from mamebert.tokenizer.shards import Dropout, Job, encode_shard, keep_open
 from mamebert.tokenizer.unknown import Unknown
 
 PARTS: tuple[Part, ...] = ("train", "heldout")
+FEW_CHARACTERS = 2_000_000
+"""Of a text; they are encoded sooner than processes have started."""
 BYTES_PER_SENTENCE = 9  # two offsets of four bytes, and a bit
 
 
@@ -35,7 +38,7 @@ class TokenizeConfig(StageConfig):
     """Settings of `mamebert tokenize`."""
 
     command: ClassVar[str] = "tokenize"
-    newer: ClassVar[tuple[str, ...]] = ("engine",)
+    newer: ClassVar[tuple[str, ...]] = ("engine", "bpe_dropout")
     corpus: RunPath
     """A run of `mamebert clean` or `mamebert select`."""
     tokenizer: RunPath
@@ -44,6 +47,9 @@ class TokenizeConfig(StageConfig):
     """Share of the documents, chosen by the seed, that are kept apart to measure the loss on."""
     max_heldout_tokens: int = Field(default=200_000, ge=0)
     """Keep apart no more than about this many tokens."""
+    bpe_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Leave out each merge of a bpe or byte_bpe vocabulary at this rate, so that an encoder learns words in several
+    cuts (0.1 by Provilkov et al., 2020); held-out documents are cut as ever."""
     processes: int = Field(default=0, ge=0)
     """Processes that encode shards; 0 means one for each core. The shards do not depend on it."""
     engine: Engine = "local"
@@ -68,12 +74,17 @@ def tokenize(config: TokenizeConfig) -> Run:
     need_space(run.folder, _num_bytes(sizes, tokens_per_character, tokenizer.vocab_size), "Token shards")
     copy_tokenizer(source, run.folder / "tokenizer")
     seal(run.folder / "tokenizer")
+    keep_open(run.folder / "tokenizer", tokenizer)
 
     heldout = _choose_heldout(config, sizes, tokens_per_character)
     jobs = [Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]
     left = _not_done(run, jobs)
     begun = monotonic()
-    work = ordered_map(bind(encode_shard, run.folder), left, config.processes, engine=config.engine)
+    few = sum(size.characters for size in sizes) < FEW_CHARACTERS
+    processes = 1 if few and config.engine == "local" else config.processes
+    work = ordered_map(
+        bind(encode_shard, run.folder, Dropout(config.bpe_dropout, config.seed)), left, processes, engine=config.engine
+    )
     for done in progress(work, "tokenizing", "shards", len(left)):
         run.record(**done)
     seconds = round(monotonic() - begun, 3)
@@ -92,7 +103,7 @@ def check(config: TokenizeConfig, ahead: Ahead) -> Found:
     yield from tried(require, config.engine)
     yield from ahead.made_by(config.corpus, MAKERS, document_shards)
     makers = ["vocab", "tokenize", "pretrain", "finetune", "compress"]
-    yield from ahead.made_by(config.tokenizer, makers, lambda path: _opened(_tokenizer_folder(path)), inside=True)
+    yield from ahead.made_by(config.tokenizer, makers, lambda path: _look(config, path), inside=True)
 
 
 def _not_done(run: Run, jobs: list[Job]) -> list[Job]:
@@ -102,6 +113,13 @@ def _not_done(run: Run, jobs: list[Job]) -> list[Job]:
     if not told <= there:
         run.keep_metrics([line for line in run.metrics() if line["shard"] in there])
     return [job for job in jobs if job.number not in told & there]
+
+
+def _look(config: TokenizeConfig, path: Path) -> None:
+    """Open a tokenizer, and see whether merges can be left out where that is asked for."""
+    _opened(_tokenizer_folder(path))
+    if config.bpe_dropout:
+        require_merges(_tokenizer_folder(path))
 
 
 def _opened(folder: Path) -> Tokenizer:

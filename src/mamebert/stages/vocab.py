@@ -79,14 +79,15 @@ def vocab(config: VocabConfig) -> Run:
 
     seal(run.folder / "tokenizer")
     tokenizer, held = Tokenizer.open(run.folder / "tokenizer"), sample.held()
+    pieces = tokenizer.encode_with_offsets(held)
     shown = segmentations(tokenizer, held[:: max(len(held) // 5, 1)][:5])
     run.results = VocabResults(
         **told,
         size=tokenizer.vocab_size,
         sample_rate=sample.rate,
         held_sentences=len(held),
-        **measure(tokenizer, held),  # type: ignore[arg-type]  # the model looks
-        bits_per_character=bits_per_character(tokenizer, sample.learnt(), held),
+        **measure(tokenizer, held, pieces),  # type: ignore[arg-type]  # the model looks
+        bits_per_character=bits_per_character(tokenizer, sample.learnt(), held, pieces),
         **_compared(tokenizer, config.gold),
         longest_tokens=longest_tokens(tokenizer),
         segmentations=[Segmentation(**each) for each in shown],

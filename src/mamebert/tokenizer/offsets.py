@@ -19,6 +19,7 @@ Places = npt.NDArray[np.int64]
 _ALONE, _SPACE, _SPLITS, _JOINS = range(4)
 # No character from here on has a decomposition or a combining class (Unicode 14 to 17).
 _END_OF_NORMAL_FORMS = 0x30000
+_FIRST_MARK = "\u0300"
 _VOWELS_AND_FINALS = range(0x1161, 0x1200)  # Hangul letters, composed by rule and not by table
 
 
@@ -114,7 +115,10 @@ def take_in_marks(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, in
     if text.isascii() or not spans:
         return spans
     limits = [*[start for start, _ in spans[1:]], len(text)]
-    return [(start, _behind_marks(text, end, limit)) for (start, end), limit in zip(spans, limits, strict=True)]
+    return [
+        (start, end if end >= limit or text[end] < _FIRST_MARK else _behind_marks(text, end, limit))
+        for (start, end), limit in zip(spans, limits, strict=True)
+    ]
 
 
 def strip_spaces(text: str, starts: Places, ends: Places) -> tuple[Places, Places]:

@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial as bind
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from math import ceil
 from pathlib import Path
 from typing import Literal, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.compute as pc
 
-from mamebert.corpus.documents import read_batches, read_shard
+from mamebert.corpus.columns import column_of
+from mamebert.corpus.documents import read_batches
 from mamebert.corpus.parallel import Engine, ordered_map
 from mamebert.errors import UserError
 from mamebert.progress import progress
@@ -24,8 +26,12 @@ from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.normalising import NormalForm
 
 Words = Literal["whitespace", "mecab"]
+Chosen = npt.NDArray[np.bool_]
+"""Of each sentence of a shard, whether it is one."""
 
 NUM_HELD = 2_000
+FEW_CHARACTERS: dict[Words, int] = {"whitespace": 20_000_000, "mecab": 1_000_000}
+"""Of a text; their words are counted sooner than processes have started."""
 SHARDS_ASKED = 8
 """Shards that are open at a time."""
 
@@ -90,7 +96,9 @@ class Sample:
         counts: Counter[str] = Counter()
         jobs = list(enumerate(self.shards))
         work = bind(_count, self, words)
-        counted = ordered_map(work, jobs, self.processes, engine=self.engine)
+        few = sum(size.characters for size in self.sizes) < FEW_CHARACTERS[words]
+        processes = 1 if few and self.engine == "local" else self.processes
+        counted = ordered_map(work, jobs, processes, engine=self.engine)
         for each in progress(counted, "counting words", "shards", len(jobs)):
             counts.update(each)
         return counts
@@ -111,29 +119,26 @@ def _measure(shard: Path) -> ShardSize:
     return ShardSize(documents, sentences, characters)
 
 
-def _pick(num_sentences: int, shard: int, sample: Sample) -> tuple[set[int], set[int]]:
-    """Return the numbers of the sentences of a shard that are learnt from, and of those kept aside."""
+def _pick(num_sentences: int, shard: int, sample: Sample) -> tuple[Chosen, Chosen]:
+    """Return which sentences of a shard are learnt from, and which are kept aside."""
     lots = np.random.default_rng([sample.seed, shard]).random(num_sentences)
     wanted = min(ceil(NUM_HELD / len(sample.shards)), max(num_sentences // 10, 1))
-    held = np.argsort(lots, kind="stable")[num_sentences - wanted :] if num_sentences > 1 else np.empty(0, np.int64)
-    learnt = lots < sample.rate
-    learnt[held] = False
-    return set(np.flatnonzero(learnt).tolist()), set(held.tolist())
+    held = np.zeros(num_sentences, bool)
+    if num_sentences > 1:
+        held[np.argsort(lots, kind="stable")[num_sentences - wanted :]] = True
+    return (lots < sample.rate) & ~held, held
 
 
-def _sentences(shard: Path, chosen: set[int]) -> Iterator[str]:
-    number = 0
-    for document in read_shard(shard):
-        for sentence in document:
-            if number in chosen:
-                yield sentence
-            number += 1
+def _sentences(shard: Path, chosen: Chosen) -> Iterator[str]:
+    start = 0
+    for batch in read_batches(shard):
+        texts = batch.column("sentences").flatten()
+        yield from texts.filter(column_of(chosen[start : start + len(texts)])).to_pylist()
+        start += len(texts)
 
 
 def _count(sample: Sample, words: Words, job: tuple[int, Path]) -> Counter[str]:
     number, shard = job
     split: Callable[[str], list[str]] = MecabWords().split if words == "mecab" else str.split
-    counts: Counter[str] = Counter()
-    for sentence in _sentences(shard, _pick(sample.sizes[number].sentences, number, sample)[0]):
-        counts.update(split(sentence))
-    return counts
+    sentences = _sentences(shard, _pick(sample.sizes[number].sentences, number, sample)[0])
+    return Counter(chain.from_iterable(map(split, sentences)))

@@ -1,18 +1,22 @@
 """A document shard becomes token shards: work of processes that import no more than it takes (torch is not in it)."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 from mamebert.corpus.documents import read_shard
 from mamebert.corpus.token_shards import Part, shard_path, write_token_shard
+from mamebert.tokenizer.dropout import DrawnEncoder
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Pieces
 
+Encode = Callable[[Iterable[str]], list[Pieces]]
 DOCUMENTS_AT_ONCE = 64
+_OPEN: dict[Path, Tokenizer] = {}  # in each process
 
 
 @dataclass(frozen=True)
@@ -25,24 +29,49 @@ class Job:
     """Numbers of the documents to keep apart."""
 
 
-def encode_shard(folder: Path, job: Job) -> dict[str, Any]:
+class Dropout(NamedTuple):
+    """How merges are left out."""
+
+    rate: float
+    seed: int
+
+
+def encode_shard(folder: Path, dropout: Dropout, job: Job) -> dict[str, Any]:
     """Encode a shard of documents by the tokenizer in a folder, and write there; return what run.json tells of it."""
-    tokenizer = _open_once(folder / "tokenizer")
+    tokenizer = _opened(folder / "tokenizer")
     begun, heldout = monotonic(), set(job.heldout)
     parts: dict[Part, list[list[Pieces]]] = {"train": [], "heldout": []}
+    encoders: dict[Part, Encode] = {"train": tokenizer.encode_many, "heldout": tokenizer.encode_many}
+    if dropout.rate:
+        drawn = _drawn(folder / "tokenizer", dropout)
+        drawn.begin(job.number)
+        encoders["train"] = drawn.encode_many
     documents = enumerate(read_shard(job.shard))
     while batch := list(islice(documents, DOCUMENTS_AT_ONCE)):
-        encoded = iter(tokenizer.encode_many(sentence for _, document in batch for sentence in document))
-        for number, document in batch:
-            sentences = [pieces for pieces in islice(encoded, len(document)) if len(pieces.ids)]
-            if sentences:
-                parts["heldout" if number in heldout else "train"].append(sentences)
+        for part, encode in encoders.items():
+            some = [document for number, document in batch if (number in heldout) is (part == "heldout")]
+            encoded = iter(encode(sentence for document in some for sentence in document))
+            for document in some:
+                if sentences := [pieces for pieces in islice(encoded, len(document)) if len(pieces.ids)]:
+                    parts[part].append(sentences)
     for part, kept in parts.items():
         write_token_shard(shard_path(folder, part, job.number), kept, tokenizer.vocab_size)
     tokens = sum(len(pieces.ids) for kept in parts.values() for document in kept for pieces in document)
     return {"shard": job.number, "tokens": tokens, "seconds": round(monotonic() - begun, 3)}
 
 
+def keep_open(folder: Path, tokenizer: Tokenizer) -> None:
+    """Let this process encode by a tokenizer that is open: it is that of a folder, and remembers words."""
+    _OPEN.clear()
+    _OPEN[folder] = tokenizer
+
+
 @cache
-def _open_once(folder: Path) -> Tokenizer:
-    return Tokenizer.open(folder)
+def _drawn(folder: Path, dropout: Dropout) -> DrawnEncoder:
+    return DrawnEncoder(folder, *dropout)
+
+
+def _opened(folder: Path) -> Tokenizer:
+    if folder not in _OPEN:
+        keep_open(folder, Tokenizer.open(folder))
+    return _OPEN[folder]

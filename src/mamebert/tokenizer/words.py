@@ -1,13 +1,14 @@
 """Encoding word by word: each distinct word is cut into pieces once and looked up afterwards.
 
 Text repeats its words, so that a dictionary look-up replaces nearly all of the work; joining the pieces of
-thousands of words is a handful of numpy calls.
+thousands of words is a handful of numpy calls. Words that are new are cut many at once.
 """
 
 import re
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, pairwise
+from itertools import chain, groupby, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +19,21 @@ from mamebert.tokenizer.pieces import Located, Pieces, Special
 Split = Callable[[str], list[str]]
 Align = Callable[[str], Aligned]
 """Returns the text in which the words that `Split` finds stand one after the other."""
-Cut = Callable[[str], tuple[list[int], list[bool], list[tuple[int, int]]]]
-"""Returns ids, word starts, and the character range of each piece in the word."""
+
+
+class Cuts(NamedTuple):
+    """The pieces of some words, one word after the other."""
+
+    lengths: npt.NDArray[np.int64]
+    """Pieces of each word."""
+    ids: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.bool_]
+    """Whether each piece begins a word."""
+    spans: npt.NDArray[np.int32]
+    """The character range of each piece in its word: [pieces, 2]."""
+
+
+Cut = Callable[[Sequence[str]], Cuts]
 Word = str | tuple[str]
 """A word of the text, or a special token (in a tuple, so that no word can be taken for it)."""
 
@@ -63,7 +77,16 @@ class WordEncoder:
     def _number(self, words: Sequence[Sequence[Word]]) -> npt.NDArray[np.int64]:
         if len(self._numbers) > MAX_WORDS:
             self._forget()
-        return np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int64)
+        numbers = np.fromiter(map(self._numbers.__getitem__, chain.from_iterable(words)), np.int64)
+        try:
+            for are_marks, group in groupby(self._numbers.new, key=lambda word: isinstance(word, tuple)):
+                some: list[Any] = list(group)
+                self._add(self._marks_alone(some) if are_marks else self._cut(some))
+        except BaseException:
+            self._forget()  # words that have numbers and no pieces
+            raise
+        self._numbers.new = []
+        return numbers
 
     def _split_around_marks(self, text: str) -> list[Word]:
         parts = self._marks.split(text)
@@ -80,32 +103,35 @@ class WordEncoder:
         return np.repeat(first - (ends - lengths), lengths) + np.arange(lengths.sum()), ends
 
     def _forget(self) -> None:
-        self._numbers = _Numbers(self._add)
+        self._numbers = _Numbers()
         self._ids, self._starts, self._offsets = array("i", [0]), bytearray([0]), array("q", [1])
         self._spans = array("i", [0, 0])
 
-    def _add(self, word: Word) -> None:
-        if isinstance(word, str):
-            ids, starts, spans = self._cut(word)
-        else:
-            ids, starts, spans = [self._special_ids[word[0]]], [True], [(0, len(word[0]))]
-        self._ids.extend(ids)
-        self._starts.extend(starts)
-        self._spans.extend(chain.from_iterable(spans))
-        self._offsets.append(len(self._ids))
+    def _marks_alone(self, marks: Iterable[tuple[str]]) -> Cuts:
+        names = [name for (name,) in marks]
+        spans = np.array([(0, len(name)) for name in names], np.int32)
+        ids = np.array([self._special_ids[name] for name in names], np.int32)
+        return Cuts(np.ones(len(names), np.int64), ids, np.ones(len(names), bool), spans)
+
+    def _add(self, cuts: Cuts) -> None:
+        ends = len(self._ids) + np.cumsum(cuts.lengths)
+        self._ids.frombytes(cuts.ids.tobytes())
+        self._starts.extend(cuts.starts.tobytes())
+        self._spans.frombytes(cuts.spans.tobytes())
+        self._offsets.frombytes(ends.tobytes())
 
 
 class _Numbers(dict[Word, int]):
-    """Words numbered in the order of their first use."""
+    """Words numbered in the order of their first use; those of them that are `new` are still to be cut."""
 
-    def __init__(self, add: Callable[[Word], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._add = add
+        self.new: list[Word] = []
 
     def __missing__(self, word: Word) -> int:
-        self._add(word)
-        self[word] = len(self)
-        return self[word]
+        self.new.append(word)
+        number = self[word] = len(self)
+        return number
 
 
 def _text_ends(ends: npt.NDArray[np.int64], words: Sequence[Sequence[Word]]) -> list[int]:

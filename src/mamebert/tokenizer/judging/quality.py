@@ -1,21 +1,22 @@
 """The fit of a tokenizer to a text, in numbers that can be compared between tokenizers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.pieces import Located
 
 
-def measure(tokenizer: Tokenizer, texts: list[str]) -> dict[str, float]:
-    """Return how `tokenizer` cuts `texts`.
+def measure(tokenizer: Tokenizer, texts: list[str], pieces: Sequence[Located]) -> dict[str, float]:
+    """Return how `tokenizer` cuts `texts`, by the `pieces` that it has made of them.
 
     `unknown_rate`: share of pieces that are [UNK]; `unknown_character_rate`: share of the characters that lie in them,
     which tells of long words that become a single [UNK]; `pieces_per_word` (fertility); `characters_per_piece`;
     `whole_word_rate`: share of words that are one known piece; `vocab_bytes`: UTF-8 bytes of all tokens. White space
     is not counted.
     """
-    pieces = tokenizer.encode_with_offsets(texts)
     ids = np.concatenate([np.empty(0, np.int32), *(each.ids for each in pieces)])
     starts = np.concatenate([np.empty(0, bool), *(each.word_starts for each in pieces)])
     ends = np.append(starts[1:], True)

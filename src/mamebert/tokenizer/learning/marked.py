@@ -11,11 +11,12 @@ from tokenizers.models import WordLevel
 
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.joining import characters_by_frequency, sensible_alphabet, within_alphabet
+from mamebert.tokenizer.learning.as_encoded import parts_of
 from mamebert.tokenizer.learning.filled import require_filled
 from mamebert.tokenizer.learning.saving import Model, save_description, with_rules
 from mamebert.tokenizer.marked_words import Mark, rules_of_marked_words
 from mamebert.tokenizer.normalising import Rule
-from mamebert.tokenizer.pieces import SPECIAL_TOKENS, mend
+from mamebert.tokenizer.pieces import SPECIAL_TOKENS
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies import Vocabulary
 
@@ -78,8 +79,8 @@ class MarkedVocabulary(Vocabulary):
         """Return the words as the encoder will see them, without those too long to learn from."""
         rust = with_rules(RustTokenizer(WordLevel({"[UNK]": 0}, unk_token="[UNK]")), rules)
         counts: Counter[str] = Counter()
-        for text, count in found.items():
-            for word, _ in rust.pre_tokenizer.pre_tokenize_str(rust.normalizer.normalize_str(mend(text))):
-                if len(word) <= LONGEST_LEARNT:
-                    counts[word] += count
+        words = list(found)
+        for number, word in parts_of(words, rust):
+            if len(word) <= LONGEST_LEARNT:
+                counts[word] += found[words[number]]
         return counts

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer as RustTokenizer
@@ -53,7 +52,7 @@ def save_description(model: Model, rules: dict[str, Any], folder: Path, max_leng
         save_fast(rust, folder, max_length, {WORDS: words})
 
 
-def save_fast(rust: RustTokenizer, folder: Path, max_length: int, told: Mapping[str, Any] = MappingProxyType({})) -> None:
+def save_fast(rust: RustTokenizer, folder: Path, max_length: int, told: Mapping[str, Any]) -> None:
     """Write what `PreTrainedTokenizerFast.save_pretrained` would, and what is `told` beside it.
 
     Importing `transformers` takes a processor longer than learning from a few megabytes does.

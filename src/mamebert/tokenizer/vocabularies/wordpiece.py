@@ -1,6 +1,7 @@
 """WordPiece (Schuster and Nakajima, 2012), as BERT uses it: pieces of words, "##" before those inside a word."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,9 +13,10 @@ from tokenizers.models import WordPiece
 from mamebert.files.disk import disk_errors, write_text
 from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.joining import learn_pieces
+from mamebert.tokenizer.learning.as_encoded import parts_of
 from mamebert.tokenizer.learning.saving import around, save_about, save_fast, with_rules
 from mamebert.tokenizer.normalising import rules_of_words
-from mamebert.tokenizer.pieces import SPECIAL_TOKENS, mend
+from mamebert.tokenizer.pieces import SPECIAL_TOKENS
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies import Vocabulary
 
@@ -93,21 +95,22 @@ class Wordpiece(Vocabulary):
     def _finish_words(self, found: Counter[str], rust: RustTokenizer) -> tuple[Counter[str], dict[str, Any]]:
         """Return the words as the encoder will see them, without those that it makes [UNK], which are counted."""
         counts, long = Counter[str](), Counter[str]()
-        for text, count in found.items():
-            if self.words == "mecab":
-                words = (text.lower() if self.lowercase else text).split()
-            else:
-                normal = rust.normalizer.normalize_str(mend(text))
-                words = [word for word, _ in rust.pre_tokenizer.pre_tokenize_str(normal)]
-            for word in words:
-                if len(word) > MAX_WORD:
-                    long[word] += count
-                # A piece that starts a word with "##" would look like one inside a word.
-                elif "##" not in word:
-                    counts[word] += count
+        for word, count in self._parts(found, rust):
+            if len(word) > MAX_WORD:
+                long[word] += count
+            # A piece that starts a word with "##" would look like one inside a word.
+            elif "##" not in word:
+                counts[word] += count
         lost = sum(len(word) * count for word, count in long.items())
         every = lost + sum(len(word) * count for word, count in counts.items())
         return counts, {"words_too_long": long.total(), "characters_too_long_rate": round(lost / max(every, 1), 6)}
+
+    def _parts(self, found: Counter[str], rust: RustTokenizer) -> Iterator[tuple[str, int]]:
+        if self.words == "whitespace":
+            texts = list(found)
+            return ((part, found[texts[number]]) for number, part in parts_of(texts, rust))
+        words = ((word.lower() if self.lowercase else word, count) for word, count in found.items())
+        return ((part, count) for word, count in words for part in word.split())
 
     def save(self, vocab: list[str], folder: Path, sample: Sample) -> None:
         """Write the tokenizer of a vocabulary in the order of its ids, special tokens first."""
@@ -119,7 +122,7 @@ class Wordpiece(Vocabulary):
                 return
             # BertTokenizer would take the vocabulary from tokenizer.json and leave the rules for text there.
             rust = _rust({token: number for number, token in enumerate(vocab)}, self._rules(sample))
-            save_fast(rust, folder, self.max_length)
+            save_fast(rust, folder, self.max_length, {})
 
 
 def _rust(vocab: dict[str, int], rules: dict[str, Any]) -> RustTokenizer:
