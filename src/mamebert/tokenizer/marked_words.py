@@ -8,7 +8,7 @@ text as it is written, by no rule but punctuation and spaces, which are dropped.
 
 from typing import Any, Literal
 
-from mamebert.tokenizer.normalising import RUNS, NormalForm, Rule, are_normalised, rules_of_words
+from mamebert.tokenizer.normalising import NormalForm, Rule, are_normalised, rules_of_words, runs
 
 Mark = Literal["▁", "Ġ", ""]
 """What stands for a space: SentencePiece's sign, the byte of it (with all other bytes), or nothing."""
@@ -28,12 +28,13 @@ def _begin(sign: str) -> Rule:
 _BYTES = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 
 
-def _cutting(mark: Mark, in_bytes: bool) -> Rule:
+def _cutting(mark: Mark, in_bytes: bool, runs_have_sign: bool = True) -> Rule:
     sign = " " if mark == "Ġ" else mark
     steps: list[Rule] = [_SPLIT]
     if sign:
         steps.append(_begin(sign))
-    steps += [_isolate(f"{sign}?{PUNCTUATION}" if sign else PUNCTUATION), RUNS]
+    steps += [_isolate(f"{sign}?{PUNCTUATION}" if sign else PUNCTUATION)]
+    steps.append(runs(sign if runs_have_sign else ""))
     if in_bytes:
         steps.append(_BYTES)
     return {"type": "Sequence", "pretokenizers": steps}
@@ -58,5 +59,6 @@ def rules_of_marked_words(
 
 def are_rules_of_marked_words(description: dict[str, Any]) -> bool:
     """Say whether a `tokenizer.json` has these rules, with a mark; none of them looks across a space."""
-    known = (_cutting("▁", False), _cutting("Ġ", True))
+    # Until December 2026 the sign of a space stood alone before a run of Thai or the like.
+    known = [_cutting(mark, mark == "Ġ", sign) for mark in ("▁", "Ġ") for sign in (True, False)]
     return are_normalised(description) and description["pre_tokenizer"] in known

@@ -41,15 +41,17 @@ _FIRST = [
     _replace(_INVISIBLE, ""),
     _replace(_OTHER_JOINERS, ""),
 ]
-RUNS: Rule = {
-    "type": "Split",
+
+
+def runs(sign: str = "") -> Rule:
+    """Return what cuts the scripts that write no spaces into runs, a `sign` of the space before them with each."""
+    before = f"{sign}?" if sign else ""
     # A whole run, or as much as ends before a syllable, or as much as there may be.
-    "pattern": {"Regex": f"{_MOST}(?!{_RUN})|{_HALF}(?:{_SYLLABLE})|{_MOST}"},
-    "behavior": "Isolated",
-    "invert": False,
-}
-"""Cuts the scripts that write no spaces into runs."""
-_WORDS = {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}, RUNS]}
+    pattern = f"{before}{_MOST}(?!{_RUN})|{before}{_HALF}(?:{_SYLLABLE})|{before}{_MOST}"
+    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+
+
+_WORDS = {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}, runs()]}
 
 
 def rules_of_words(normal_form: NormalForm, split_cjk: bool, strip_accents: bool, lowercase: bool) -> dict[str, Rule]:

@@ -63,3 +63,9 @@ def test_repetition_is_a_share_of_what_came_before():
 
 def test_empty_documents_are_not_judged():
     assert broken([], preset="web") == []
+
+
+def test_short_sentences_of_korean_are_not_taken_for_rows_of_marks():
+    talk = ["나는 봉지를 들었다.", "모두 정말 기뻐했다.", "배가 천천히 지나갔다.", "우리는 밥을 먹었다."]
+    assert broken(talk, "ko", preset="none", documents={"max_punctuation": 0.075}) == []
+    assert broken([f'"{each}" -- "?!"' for each in talk], "ko", preset="none", documents={"max_punctuation": 0.075})

@@ -95,3 +95,9 @@ def test_every_rule_says_what_it_finds():
 
 def test_markup_is_looked_for_in_linear_time():
     assert broken("<a " * 100_000 + "<" * 100_000 + "&amp" * 10_000, sentences={"markup": "drop"}) == []
+
+
+def test_a_long_sentence_of_thai_is_not_taken_for_many_words():
+    clause = "เช้าวันนี้อากาศดีมากและแม่ของฉันไปตลาดเพื่อซื้อผักกับปลา"  # 11 words
+    assert broken(clause * 6, "th", preset="basic") == []
+    assert broken(clause * 20, "th", preset="basic") == ["too_many_words"]

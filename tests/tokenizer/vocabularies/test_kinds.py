@@ -65,6 +65,18 @@ def test_words_have_their_tokens_and_are_read_as_plain_transformers_reads_them(f
         assert tokenizer.spelt(number).strip() == word
 
 
+@pytest.mark.parametrize("kind", ["bpe", "byte_bpe", "unigram"])
+def test_the_sign_of_a_space_stays_with_a_word_of_thai(tmp_path, kind):
+    write_shard(tmp_path / "shard.parquet", [["เราไปตลาด แม่ซื้อปลา และผัก", "แม่ไปตลาด เราซื้อผัก BERTและปลา"] * 20])
+    sample = Sample.draw([tmp_path / "shard.parquet"], 10_000, 0, 1)
+    Vocabulary.model_validate({"kind": kind, "size": {"byte_bpe": 290}.get(kind, 36)}).train(sample, tmp_path / kind)
+    tokenizer = Tokenizer.open(tmp_path / kind)
+    pieces = tokenizer.encode("แม่ไปตลาด เราซื้อผัก BERTและปลา")
+
+    assert pieces.word_starts.sum() == 4
+    assert tokenizer.decode(pieces.ids) == "แม่ไปตลาด เราซื้อผัก BERTและปลา"
+
+
 def test_nothing_is_unknown_in_bytes(folder):
     tokenizer = Tokenizer.open(folder / "0" / "byte_bpe")
     assert tokenizer.unk_id not in tokenizer.encode("豆 ñ 🫘").ids

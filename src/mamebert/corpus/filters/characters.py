@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from string import punctuation
 
-from mamebert.corpus.filters.writing import KNOWN_SCRIPTS, is_spaced, scripts_of
+from mamebert.corpus.filters.writing import KNOWN_SCRIPTS, is_dense, is_spaced, scripts_of
 
 LETTER, CAPITAL, LATIN_LETTER, FOREIGN, NEUTRAL = "luafx"
 """Letters: a small one of the language's script (or one without capitals), a capital, a Latin one where the script is
@@ -17,8 +17,8 @@ LETTERS = LETTER + CAPITAL + LATIN_LETTER + FOREIGN + NEUTRAL
 ANY_PUNCTUATION = ASCII_MARK + PUNCTUATION
 # A regular word: two small letters or more, a capital before them (WikiBERT's pipeline, filterdocs.py).
 WORD = re.compile(rf"(?<![{LETTERS}{MARK}{DIGIT}])u?[lm]{{2,}}(?![{LETTERS}{MARK}{DIGIT}])")
-CHARACTERS_PER_WORD = 2
-"""What a word of Japanese or Chinese takes on the average, where no spaces part them."""
+DENSE_LETTERS_PER_WORD, LETTERS_PER_WORD = 2, 4
+"""What a word takes on the average where no spaces part them: in Japanese or Chinese; in Thai, Khmer and the like."""
 
 
 _KIND_OF_CATEGORY = {"P": PUNCTUATION, "M": MARK, "N": OTHER, "S": OTHER, "C": OTHER, "Z": SPACE}
@@ -81,9 +81,9 @@ class Measured:
     def length(self) -> int:
         """All characters.
 
-        Where no spaces part words a letter counts twice, for it says as much as two: "「おい」" is no row of marks.
+        Syllables and Chinese characters count twice, for one says as much as two letters: "「おい」" is not all marks.
         """
-        return len(self.spelt) + (0 if is_spaced(self.language) else self.num(LETTER))
+        return len(self.spelt) + (self.num(LETTER) if is_dense(self.language) else 0)
 
     @cached_property
     def num_letters(self) -> int:
@@ -95,14 +95,18 @@ class Measured:
         """What stands between spaces; without these an estimate by the letters."""
         if is_spaced(self.language):
             return len(self.text.split())
-        return -(-(self.num_letters + self.num(DIGIT)) // CHARACTERS_PER_WORD)
+        return -(-(self.num_letters + self.num(DIGIT)) // self._letters_per_word)
 
     @cached_property
     def num_regular_words(self) -> int:
         """Words of at least two letters, small but for the first; without spaces an estimate by the letters."""
         if is_spaced(self.language):
             return len(WORD.findall(self.spelt))
-        return -(-self.num(LETTER) // CHARACTERS_PER_WORD)
+        return -(-self.num(LETTER) // self._letters_per_word)
+
+    @property
+    def _letters_per_word(self) -> int:
+        return DENSE_LETTERS_PER_WORD if is_dense(self.language) else LETTERS_PER_WORD
 
     def num(self, wanted: str) -> int:
         """Return the number of characters of these kinds."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from mamebert.corpus.filters.characters import ANY_PUNCTUATION, CAPITAL, DIGIT, LETTER, LETTERS, NEUTRAL, Measured
 from mamebert.corpus.filters.languages import confidence
 from mamebert.corpus.filters.settings import SentenceRules
-from mamebert.corpus.filters.writing import is_spaced
+from mamebert.corpus.filters.writing import is_dense, is_spaced
 
 Rule = Callable[[Measured, SentenceRules], bool]
 # Tags with or without attributes, comments, entities; what is left of wikitext and of links in Markdown.
@@ -66,7 +66,7 @@ def script(sentence: Measured, rules: SentenceRules) -> bool:
         return False
     own = sentence.num(LETTER + CAPITAL + NEUTRAL)
     others = sentence.num_letters - own
-    own += 0 if is_spaced(sentence.language) else own  # as in `Measured.length`
+    own += own if is_dense(sentence.language) else 0  # as in `Measured.length`
     return own < rules.min_script_share * (own + others)
 
 

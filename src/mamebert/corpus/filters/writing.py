@@ -34,6 +34,8 @@ SCRIPTS = {
 """Scripts as Unicode names their letters; languages that are not listed are written in Latin letters."""
 UNSPACED = {"ja", "zh", "yue", "wuu", "cmn", "lzh", "th", "lo", "km", "my", "bo", "dz"}
 """Languages that put no space between words."""
+DENSE = {"ja", "zh", "yue", "wuu", "cmn", "lzh", "ko"}
+"""Languages of whose letters one says as much as two of an alphabet: each is a syllable or a word."""
 KNOWN_SCRIPTS = {script for scripts in SCRIPTS.values() for script in scripts} | {
     "CHEROKEE", "COPTIC", "GOTHIC", "SYRIAC", "THAANA", "MONGOLIAN", "TIFINAGH", "NKO", "YI", "RUNIC", "GLAGOLITIC",
     "CANADIAN",
@@ -55,3 +57,8 @@ def scripts_of(language: str) -> tuple[str, ...]:
 def is_spaced(language: str) -> bool:
     """Return whether spaces part the words of a language."""
     return base(language) not in UNSPACED
+
+
+def is_dense(language: str) -> bool:
+    """Return whether the letters of a language are syllables or words."""
+    return base(language) in DENSE

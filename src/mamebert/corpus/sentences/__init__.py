@@ -1,4 +1,4 @@
-"""Sentence splitting: rules for unspaced and for spaced scripts, or pysbd where it knows the language.
+"""Sentence splitting: rules for unspaced, unmarked and spaced scripts, or pysbd where it knows the language.
 
 Nothing but white space around sentences is ever lost. A line never holds parts of two paragraphs, so a
 line end always ends a sentence.
@@ -9,11 +9,13 @@ from functools import cache
 from typing import Literal
 
 from mamebert.corpus.sentences.spaced import split_spaced
+from mamebert.corpus.sentences.unmarked import split_unmarked
 from mamebert.corpus.sentences.unspaced import split_unspaced
 from mamebert.errors import UserError, unknown
 
 Splitter = Literal["rules", "pysbd"]
-UNSPACED = {"ja", "zh"}
+UNSPACED = {"ja", "zh", "yue", "wuu", "cmn", "lzh"}
+UNMARKED = {"th", "lo"}
 
 
 def split_sentences(text: str, language: str, splitter: Splitter = "rules") -> list[str]:
@@ -32,7 +34,9 @@ def _splitter(language: str, splitter: Splitter) -> Callable[[str], list[str]]:
     if splitter == "pysbd":
         return _pysbd(base)
     if base in UNSPACED:
-        return split_unspaced
+        return lambda line: split_unspaced(line, base)
+    if base in UNMARKED:
+        return lambda line: split_unmarked(line, base)
     return lambda line: split_spaced(line, base)
 
 

@@ -2,11 +2,19 @@
 
 import re
 
-# What ends a sentence: the Western marks, and those of Arabic, Urdu, Devanagari, Armenian, Ethiopic and Chinese.
-MARK = re.compile(r"[.!?…؟۔।॥։።。！？]+")
+# What ends a sentence: the Western marks, and those of Arabic, Urdu, Devanagari, Armenian, Ethiopic, Burmese, Khmer
+# and Chinese.
+MARK = re.compile(r"[.!?…؟۔।॥։።။។៕。！？]+")
+AND_SO_ON = "ល។"  # behind ។ in Khmer
 AFTER_MARK = re.compile(r"[\"'”’»«“)\]}›]*\s+")
-# No space follows the marks of a language that has none, wherever its words turn up.
+# No space need follow the marks of a language that has none between words, wherever its words turn up.
+WITHOUT_SPACE = "។៕။。！？"
 AFTER_FULL_WIDTH = re.compile(r"[\"'”’»«“)\]}›」』）]*\s*")
+# Korean: verbs end in these, and often no space follows; what is quoted goes on with "하고 (said)" or "라고 (that)".
+KOREAN_END, KOREAN_GOES_ON = (
+    re.compile(r"[다요까죠]\.(?=[가-힣])"),
+    re.compile(r"(?:하고|하며|하면서|이?라(?:고|며|는|면서))"),
+)
 BEFORE_STOP = re.compile(r"[^\s(\[{\"'“”‘’«»/–—]*$")
 INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]\.")
 WORD = re.compile(r"[^\W\d_]+")
@@ -72,7 +80,10 @@ def split_spaced(line: str, language: str) -> list[str]:
     sentences = []
     start = 0
     for mark in MARK.finditer(line):
-        space = (AFTER_FULL_WIDTH if mark.group()[-1] in "。！？" else AFTER_MARK).match(line, mark.end())
+        joined = mark.group()[-1] in WITHOUT_SPACE or (
+            language == "ko" and KOREAN_END.match(line, max(mark.end() - 2, 0)) is not None
+        )
+        space = (AFTER_FULL_WIDTH if joined else AFTER_MARK).match(line, mark.end())
         if space and _ends_sentence(line, start, mark, space.end(), language):
             sentences.append(line[start : space.end()].strip())
             start = space.end()
@@ -82,7 +93,7 @@ def split_spaced(line: str, language: str) -> list[str]:
 
 def _ends_sentence(line: str, start: int, mark: re.Match[str], at: int, language: str) -> bool:
     following = line[at : at + 1]
-    if following.islower() and not (language == "ga" and IRISH_CAPITAL.match(line, at)):
+    if _goes_on(line, mark, at, language):
         return False
     if mark.group() != "." or not following:
         return True
@@ -97,6 +108,15 @@ def _ends_sentence(line: str, start: int, mark: re.Match[str], at: int, language
     if INITIALS.fullmatch(word + "."):
         return word == "I" or _next_word(line, at) in SENTENCE_STARTERS
     return word.lower() not in NOT_ENDS.get(language, NOT_ENDS["en"])
+
+
+def _goes_on(line: str, mark: re.Match[str], at: int, language: str) -> bool:
+    """Return whether what stands at a place is no beginning of a sentence, whatever the mark before it."""
+    if language == "ko" and line[mark.end() : at].strip() and KOREAN_GOES_ON.match(line, at):
+        return True
+    if mark.group() == "។":
+        return line.startswith(AND_SO_ON, mark.end())
+    return line[at : at + 1].islower() and not (language == "ga" and IRISH_CAPITAL.match(line, at))
 
 
 def _next_word(line: str, at: int) -> str:

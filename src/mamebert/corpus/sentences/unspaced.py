@@ -34,16 +34,20 @@ CLOSING_RUN = re.compile(rf"[{CLOSERS}\"]*")
 GOES_ON = re.compile(rf"[ぁ-んー、，,。．・…‥:：;；～~.!?！？等的風式系型調{CLOSERS}]")
 # まさか！と思った, 何？という顔
 QUOTING = re.compile(r"と(?:[思言聞考感呼叫書答尋問驚、の]|い[うえっわ])|って(?:[思言聞感、の]|い[うえっわ])")
+# “好！”妈妈说。 in Chinese
+SAYING = re.compile(r"[\u3400-\u9fff]{0,6}(?:说|說|问|問|道|喊|叫|答|想)[道着著]?[。，,！]")
 STOP_AFTER_KANA = re.compile(r"[ぁ-ん][.．]$")
 STOP_AFTER_WORD = re.compile(r"[ァ-ヿ㐀-鿿」』）)%][.．]$|[a-z0-9)]{2}\.$")
 AFTER_STOP = re.compile(r"\s|$|[」』）]")
 
 
-def split_unspaced(line: str) -> list[str]:
-    """Return the sentences of one line of Japanese or Chinese, without white space around them."""
+def split_unspaced(line: str, language: str) -> list[str]:
+    """Return the sentences of one line of Japanese (ja) or Chinese, without white space around them."""
     sentences = []
     start = 0
     for end in _ends(line):
+        if language != "ja" and line[end - 1] in QUOTES and SAYING.match(line, end):
+            continue
         sentences.append(line[start:end])
         start = end
     sentences.append(line[start:])
