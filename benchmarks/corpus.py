@@ -10,10 +10,11 @@ it, theirs in the one process it runs in. `per_core` is the ratio of processor t
 words: it has read the first half of the sentences, as in a corpus it has read others, and the second half is measured,
 whose new words it has to cut. `per_core_cold` begins with nothing remembered. Ends with one JSON line.
 
-`--steps` asks MAMEBERT_DATA for raw-enwiki and raw-aozora, and takes each step on two processes, in turns with its
-peers: `datasets.map` and datatrove with the same filters, `tokenizers` for the vocabulary. `vs_...` is the median of
-the ratios of clock times, theirs by ours, above 1 where we are faster; `mb_s` megabytes of raw text a second, `peak_mb`
-the memory of all processes. A peer that is not installed is named in `absent`, one that fails in `failed`; nobody else
+`--steps` asks MAMEBERT_DATA for raw-enwiki and raw-aozora, and takes each step on two processes (`--processes`), in
+turns with its peers: `datasets.map` and datatrove with the same filters, `tokenizers` for the vocabulary. `vs_...` is
+the median of the ratios of clock times, theirs by ours, above 1 where we are faster, `work_vs_...` that of processor
+times, which tell more on cores that others use; `mb_s` megabytes of raw text a second, `peak_mb` the memory of all
+processes. A peer that is not installed is named in `absent`, one that fails in `failed`; nobody else
 has MeCab for a Japanese vocabulary, nor datatrove for Japanese tokens.
 """
 
@@ -41,7 +42,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import numpy as np
 import torch
 from _clock import machine
-from _corpus_steps import ENGLISH_ALONE, PROCESSES, STEPS
+from _corpus_steps import ENGLISH_ALONE, STEPS
 
 from mamebert.config import build
 from mamebert.corpus.documents import write_shard
@@ -136,10 +137,10 @@ def speed(folder: Path, texts: list[str]) -> int:
     return round(sum(map(len, texts)) / (process_time() - began))
 
 
-def steps(data: Path, megabytes: float, turns: int) -> dict[str, Any]:
+def steps(data: Path, megabytes: float, turns: int, processes: int) -> dict[str, Any]:
     """Return speed and memory of each step beside its peers, for English and Japanese."""
     absent = [name for name in ("datasets", "datatrove") if find_spec(name) is None]
-    found: dict[str, Any] = {"processes": PROCESSES, "absent": absent, "failed": []}
+    found: dict[str, Any] = {"processes": processes, "absent": absent, "failed": []}
     for language, files in (("en", "raw-enwiki"), ("ja", "raw-aozora")):
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
@@ -150,7 +151,7 @@ def steps(data: Path, megabytes: float, turns: int) -> dict[str, Any]:
                 for _, (who, _) in product(range(turns), peers.items()):
                     if who in absent or ((step, who) in ENGLISH_ALONE and language != "en"):
                         continue
-                    if made := taken(step, who, folder, language):
+                    if made := taken(step, who, folder, language, processes):
                         rows.setdefault(who, []).append(made)
                     else:
                         found["failed"].append(f"{language} {step} {who}")
@@ -173,13 +174,14 @@ def write_raw(files: Path, folder: Path, megabytes: float) -> int:
     return size
 
 
-def taken(step: str, who: str, folder: Path, language: str) -> dict[str, float]:
+def taken(step: str, who: str, folder: Path, language: str, processes: int) -> dict[str, float]:
     """Return what a step took in a process of its own; nothing where it failed."""
     mine = {"clean": "clean", "vocab": "vocab", "tokenize": "tokens"}[step] if who == "ours" else ""
     for name in filter(None, ("made", "made.parquet", "cache", "logs", mine)):
         path = folder / name
         path.unlink() if path.is_file() else shutil.rmtree(path, ignore_errors=True)
     program = [sys.executable, str(Path(__file__).parent / "_corpus_steps.py"), step, who, str(folder), language]
+    program.append(str(processes))
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     if done.returncode:
         print(done.stderr[-1000:], file=sys.stderr)
@@ -195,8 +197,9 @@ def beside(rows: dict[str, list[dict[str, float]]], megabytes: float) -> dict[st
         told[who] |= {"peak_mb": max(turn["peak_mb"] for turn in turns)}
         told[who]["mb_s"] = round(megabytes / told[who]["seconds"], 2)
         if who != "ours" and "ours" in rows:
-            ratios = [theirs["seconds"] / ours["seconds"] for theirs, ours in zip(turns, rows["ours"], strict=False)]
-            told[f"vs_{who}"] = round(median(ratios), 2)
+            for name, seconds in (("vs", "seconds"), ("work_vs", "processor_seconds")):
+                ratios = [theirs[seconds] / ours[seconds] for theirs, ours in zip(turns, rows["ours"], strict=False)]
+                told[f"{name}_{who}"] = round(median(ratios), 2)
     return told
 
 
@@ -207,12 +210,15 @@ def main() -> None:
     parser.add_argument("--steps", action="store_true")
     parser.add_argument("--megabytes", type=float, default=40)
     parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--processes", type=int, default=2)
     asked = parser.parse_args()
     data = os.environ.get("MAMEBERT_DATA")
     if asked.steps:
         if not data:
             parser.error("--steps needs the environment variable MAMEBERT_DATA.")
-        row = steps(Path(data), asked.megabytes, asked.turns) | {"machine": machine(torch.device("cpu"))}
+        row = steps(Path(data), asked.megabytes, asked.turns, asked.processes) | {
+            "machine": machine(torch.device("cpu"))
+        }
         print(json.dumps(row))
         return
     shard = Path(data) / "raw-aozora" / "aozora_modern_0.txt.xz" if data else None

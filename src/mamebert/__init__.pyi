@@ -337,6 +337,7 @@ class TokenizeConfig(_TokenizeConfig):
         seed: int = 0,
         heldout_rate: float = 0.01,
         max_heldout_tokens: int = 200000,
+        bpe_dropout: float = 0.0,
         processes: int = 0,
         engine: Literal["local", "ray"] = "local",
     ) -> None: ...
