@@ -27,7 +27,8 @@ class Fake:
 
 def test_numbers_by_hand():
     # beans | 豆 ; ? | bean
-    numbers = measure(Fake([([2, 3, 4], [1, 0, 1]), ([1, 2], [1, 1])]), ["beans 豆", "? bean"])
+    fake = Fake([([2, 3, 4], [1, 0, 1]), ([1, 2], [1, 1])])
+    numbers = measure(fake, ["beans 豆", "? bean"], fake.encode_with_offsets(["beans 豆", "? bean"]))
 
     assert numbers["unknown_rate"] == pytest.approx(1 / 5)
     assert numbers["unknown_character_rate"] == pytest.approx(1 / 11, abs=1e-6)
@@ -38,7 +39,7 @@ def test_numbers_by_hand():
 
 
 def test_no_text_gives_zeros():
-    assert measure(Fake([]), [])["pieces_per_word"] == 0
+    assert measure(Fake([]), [], [])["pieces_per_word"] == 0
 
 
 def test_longest_tokens_come_first_and_marks_do_not_count():
