@@ -106,7 +106,8 @@ def many_documents(tmp_path, number=3000):
     return str(path)
 
 
-def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path):
+def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr("mamebert.stages.clean.START_SECONDS", 0.0)
     sources = many_documents(tmp_path)
     runs = [cleaned(tmp_path / str(n), sources=sources, shard_characters=200_000, processes=n) for n in (1, 2)]
     assert runs[0].results["dropped"] == {"documents_duplicate": 7}
@@ -119,6 +120,7 @@ def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path):
 
 def test_near_duplicates_are_dropped_whatever_the_number_of_processes(tmp_path, monkeypatch):
     monkeypatch.setattr("mamebert.corpus.batches.BATCH_CHARACTERS", 20_000)
+    monkeypatch.setattr("mamebert.stages.clean.START_SECONDS", 0.0)
     beans = [" ".join(f"bean{n * 31 + word}" for word in range(100)) for n in range(150)]
     near = [f"Another{bean[5:]}." for bean in beans[:40]]
     path = tmp_path / "a.txt"
@@ -168,7 +170,9 @@ def test_a_run_killed_on_the_way_gives_the_same_when_started_again(tmp_path):
     sources, out = many_documents(tmp_path, 9_000), tmp_path / "out"
     settings = {"output": str(out), "sources": sources, "shard_characters": 100_000, "processes": 2}
     code = f"""
+import mamebert.stages.clean
 from mamebert.stages.clean import CleanConfig, clean
+mamebert.stages.clean.START_SECONDS = 0.0
 if __name__ == "__main__":
     clean(CleanConfig.model_validate({settings!r}))
 """

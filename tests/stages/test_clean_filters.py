@@ -57,6 +57,7 @@ def test_what_is_dropped_is_counted_with_examples(tmp_path, noisy):
 
 def test_counts_and_text_do_not_depend_on_the_number_of_processes(tmp_path, noisy, monkeypatch):
     monkeypatch.setattr("mamebert.corpus.batches.BATCH_CHARACTERS", 40_000)
+    monkeypatch.setattr("mamebert.stages.clean.START_SECONDS", 0.0)
     filters = {
         "preset": "web",
         "sentences": {"min_language_confidence": 0},
