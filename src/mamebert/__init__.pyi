@@ -186,6 +186,7 @@ class EvaluateConfig(_EvaluateConfig):
         part: Literal["all", "test"] = "all",
         batch_tokens: int = 16384,
         device: str = "auto",
+        precision: Mapping[str, Literal["auto", "float32", "bfloat16", "int8"]] = ...,
     ) -> None: ...
 
 class FinetuneConfig(_FinetuneConfig):

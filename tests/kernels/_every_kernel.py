@@ -12,7 +12,15 @@ from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
 from mamebert.kernels.dense import linear_add_norm, linear_gelu
 from mamebert.kernels.embeddings import summed_embeddings
 from mamebert.kernels.linear import linear
-from mamebert.kernels.packed_encoder import ACTIVATIONS, DenseParts, LayerParts, PackedEncoder
+from mamebert.kernels.packed_encoder import (
+    ACTIVATIONS,
+    ENDS,
+    DenseParts,
+    EmbeddingParts,
+    LayerParts,
+    PackedEncoder,
+    StepParts,
+)
 from mamebert.kernels.ready_weights import make_ready
 
 ODD = ([], [0], [1], [0, 0], [0, 1, 0], [2, 0], [17], [47, 48, 49], [1] * 9, [129])
@@ -80,20 +88,49 @@ def layer_of(size: int, head_width: int) -> LayerParts:
     return LayerParts(tuple(dense), tuple(norms), heads, gate, random.choice(ACTIVATIONS), reach, slopes, turned)
 
 
+def embeddings_of(size: int) -> EmbeddingParts:
+    width = random.choice([size, 16, 48])
+    positions, segments = random.choice([None, torch.randn(256, width)]), random.choice([0, 1, 2])
+    return EmbeddingParts(
+        torch.randn(30, width),
+        positions,
+        torch.randn(segments, width) if segments else None,
+        256,
+        segments or 2,
+        DenseParts(torch.randn(width), torch.randn(width)),
+        DenseParts(torch.randn(size, width), torch.randn(size)) if width != size else None,
+    )
+
+
+def steps_of(size: int) -> list[StepParts]:
+    wide, outputs = 16 * random.randint(1, 5), random.randint(1, 70)
+    norm = random.choice([None, DenseParts(torch.randn(wide), torch.randn(wide))])
+    first = StepParts(DenseParts(torch.randn(wide, size), torch.randn(wide)), random.choice(ENDS), norm)
+    before = random.choice([[], [first]])
+    return [*before, StepParts(DenseParts(torch.randn(outputs, wide if before else size), torch.randn(outputs)))]
+
+
 def encode(lengths: list[int], size: int, head_width: int) -> None:
-    layers = [layer_of(size, head_width) for _ in range(2)]
+    layers, embeddings, steps = [layer_of(size, head_width) for _ in range(2)], embeddings_of(size), steps_of(size)
     starts, rows = starts_of(lengths), sum(lengths)
-    hidden = torch.randn(rows, size)
-    asked = [place for place in range(rows) if random.random() < 0.3]
-    wanted = torch.searchsorted(torch.tensor(asked, dtype=torch.int64), starts)
+    ids, segments = torch.randint(0, 30, (rows,)), torch.randint(0, embeddings.num_segments, (rows,))
+    some = [place for place in range(rows) if random.random() < random.choice([0.05, 0.5])]
     for precision in ("float32", "bfloat16", "int8"):
         for parts in layers:
             for dense in (*parts.dense, *([parts.gate] if parts.gate else [])):
                 make_ready(dense.weight, precision)
-        packed = PackedEncoder.of(layers, head_width, 1e-12)
-        for some in (None, (torch.tensor(asked, dtype=torch.int64), wanted)):
-            if packed and (library := packed.kernels_for(hidden)):
-                packed(library, hidden, starts, some)
+        if embeddings.widened:
+            make_ready(embeddings.widened.weight, "float32")
+        for number, step in enumerate(steps):
+            make_ready(step.dense.weight, "float32" if number else precision)
+        packed = PackedEncoder.of(embeddings, layers, head_width, 1e-12)
+        head = packed and packed.head(steps)
+        for places in (None, torch.tensor(some, dtype=torch.int64)):
+            asked = None if places is None else (places, torch.searchsorted(places, starts))
+            if packed and (library := packed.kernels()):
+                for last in (None, head):
+                    if packed(library, ids, segments, starts, asked, last) is None:
+                        raise SystemExit("ids were taken for what they are not")
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -9,8 +10,11 @@ from torch.testing import assert_close
 from mamebert.encoder.model import Encoder, initialise
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.errors import UserError
 from mamebert.kernels import native, torch_only
 from mamebert.kernels.native import INSTRUCTION_SETS, _processor_flags, status
+from mamebert.kernels.packed_encoder import DenseParts, StepParts
+from mamebert.kernels.ready_weights import make_ready
 
 USABLE = [name for name, (needed, _) in INSTRUCTION_SETS.items() if needed <= _processor_flags()]
 pytestmark = pytest.mark.skipif(status().path == "torch", reason=f"no native kernels here: {status().reason}")
@@ -109,6 +113,88 @@ def test_only_what_is_asked_comes_back(path, shape, precision):
     assert (again - every[twice]).abs().max() < NEARNESS[precision] * every.abs().max()
 
 
+def head_of(encoder, outputs):
+    """Return a linear layer behind the pooler of an encoder made ready, as a module and as the kernel has both."""
+    torch.manual_seed(4)
+    last = torch.nn.Linear(encoder.config.hidden_size, outputs)
+    for each in last, encoder.pooler.dense:
+        make_ready(each.weight, "float32")
+    head = encoder.ready.head([encoder.pooler.step(), StepParts(DenseParts(last.weight, last.bias))])
+    assert head is not None
+    return last, head
+
+
+@PRECISIONS
+@pytest.mark.parametrize(("shape", "outputs"), [("plain", 3), ("modernbert", 1), ("relu", 33), ("albert", 70)])
+@torch.no_grad()
+def test_a_head_gives_what_its_modules_give_whoever_is_beside(path, shape, precision, outputs):
+    encoder, _ = encoder_of(shape, precision)
+    last, head = head_of(encoder, outputs)
+    sequences, before = sequences_of((*LENGTHS, 40, 70, 8, 99)), torch.get_num_threads()
+    packed = Packed.of(sequences)
+    every = torch.arange(int(packed.starts[-1]))
+    wanted = last(encoder.pooled(encoder(packed)))
+    found = encoder.in_one_call(packed, every, head)
+    assert found.shape == (len(every), outputs)
+    assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            for order in ([*range(14)], [*reversed(range(14))], [4], [6, 2], [3, 9, 0, 4]):
+                batch = Packed.of([sequences[n] for n in order])
+                firsts = torch.stack([found[packed.firsts[n]] for n in order])
+                assert torch.equal(encoder.in_one_call(batch, batch.firsts, head), firsts)
+    finally:
+        torch.set_num_threads(before)
+
+
+@PRECISIONS
+@torch.no_grad()
+def test_few_tokens_that_are_asked_go_through_the_end_together_and_stay_the_same(path, precision):
+    encoder, _ = encoder_of("plain", precision)
+    sequences = sequences_of([5, 30, 64, 2] * 12)
+    batch, before = Packed.of(sequences), torch.get_num_threads()
+    every = encoder(batch)
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            for places in (batch.firsts, batch.firsts[::5], batch.firsts[:1], torch.arange(0, len(every), 3)):
+                assert torch.equal(encoder(batch, places), every[places])
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_head_that_the_kernel_does_not_read_is_none():
+    encoder, _ = encoder_of("plain", "int8")
+    weight, bias = torch.randn(24, 64), torch.randn(24)
+    step = StepParts(DenseParts(weight, bias))
+    assert encoder.ready.head([step]) is None  # not made ready
+    make_ready(weight, "float32")
+    assert encoder.ready.head([step]) is not None
+    assert encoder.ready.head([step._replace(activation="gelu")]) is None  # its rows do not fill vectors
+    assert encoder.ready.head([step._replace(activation="swish")]) is None
+    assert encoder.ready.head([step, step]) is None
+    assert encoder.ready.head([]) is None
+
+
+@pytest.mark.parametrize(
+    ("ids", "segments", "wrong"),
+    [
+        ([1, 60], [0, 0], "60 is none of the 60"),
+        ([1, -1], [0, 0], "-1 is none of the 60"),
+        ([1, 2**40], [0, 0], "none of the 60"),
+        ([1, 1], [0, 2], "2 is none of the 2"),
+        ([1] * 129, [0] * 129, "128 is none of the 128"),
+    ],
+)
+@torch.no_grad()
+def test_ids_without_a_row_are_refused(ids, segments, wrong):
+    encoder, _ = encoder_of("plain", "int8")
+    batch = Packed.of([np.array(ids)], [np.array(segments)])
+    with pytest.raises(UserError, match=wrong):
+        encoder(batch, batch.firsts)
+
+
 @torch.no_grad()
 def test_what_is_not_finite_stays_in_its_own_text(path):
     for precision in NEARNESS:
@@ -135,10 +221,10 @@ def test_what_learns_or_is_looked_into_goes_layer_by_layer():
     with torch.no_grad():
         answered = encoder(batch)
         encoder.ready = lambda *_: pytest.fail("asked")
-        encoder.ready.kernels_for = lambda hidden: None
+        encoder.ready.kernels = lambda: None
         with torch_only():
             assert_close(encoder(batch), answered, atol=1e-5, rtol=1e-5)
-        encoder.ready.kernels_for = lambda hidden: pytest.fail("asked")
+        encoder.ready.kernels = lambda: pytest.fail("asked")
         encoder.train()(batch)
         encoder.eval().gates = encoder.open_gates()
         encoder(batch)

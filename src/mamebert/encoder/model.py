@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,10 +16,10 @@ from mamebert.encoder.mobilebert.embeddings import TrigramEmbeddings
 from mamebert.encoder.mobilebert.heads import FirstVector
 from mamebert.encoder.mobilebert.layer import BottleneckLayer
 from mamebert.encoder.packing import Packed, Rows
-from mamebert.encoder.parts import Linear, new_norm
+from mamebert.encoder.parts import Linear, bias_of, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace, Gates, Padded
-from mamebert.kernels.packed_encoder import PackedEncoder
+from mamebert.kernels.packed_encoder import DenseParts, PackedEncoder, PackedHead, StepParts
 from mamebert.kernels.ready_weights import Precision, make_ready
 
 MOST_TWICE = 100_000_000
@@ -52,11 +53,16 @@ class Pooler(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.dense = Linear(config.hidden_size, config.hidden_size)
+        self.name = config.pooler_act
         self.activation = torch.tanh if config.pooler_act == "tanh" else ACTIVATIONS[config.pooler_act]
 
     def forward(self, firsts: Tensor) -> Tensor:
         """Return [sequences, hidden_size]."""
         return self.activation(self.dense(firsts))
+
+    def step(self) -> StepParts:
+        """Return what it is made of."""
+        return StepParts(DenseParts(self.dense.weight, bias_of(self.dense)), self.name)
 
 
 class Encoder(nn.Module):
@@ -80,7 +86,8 @@ class Encoder(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(self.parameters()).device
+        weight: Tensor = self.embeddings.word_embeddings.weight  # to look for the first parameter takes longer
+        return weight.device
 
     def forward(self, batch: Packed, places: Tensor | None = None) -> Tensor:
         """Return the last hidden states [tokens, hidden_size].
@@ -89,14 +96,32 @@ class Encoder(nn.Module):
         computed for them alone (all other tokens still give it keys and values), which changes no number and saves
         up to two thirds of its work.
         """
-        rows = None if places is None else Rows(places, batch)
-        if self.ready and not (self.training or self.gates or self.altered):
-            hidden = self.embeddings(batch, self.compute_dtype)
-            rises = rows is None or _rises(rows.places)
-            if rises and (library := self.ready.kernels_for(hidden)):
-                return self.ready(library, hidden, batch.starts, None if rows is None else (rows.places, rows.starts))
-        *_, last = self.hidden_states(batch, rows)
+        if (found := self.in_one_call(batch, places)) is not None:
+            return found
+        *_, last = self.hidden_states(batch, None if places is None else Rows(places, batch))
         return last
+
+    def in_one_call(self, batch: Packed, places: Tensor | None = None, head: PackedHead | None = None) -> Tensor | None:
+        """Return what `forward` does, or what a head makes of it, [rows, outputs]; None where no kernel answers.
+
+        Kernels answer where the encoder was made ready, nothing is learnt or looked into, and places rise.
+        """
+        ready = self.ready
+        if not ready or self.training or self.gates or self.altered or self.compute_dtype != torch.float32:
+            return None
+        library, ids = ready.kernels(), batch.ids
+        if library is None or ids.device.type != "cpu" or not len(ids):
+            return None
+        asked = None
+        if places is not None:
+            numbers = places.numpy()  # calls of torch take longer than a short text's places do
+            if len(numbers) > 1 and not (numbers[1:] > numbers[:-1]).all():
+                return None
+            asked = places, torch.from_numpy(np.searchsorted(numbers, batch.starts.numpy()))
+        found = ready(library, ids, batch.segments, batch.starts, asked, head)
+        if found is None:
+            self.embeddings.require_known(batch)
+        return found
 
     def compile_layers(self, backend: str = "inductor") -> None:
         """Let torch compile one layer and use it for all (for GPUs; batches of one size need it once)."""
@@ -164,7 +189,10 @@ class Encoder(nn.Module):
         layers: list[Any] = list(self.encoder.layer)
         if all(isinstance(layer, Layer) for layer in layers):
             parts = [layer.parts(self.encoder.LayerNorm if layer is layers[-1] else None) for layer in layers]
-            self.ready = PackedEncoder.of(parts, self.config.head_width, self.config.layer_norm_eps)
+            embeddings = self.embeddings.parts()
+            if embeddings.widened:
+                make_ready(embeddings.widened.weight, "float32")
+            self.ready = PackedEncoder.of(embeddings, parts, self.config.head_width, self.config.layer_norm_eps)
 
     def open_gates(self) -> Gates:
         """Return gates that change nothing and take gradients."""
@@ -178,11 +206,6 @@ class Encoder(nn.Module):
         """Return [sequences, hidden_size]: what the pooler makes of the last hidden state of each [CLS]."""
         result: Tensor = self.pooler(firsts)
         return result
-
-
-def _rises(places: Tensor) -> bool:
-    numbers = places.numpy(force=True)
-    return bool((numbers[1:] > numbers[:-1]).all())
 
 
 class PretrainingNetwork(nn.Module):

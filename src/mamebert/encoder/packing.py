@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Self
 
 import numpy as np
@@ -48,15 +48,15 @@ class Packed:
     def of(cls, sequences: Sequence[np.ndarray], segments: Sequence[np.ndarray] | None = None) -> Self:
         """Lay sequences of token ids end to end. Sort them by length first: attention then groups them better."""
         lengths = tuple(len(s) for s in sequences)
-        ids = torch.from_numpy(np.concatenate(sequences).astype(np.int64))
-        kinds = torch.from_numpy(np.concatenate(segments).astype(np.int64)) if segments else torch.zeros_like(ids)
-        positions = np.concatenate([np.arange(n) for n in lengths])
-        return cls(ids, kinds, torch.from_numpy(positions), lengths)
+        ids = _end_to_end(sequences)
+        kinds = _end_to_end(segments) if segments else torch.zeros_like(ids)
+        return cls(ids, kinds, _end_to_end([np.arange(n) for n in lengths]), lengths)
 
     @cached_property
     def starts(self) -> Tensor:
         """int64 [sequences + 1]: where each sequence begins, and the number of tokens."""
-        return torch.from_numpy(np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)).to(self.ids.device)
+        starts = torch.from_numpy(np.array([*accumulate(self.lengths, initial=0)], np.int64))
+        return to_device(starts, self.ids.device)
 
     @cached_property
     def spans(self) -> Tensor:
@@ -114,11 +114,15 @@ class Rows:
         return _filled_up(self.starts)
 
 
+def _end_to_end(parts: Sequence[np.ndarray]) -> Tensor:
+    return torch.from_numpy(parts[0].astype(np.int64) if len(parts) == 1 else np.concatenate(parts, dtype=np.int64))
+
+
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """Return the tensor on `device`; a GPU fetches it while the processor goes on."""
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+    return tensor if tensor.device == device else tensor.to(device)
 
 
 def _filled_up(starts: Tensor) -> Tensor:

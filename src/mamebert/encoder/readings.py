@@ -53,6 +53,8 @@ class Reader(nn.Module):
         self.numbers = _layer_numbers(reading, shape.num_hidden_layers)
         self.means = reading.tokens == "mean"
         self.last_alone = self.numbers == [shape.num_hidden_layers] and not self.means
+        self.is_plain = self.last_alone and reading.join == "concat" and not reading.lstm_size
+        """Whether what is read of a token is its last hidden state."""
         self.width = shape.hidden_size * (len(self.numbers) if reading.join == "concat" else 1)
         if reading.join == "weighted_sum":
             self.scores = nn.Parameter(torch.zeros(len(self.numbers)))

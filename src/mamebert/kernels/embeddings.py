@@ -10,6 +10,9 @@ from torch.nn.functional import dropout, embedding, layer_norm
 from mamebert.kernels.dense import new_seed, taken
 from mamebert.kernels.native import Library, native, require_within, type_name
 
+ID = "id of a token, position or segment"
+"""What `require_within` says is outside of a table."""
+
 
 class _Embeddings(torch.autograd.Function):
     @staticmethod
@@ -61,7 +64,7 @@ def summed_embeddings(
     a table of words that does not learn may also be bfloat16.
     """
     for places, table in zip(ids, tables, strict=True):
-        require_within(places, len(table), "id of a token, position or segment")
+        require_within(places, len(table), ID)
     if kind in (torch.float32, torch.bfloat16) and (library := native(*tables)):
         out: Tensor = _Embeddings.apply(library, ids, kind, eps, drop_rate, *norm, *tables)  # type: ignore[no-untyped-call]
         return out

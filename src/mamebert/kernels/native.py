@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,11 +62,13 @@ class Library:
     def __init__(self, path: Path) -> None:
         self._functions = ctypes.CDLL(str(path))
 
-    def __call__(self, name: str, *arguments: Tensor | float | int | None) -> None:
-        """Run kernel `name` on all threads of torch. Tensors have to be contiguous or views whose rows are known."""
+    def __call__(self, name: str, *arguments: Tensor | float | int | None) -> int:
+        """Run kernel `name` on all threads of torch. Tensors have to be contiguous or views whose rows are known.
+
+        Returns what the kernel does, which means nothing where that is void.
+        """
         kernel = getattr(self._functions, name)
-        kernel.restype = None
-        kernel(*map(_as_c, arguments), ctypes.c_int(torch.get_num_threads()))
+        return int(kernel(*map(_as_c, arguments), ctypes.c_int(torch.get_num_threads())))
 
 
 def native(*tensors: Tensor) -> Library | None:
@@ -94,8 +97,8 @@ def require_within(ids: Tensor, size: int, what: str) -> None:
     if not on_cpu(ids) or not len(ids):
         return
     numbers = ids.numpy()  # a call of torch takes longer than a short text's ids do
-    low, high = int(numbers.min()), int(numbers.max())
-    if low < 0 or high >= size:
+    if int(np.maximum.reduce(numbers.view(np.uint64))) >= size:  # those below 0 are larger than all others
+        low, high = int(numbers.min()), int(numbers.max())
         raise UserError(
             f"The {what} {low if low < 0 else high} is none of the {size:,} that the model has. "
             "Use the tokenizer and the length that belong to the model."

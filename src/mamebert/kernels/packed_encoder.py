@@ -1,4 +1,4 @@
-"""All layers of an encoder in one call, for answers on a CPU: source/packed_encoder.cpp."""
+"""An encoder, and the head on it, in one call, for answers on a CPU: source/packed_encoder.cpp."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,17 +6,19 @@ from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mamebert.kernels.native import Library, native_of
-from mamebert.kernels.ready_weights import BFloat16Weight, Float32Weight, Int8Weight, ready_of
+from mamebert.kernels.ready_weights import WIDEST, BFloat16Weight, Float32Weight, Int8Weight, ready_of
 
-NUMBERS_OF_A_LAYER = 50
-"""As struct Layer of the source has them."""
+NUMBERS_OF_EMBEDDINGS, NUMBERS_OF_A_LAYER, NUMBERS_OF_A_STEP = 14, 50, 9
+"""As the structs of the source have them."""
 Kind = type[Float32Weight] | type[Int8Weight] | type[BFloat16Weight]
 KINDS: tuple[Kind, ...] = (Float32Weight, Int8Weight, BFloat16Weight)
 """In the order of the source."""
 ACTIVATIONS = ("gelu", "gelu_new", "relu")
-"""In the order of the source."""
+ENDS = (*ACTIVATIONS, "tanh", "none")
+"""What bends the steps of a head. Both are in the order of the source."""
 EVERYWHERE = (-1, -1)
 
 
@@ -46,14 +48,54 @@ class LayerParts(NamedTuple):
     """Cosines and sines by which queries and keys are turned, float32 [positions, head width / 2] each."""
 
 
+class EmbeddingParts(NamedTuple):
+    """Tables whose rows are added, normalised, and perhaps widened."""
+
+    words: Tensor
+    """[vocabulary, width], as the others are wide."""
+    positions: Tensor | None
+    segments: Tensor | None
+    num_positions: int
+    """Tokens of the longest sequence."""
+    num_segments: int
+    """Where there is one all tokens are of that."""
+    norm: DenseParts
+    widened: DenseParts | None = None
+    """In float32."""
+
+
+class StepParts(NamedTuple):
+    """A dense layer of a head over each token that is asked, what bends it, and what normalises it."""
+
+    dense: DenseParts
+    activation: str = "none"
+    norm: DenseParts | None = None
+
+
+class PackedHead(NamedTuple):
+    """Where the kernel finds the steps of a head."""
+
+    table: Tensor
+    """int64 [steps, 9]."""
+    kept: tuple[Tensor, ...]
+    """What the addresses lead to."""
+    width: int
+    """Outputs of a token."""
+
+
 @dataclass(frozen=True)
 class PackedEncoder:
     """Where the kernel finds what layers are made of; a copy would point to what it is not, so it is never copied."""
 
+    words: Tensor
+    """The table of words, whose device and type are those of all."""
+    embeddings: Tensor
+    """int64 [14]: tables and their sizes, norm and what widens."""
     table: Tensor
     """int64 [layers, 50]: addresses, widths, heads and what is seen."""
     kept: tuple[Tensor, ...]
     """What the addresses lead to."""
+    hidden_size: int
     head_width: int
     eps: float
     kind: int
@@ -63,42 +105,75 @@ class PackedEncoder:
         """Return nothing: a copied encoder answers layer by layer until it is made ready itself."""
 
     @classmethod
-    def of(cls, layers: Sequence[LayerParts], head_width: int, eps: float) -> Self | None:
+    def of(cls, embeddings: EmbeddingParts, layers: Sequence[LayerParts], head_width: int, eps: float) -> Self | None:
         """Return the layers as the kernel reads them; None where it cannot, or they were not all made ready alike."""
         found = _Addresses()
         rows = [row for parts in layers if (row := found.of_layer(parts)) is not None]
-        widths = [head_width, *(len(each.bias) for parts in layers for each in parts.dense)]
+        kinds, size = set(found.kinds), layers[-1].dense[-1].bias.numel() if layers else 0
+        first = found.of_embeddings(embeddings)
+        widths = [head_width, embeddings.words.shape[1], *(len(each.bias) for parts in layers for each in parts.dense)]
         widths += [head_width // 2 for parts in layers if parts.angles]
-        if len(rows) < len(layers) or not rows or len(found.kinds) > 1 or any(n % 16 or not n for n in widths):
+        if len(rows) < len(layers) or not rows or len(kinds) != 1 or any(n % 16 or not n for n in widths):
+            return None
+        if first is None or embeddings.words.dtype != torch.float32:
+            return None
+        table, about = torch.tensor(rows, dtype=torch.int64), torch.tensor(first, dtype=torch.int64)
+        assert (len(about), table.shape[1]) == (NUMBERS_OF_EMBEDDINGS, NUMBERS_OF_A_LAYER)
+        kind = KINDS.index(kinds.pop())
+        return cls(embeddings.words.detach(), about, table, tuple(found.kept), size, head_width, eps, kind)
+
+    def head(self, steps: Sequence[StepParts]) -> PackedHead | None:
+        """Return a head as the kernel reads it; None where it cannot, or it was not made ready as it has to be.
+
+        Its weights are float32 or of the kind of the layers.
+        """
+        found, width = _Addresses(), self.hidden_size
+        rows = []
+        for number, step in enumerate(steps):
+            row = found.of_step(step)
+            last, out = number == len(steps) - 1, len(step.dense.bias)
+            plain = last and step.activation == "none" and not step.norm
+            if row is None or step.dense.weight.shape[1] != width or (out % 16 and not plain) or not out:
+                return None
+            rows, width = [*rows, row], out
+        if not rows or not found.kinds <= {Float32Weight, KINDS[self.kind]}:
             return None
         table = torch.tensor(rows, dtype=torch.int64)
-        assert table.shape[1] == NUMBERS_OF_A_LAYER
-        return cls(table, tuple(found.kept), head_width, eps, KINDS.index(found.kinds.pop()))
+        assert table.shape[1] == NUMBERS_OF_A_STEP
+        return PackedHead(table, tuple(found.kept), width)
 
-    def kernels_for(self, hidden: Tensor) -> Library | None:
+    def kernels(self) -> Library | None:
         """Return the kernels where they answer: in float32 on a CPU, and where nothing is learnt."""
-        if torch.is_grad_enabled() or hidden.dtype != torch.float32 or not hidden.numel():
-            return None
-        return native_of(hidden)
+        return None if torch.is_grad_enabled() else native_of(self.words)
 
     def __call__(
-        self, library: Library, hidden: Tensor, starts: Tensor, asked: tuple[Tensor, Tensor] | None = None
-    ) -> Tensor:
-        """Return the last hidden states [tokens, hidden_size] of embeddings [tokens, hidden_size].
+        self,
+        library: Library,
+        ids: Tensor,
+        segments: Tensor,
+        starts: Tensor,
+        asked: tuple[Tensor, Tensor] | None = None,
+        head: PackedHead | None = None,
+    ) -> Tensor | None:
+        """Return the last hidden states [tokens, hidden_size] of words and segments, int64 [tokens] each.
+
+        None where one of them, or a place in its sequence, is beyond the tables, and nothing was computed.
 
         `starts`, int64 [sequences + 1], says where each sequence begins. With `asked` only some tokens' come back,
         [rows, hidden_size]: their places in rising order, int64 [rows], and where those of each sequence begin among
-        them, int64 [sequences + 1].
+        them, int64 [sequences + 1]. With a head it is what that makes of them, [rows, outputs].
         """
-        hidden, starts = hidden.contiguous(), starts.contiguous()
-        places, wanted = (None, starts) if asked is None else (each.contiguous() for each in asked)
-        out = hidden.new_empty(len(hidden) if places is None else len(places), hidden.shape[1])
-        if not out.numel():
-            return out
-        library(
-            "encode_packed", hidden, starts, len(starts) - 1, places, wanted, out, hidden.shape[1], self.head_width,
-            self.table, len(self.table), self.eps, self.kind,
-        )  # fmt: skip
+        places, wanted = (None, starts) if asked is None else asked
+        rows = len(ids) if places is None else len(places)
+        out = torch.empty(rows, head.width if head else self.hidden_size)
+        if rows:
+            steps, num_steps = (head.table, len(head.table)) if head else (None, 0)
+            outside = library(
+                "encode_packed", ids, segments, starts, len(starts) - 1, places, wanted, out, self.hidden_size,
+                self.head_width, self.embeddings, self.table, len(self.table), steps, num_steps, self.eps, self.kind,
+            )  # fmt: skip
+            if outside:
+                return None
         return out
 
 
@@ -107,23 +182,44 @@ class _Addresses:
         self.kept: list[Tensor] = []
         self.kinds: set[Kind] = set()
 
+    def of_embeddings(self, parts: EmbeddingParts) -> list[int] | None:
+        tables = [self._of(each) for each in (parts.words, parts.positions, parts.segments)]
+        sizes = [len(parts.words), parts.num_positions, parts.num_segments]
+        widened: list[int] | None = [0] * 5
+        if parts.widened is not None:
+            is_exact = isinstance(ready_of(parts.widened.weight), Float32Weight)
+            widened = self._of_dense(parts.widened) if is_exact else None
+        norm = [self._of(each) for each in parts.norm]
+        return None if widened is None else [*tables, *norm, parts.words.shape[1], *sizes, *widened]
+
     def of_layer(self, parts: LayerParts) -> list[int] | None:
         *others, outer = parts.dense
         row: list[int] = []
         for dense in (*others, parts.gate, outer):
-            ready = None if dense is None else ready_of(dense.weight)
-            if dense is None:
-                row += [0] * 5
-            elif not isinstance(ready, KINDS) or parts.activation not in ACTIVATIONS:
+            found = [0] * 5 if dense is None else self._of_dense(dense)
+            if found is None or parts.activation not in ACTIVATIONS:
                 return None
-            else:
-                self.kinds.add(type(ready))
-                more = (ready.steps, ready.offsets) if isinstance(ready, Int8Weight) else (None, None)
-                row += [self._of(each) for each in (ready.panels, *more, dense.bias)] + [ready.out_features]
+            row += found
         for norm in parts.norms:
             row += [self._of(norm.weight), self._of(norm.bias)] if norm else [0, 0]
         seen = [self._of(each) for each in (parts.slopes, *(parts.angles or (None, None)))]
         return [*row, *parts.reach, *seen, parts.num_heads, ACTIVATIONS.index(parts.activation)]
+
+    def of_step(self, step: StepParts) -> list[int] | None:
+        ready = ready_of(step.dense.weight)
+        dense = self._of_dense(step.dense._replace(bias=pad(step.dense.bias, (0, -len(step.dense.bias) % WIDEST))))
+        if dense is None or not isinstance(ready, KINDS) or step.activation not in ENDS:
+            return None
+        norm = [self._of(each) for each in step.norm or (None, None)]
+        return [*dense, *norm, KINDS.index(type(ready)), ENDS.index(step.activation)]
+
+    def _of_dense(self, dense: DenseParts) -> list[int] | None:
+        ready = ready_of(dense.weight)
+        if not isinstance(ready, KINDS):
+            return None
+        self.kinds.add(type(ready))
+        more = (ready.steps, ready.offsets) if isinstance(ready, Int8Weight) else (None, None)
+        return [self._of(each) for each in (ready.panels, *more, dense.bias)] + [ready.out_features]
 
     def _of(self, tensor: Tensor | None) -> int:
         if tensor is None:

@@ -17,7 +17,7 @@ from mamebert.serving.rows import rows_of
 from mamebert.tasks import Answer, NoColumn, Raw
 from mamebert.tasks.data.cells import no_text
 from mamebert.tasks.data.features import Example, Features, Unusable
-from mamebert.tasks.network.task_network import answers_of, raw_outputs
+from mamebert.tasks.network.task_network import TaskNetwork, answers_of, raw_outputs
 from mamebert.training.devices import pick_device
 
 Kind = Literal["fill-mask", "task", "sentence_embeddings"]
@@ -235,9 +235,11 @@ def load(
 
 def _make_ready(opened: Opened, place: Path, precision: Precision) -> None:
     """Lay out the layers of an encoder for answers on a CPU; int8 where there are none, or on a GPU, is a UserError."""
-    encoder = getattr(opened.subject.network, "bert", None)
+    network = opened.subject.network
+    encoder = getattr(network, "bert", None)
     if isinstance(encoder, Encoder) and encoder.device.type == "cpu":
-        encoder.make_ready("float32" if precision == "auto" else precision)
+        ready = network if isinstance(network, TaskNetwork) else encoder
+        ready.make_ready("float32" if precision == "auto" else precision)
     elif precision in ("bfloat16", "int8"):
         where = f"is on {encoder.device}" if isinstance(encoder, Encoder) else "holds no layers in float32"
         raise UserError(f"{place} {where}, and {precision} is for those of an encoder on a CPU. Leave precision out.")

@@ -7,6 +7,7 @@ how results are compared is the same for all of them and none of their business.
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
@@ -23,7 +24,7 @@ from mamebert.errors import UserError, unknown
 from mamebert.evaluation.baselines.fitting import BaselineAnswers
 from mamebert.evaluation.metrics.bootstrap import Measure
 from mamebert.tasks.data.cells import given, is_missing, label_cell, text_cell
-from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState, Unusable
+from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState, Unusable, as_array
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
 
@@ -186,8 +187,8 @@ class Task(Choice):
     def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
         """Return the head's output for each example; here its rows are reads."""
         assert isinstance(found, Tensor)
-        cuts = np.cumsum(batch.counts)[:-1]
-        return np.split(found.detach().float().cpu().numpy(), cuts)
+        rows, ends = as_array(found), accumulate(batch.counts, initial=0)
+        return [rows[start:end] for start, end in pairwise(ends)]
 
     def choose(
         self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: TaskState

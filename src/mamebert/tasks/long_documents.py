@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import Field, model_validator
-from scipy.special import softmax
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -24,6 +23,7 @@ from mamebert.tasks import Raw
 from mamebert.tasks.bases.label_task import LabelTask
 from mamebert.tasks.data.features import FIRST, IGNORE_INDEX, Example, Features, TaskBatch, TaskState
 from mamebert.tasks.data.passage_windows import windows_every
+from mamebert.tasks.data.shares import softmax
 from mamebert.tasks.data.word_windows import enclosed
 from mamebert.tasks.network.chunk_heads import Aggregate, aggregation_head
 from mamebert.tokenizer.encoding import Tokenizer
@@ -96,7 +96,7 @@ class LongDocuments(LabelTask):
         """Return [documents, labels]; of a vote, the shares of the chunks."""
         if not self._by_chunk:
             return super().probabilities(raws)
-        each = [softmax(raw, axis=1) for raw in raws]
+        each = [softmax(raw) for raw in raws]
         return np.stack([_voted(rows) if self.aggregate == "vote" else rows.mean(axis=0) for rows in each])
 
     @property

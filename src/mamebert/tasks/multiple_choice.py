@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 import torch
 from pydantic import Field
-from scipy.special import softmax
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -27,6 +26,7 @@ from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, Task, gold_of
 from mamebert.tasks.bases.text_task import one_sequence
 from mamebert.tasks.data.cells import as_label, is_missing, items_of, says_something, text_cell
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState, Unusable
+from mamebert.tasks.data.shares import softmax
 from mamebert.tasks.network.heads import LinearHead
 from mamebert.tokenizer.beginnings import Beginning
 from mamebert.tokenizer.encoding import Tokenizer

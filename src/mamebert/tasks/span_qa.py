@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from pydantic import Field
-from scipy.special import softmax
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -18,6 +17,7 @@ from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.evaluation.metrics.answers import Unit, answer_f1, answer_f1_of_rows, best_null_threshold, exact_match
 from mamebert.evaluation.metrics.bootstrap import Measure, ratio
+from mamebert.kernels.packed_encoder import StepParts
 from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, Task, text_of, value_of
 from mamebert.tasks.baselines.answers import most_similar_sentence, no_answer
 from mamebert.tasks.data.answer_spans import Span, best_spans, likeliest_ends, null_score
@@ -25,7 +25,8 @@ from mamebert.tasks.data.cells import says_something, says_yes
 from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState, Unusable
 from mamebert.tasks.data.passage_windows import Shown, cut_windows, pieces_of, positions
 from mamebert.tasks.data.questions import Asked, right_answers, unit_of
-from mamebert.tasks.network.heads import over_tokens
+from mamebert.tasks.data.shares import softmax
+from mamebert.tasks.network.heads import over_tokens, steps_of
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Located
 from mamebert.training.loop import Losses
@@ -223,6 +224,10 @@ class _SpanHead(nn.Module):
         """Return [reads, 2] in float32: the scores of being the first and the last token of the answer."""
         scores: Tensor = self.qa_outputs(self.before(reads) if self.before else reads)
         return scores.float()
+
+    def steps(self) -> list[StepParts]:
+        """Return the dense layers that it is."""
+        return steps_of(self.before, self.qa_outputs)
 
 
 def _target(shown: Shown, gold: list[dict[str, Any]]) -> Any:

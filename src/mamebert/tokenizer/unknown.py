@@ -26,11 +26,12 @@ class Unknown:
         self.texts += len(texts)
         if not texts:
             return
-        found = np.flatnonzero(np.concatenate(texts) == unk_id)
-        ends = np.cumsum([len(ids) for ids in texts])
-        self.pieces += int(ends[-1])
+        found = np.flatnonzero((texts[0] if len(texts) == 1 else np.concatenate(texts)) == unk_id)
+        self.pieces += sum(map(len, texts))
         self.unknown += len(found)
-        self.texts_with += len(np.unique(np.searchsorted(ends, found, side="right"))) if len(found) else 0
+        if len(found):
+            ends = np.cumsum([len(ids) for ids in texts])
+            self.texts_with += len(np.unique(np.searchsorted(ends, found, side="right")))
 
     @property
     def rate(self) -> float:

@@ -55,6 +55,8 @@ class WordEncoder:
         words: list[list[Word]] = [split(text) for text in texts]  # type: ignore[misc]  # list is invariant
         where, ends = self._find(self._number(words))
         ids, starts = np.frombuffer(self._ids, np.int32)[where], np.frombuffer(self._starts, bool)[where]
+        if len(words) == 1:
+            return [Pieces(ids, starts)]
         return [Pieces(ids[a:b], starts[a:b]) for a, b in pairwise(_text_ends(ends, words))]
 
     def encode_with_offsets(self, texts: Iterable[str]) -> list[Located]:
@@ -99,8 +101,8 @@ class WordEncoder:
         offsets = np.frombuffer(self._offsets, np.int64)
         first = offsets[numbers]
         lengths = offsets[numbers + 1] - first
-        ends = np.cumsum(lengths)
-        return np.repeat(first - (ends - lengths), lengths) + np.arange(lengths.sum()), ends
+        ends = lengths.cumsum()
+        return (first - (ends - lengths)).repeat(lengths) + np.arange(ends[-1] if len(ends) else 0), ends
 
     def _forget(self) -> None:
         self._numbers = _Numbers()

@@ -146,3 +146,20 @@ def test_a_real_model_reaches_its_known_score_on_sts_b_without_training(mamebert
     assert said.code == 0, said.err
     (model,) = Run.open(tmp_path / "out").results["models"]
     assert model["scores"]["spearman"] == pytest.approx(0.8203, abs=1e-3)
+
+
+def test_one_model_in_two_precisions_tells_what_int8_costs(settings):
+    folder = settings["models"]["N"]
+    run = evaluated(settings, models={"exact": folder, "fast": folder}, precision={"fast": "int8"})
+    exact, fast = (
+        [json.loads(line) for line in (run.folder / "answers" / f"{name}.jsonl").read_text().splitlines()]
+        for name in ("exact", "fast")
+    )
+    apart = [abs(a["probability"] - b["probability"]) for a, b in zip(exact, fast, strict=True)]
+    assert 0 < max(apart) < 0.2
+    ((found,), (left, right)) = run.results["comparisons"], run.results["models"]
+    assert found["difference"] == pytest.approx(left["scores"]["accuracy"] - right["scores"]["accuracy"])
+    assert found["interval"][0] <= found["difference"] <= found["interval"][1]
+    with pytest.raises(UserError, match="precision names 'quick', and models are N, W"):
+        evaluated(settings, precision={"quick": "int8"})
+    assert "precision" not in build(EvaluateConfig, settings).model_dump()

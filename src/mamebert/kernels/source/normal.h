@@ -1,4 +1,4 @@
-// What GELU is made of (Hendrycks and Gimpel, 2016), exactly and nearly.
+// What GELU is made of (Hendrycks and Gimpel, 2016), exactly and nearly; and tanh.
 #pragma once
 #include "vector.h"
 
@@ -45,4 +45,17 @@ static inline Floats nearly_gelu(Floats x) {
     p = p * square + 0.79693175f;
     Floats half = x * 0.5f;
     return half + half * (p * bounded);
+}
+
+// tanh to 1e-7 relative (Cephes): an odd polynomial below 0.625, and 1 - 2 / (e^2x + 1) above.
+static inline Floats tangent(Floats x) {
+    Floats size = x < 0.0f ? -x : x;
+    Floats high = 1.0f - 2.0f / (exponential(size * 2.0f) + 1.0f);
+    Floats square = x * x, p = all(-5.70498872745e-3f);
+    p = p * square + 2.06390887954e-2f;
+    p = p * square + -5.37397155531e-2f;
+    p = p * square + 1.33314422036e-1f;
+    p = p * square + -3.33332819422e-1f;
+    Floats low = p * square * x + x;
+    return size < 0.625f ? low : size == size ? (x < 0.0f ? -high : high) : x;
 }

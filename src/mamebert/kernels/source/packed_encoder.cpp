@@ -1,9 +1,13 @@
-// All layers of an encoder over packed sequences, for answers: no gradients, no padding, one call. Layers are BERT's, or
-// of its kin: norms before or afterwards, gates, rotary positions, slopes, windows.
+// An encoder over packed sequences from ids to the last hidden states, or to what a head makes of them, for answers: no
+// gradients, no padding, one call. Layers are BERT's, or of its kin: norms before or afterwards, gates, rotary positions,
+// slopes, windows. Heads are dense layers over each token that is asked.
 //
 // A few sequences go through all layers while they lie in the cache of one thread; other threads take others, and wait
 // for nobody. Where there are fewer of them than threads, all threads go through one together. Each number is made by
 // the same operations in the same order either way, so that an answer depends on neither batch-mates nor threads.
+//
+// Where few tokens are asked, [CLS] of each text say, those of all parts together go through what follows the last
+// attention: one or two rows at a time would read its weights as often as ninety do.
 #include <algorithm>
 #include <vector>
 #include "dense.h"
@@ -18,13 +22,15 @@
 
 constexpr int64_t TOKENS_AT_A_TIME = 96;   // of some sequences, so that weights are read often enough from a cache
 constexpr int64_t WORTH_SHARING = 48;      // tokens from which on threads share the work of one sequence
+constexpr int64_t FEW = 4;                 // one token in so many is asked: few
 
 // Absent where `weight` is null.
 struct Norm {
     const float *weight, *shift;
 };
 
-enum Activation : int64_t { GELU, GELU_NEW, RELU };
+enum Activation : int64_t { GELU, GELU_NEW, RELU, TANH, NONE };
+enum Kinds : int64_t { FLOAT32, INT8, BFLOAT16 };
 
 // As kernels/packed_encoder.py writes it: a line of numbers of 64 bits.
 struct Layer {
@@ -35,16 +41,38 @@ struct Layer {
     Activation activation;
 };
 
+// Of words, places and segments; as kernels/packed_encoder.py writes it. Tables but for that of words may be null.
+struct Embeddings {
+    const float *words, *positions, *segments;
+    Norm norm;
+    int64_t width, num_words, num_positions, num_segments;  // where there is one segment all tokens are of that
+    Dense widened;  // in float32; of width 0 where embeddings are as wide as hidden states
+};
+
+// A dense layer of a head, as kernels/packed_encoder.py writes it.
+struct Step {
+    Dense dense;
+    Norm norm;
+    Kinds kind;  // float32, or that of the layers
+    Activation activation;
+};
+
 struct Batch {
-    const float* hidden;     // [tokens][columns]
+    const int64_t *ids, *kinds;  // [tokens]: of words and segments
     const int64_t* starts;   // [sequences + 1]
     const int64_t* places;   // of the tokens whose last states are wanted, rising; null where all are
     const int64_t* wanted;   // [sequences + 1]: where those of each sequence begin
-    float* out;              // [wanted][columns]
+    float* out;              // [wanted][columns, or the width of the head's last step]
     int64_t columns, head_width;
+    Embeddings embeddings;
     const Layer* layers;
     int64_t num_layers;
+    const Step* steps;
+    int64_t num_steps;
     float eps;
+
+    const Layer& last() const { return layers[num_layers - 1]; }
+    int64_t out_width() const { return num_steps ? steps[num_steps - 1].dense.width : columns; }
 };
 
 // What some sequences need on their way; threads of a team share one.
@@ -55,18 +83,32 @@ struct Space {
     Left<Kind> left;
 
     void make(const Batch& batch, int64_t rows) {
-        int64_t widest = batch.columns, deepest = batch.columns;
+        int64_t widest = batch.columns, deepest = batch.columns, states = batch.columns;
+        for (int64_t n = 0; n + 1 < batch.num_steps; n++) states = std::max(states, batch.steps[n].dense.width);
+        deepest = states;
         for (int64_t n = 0; n < batch.num_layers; n++) {
             widest = std::max(widest, batch.layers[n].query.width);
             deepest = std::max(deepest, batch.layers[n].inner.width);
         }
-        hidden.make(rows * batch.columns);
-        normal.make(rows * batch.columns);
+        hidden.make(rows * states);
+        normal.make(rows * std::max(states, batch.embeddings.width));
         queries.make(rows * widest);
         others.make(rows * 2 * widest);
         context.make(rows * widest);
         inner.make(rows * deepest);
         left.make(rows, std::max(deepest, widest));
+    }
+};
+
+// What is left of the tokens that are asked, where they are few, behind the last attention.
+template <class Kind>
+struct Asked {
+    Room<float> hidden;
+    Room<Between<Kind>> context;
+
+    void make(const Batch& batch, int64_t rows) {
+        hidden.make(rows * batch.columns);
+        context.make(rows * batch.last().query.width);
     }
 };
 
@@ -81,6 +123,20 @@ static inline void normalise(const float* row, int64_t columns, const Norm& norm
     float scale = centre(to, total, columns, eps);
     for (int64_t j = 0; j < columns; j += WIDTH)
         store(to + j, load(to + j) * scale * load(norm.weight + j) + load(norm.shift + j));
+}
+
+static inline void bend(float* row, int64_t columns, Activation activation) {
+    for (int64_t j = 0; j < columns; j += WIDTH) {
+        Floats x = load(row + j);
+        switch (activation) {
+            case GELU: x = gelu(x); break;
+            case GELU_NEW: x = gelu_new(x); break;
+            case RELU: x = x < 0.0f ? all(0.0f) : x; break;
+            case TANH: x = tangent(x); break;
+            case NONE: break;
+        }
+        store(row + j, x);
+    }
 }
 
 // Matrices go through products; each thread of a team makes its share.
@@ -115,15 +171,19 @@ struct Walk {
     }
 
     // `each` gives for a column what is done with rows' values there.
-    template <class Each>
-    void multiply(int64_t rows, int64_t depth, const Dense& dense, Each each) {
+    template <class Left, class Each>
+    void multiply(const Left& left, int64_t rows, int64_t depth, const Dense& dense, Each each) {
         auto with_bias = [&](int64_t column) {
             return [bias = load(dense.bias + column), next = each(column)](int64_t row, Floats value) {
                 next(row, value + bias);
             };
         };
-        ::multiply(team, floats, space.left, rows, depth, dense, with_bias);
+        ::multiply(team, floats, left, rows, depth, dense, with_bias);
         team.wait();
+    }
+    template <class Each>
+    void multiply(int64_t rows, int64_t depth, const Dense& dense, Each each) {
+        multiply(space.left, rows, depth, dense, each);
     }
 
     // To columns from `offset` on of a matrix.
@@ -165,8 +225,91 @@ struct Walk {
                 return bend(rows, layer, [](Floats x) { return NEARLY ? nearly_gelu(x) : gelu(x); });
             case GELU_NEW:
                 return bend(rows, layer, gelu_new);
-            case RELU:
+            default:
                 return bend(rows, layer, [](Floats x) { return x < 0.0f ? all(0.0f) : x; });
+        }
+    }
+
+    // Hidden states of the sequences from `from` to `to`, before the norm that is returned.
+    Norm embed(int64_t from, int64_t to) {
+        const Embeddings& table = batch.embeddings;
+        int64_t first = batch.starts[from], tokens = batch.starts[to] - first, width = table.width, s = from;
+        float *hidden = space.hidden.get(), *sums = table.widened.width ? space.normal.get() : hidden;
+        for (int64_t i = first + team.begin(tokens); i < first + team.end(tokens); i++) {
+            while (batch.starts[s + 1] <= i) s++;
+            const float* word = table.words + batch.ids[i] * width;
+            const float* position = table.positions ? table.positions + (i - batch.starts[s]) * width : nullptr;
+            const float* segment = table.segments;
+            if (segment && table.num_segments > 1) segment += batch.kinds[i] * width;
+            for (int64_t j = 0; j < width; j += WIDTH) {
+                Floats place = position ? load(position + j) : all(0.0f), kind = segment ? load(segment + j) : all(0.0f);
+                store(sums + (i - first) * width + j, load(word + j) + (place + kind));
+            }
+        }
+        team.wait();
+        if (!table.widened.width) return table.norm;
+        for (int64_t i = team.begin(tokens); i < team.end(tokens); i++)
+            normalise(sums + i * width, width, table.norm, batch.eps, sums + i * width);
+        team.wait();
+        floats = sums;
+        multiply(Left<Exact>{}, tokens, width, table.widened, [=, columns = batch.columns](int64_t column) {
+            return [at = hidden + column, columns](int64_t row, Floats value) { store(at + row * columns, value); };
+        });
+        return {};
+    }
+
+    // What follows attention in a layer; the context is taken already.
+    void feed(int64_t rows, const Layer& layer) {
+        add(rows, layer.query.width, layer.context);
+        take_hidden(rows, layer.after_attention, layer.before_inner);
+        widen(rows, layer);
+        take(space.inner.get(), rows, layer.inner.width);
+        add(rows, layer.inner.width, layer.outer);
+    }
+
+    // What follows the last layer.
+    void end(int64_t rows, float* out) {
+        const Norm& after = batch.last().after_outer;
+        float *states = space.hidden.get(), *other = space.normal.get();
+        int64_t depth = batch.columns;
+        if (!batch.num_steps) {
+            for (int64_t i = team.begin(rows); i < team.end(rows); i++) {
+                const float* row = states + i * depth;
+                if (after.weight)
+                    normalise(row, depth, after, batch.eps, out + i * depth);
+                else
+                    std::copy(row, row + depth, out + i * depth);
+            }
+            return team.wait();
+        }
+        take_hidden(rows, after, {});
+        for (int64_t n = 0; n < batch.num_steps; n++) {
+            const Step& step = batch.steps[n];
+            int64_t width = step.dense.width;
+            bool last = n + 1 == batch.num_steps;
+            float* to = last ? out : other;
+            auto written = [=](int64_t column) {
+                return [=, at = to + column, there = std::min<int64_t>(WIDTH, width - column)](int64_t row, Floats value) {
+                    if (there == WIDTH)
+                        store(at + row * width, value);
+                    else
+                        store_some(at + row * width, value, there);
+                };
+            };
+            if (step.kind == FLOAT32)
+                multiply(Left<Exact>{}, rows, depth, step.dense, written);
+            else
+                multiply(rows, depth, step.dense, written);
+            for (int64_t i = team.begin(rows); i < team.end(rows); i++) {
+                float* row = to + i * width;
+                if (step.activation != NONE) ::bend(row, width, step.activation);
+                if (step.norm.weight) normalise(row, width, step.norm, batch.eps, row);
+                if (!last && batch.steps[n + 1].kind != FLOAT32) space.left.take(to, i, width);
+            }
+            team.wait();
+            floats = to;
+            std::swap(states, other);
+            depth = width;
         }
     }
 
@@ -189,17 +332,15 @@ struct Walk {
     }
 };
 
-// All layers for the sequences from `from` to `to`.
+// All layers for the sequences from `from` to `to`; the last one up to its attention where few tokens are asked.
 template <class Kind>
-static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Space<Kind>& space,
+static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Space<Kind>& space, Asked<Kind>* few,
                    std::vector<float>& heads) {
     int64_t columns = batch.columns, first = batch.starts[from], tokens = batch.starts[to] - first, rows = tokens;
     int64_t wanted = batch.wanted[from], asked = batch.wanted[to] - wanted;
     float* hidden = space.hidden.get();
     Walk<Kind> walk{batch, team, space};
-    if (team.me == 0) std::copy(batch.hidden + first * columns, batch.hidden + (first + tokens) * columns, hidden);
-    team.wait();
-    Norm after{};  // of the layer before
+    Norm after = walk.embed(from, to);  // of what was before
     for (int64_t n = 0; n < batch.num_layers; n++) {
         const Layer& layer = batch.layers[n];
         bool some = n == batch.num_layers - 1 && batch.places;
@@ -222,23 +363,31 @@ static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Spac
             walk.template attend<std::is_same<Between<Kind>, bfloat16>::value>(from, to, layer, some, heads);
         else
             walk.template attend<false>(from, to, layer, some, heads);
+        if (some && few) {
+            if (team.me == 0) {
+                std::copy(hidden, hidden + rows * columns, few->hidden.get() + wanted * columns);
+                std::copy(space.context.get(), space.context.get() + rows * width, few->context.get() + wanted * width);
+            }
+            return team.wait();
+        }
         walk.take(space.context.get(), rows, width);
-        walk.add(rows, width, layer.context);
-        walk.take_hidden(rows, layer.after_attention, layer.before_inner);
-        walk.widen(rows, layer);
-        walk.take(space.inner.get(), rows, layer.inner.width);
-        walk.add(rows, layer.inner.width, layer.outer);
+        walk.feed(rows, layer);
         after = layer.after_outer;
     }
-    float* out = batch.out + (batch.places ? wanted : first) * columns;
-    for (int64_t i = team.begin(rows); i < team.end(rows); i++) {
-        const float* row = hidden + i * columns;
-        if (after.weight)
-            normalise(row, columns, after, batch.eps, out + i * columns);
-        else
-            std::copy(row, row + columns, out + i * columns);
-    }
-    team.wait();
+    walk.end(rows, batch.out + (batch.places ? wanted : first) * batch.out_width());
+}
+
+// What follows the last attention, for some of the tokens that are asked.
+template <class Kind>
+static void finish(const Batch& batch, int64_t first, int64_t rows, Team team, Space<Kind>& space, Asked<Kind>& few) {
+    int64_t columns = batch.columns, width = batch.last().query.width;
+    Walk<Kind> walk{batch, team, space};
+    const float* hidden = few.hidden.get() + first * columns;
+    for (int64_t i = team.begin(rows); i < team.end(rows); i++)
+        std::copy(hidden + i * columns, hidden + (i + 1) * columns, space.hidden.get() + i * columns);
+    walk.take(few.context.get() + first * width, rows, width);
+    walk.feed(rows, batch.last());
+    walk.end(rows, batch.out + first * batch.out_width());
 }
 
 // Parts of neighbouring sequences, of TOKENS_AT_A_TIME or of one sequence that is longer.
@@ -253,41 +402,67 @@ static std::vector<int64_t> parts_of(const int64_t* starts, int64_t sequences) {
 template <class Kind>
 static void encode_all(const Batch& batch, int64_t sequences, int threads) {
     std::vector<int64_t> parts = parts_of(batch.starts, sequences);
-    int64_t count = int64_t(parts.size()) - 1, most = 0;
+    int64_t count = int64_t(parts.size()) - 1, most = 0, asked = batch.wanted[sequences];
     for (int64_t p = 0; p < count; p++) most = std::max(most, batch.starts[parts[p + 1]] - batch.starts[parts[p]]);
+    Asked<Kind> left, *few = batch.places && asked * FEW <= batch.starts[sequences] ? &left : nullptr;
+    if (few) few->make(batch, asked);
 #if defined(_OPENMP)
     if (count < threads && most >= WORTH_SHARING) {
         Space<Kind> space;
-        space.make(batch, most);
+        space.make(batch, std::max(most, few ? asked : 0));
 #pragma omp parallel num_threads(threads)
         {
             Team team{omp_get_thread_num(), omp_get_num_threads()};
             std::vector<float> heads;
-            for (int64_t p = 0; p < count; p++) encode<Kind>(batch, parts[p], parts[p + 1], team, space, heads);
+            for (int64_t p = 0; p < count; p++) encode<Kind>(batch, parts[p], parts[p + 1], team, space, few, heads);
+            if (few) finish<Kind>(batch, 0, asked, team, space, *few);
         }
         return;
     }
 #endif
     threads = int(std::min<int64_t>(threads, count));
+    // Of the tokens that are asked, full tiles for each thread.
+    int64_t share = (asked + threads - 1) / threads, tiles = (share + ROUNDED_ROWS - 1) / ROUNDED_ROWS;
+    int64_t together = std::min(TOKENS_AT_A_TIME, std::max<int64_t>(1, tiles) * ROUNDED_ROWS);
 #pragma omp parallel num_threads(threads) if (threads > 1)
     {
         Space<Kind> space;
-        space.make(batch, most);
+        space.make(batch, std::max(most, few ? together : 0));
         std::vector<float> heads;
 #pragma omp for schedule(dynamic, 1)
-        for (int64_t p = 0; p < count; p++) encode<Kind>(batch, parts[p], parts[p + 1], Team{0, 1}, space, heads);
+        for (int64_t p = 0; p < count; p++) encode<Kind>(batch, parts[p], parts[p + 1], Team{0, 1}, space, few, heads);
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t first = 0; first < (few ? asked : 0); first += together)
+            finish<Kind>(batch, first, std::min(together, asked - first), Team{0, 1}, space, *few);
     }
 }
 
-enum Kinds : int64_t { FLOAT32, INT8, BFLOAT16 };
+static bool outside(const Batch& batch, int64_t sequences) {
+    const Embeddings& table = batch.embeddings;
+    for (int64_t i = 0; i < batch.starts[sequences]; i++) {
+        if (uint64_t(batch.ids[i]) >= uint64_t(table.num_words)) return true;
+        if (table.num_segments > 1 && uint64_t(batch.kinds[i]) >= uint64_t(table.num_segments)) return true;
+    }
+    for (int64_t s = 0; s < sequences; s++)
+        if (batch.starts[s + 1] - batch.starts[s] > table.num_positions) return true;
+    return false;
+}
 
-// `kind` is how weights lie: bfloat16 only where has_bfloat16 says so.
-extern "C" void encode_packed(const float* hidden, const int64_t* starts, int64_t sequences, const int64_t* places,
-                              const int64_t* wanted, float* out, int64_t columns, int64_t head_width,
-                              const int64_t* layers, int64_t num_layers, float eps, int64_t kind, int threads) {
+// `kind` is how the weights of layers lie: bfloat16 only where has_bfloat16 says so. `embeddings`, `layers` and `steps` are
+// lines of numbers and addresses. Returns 1, and computes nothing, where an id or a place is beyond its table.
+extern "C" int encode_packed(const int64_t* ids, const int64_t* kinds, const int64_t* starts, int64_t sequences,
+                              const int64_t* places, const int64_t* wanted, float* out, int64_t columns,
+                              int64_t head_width, const int64_t* embeddings, const int64_t* layers, int64_t num_layers,
+                              const int64_t* steps, int64_t num_steps, float eps, int64_t kind, int threads) {
+    static_assert(sizeof(Embeddings) == 14 * sizeof(int64_t), "kernels/packed_encoder.py writes 14 numbers for them");
     static_assert(sizeof(Layer) == 50 * sizeof(int64_t), "kernels/packed_encoder.py writes 50 numbers for a layer");
-    Batch batch{hidden, starts, places, wanted, out, columns, head_width, (const Layer*)layers, num_layers, eps};
-    if (kind == INT8) return encode_all<Bytes>(batch, sequences, threads);
-    if (kind == FLOAT32) return encode_all<Exact>(batch, sequences, threads);
-    if constexpr (HAS_BFLOAT16) encode_all<Halved>(batch, sequences, threads);
+    static_assert(sizeof(Step) == 9 * sizeof(int64_t), "kernels/packed_encoder.py writes 9 numbers for a step");
+    Batch batch{ids, kinds, starts, places, wanted, out, columns, head_width, *(const Embeddings*)embeddings,
+                (const Layer*)layers, num_layers, (const Step*)steps, num_steps, eps};
+    if (outside(batch, sequences)) return 1;
+    if (kind == INT8) encode_all<Bytes>(batch, sequences, threads);
+    if (kind == FLOAT32) encode_all<Exact>(batch, sequences, threads);
+    if constexpr (HAS_BFLOAT16)
+        if (kind == BFLOAT16) encode_all<Halved>(batch, sequences, threads);
+    return 0;
 }

@@ -143,5 +143,6 @@ static inline Floats nearly_power_of_two(Floats x) {
     p = p * r + 6.9326099e-1f;
     p = p * r + 9.9992807e-1f;
     Floats result = (Floats)((Words)p + ((Words)shifted << 23));
-    return x < -126.0f ? all(0.0f) : result;
+    result = x < -126.0f ? all(0.0f) : result;
+    return x == x ? result : x;  // what is added to the exponent changes NaN's last bits, and a carry might end it
 }

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from mamebert.evaluation.metrics.entities import entities
 from mamebert.server.engine.refusals import not_understood
@@ -14,6 +14,7 @@ from mamebert.serving.spelling import as_json
 from mamebert.tasks import Answer, Raw
 from mamebert.tasks.bases.label_task import LabelTask
 from mamebert.tasks.data.features import Features
+from mamebert.tasks.data.shares import softmax
 from mamebert.tasks.data.vector_answers import unit
 
 
@@ -98,7 +99,7 @@ def marked(given: Given) -> str:
         raise not_understood(f"A model for {given.model.task.kind} marks nothing in a text. Name one for tagging.")
     if sentence.spans is None:
         raise not_understood("Words were given, and what is marked is told by the characters of a text. Give a text.")
-    chances = softmax(given.raw, axis=1).max(axis=1)
+    chances = softmax(given.raw).max(axis=1)
     tags = [given.model.learnt.labels[number] for number in given.raw.argmax(axis=1)]
     runs = [(n, n + 1, tag) for n, tag in enumerate(tags)] if found is None else entities(tags)
     told = []

@@ -34,7 +34,7 @@ def check_evaluation(config: EvaluateConfig, ahead: Ahead) -> Found:
     found: dict[str, tuple[Task, Kept]] = {}
     for name, path in config.models.items():
         wrong = list(ahead.made_by(path, ANSWERING, lambda each: None, inside=True))
-        yield from wrong or tried(lambda n=name, p=path: found.update({n: _task_of(p, config, ahead)}))
+        yield from wrong or tried(lambda n=name, p=path: found.update({n: _task_of(p, config, ahead, n)}))
     if config.models.keys() == found.keys() and found:
         tasks = {name: task for name, (task, _) in found.items()}
         wrong = list(tried(same_task, config.task, tasks))
@@ -55,16 +55,16 @@ def _look_at_all(task: Task, readers: Iterable[Reader]) -> None:
     refuse(check_rows(task, readers))
 
 
-def _task_of(path: Path, config: EvaluateConfig, ahead: Ahead) -> tuple[Task, Kept]:
+def _task_of(path: Path, config: EvaluateConfig, ahead: Ahead, name: str) -> tuple[Task, Kept]:
     """Return what a model does, or will do when it is made, and how its training rows were or will be read."""
     from mamebert.stages.evaluate.evaluating import open_model
 
     maker: StageConfig | None = ahead.maker(path)
     if maker is None:
-        model = open_model(path, config)
+        model = open_model(path, config, name)
         return model.task, model.kept
     if maker.command == "compress":
-        return _task_of(maker.model, config, ahead)  # type: ignore[attr-defined]
+        return _task_of(maker.model, config, ahead, name)  # type: ignore[attr-defined]
     if maker.command == "pretrain":
         if config.task.get("kind") == VECTORS or maker.objective.modules:  # type: ignore[attr-defined]
             return Task.find(VECTORS)(), Kept()

@@ -37,7 +37,7 @@ class Evaluating:
         self.run = run
         if not config.models:
             raise UserError(NO_MODEL)
-        self.models = {name: open_model(path, config) for name, path in config.models.items()}
+        self.models = {name: open_model(path, config, name) for name, path in config.models.items()}
         self.tasks = same_task(config.task, {name: model.task for name, model in self.models.items()})
         self.task = next(iter(self.tasks.values()))
         kept = first_kept(model.kept for model in self.models.values())
@@ -125,9 +125,13 @@ class Evaluating:
         return in_text or rows >= SEEN * len(test) > 0
 
 
-def open_model(path: Path, config: EvaluateConfig) -> Model:
-    """Return a fine-tuned model, or an encoder that is asked for vectors as it is; else a pretrained one is refused."""
-    model = load(path, VECTORS if config.task.get("kind") == VECTORS else "task", config.device)
+def open_model(path: Path, config: EvaluateConfig, name: str = "") -> Model:
+    """Return a fine-tuned model, or an encoder that is asked for vectors as it is; else a pretrained one is refused.
+
+    `name` is what it has in the tables.
+    """
+    kind = VECTORS if config.task.get("kind") == VECTORS else "task"
+    model = load(path, kind, config.device, config.precision.get(name, "auto"))
     assert isinstance(model, Model)
     return model
 

@@ -15,6 +15,7 @@ class EvaluateConfig(RowsConfig):
     """Settings of `mamebert evaluate`. Those that only training needs may stand in the file; they play no part."""
 
     command: ClassVar[str] = "evaluate"
+    newer: ClassVar[tuple[str, ...]] = ("precision",)
     models: dict[str, RunPath] = Field(default={})
     """Fine-tuned models by the names they have in the tables; all must do the same kind of task."""
     task: TaskChanges = Field(default={})
@@ -25,6 +26,9 @@ class EvaluateConfig(RowsConfig):
     """Tokens that are computed at once."""
     device: str = "auto"
     """Where the models are asked: auto, cpu, cuda."""
+    precision: dict[str, Literal["auto", "float32", "bfloat16", "int8"]] = Field(default={})
+    """What the products of a model's layers are made in on a CPU, by its name in `models`; others are float32, as is
+    auto. One folder under two names tells what int8 costs: models.exact=M models.fast=M precision.fast=int8."""
 
     @model_validator(mode="before")
     @classmethod
@@ -45,6 +49,12 @@ class EvaluateConfig(RowsConfig):
             if file in whose:
                 raise ValueError(f"The answers of {whose[file]} and of {told} would be one file. Give other names.")
             whose[file] = told
+        return self
+
+    @model_validator(mode="after")
+    def _precision_is_a_models(self) -> Self:
+        if other := next((name for name in self.precision if name not in self.models), None):
+            raise ValueError(f"precision names {other!r}, and models are {', '.join(self.models)}. Name one of them.")
         return self
 
     @model_validator(mode="after")

@@ -52,6 +52,10 @@ class BagNetwork:
         frozen = self.grams.idf.size + sum(each.size for each in words)
         return {"total": fitted + frozen, "trainable": fitted, "frozen": frozen}
 
+    def __call__(self, batch: TaskBatch) -> Tensor:
+        """Return the scores [examples, labels] of a batch."""
+        return self.gather(batch)
+
     def gather(self, batch: TaskBatch) -> Tensor:
         """Return the scores [examples, labels] of a batch; nothing lies between these and an encoder's states."""
         return torch.from_numpy(np.stack([self.scores(pieces_of(each)) for each in batch.features]))

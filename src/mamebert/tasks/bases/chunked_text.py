@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from mamebert.tasks import Raw
 from mamebert.tasks.bases.text_task import Texts, TextTask
 from mamebert.tasks.data.chunks import in_chunks, mean_of_chunks, one_chunk
-from mamebert.tasks.data.features import Features, TaskBatch
+from mamebert.tasks.data.features import Features, TaskBatch, as_array
 from mamebert.tokenizer.encoding import Tokenizer
 
 CHUNKS = 8
@@ -49,4 +49,4 @@ class ChunkedTextTask(TextTask):
 
     def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
         """Return the mean of the outputs for all chunks, [1, outputs], for each example."""
-        return list(mean_of_chunks(found, batch).detach().float().cpu().numpy()[:, None])
+        return list(as_array(mean_of_chunks(found, batch))[:, None])

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from scipy.special import softmax
 from torch.nn.functional import cross_entropy
 
 from mamebert.corpus.readers import Row
@@ -23,6 +22,7 @@ from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, label_of
 from mamebert.tasks.bases.text_task import TextTask
 from mamebert.tasks.data.cells import as_label
 from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState
+from mamebert.tasks.data.shares import softmax
 from mamebert.training.loop import Losses
 
 
@@ -71,7 +71,9 @@ class LabelTask(TextTask):
         number = {as_label(label): i for i, label in enumerate(learnt.labels)}
         weights = self._weights(learnt)
         return [
-            replace(
+            each
+            if example.gold is None
+            else replace(
                 each, target=np.array([number.get(example.gold, IGNORE_INDEX)]), weight=weights.get(example.gold, 1.0)
             )
             for each, example in zip(found, examples, strict=True)
@@ -84,14 +86,16 @@ class LabelTask(TextTask):
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return for each example its likeliest label and that label's probability."""
+        shares = self.probabilities(raws)
+        best = shares.argmax(axis=1).tolist()
         return [
-            {"label": learnt.labels[row.argmax()], "probability": float(row.max())} for row in self.probabilities(raws)
+            {"label": learnt.labels[label], "probability": float(row[label])}
+            for row, label in zip(shares, best, strict=True)
         ]
 
     def probabilities(self, raws: Sequence[Raw]) -> npt.NDArray[np.floating]:
         """Return [examples, labels]."""
-        found: npt.NDArray[np.floating] = softmax(np.concatenate(raws), axis=1)
-        return found
+        return softmax(raws[0] if len(raws) == 1 else np.concatenate(raws))
 
     def measures(self, examples: Sequence[Example], answers: Sequence[Answer]) -> list[Measure]:
         """Return accuracy, macro F1, Matthews' correlation and the F1 of `positive_label`: `measure` first."""

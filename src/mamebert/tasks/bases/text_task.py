@@ -64,12 +64,17 @@ class TextTask(Task):
 
 def one_sequence(tokenizer: Tokenizer, texts: Sequence[Beginning], max_length: int) -> Features:
     """Return [CLS] first [SEP] (second [SEP]), of which [CLS] is read; the longer of two texts is cut first."""
-    ends = [*[tokenizer.between] * (len(texts) - 1), [tokenizer.sep_id]]
+    ends = [*[tokenizer.between] * (len(texts) - 1), [tokenizer.sep_id]]  # a single text's answer waits for all this
     kept = kept_sizes([len(text.ids) for text in texts], max_length - 1 - sum(map(len, ends)))
     cut = sum(len(text.ids) + text.num_left_out for text in texts) - sum(kept)
-    parts = [np.append(text.ids[:size], end) for text, size, end in zip(texts, kept, ends, strict=True)]
-    segments = np.concatenate([[0], *(np.full(len(part), side) for side, part in enumerate(parts))])
-    return Features([np.concatenate([[tokenizer.cls_id], *parts])], [FIRST], [segments], num_truncated=cut)
+    ids = np.empty(1 + sum(kept) + sum(map(len, ends)), np.int64)
+    segments = np.zeros(len(ids), np.int64)
+    ids[0], at = tokenizer.cls_id, 1
+    for side, (text, size, end) in enumerate(zip(texts, kept, ends, strict=True)):
+        behind = at + size + len(end)
+        ids[at : at + size], ids[at + size : behind], segments[at:behind] = text.ids[:size], end, side
+        at = behind
+    return Features([ids], [FIRST], [segments], num_truncated=cut)
 
 
 def kept_sizes(sizes: Sequence[int], room: int) -> list[int]:

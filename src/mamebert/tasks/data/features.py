@@ -160,12 +160,23 @@ def _seldom_changing(size: int) -> int:
     return -(-size // step) * step
 
 
+def as_array(found: Tensor) -> npt.NDArray[np.float32]:
+    """Return what a head gives as float32 numbers in memory."""
+    plain = found.device.type == "cpu" and found.dtype == torch.float32 and not found.requires_grad
+    result: npt.NDArray[np.float32] = found.numpy() if plain else found.detach().float().cpu().numpy()
+    return result
+
+
 def pack(features: Sequence[Features], rows: Sequence[int]) -> TaskBatch:
     """Lay the examples in `rows` end to end, long sequences first: attention then groups them better."""
     chosen = [features[row] for row in rows]
     sequences = [sequence for each in chosen for sequence in each.sequences]
     segments = [kinds for each in chosen for kinds in _segments(each)]
     read = [places for each in chosen for places in each.places]
+    sizes = [[len(places) for places in each.places] for each in chosen]
+    if len(sequences) == 1:  # a text alone waits for nothing that it does not need
+        packed, (wanted,) = Packed.of(sequences, segments), read
+        return TaskBatch(packed, torch.from_numpy(wanted), torch.arange(len(wanted)), sizes, chosen, list(rows))
     order = np.argsort([-len(sequence) for sequence in sequences], kind="stable")
     starts = np.empty(len(sequences), np.int64)
     starts[order] = np.cumsum([0] + [len(sequences[i]) for i in order[:-1]])
@@ -175,7 +186,7 @@ def pack(features: Sequence[Features], rows: Sequence[int]) -> TaskBatch:
         Packed.of([sequences[i] for i in order], [segments[i] for i in order]),
         torch.from_numpy(rising),
         torch.from_numpy(np.searchsorted(rising, wanted)),
-        [[len(places) for places in each.places] for each in chosen],
+        sizes,
         chosen,
         list(rows),
     )

@@ -1,11 +1,11 @@
 """Vectors of texts as answers in plain JSON."""
 
 import numpy as np
-from scipy.special import softmax
 
 from mamebert.tasks import Answer, Raw
 from mamebert.tasks.bases.embedding_objectives import nearest
 from mamebert.tasks.data.features import TaskState
+from mamebert.tasks.data.shares import softmax
 
 
 def unpack(raw: Raw, num_texts: int, learnt: TaskState) -> tuple[Raw, Raw]:

@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mamebert.encoder.parts import Linear
+from mamebert.encoder.parts import Linear, bias_of
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.kernels.packed_encoder import DenseParts, StepParts
 from mamebert.tasks.data.features import TaskBatch
 
 
@@ -24,6 +25,15 @@ class LinearHead(nn.Module):
         pooled = self.pooler(reads) if self.pooler else reads
         outputs: Tensor = self.classifier(self.dropout(pooled))
         return outputs.float()
+
+    def steps(self) -> list[StepParts]:
+        """Return the dense layers that it is, one after the other, for kernels; none where it is something else."""
+        return steps_of(self.pooler, self.classifier)
+
+
+def steps_of(before: Any, last: Linear) -> list[StepParts]:
+    """Return the steps of a linear layer behind a pooler or a prediction head, or behind none."""
+    return [*([before.step()] if before else []), StepParts(DenseParts(last.weight, bias_of(last)))]
 
 
 def over_tokens(config: EncoderConfig, pooler: nn.Module | None) -> nn.Module | None:

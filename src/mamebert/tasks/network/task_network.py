@@ -21,6 +21,8 @@ from mamebert.encoder.readings import Reader, Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.shapes_alone import shapes_alone
 from mamebert.errors import UserError, not_finite
+from mamebert.kernels.packed_encoder import PackedHead, StepParts
+from mamebert.kernels.ready_weights import Precision, make_ready, ready_of
 from mamebert.tasks import Answer, Raw, Task
 from mamebert.tasks.data.features import FIRST, Features, TaskBatch, TaskState, batches, pack
 from mamebert.tasks.network.foreign_folders import POOLING, about_foreign, require_one_pooling
@@ -37,6 +39,9 @@ class Network(Protocol):
 
     def eval(self) -> Any:
         """Draw nothing at random from now on."""
+
+    def __call__(self, batch: TaskBatch) -> Any:
+        """Return the head's output."""
 
     def gather(self, batch: TaskBatch) -> Tensor:
         """Return what lies between the rows and the head."""
@@ -64,6 +69,8 @@ class TaskNetwork(nn.Module):
         self.head = task.head(shape, self.reader.width, pooler, learnt)
         initialise(self, shape.initializer_range)
         task.start(self.head, learnt)
+        self.ready: PackedHead | None = None
+        """The head as the kernel of the encoder reads it."""
 
     @property
     def device(self) -> torch.device:
@@ -72,7 +79,21 @@ class TaskNetwork(nn.Module):
 
     def forward(self, batch: TaskBatch) -> Any:
         """Return what the task's head makes of a batch."""
+        if self.ready and (found := self.bert.in_one_call(batch.packed, batch.places, self.ready)) is not None:
+            return found if len(found) == 1 else found[batch.order]
         return self.conclude(self.gather(batch), batch)
+
+    def make_ready(self, precision: Precision = "float32") -> None:
+        """Lay encoder and head out as kernels of a CPU read them (`Encoder.make_ready`); heads stay in float32."""
+        self.bert.make_ready(precision)
+        steps: list[StepParts] = self.head.steps() if self.bert.ready and hasattr(self.head, "steps") else []
+        if not steps or not self.reader.is_plain:
+            return
+        for step in steps:
+            if ready_of(step.dense.weight) is None:
+                make_ready(step.dense.weight, "float32")
+        assert self.bert.ready
+        self.ready = self.bert.ready.head(steps)
 
     def gather(self, batch: TaskBatch) -> Tensor:
         """Return the hidden states [reads, layers, hidden_size] in the order of the examples: the encoder's part.
@@ -231,13 +252,12 @@ def raw_outputs(
     """
     if getattr(network, "training", True):  # to go through all modules takes a sixth of one short text's time
         network.eval()
-    gather = gather or network.gather
     # Examples of like length share a batch, so that attention groups them.
-    order = np.argsort([-each.num_tokens for each in features], kind="stable").tolist()
+    order = sorted(range(len(features)), key=lambda row: -features[row].num_tokens)
     found: dict[int, Raw] = {}
     for rows in batches(features, order, batch_tokens):
         batch = pack(features, rows).to(network.device)
-        given = network.conclude(gather(batch), batch)
+        given = network.conclude(gather(batch), batch) if gather else network(batch)
         found |= zip(rows, task.raws(given, batch), strict=True)
         if beside:
             beside(given, batch)
