@@ -128,7 +128,7 @@ class PackedEncoder:
         Its weights are float32 or of the kind of the layers.
         """
         found, width = _Addresses(), self.hidden_size
-        rows = []
+        rows: list[list[int]] = []
         for number, step in enumerate(steps):
             row = found.of_step(step)
             last, out = number == len(steps) - 1, len(step.dense.bias)

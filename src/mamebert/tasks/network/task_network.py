@@ -86,13 +86,13 @@ class TaskNetwork(nn.Module):
     def make_ready(self, precision: Precision = "float32") -> None:
         """Lay encoder and head out as kernels of a CPU read them (`Encoder.make_ready`); heads stay in float32."""
         self.bert.make_ready(precision)
-        steps: list[StepParts] = self.head.steps() if self.bert.ready and hasattr(self.head, "steps") else []
-        if not steps or not self.reader.is_plain:
+        head: Any = self.head
+        if not (self.bert.ready and self.reader.is_plain and hasattr(head, "steps")):
             return
+        steps: list[StepParts] = head.steps()
         for step in steps:
             if ready_of(step.dense.weight) is None:
                 make_ready(step.dense.weight, "float32")
-        assert self.bert.ready
         self.ready = self.bert.ready.head(steps)
 
     def gather(self, batch: TaskBatch) -> Tensor:
