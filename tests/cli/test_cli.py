@@ -241,6 +241,24 @@ def test_a_dry_run_of_a_recipe_tells_each_stage_in_a_line(mamebert, recipe, tmp_
     assert not (tmp_path / "out").exists()
 
 
+def test_a_dry_run_tells_the_size_of_an_encoder_that_is_stacked_on_one_that_will_be_made(mamebert, recipe, tmp_path):
+    text = recipe.read_text()
+    before = text[: text.index("[rows]")]
+    grown = """
+[grown]
+command = "pretrain"
+shards = "@tokenize"
+start = "@encoder_n"
+start_layers = [0, 1, 0, 1, 1]
+objective = { kind = "masked_lm", max_length = 32 }
+training = { steps = 2, batch_tokens = 512 }
+"""
+    (tmp_path / "grown.toml").write_text(before + grown)
+    code, out, err = mamebert("run", tmp_path / "grown.toml", "--dry-run")
+    assert code == 0, err
+    assert "-L5," in next(line for line in out.splitlines() if " grown " in line)
+
+
 def test_a_dry_run_of_a_recipe_tells_what_is_finished(mamebert, recipe, tmp_path):
     mamebert("run", recipe, "--dry-run")
     text = recipe.read_text()

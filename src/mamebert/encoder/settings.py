@@ -96,7 +96,7 @@ class EncoderConfig(Design):
     @property
     def is_small(self) -> bool:
         """Whether it is as small as ours, which BERT-base's numbers do not fit; published kin are wider or deeper."""
-        return self.hidden_size <= 256 and self.num_hidden_layers <= 6 and not self.bottleneck
+        return self.hidden_size <= 256 and self.num_hidden_layers <= 8 and not self.bottleneck
 
     @property
     def is_regular(self) -> bool:

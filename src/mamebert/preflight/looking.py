@@ -94,7 +94,8 @@ def planned_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:
     if start is None or ahead.maker(start) is None:
         settled: EncoderConfig = config.settled().encoder  # type: ignore[attr-defined]
         return settled
-    return shape_of(start, ahead)
+    shape, numbers = shape_of(start, ahead), config.start_layers  # type: ignore[attr-defined]
+    return shape.model_copy(update={"num_hidden_layers": len(numbers)}) if shape and numbers else shape
 
 
 def compressed_shape(config: StageConfig, ahead: Ahead) -> EncoderConfig | None:

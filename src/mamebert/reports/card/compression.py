@@ -21,9 +21,17 @@ def what_it_is(run: Run) -> str:
     kind = "BERT encoder" if task in ("", "masked_lm") else f"BERT fine-tuned for {task_name(task).lower()}"
     kinds = [step.kind for step in it.chain]
     by = f" by {', then '.join(kinds)}" if kinds else ""
-    before, after = it.teacher.parameters, it.result.parameters if it.result else None
-    size = f": {amount(after)} parameters instead of {amount(before)}" if before and after else ""
-    return f"A {kind}, made smaller from {it.teacher.name}{by}{size}."
+    return f"A {kind}, made smaller from {it.teacher.name}{by}{_how_small(it)}."
+
+
+def _how_small(it: Compression) -> str:
+    if it.result is None:
+        return ""
+    before, after = it.teacher.parameters, it.result.parameters
+    if before and after and amount(before) != amount(after):
+        return f": {amount(after)} parameters instead of {amount(before)}"
+    told, found = (each.main.num_bytes for each in (it.teacher, it.result))
+    return f": {megabytes(found)} instead of {megabytes(told)}" if told and found and found < told else ""
 
 
 def compress_sections(run: Run) -> list[Section]:
