@@ -148,6 +148,15 @@ def test_a_head_gives_what_its_modules_give_whoever_is_beside(path, shape, preci
         torch.set_num_threads(before)
 
 
+@torch.no_grad()
+def test_a_token_that_is_not_there_cannot_be_asked_for(path):
+    encoder, _ = encoder_of("plain", "float32")
+    batch = Packed.of(sequences_of([5, 4]))
+    for places in ([0, 9], [-1, 3]):
+        with pytest.raises(IndexError, match="There are 9 tokens"):
+            encoder(batch, torch.tensor(places))
+
+
 @PRECISIONS
 @torch.no_grad()
 def test_few_tokens_that_are_asked_go_through_the_end_together_and_stay_the_same(path, precision):

@@ -117,6 +117,10 @@ class Encoder(nn.Module):
             numbers = places.numpy()  # calls of torch take longer than a short text's places do
             if len(numbers) > 1 and not (numbers[1:] > numbers[:-1]).all():
                 return None
+            if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < len(ids):
+                raise IndexError(
+                    f"There are {len(ids)} tokens, and places from {numbers[0]} to {numbers[-1]} are asked."
+                )
             asked = places, torch.from_numpy(np.searchsorted(numbers, batch.starts.numpy()))
         found = ready(library, ids, batch.segments, batch.starts, asked, head)
         if found is None:

@@ -163,7 +163,8 @@ class PackedEncoder:
         [rows, hidden_size]: their places in rising order, int64 [rows], and where those of each sequence begin among
         them, int64 [sequences + 1]. With a head it is what that makes of them, [rows, outputs].
         """
-        places, wanted = (None, starts) if asked is None else asked
+        ids, segments, starts = ids.contiguous(), segments.contiguous(), starts.contiguous()
+        places, wanted = (None, starts) if asked is None else (each.contiguous() for each in asked)
         rows = len(ids) if places is None else len(places)
         out = torch.empty(rows, head.width if head else self.hidden_size)
         if rows:
