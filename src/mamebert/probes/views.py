@@ -17,7 +17,7 @@ from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.attention_maps import attention_to_itself
 from mamebert.probes.scoring.hidden_states import hidden_states, layer_names
 from mamebert.probes.scoring.ngrams import text_of
-from mamebert.probes.scoring.plane import cosines_of_all, principal_plane
+from mamebert.probes.scoring.plane import cosines_of_all, lie_of_texts, principal_plane, same_by_chance
 from mamebert.results.probe import FoundExample, FoundMap, FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
 from mamebert.tokenizer.pieces import Located
@@ -103,7 +103,7 @@ class Views(Probe):
         names = layer_names(len(layers.texts))
         chosen = self._chosen(names)
         labels = [each.label for each in texts] if self.label_column else []
-        rows = [_layer_row(number, layers.texts[number], labels) for number in range(len(names))]
+        rows = [{"layer": number, **lie_of_texts(layers.texts[number], labels)} for number in range(len(names))]
         told = [FoundRow(name=name, figures=figures) for name, figures in zip(names, rows, strict=True)]
         figures = {name: value for name, value in rows[chosen].items() if name != "layer"}
         drawn = ["nearest_has_its_label"] if labels else ["mean_cosine", "in_two_directions"]
@@ -112,7 +112,7 @@ class Views(Probe):
             x="layer",
             y=drawn,
             y_title="nearest text has the same label" if labels else "share, and cosine",
-            level=round(_by_chance(labels), 6) if labels else None,
+            level=round(same_by_chance(labels), 6) if labels else None,
         )
         tables = [_plane(texts, layers.texts[chosen], names[chosen]), FoundTable(title="Layers", rows=told, plot=plot)]
         examples = [
@@ -274,29 +274,6 @@ def _with_label(text: Text) -> str:
 def _best(cosines: npt.NDArray[np.float64], most: int) -> list[tuple[int, float]]:
     order = np.argsort(-cosines, kind="stable")[: min(most, len(cosines) - 1)]
     return [(int(number), round(float(cosines[number]), 4)) for number in order]
-
-
-def _layer_row(number: int, vectors: npt.NDArray[np.float32], labels: Sequence[str]) -> dict[str, float]:
-    plane = principal_plane(vectors)
-    if plane is None:
-        raise UserError("All texts have the same vector, so that there is nothing to draw. Give texts that differ.")
-    directions = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    middle, most = directions.astype(np.float64).sum(0), len(vectors)
-    figures = {
-        "in_two_directions": float(plane.shares.sum()),
-        "mean_cosine": float((middle @ middle - most) / (most * (most - 1))),
-    }
-    if labels:
-        near = cosines_of_all(vectors).argmax(1)
-        same = np.mean([labels[n] == label for n, label in zip(near, labels, strict=True)])
-        figures = {"nearest_has_its_label": float(same), "by_chance": _by_chance(labels), **figures}
-    return {"layer": number, **{name: round(value, 6) for name, value in figures.items()}}
-
-
-def _by_chance(labels: Sequence[str]) -> float:
-    """Return how often any other text has the label of a text."""
-    _, counts = np.unique(labels, return_counts=True)
-    return float((counts * (counts - 1)).sum() / (len(labels) * (len(labels) - 1)))
 
 
 def _plane(texts: Sequence[Text], vectors: npt.NDArray[np.float32], name: str) -> FoundTable:

@@ -1,10 +1,12 @@
 """Vectors in two dimensions, and which lie nearest to each other."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from mamebert.errors import UserError
 from mamebert.tasks.data.vector_answers import unit
 
 Vectors = npt.NDArray[np.float32]
@@ -47,3 +49,30 @@ def cosines_of_all(vectors: Vectors) -> npt.NDArray[np.float64]:
     found: npt.NDArray[np.float64] = directions @ directions.T
     np.fill_diagonal(found, -np.inf)
     return found
+
+
+def lie_of_texts(vectors: npt.NDArray[np.float32], labels: Sequence[str]) -> dict[str, float]:
+    """Return how vectors [texts, width] lie: what a plane shows of their variance, their mean cosine.
+
+    With labels also how often the nearest text has a text's label. Vectors that are all equal are a UserError.
+    """
+    plane = principal_plane(vectors)
+    if plane is None:
+        raise UserError("All texts have the same vector, so that there is nothing to draw. Give texts that differ.")
+    directions = unit(vectors)
+    middle, most = directions.astype(np.float64).sum(0), len(vectors)
+    figures = {
+        "in_two_directions": float(plane.shares.sum()),
+        "mean_cosine": float((middle @ middle - most) / (most * (most - 1))),
+    }
+    if labels:
+        near = cosines_of_all(vectors).argmax(1)
+        same = np.mean([labels[n] == label for n, label in zip(near, labels, strict=True)])
+        figures = {"nearest_has_its_label": float(same), "by_chance": same_by_chance(labels), **figures}
+    return {name: round(value, 6) for name, value in figures.items()}
+
+
+def same_by_chance(labels: Sequence[str]) -> float:
+    """Return how often any other text has the label of a text."""
+    _, counts = np.unique(labels, return_counts=True)
+    return float((counts * (counts - 1)).sum() / (len(labels) * (len(labels) - 1)))
