@@ -24,8 +24,9 @@ def test_what_is_missing_is_told_with_the_way_out(name, monkeypatch):
     absent = EXTRAS[name].modules[0]
     monkeypatch.setitem(sys.modules, absent, None)
     with pytest.raises(UserError) as told:
-        require_extra(name, "do something else")
-    remedy = f"pip install 'mamebert[{name}]', or do something else."
+        require_extra(name)
+    way_out = EXTRAS[name].way_out
+    remedy = f"pip install 'mamebert[{name}]'{f', or {way_out}' if way_out else ''}."
     assert f"the package {absent}. Install it with: {remedy}" in str(told.value)
 
 

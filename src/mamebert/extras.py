@@ -14,6 +14,8 @@ class Extra:
     modules: tuple[str, ...]
     needed_by: str
     """What cannot be done without them."""
+    way_out: str = ""
+    """What else than installing them can be done."""
 
 
 EXTRAS = {
@@ -22,30 +24,28 @@ EXTRAS = {
     "unigram": Extra(("sentencepiece",), "Unigram vocabularies"),
     "filters": Extra(("py3langid",), "Filters by language"),
     "dedup": Extra(("datasketch",), "Near duplicates"),
-    "ray": Extra(("ray",), "Stages on a Ray cluster (engine=ray)"),
+    "ray": Extra(("ray",), "Stages on a Ray cluster (engine=ray)", "leave engine as it is"),
     "hub": Extra(("datasets",), "Data sets of Hugging Face"),
-    "tensorboard": Extra(("tensorboard",), "TensorBoard's event files (tensorboard=true)"),
-    "tune": Extra(("optuna",), "Searches by search.method=optuna"),
+    "tensorboard": Extra(("tensorboard",), "TensorBoard's event files (tensorboard=true)", "leave the setting out"),
+    "tune": Extra(("optuna",), "Searches by search.method=optuna", "set search.method=grid"),
     "serve": Extra(("fastapi", "httptools", "prometheus_client", "uvicorn"), "Answers over HTTP (`mamebert serve`)"),
     "onnx": Extra(("onnx", "onnxruntime"), "ONNX graphs"),
 }
 
 
-def require_extra(name: str, way_out: str = "") -> None:
-    """Raise a UserError where a package of an extra is not installed, or cannot be imported.
-
-    `way_out` says what else than installing it can be done: "leave engine as it is".
-    """
+def require_extra(name: str) -> None:
+    """Raise a UserError where a package of an extra is not installed, or cannot be imported."""
     for module in EXTRAS[name].modules:
-        import_extra(name, module, way_out)
+        import_extra(name, module)
 
 
-def import_extra(name: str, module: str, way_out: str = "") -> Any:
-    """Return a module of an extra; a UserError as of `require_extra` where it cannot be imported."""
+def import_extra(name: str, module: str) -> Any:
+    """Return a module of an extra; a UserError where it cannot be imported."""
     try:
         return import_module(module)
     except ImportError as error:
+        extra = EXTRAS[name]
         raise UserError(
-            f"{EXTRAS[name].needed_by} need the package {error.name or module}. Install it with: "
-            f"pip install 'mamebert[{name}]'{f', or {way_out}' if way_out else ''}."
+            f"{extra.needed_by} need the package {error.name or module}. Install it with: "
+            f"pip install 'mamebert[{name}]'{f', or {extra.way_out}' if extra.way_out else ''}."
         ) from error

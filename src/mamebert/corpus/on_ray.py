@@ -24,7 +24,7 @@ def ray_map(work: Callable[[T], R], items: Iterable[T], processes: int, cores: i
     Without a cluster one is started here with `cores` cores, and ended behind the last item. All machines of a
     cluster read and write the same folders. An item whose machine or process is lost is worked on again.
     """
-    require_extra("ray", "leave engine as it is")
+    require_extra("ray")
     import ray
 
     ours = not ray.is_initialized()

@@ -33,7 +33,7 @@ def num_cores() -> int:
 def require(engine: Engine) -> None:
     """Raise a UserError where an engine is not installed."""
     if engine == "ray":
-        require_extra("ray", "leave engine as it is")
+        require_extra("ray")
 
 
 def ordered_map(

@@ -144,7 +144,7 @@ def check(config: CleanConfig, ahead: Ahead) -> Found:
     yield from tried(require, config.engine)
     yield from tried(_work(config).filtering.require)
     if config.near_duplicates.threshold:
-        yield from tried(lambda: require_extra("dedup"))
+        yield from tried(require_extra, "dedup")
     for number, reader in enumerate(config.sources):
         yield from tried(_look, config, number, reader)
 

@@ -129,6 +129,6 @@ def _drawn(values: list[Any] | Range, value: Any) -> Any:
 
 
 def _optuna() -> Any:
-    optuna = import_extra("tune", "optuna", "set search.method=grid")
+    optuna = import_extra("tune", "optuna")
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna

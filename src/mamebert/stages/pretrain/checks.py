@@ -34,7 +34,7 @@ def check_pretraining(config: PretrainConfig, ahead: Ahead) -> Found:
     device = list(tried(pick_device, config.training.device))
     yield from device
     if config.tensorboard:
-        yield from tried(lambda: require_extra("tensorboard", "leave the setting out"))
+        yield from tried(require_extra, "tensorboard")
     yield from tried(config.objective.look)
     inputs = list(_check_inputs(config, ahead))
     yield from inputs

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mamebert.extras import require_extra
+from mamebert.extras import import_extra
 from mamebert.reports.text.number_format import is_number
 
 PLACES = {"step", "epoch", "tokens", "seconds"}
@@ -15,10 +15,8 @@ class Board:
 
     def __init__(self, folder: Path, first_step: int) -> None:
         """Begin at `first_step`: points of that step and later ones, made before a stop, are dropped by TensorBoard."""
-        require_extra("tensorboard", "leave the setting out")
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer: Any = SummaryWriter(str(folder), purge_step=first_step)
+        writers = import_extra("tensorboard", "torch.utils.tensorboard")
+        self._writer = writers.SummaryWriter(str(folder), purge_step=first_step)
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Write every number of a line under its own name."""
