@@ -67,6 +67,9 @@ class Epoch(Entry):
     ended; None where none was held out."""
     heldout_mlm_accuracy: float | None = None
     """Share of those tokens that were guessed."""
+    heldout_bits_per_character: float | None = None
+    """The same loss for all tokens of the held-out text, in bits for each character of it (no white space; 20 more for
+    each [UNK]): comparable between vocabularies. None for the generator of a discriminator."""
     heldout_contrast_loss: float | None = None
     """Nats for each held-out crop that is to find its partner; None where none was asked."""
     heldout_found: float | None = None

@@ -8,6 +8,7 @@ from safetensors.torch import load_file
 
 from mamebert.checkpoints.verify import NotTheSame
 from mamebert.config import build
+from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.fixed_embeddings import TokenEmbeddings
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
@@ -16,6 +17,7 @@ from mamebert.stages.pretrain import pretrain, pretraining
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.steps import PretrainingSteps
 from mamebert.stages.tokenize import TokenizeConfig, tokenize
+from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.word2vec.table import VectorTable
 
 TABLE = "bert.embeddings.word_embeddings.weight"
@@ -68,6 +70,17 @@ def test_order_gain_is_in_every_evaluation_and_of_all_held_out_text_at_the_end(e
     assert run.results["order_gain"] == run.results["epochs"][-1]["order_gain"] == found[-1]
     assert abs(found[-1]) < 0.3
     assert "hardly knows the order of words" in (run.folder / "model" / "README.md").read_text()
+
+
+def test_bits_per_character_are_the_loss_over_the_characters_held_out(encoders, world):
+    tokenizer, held_out = Tokenizer.open(world / "tokens" / "tokenizer"), TokenShards.open(world / "tokens", "heldout")
+    ids = held_out.tokens(0, held_out.num_tokens)
+    assert tokenizer.unk_id not in ids
+    text = tokenizer.decode(ids.tolist())
+    for line in (*Run.open(encoders("N")).metrics(), *Run.open(encoders("N")).results["epochs"]):
+        if "heldout_mlm_loss" in line:
+            bits = line["heldout_mlm_loss"] * len(ids) / len("".join(text.split())) / np.log(2)
+            assert line["heldout_bits_per_character"] == pytest.approx(bits)
 
 
 def test_on_the_way_order_gain_is_of_the_first_batches_and_at_the_end_of_all(settings, monkeypatch):

@@ -118,6 +118,7 @@ _MEASURED = (
     "Training loss",
     "Held-out MLM loss",
     "Held-out MLM accuracy",
+    "Bits per character",
     "Order gain",
     "Held-out accuracy on pairs",
     "Held-out crops found",
@@ -125,8 +126,8 @@ _MEASURED = (
 
 
 def _measured(epoch: Epoch) -> list[float | None]:
-    held_out = [epoch.heldout_mlm_loss, epoch.heldout_mlm_accuracy, epoch.order_gain, epoch.heldout_pair_accuracy]
-    return [epoch.train_loss, *held_out, epoch.heldout_found]
+    words = [epoch.heldout_mlm_loss, epoch.heldout_mlm_accuracy, epoch.heldout_bits_per_character, epoch.order_gain]
+    return [epoch.train_loss, *words, epoch.heldout_pair_accuracy, epoch.heldout_found]
 
 
 def _three(number: float | None) -> str | None:

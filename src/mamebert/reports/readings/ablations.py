@@ -17,7 +17,7 @@ from mamebert.results.probe import ProbeResults
 from mamebert.runs import Run
 
 NOT_COMPARED = ("output", "seed")
-HELD_OUT, ORDER = "Held-out loss", "Order gain"
+BITS, HELD_OUT, ORDER = "Bits per character", "Held-out loss", "Order gain"
 
 
 @dataclass
@@ -52,7 +52,10 @@ def choices(encoders: list[Pretrained], runs: list[Run]) -> list[Choice]:
     of_one_text = len({str(each.run.settings.get("shards")) for one in several for each in one.encoders}) == 1
     for choice in several:
         last = [each.epochs[-1] if each.epochs else Epoch() for each in choice.encoders]
-        held_out = finite(epoch.heldout_mlm_loss for epoch in last)
+        if bits := finite(epoch.heldout_bits_per_character for epoch in last):
+            choice.found[BITS] = bits
+        # The loss of a generator says nothing of its discriminator.
+        held_out = finite(epoch.heldout_mlm_loss for epoch in last if epoch.heldout_discriminator_loss is None)
         if held_out and of_one_text:  # losses of other vocabularies are other questions
             choice.found[HELD_OUT] = held_out
         if gains := finite(each.results.order_gain for each in choice.encoders):

@@ -23,6 +23,7 @@ NAMES = {
     "mse": "MSE",
     "mrr": "MRR",
     "heldout_mlm_loss": "Held-out MLM loss",
+    "heldout_bits_per_character": "Bits per character",
     "order_gain": "Order gain",
     "mean_km": "Mean distance",
     "median_km": "Median distance",

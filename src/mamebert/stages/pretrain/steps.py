@@ -29,6 +29,7 @@ from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.starting_network import first_network
 from mamebert.stages.pretrain.token_table import FrozenTable
 from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.tokenizer.judging.characters import TextLength, length_of
 from mamebert.training.averages import averaged, follow
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.training.loop import Step, derive_seed, train
@@ -103,6 +104,12 @@ class PretrainingSteps:
         found = held_out_batches(self.config.objective, shards, special, num_tokens)
         return [batch.to(self.device) for batch in found]
 
+    @cached_property
+    def held_out_length(self) -> TextLength:
+        """How long the held-out text is, in tokens and in characters."""
+        shards = TokenShards.open(self.config.shards, "heldout", check=False)
+        return length_of(self.tokenizer, shards.tokens(0, shards.num_tokens))
+
     def __iter__(self) -> Iterator[tuple[Step, PretrainingBatch]]:
         """Take the remaining steps; yield each with its batch, to be counted before the next."""
         while not self.is_done():
@@ -143,6 +150,8 @@ class PretrainingSteps:
     def measure(self) -> dict[str, float]:
         """Return held-out loss (nats per masked token), accuracies and order gain; empty where nothing was held out.
 
+        The loss is told in bits for each character too, which compares vocabularies, but for a generator's.
+
         Order gain is what the loss rises by when the words of each sequence are shuffled, in nats per masked token, the
         same words asked (`shuffled`): 0 for an encoder that is a bag of words. On the way it is taken from the first
         batches alone, and after the last step from all.
@@ -161,7 +170,13 @@ class PretrainingSteps:
             elif share.counts:
                 self.config.objective.answer(network, batch, answers)
         counted = self.processes.sum(torch.tensor(astuple(answers), dtype=torch.float64))
-        return HeldOutSums(*counted.tolist()).summary(self.config.objective.question) if self.held_out else {}
+        if not self.held_out:
+            return {}
+        found = HeldOutSums(*counted.tolist()).summary(self.config.objective.question)
+        if "heldout_mlm_loss" in found and "heldout_discriminator_loss" not in found:
+            nats = found["heldout_mlm_loss"]
+            found["heldout_bits_per_character"] = self.held_out_length.bits_per_character(nats)
+        return found
 
     def filled_masks(self, network: PretrainingNetwork) -> list[FilledMask]:
         """Return the likeliest tokens for each [MASK] of `probe_texts`."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mamebert.reports.page.story import Story
 from mamebert.reports.plots.dots import Dot, Dots
-from mamebert.reports.readings.ablations import HELD_OUT, ORDER, Choice, choices, farthest
+from mamebert.reports.readings.ablations import BITS, HELD_OUT, ORDER, Choice, choices, farthest
 from mamebert.reports.text.blocks import Block, Cell, Section, Table, cells
 from mamebert.reports.text.number_format import score
 
@@ -12,7 +12,7 @@ LEAD = (
     "Each row is one choice of settings, pretrained with several seeds: mean and standard deviation over them. "
     "Encoders of one choice differ in chance alone, so what is less than their spread tells nothing."
 )
-LOW_IS_GOOD = (HELD_OUT,)
+LOW_IS_GOOD = (BITS, HELD_OUT)
 
 
 def tell(story: Story) -> list[Section]:

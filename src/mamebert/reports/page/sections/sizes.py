@@ -25,6 +25,7 @@ def tell(story: Story) -> list[Section]:
         "Training loss",
         "Held-out MLM loss",
         "Held-out MLM accuracy",
+        "Bits per character",
         "Order gain",
         "Held-out accuracy on pairs",
     ]
@@ -57,12 +58,8 @@ def _reached(model: Pretrained) -> list[Cell]:
     last = epochs[-1] if epochs else Epoch()
     tokens = sum(finite(epoch.tokens for epoch in epochs))
     partial = " (the last in part)" if last.extrapolated else ""
-    loss, held, right, order = (
-        last.train_loss,
-        last.heldout_mlm_loss,
-        last.heldout_mlm_accuracy,
-        last.heldout_pair_accuracy,
-    )
+    loss, held, right = last.train_loss, last.heldout_mlm_loss, last.heldout_mlm_accuracy
+    bits, order = last.heldout_bits_per_character, last.heldout_pair_accuracy
     return cells(
         model.name,
         f"{len(epochs)}{partial}" if epochs else None,
@@ -70,6 +67,7 @@ def _reached(model: Pretrained) -> list[Cell]:
         f"{loss:.3f}" if is_number(loss) else None,
         f"{held:.3f}" if is_number(held) else None,
         percent(right) if is_number(right) else None,
+        f"{bits:.3f}" if is_number(bits) else None,
         order_gain_told(model.results),
         percent(order) if is_number(order) else None,
     )
