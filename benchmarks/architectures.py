@@ -1,17 +1,19 @@
-"""Speed of every family of encoders: `mamebert pretrain` and the same class of `transformers` under its Trainer, in turn.
+"""Speed of every family: `mamebert pretrain` and the same class of `transformers` under its Trainer, in turn.
 
     python benchmarks/architectures.py                        all families, some ten minutes of a core
     python benchmarks/architectures.py modernbert electra     some of them
     python benchmarks/architectures.py --shape 128 2 64       width, layers and length (256 4 128 by default)
 
-Both sides have one shape, one batch of full sequences and the same dropout, in one process; the peer computes in float32, the
-default of its Trainer, and in bfloat16 (autocast) where the processor multiplies that. Rates are real tokens a second of the
-processor's own time, and every ratio is the median over rounds in which each side took some steps. Ends with one JSON line.
+Both sides have one shape, one batch of full sequences and the same dropout, in one process; the peer computes in
+float32, the default of its Trainer, and in bfloat16 (autocast) where the processor multiplies that. Rates are real
+tokens a second of the processor's own time; a ratio is the median over rounds in which each side took some steps. Ends
+with one JSON line.
 """
 
 import argparse
 import json
 import tempfile
+from collections.abc import Callable, Mapping
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
@@ -34,7 +36,7 @@ from mamebert.kernels import status
 from mamebert.objectives.replaced_token_detection import ReplacedTokenDetection
 from mamebert.training.devices import pick_device, pick_precision
 
-FAMILIES = MappingProxyType(
+FAMILIES: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
         "bert": {},
         "roberta": {"preset": "roberta"},
@@ -72,7 +74,7 @@ class Electra(nn.Module):
 
 
 def plain(shape: EncoderConfig, vocab_size: int, wanted: str = "BertForMaskedLM") -> PreTrainedModel:
-    """Return the new plain class that a network of ours is saved for; ModernBERT's head reads the asked places alone."""
+    """Return a new network of the plain class for a shape; ModernBERT's head reads the asked places alone."""
     layout = layout_for(shape)
     assert layout
     more = {"sparse_prediction": True} if layout.kind == "modernbert" else {}
@@ -96,8 +98,8 @@ def measure(bench: Bench, shape: Shape, family: str) -> dict[str, Any]:
     ours = bench.ours(shape, objective=objective, encoder=FAMILIES[family])
     settings = ours.work.config.encoder
     rows = grouped(sequences(Ours(shape, bench.lines, bench.sequences * shape.length).work), shape.length)
-    make = electra if is_pair else plain
-    peers = {"trainer_fp32": {}, "trainer_bf16": {"bf16": True}}
+    make: Callable[..., Any] = electra if is_pair else plain
+    peers: dict[str, dict[str, Any]] = {"trainer_fp32": {}, "trainer_bf16": {"bf16": True}}
     if pick_precision("auto", bench.device) != torch.bfloat16:
         del peers["trainer_bf16"]
     return {
