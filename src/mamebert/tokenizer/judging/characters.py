@@ -47,7 +47,7 @@ def length_of(tokenizer: Tokenizer, ids: npt.NDArray[np.integer]) -> TextLength:
         counts += np.bincount(ids[start : start + AT_ONCE], minlength=len(counts))
     unknown = int(counts[tokenizer.unk_id])
     counts[tokenizer.special_ids] = 0
-    characters = sum(int(counts[number]) * _characters(tokenizer, number) for number in np.flatnonzero(counts))
+    characters = sum(int(counts[number]) * _characters(tokenizer, number) for number in np.flatnonzero(counts).tolist())
     return TextLength(int(counts.sum()) + unknown, characters + unknown, unknown)
 
 
@@ -55,5 +55,5 @@ def _characters(tokenizer: Tokenizer, number: int) -> int:
     """Return how many characters begin in a token, white space not counted."""
     token, space = tokenizer.tokens[number], tokenizer.begins_words
     if space == BYTE_SPACE:
-        return sum(sign not in GOING_ON and sign != BYTE_SPACE for sign in token)
+        return len([sign for sign in token if sign not in GOING_ON and sign != BYTE_SPACE])
     return len(token.replace(space, "") if space else token.removeprefix(INSIDE))
