@@ -1289,6 +1289,7 @@ class _ReadingSettings(TypedDict, total=False):
     join: Literal["concat", "weighted_sum"]
     tokens: Literal["asked", "mean"]
     lstm_size: int
+    lstm_over: Literal["reads", "tokens"]
 
 class _LearningSettings(TypedDict, total=False):
     trainable: Literal["all", "head", "top_layers", "groups"]

@@ -205,7 +205,11 @@ def test_the_fallback_of_several_layers_opens_in_plain_transformers_with_equal_h
 
 @pytest.mark.parametrize(
     "reading",
-    [{"layers": [-2, -1]}, {"layers": "all", "join": "weighted_sum"}, {"layers": [-1], "lstm_size": 5}],
+    [
+        {"layers": [-2, -1]},
+        {"layers": "all", "join": "weighted_sum"},
+        {"layers": [-1], "lstm_size": 5, "lstm_over": "tokens"},
+    ],
     ids=str,
 )
 def test_what_is_read_of_several_layers_is_saved_and_opened_with_equal_answers(

@@ -110,5 +110,6 @@ class MaskedWords(Goal):
 
 def _answer(network: TaskNetwork, batch: TaskBatch, states: Sequence[Tensor]) -> Any:
     """Return what the head makes of the hidden states of a pass."""
-    read = network.reader.pick(states, batch.packed, batch.places)
-    return network.conclude(read[batch.order], batch)
+    gathered = network.gathered_of(batch)
+    read = network.reader.pick(states, gathered.packed, gathered.places)
+    return network.conclude(read[gathered.order], batch)

@@ -1,13 +1,14 @@
 """Readings of an encoder: its last layer, or several layers joined, with or without an LSTM on top.
 
-The feature-based way of using BERT (Devlin et al., 2019, section 5.3; the weighted sum is ELMo's, Peters et al., 2018).
+The feature-based way of using BERT (Devlin et al., 2019, section 5.3; the weighted sum is ELMo's, Peters et al., 2018),
+and the BiLSTM that its ablation puts on top of an encoder that reads from left to right (Table 5, "+ BiLSTM").
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
@@ -21,6 +22,8 @@ from mamebert.errors import UserError
 class Reading(Config):
     """Which hidden states a head gets, and what becomes of them before."""
 
+    newer: ClassVar[tuple[str, ...]] = ("lstm_over",)
+
     layers: list[int] | Literal["all"] = Field(default=[-1], min_length=1)
     """Layers that are read: 0 is the embeddings, 1 the first layer, -1 the last; "all" takes every one."""
     join: Literal["concat", "weighted_sum"] = "concat"
@@ -30,6 +33,23 @@ class Reading(Config):
     mean of all tokens of a sequence, which of plain transformers' classes only ModernBERT's know."""
     lstm_size: int = Field(default=0, ge=0)
     """Width, in each direction, of a two-layer BiLSTM over what is read of an example; 0 is none."""
+    lstm_over: Literal["reads", "tokens"] = "reads"
+    """What the BiLSTM goes along: what the task asks for, of a text its [CLS] or mean alone; or all tokens of each
+    sequence, and the task then gets its states there, or their mean. So [CLS] sees a text that was read from left to
+    right (BERT's ablation: Devlin et al., 2019, Table 5)."""
+
+    @model_validator(mode="after")
+    def _there_is_an_lstm(self) -> Self:
+        if self.lstm_over != "reads" and not self.lstm_size:
+            raise ValueError(
+                "reading.lstm_over belongs to a BiLSTM. Set reading.lstm_size, such as 128, or leave it out."
+            )
+        return self
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether what is read of a text has seen all of it, in an encoder that reads from left to right too."""
+        return self.tokens == "mean" or self.lstm_over == "tokens"
 
     @property
     def is_last(self) -> bool:
@@ -51,8 +71,10 @@ class Reader(nn.Module):
     def __init__(self, reading: Reading, shape: EncoderConfig) -> None:
         super().__init__()
         self.numbers = _layer_numbers(reading, shape.num_hidden_layers)
+        self.over_tokens = reading.lstm_over == "tokens"
+        """Whether all tokens are gathered, for an LSTM to go along, and what is asked for is read behind it (`at`)."""
         self.means = reading.tokens == "mean"
-        self.last_alone = self.numbers == [shape.num_hidden_layers] and not self.means
+        self.last_alone = self.numbers == [shape.num_hidden_layers] and (self.over_tokens or not self.means)
         self.is_plain = self.last_alone and reading.join == "concat" and not reading.lstm_size
         """Whether what is read of a token is its last hidden state."""
         self.width = shape.hidden_size * (len(self.numbers) if reading.join == "concat" else 1)
@@ -77,14 +99,14 @@ class Reader(nn.Module):
 
     def of_tokens(self, states: Tensor, batch: Packed, places: Tensor) -> Tensor:
         """Return the rows of [tokens, ...] at `places`; or for each place the mean over the sequence it lies in."""
-        if not self.means:
-            return states[places]
-        lengths = batch.starts.diff()
-        owners = torch.repeat_interleave(torch.arange(len(lengths), device=states.device), lengths)
-        sums = states.new_zeros(len(lengths), *states.shape[1:], dtype=torch.float32)
-        sums = sums.index_add(0, owners, states.float())
-        sequences = torch.searchsorted(batch.starts, places, right=True) - 1
-        return (sums / lengths.view(-1, *[1] * (states.ndim - 1)))[sequences]
+        return _means(states, batch.starts, places) if self.means and not self.over_tokens else states[places]
+
+    def at(self, states: Tensor, starts: Tensor, places: Tensor) -> Tensor:
+        """Return what is read at `places`, or means, of the states [tokens, width] of an LSTM over all tokens.
+
+        `starts` [sequences + 1] is where each sequence begins, and the end.
+        """
+        return _means(states, starts, places) if self.means else states[places]
 
     def forward(self, gathered: Tensor, counts: Sequence[int]) -> Tensor:
         """Return [reads, width]; `counts` are the reads of each example, which an LSTM goes along."""
@@ -99,6 +121,16 @@ class Reader(nn.Module):
         packed = pack_padded_sequence(padded, torch.tensor(counts), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
         return torch.cat([rows[:count] for rows, count in zip(states, counts, strict=True)])
+
+
+def _means(states: Tensor, starts: Tensor, places: Tensor) -> Tensor:
+    """Return for each place the mean of [tokens, ...] over the sequence it lies in."""
+    lengths = starts.diff()
+    owners = torch.repeat_interleave(torch.arange(len(lengths), device=states.device), lengths)
+    sums = states.new_zeros(len(lengths), *states.shape[1:], dtype=torch.float32)
+    sums = sums.index_add(0, owners, states.float())
+    sequences = torch.searchsorted(starts, places, right=True) - 1
+    return (sums / lengths.view(-1, *[1] * (states.ndim - 1)))[sequences]
 
 
 def _layer_numbers(reading: Reading, num_layers: int) -> list[int]:

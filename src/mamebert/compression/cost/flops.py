@@ -28,9 +28,10 @@ def task_flops(network: Any, goal: TaskGoal, features: Sequence[Features]) -> in
     ours = goal.network(shape, size) if is_graph else network
     batch = pack(features, range(len(features)))
     lengths = list(batch.packed.lengths)
-    starts = torch.searchsorted(batch.places, batch.packed.starts)
+    read_of = ours.gathered_of(batch)
+    starts = torch.searchsorted(read_of.places, batch.packed.starts)
     read = starts.diff().numpy() if ours.reader.last_alone and not is_graph else lengths
-    gathered = torch.zeros(len(batch.places), len(ours.reader.numbers), shape.hidden_size)
+    gathered = torch.zeros(len(read_of.places), len(ours.reader.numbers), shape.hidden_size)
     encoder = _bottleneck_flops(ours.bert, features) if shape.bottleneck else forward_flops(shape, lengths, read)
     return (encoder + _counted(lambda: ours.conclude(gathered, batch))) // len(features)
 

@@ -86,8 +86,9 @@ class GraphNetwork:
         if self.rest is not None:
             (states,) = found
             states = states if states.ndim == 3 else states[:, None]
-            read: Tensor = self.rest.reader.of_tokens(states, batch.packed, batch.places)
-            return read[batch.order]
+            gathered = self.rest.gathered_of(batch)
+            read: Tensor = self.rest.reader.of_tokens(states, gathered.packed, gathered.places)
+            return read[gathered.order]
         # A plain class gives two scores of a token as two outputs.
         rows = found[0] if len(found) == 1 else torch.stack(found, -1)
         if self.bert.by_token:

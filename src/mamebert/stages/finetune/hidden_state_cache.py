@@ -28,7 +28,8 @@ class HiddenStates:
     def __init__(self, network: TaskNetwork, features: Sequence[Features], batch_tokens: int = 16_384) -> None:
         started = monotonic()
         network.eval()
-        self.ends = np.cumsum([_num_reads(each) for each in features])
+        self.network = network
+        self.ends = np.cumsum([_num_reads(network, each) for each in features])
         order = np.argsort([-each.num_tokens for each in features], kind="stable").tolist()
         reader, width = network.reader, network.bert.config.hidden_size
         self.table = torch.empty(int(self.ends[-1]), len(reader.numbers), width, device=network.device)
@@ -42,7 +43,7 @@ class HiddenStates:
         return self.table[self._places(batch)]
 
     def _places(self, batch: TaskBatch) -> Tensor:
-        counts = np.array(batch.counts)
+        counts = np.array(self.network.gathered_of(batch).counts)
         # Every run of places begins where the one before ends; what is added moves it to its own beginning.
         moved = self.ends[batch.rows] - np.cumsum(counts)
         return torch.from_numpy(np.repeat(moved, counts) + np.arange(counts.sum())).to(self.table.device)
@@ -54,7 +55,7 @@ def keep_hidden_states(network: TaskNetwork, parts: Mapping[str, HasFeatures], m
     kept: dict[str, HiddenStates] = {}
     left_out = []
     for name, part in parts.items():
-        size = each * sum(map(_num_reads, part.features))
+        size = each * sum(_num_reads(network, features) for features in part.features)
         if size <= most:
             kept[name] = HiddenStates(network, part.features)
             most -= size
@@ -68,5 +69,5 @@ def keep_hidden_states(network: TaskNetwork, parts: Mapping[str, HasFeatures], m
     return kept
 
 
-def _num_reads(features: Features) -> int:
-    return sum(map(len, features.places))
+def _num_reads(network: TaskNetwork, features: Features) -> int:
+    return features.num_tokens if network.reader.over_tokens else sum(map(len, features.places))

@@ -128,6 +128,29 @@ class TaskBatch:
             [self.places, self.places.new_tensor(range(more_reads)) + tokens]
         )
 
+    @cached_property
+    def of_all_tokens(self) -> "TaskBatch":
+        """The same examples, of which every token is read."""
+        lengths = [[len(sequence) for sequence in each.sequences] for each in self.features]
+        flat = [length for each in lengths for length in each]
+        starts = _starts(flat)
+        order = np.concatenate([start + np.arange(length) for start, length in zip(starts, flat, strict=True)])
+        device = self.places.device
+        places = torch.arange(len(order), device=device)
+        return TaskBatch(self.packed, places, torch.from_numpy(order).to(device), lengths, self.features, self.rows)
+
+    @cached_property
+    def among_all_tokens(self) -> tuple[Tensor, Tensor]:
+        """Return where sequences begin among all tokens, int64 [sequences + 1], and the reads there, int64 [reads].
+
+        Tokens are counted one example after the other, as `of_all_tokens` gives what is read of them.
+        """
+        starts = np.cumsum([0, *self.of_all_tokens.sequence_sizes])
+        read = [places for each in self.features for places in each.places]
+        reads = np.concatenate([start + places for start, places in zip(starts[:-1], read, strict=True)])
+        device = self.places.device
+        return torch.from_numpy(starts).to(device), torch.from_numpy(reads).to(device)
+
     def targets(self) -> Tensor:
         """Return the targets of all examples, one array after the other."""
         return to_device(torch.from_numpy(np.concatenate([f.target for f in self.features])), self.places.device)
@@ -177,9 +200,8 @@ def pack(features: Sequence[Features], rows: Sequence[int]) -> TaskBatch:
     if len(sequences) == 1:  # a text alone waits for nothing that it does not need
         packed, (wanted,) = Packed.of(sequences, segments), read
         return TaskBatch(packed, torch.from_numpy(wanted), torch.arange(len(wanted)), sizes, chosen, list(rows))
-    order = np.argsort([-len(sequence) for sequence in sequences], kind="stable")
-    starts = np.empty(len(sequences), np.int64)
-    starts[order] = np.cumsum([0] + [len(sequences[i]) for i in order[:-1]])
+    lengths = [len(sequence) for sequence in sequences]
+    order, starts = _long_first(lengths), _starts(lengths)
     wanted = np.concatenate([start + places for start, places in zip(starts, read, strict=True)])
     rising = np.sort(wanted)
     return TaskBatch(
@@ -190,6 +212,18 @@ def pack(features: Sequence[Features], rows: Sequence[int]) -> TaskBatch:
         chosen,
         list(rows),
     )
+
+
+def _long_first(lengths: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return the numbers of sequences in the order in which they are packed."""
+    return np.argsort([-length for length in lengths], kind="stable")
+
+
+def _starts(lengths: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return where each sequence begins when they are packed."""
+    order, starts = _long_first(lengths), np.empty(len(lengths), np.int64)
+    starts[order] = np.cumsum([0] + [lengths[i] for i in order[:-1]])
+    return starts
 
 
 def batches(

@@ -57,10 +57,11 @@ class TaskNetwork(nn.Module):
         super().__init__()
         if reading.tokens == "mean" and not task.reads_texts:
             raise UserError(f"{task.kind} reads tokens by themselves, not means. Leave reading.tokens out.")
-        if shape.is_decoder and task.reads == "first" and reading.tokens != "mean":
+        if shape.is_decoder and task.reads == "first" and not reading.sees_all:
             raise UserError(
                 f"{task.kind} reads [CLS], which sees nothing of a text in a network that reads from left to right "
-                "(is_decoder). Set reading.tokens=mean, or take an encoder that reads both ways."
+                "(is_decoder). Set reading.tokens=mean, or reading.lstm_over=tokens with a reading.lstm_size, or take "
+                "an encoder that reads both ways."
             )
         self.bert = Encoder(shape, vocab_size)
         self.reader = Reader(reading, shape)
@@ -101,12 +102,20 @@ class TaskNetwork(nn.Module):
         On a processor, oneDNN makes code for the bfloat16 products of every shape anew, which cost small batches two
         fifths of their time, and each has another number of tokens: in training it is rounded up.
         """
+        batch = self.gathered_of(batch)
         filled_up = self.training and self.bert.compute_dtype == torch.bfloat16 and self.device.type == "cpu"
         packed, places = batch.filled_up if filled_up else (batch.packed, batch.places)
         return self.reader.gather(self.bert, packed, places)[batch.order]
 
+    def gathered_of(self, batch: TaskBatch) -> TaskBatch:
+        """Return a batch as it is gathered: with all its tokens as reads where an LSTM goes along them."""
+        return batch.of_all_tokens if self.reader.over_tokens else batch
+
     def conclude(self, gathered: Tensor, batch: TaskBatch) -> Any:
         """Return what reader and head make of gathered hidden states: all that learns when the encoder does not."""
+        if self.reader.over_tokens:
+            states = self.reader(gathered, batch.of_all_tokens.sequence_sizes)
+            return self.head(self.reader.at(states, *batch.among_all_tokens), batch)
         counts = batch.counts if self.lstm_along == "example" else batch.sequence_sizes
         return self.head(self.reader(gathered, counts), batch)
 
