@@ -1287,7 +1287,7 @@ _AnyTask: TypeAlias = (
 class _ReadingSettings(TypedDict, total=False):
     layers: Sequence[int] | Literal["all"]
     join: Literal["concat", "weighted_sum"]
-    tokens: Literal["asked", "mean"]
+    tokens: Literal["asked", "mean", "pair"] | None
     lstm_size: int
     lstm_over: Literal["reads", "tokens"]
 

@@ -133,4 +133,25 @@ def test_only_tasks_that_read_texts_can_read_means():
     with pytest.raises(UserError, match="tagging reads tokens by themselves"):
         TaskNetwork(Task.find("tagging")(), SHAPE, 30, learnt, means)
     network = TaskNetwork(Task.find("classification")(), SHAPE, 30, learnt, means)
-    assert network.reader.means
+    assert network.reader.tokens == "mean"
+
+
+@torch.no_grad()
+def test_of_a_pair_both_texts_their_distance_and_product_are_read(bert):
+    pair, batch = reader(tokens="pair"), packed(6, 4)
+    sides = torch.tensor([0, 0, 0, 1, 1, 1, 0, 0, 1, 1])
+    batch = Packed(batch.ids, sides, batch.positions, batch.lengths)
+    *_, last = bert.hidden_states(batch)
+    found = pair(pair.gather(bert, batch, torch.tensor([0, 6])), [1, 1])
+    assert found.shape == (2, pair.width) == (2, 4 * SHAPE.hidden_size)
+    for row, (first, second) in zip(found, [((0, 3), (3, 6)), ((6, 8), (8, 10))], strict=True):
+        one, other = last[slice(*first)].mean(0), last[slice(*second)].mean(0)
+        assert_close(row, torch.cat([one, other, (one - other).abs(), one * other]), **CLOSE)
+
+
+def test_only_tasks_about_pairs_can_read_pairs():
+    pair = Reading(tokens="pair")
+    with pytest.raises(UserError, match="classification is not asked about pairs of texts here"):
+        TaskNetwork(Task.find("classification")(), SHAPE, 30, TaskState(("a", "b")), pair)
+    for task in (Task.find("classification")(second_columns=["second"]), Task.find("multiple_choice")()):
+        assert TaskNetwork(task, SHAPE, 30, TaskState(("a", "b")), pair).reader.tokens == "pair"

@@ -141,4 +141,4 @@ def test_texts_are_read_by_their_means():
     task, shape = Task.find("regression")(), network().bert.config
     with pytest.raises(UserError, match=r"sees nothing of a text.*reading\.tokens=mean"):
         TaskNetwork(task, shape, 100, TaskState(), Reading())
-    assert TaskNetwork(task, shape, 100, TaskState(), Reading(tokens="mean")).reader.means
+    assert TaskNetwork(task, shape, 100, TaskState(), Reading(tokens="mean")).reader.tokens == "mean"

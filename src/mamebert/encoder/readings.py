@@ -18,6 +18,9 @@ from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 
+PARTS_OF_A_PAIR = 4
+"""Vectors that stand side by side where a pair is read."""
+
 
 class Reading(Config):
     """Which hidden states a head gets, and what becomes of them before."""
@@ -28,9 +31,12 @@ class Reading(Config):
     """Layers that are read: 0 is the embeddings, 1 the first layer, -1 the last; "all" takes every one."""
     join: Literal["concat", "weighted_sum"] = "concat"
     """Several layers stand side by side, or are added with weights that are learnt: gamma * sum softmax(s)_l h_l."""
-    tokens: Literal["asked", "mean"] = "asked"
+    tokens: Literal["asked", "mean", "pair"] | None = None
     """What of a layer is read: the tokens that the task asks for, [CLS] of a text; or, for tasks that read texts, the
-    mean of all tokens of a sequence, which of plain transformers' classes only ModernBERT's know."""
+    mean of all tokens of a sequence, which of plain transformers' classes only ModernBERT's know; or of a pair of texts
+    the mean of each, how far they are apart in each dimension, and their product (Conneau et al., 2017), which none
+    knows. Unset, the tokens that the task asks for, but of pairs all that where `finetune` starts from a small encoder
+    without segments."""
     lstm_size: int = Field(default=0, ge=0)
     """Width, in each direction, of a two-layer BiLSTM over what is read of an example; 0 is none."""
     lstm_over: Literal["reads", "tokens"] = "reads"
@@ -44,24 +50,31 @@ class Reading(Config):
             raise ValueError(
                 "reading.lstm_over belongs to a BiLSTM. Set reading.lstm_size, such as 128, or leave it out."
             )
+        if self.lstm_size and self.tokens == "pair":
+            raise ValueError("reading.tokens=pair is read of layers, without a BiLSTM. Leave one of the two out.")
         return self
 
     @property
     def sees_all(self) -> bool:
         """Whether what is read of a text has seen all of it, in an encoder that reads from left to right too."""
-        return self.tokens == "mean" or self.lstm_over == "tokens"
+        return self.tokens in ("mean", "pair") or self.lstm_over == "tokens"
+
+    @property
+    def read_of_layers(self) -> Literal["asked", "mean", "pair"]:
+        """`tokens`, also where they were left open."""
+        return self.tokens or "asked"
 
     @property
     def is_last(self) -> bool:
         """Whether the head gets the last layer as it is."""
-        return self.layers == [-1] and not self.lstm_size and self.tokens == "asked"
+        return self.layers == [-1] and not self.lstm_size and self.read_of_layers == "asked"
 
     def is_plain(self, shape: EncoderConfig) -> bool:
         """Tell whether a class of plain transformers reads an encoder so.
 
         All read the last layer as it is; ModernBERT's put their prediction head over a mean of it as well.
         """
-        of_means = self.tokens == "mean" and shape.has_prediction_head
+        of_means = self.read_of_layers == "mean" and shape.has_prediction_head
         return self.is_last or (of_means and self.layers == [-1] and not self.lstm_size)
 
 
@@ -73,11 +86,12 @@ class Reader(nn.Module):
         self.numbers = _layer_numbers(reading, shape.num_hidden_layers)
         self.over_tokens = reading.lstm_over == "tokens"
         """Whether all tokens are gathered, for an LSTM to go along, and what is asked for is read behind it (`at`)."""
-        self.means = reading.tokens == "mean"
-        self.last_alone = self.numbers == [shape.num_hidden_layers] and (self.over_tokens or not self.means)
+        self.tokens = reading.read_of_layers
+        self.last_alone = self.numbers == [shape.num_hidden_layers] and (self.over_tokens or self.tokens == "asked")
         self.is_plain = self.last_alone and reading.join == "concat" and not reading.lstm_size
         """Whether what is read of a token is its last hidden state."""
-        self.width = shape.hidden_size * (len(self.numbers) if reading.join == "concat" else 1)
+        size = PARTS_OF_A_PAIR * shape.hidden_size if self.tokens == "pair" else shape.hidden_size
+        self.width = size * (len(self.numbers) if reading.join == "concat" else 1)
         if reading.join == "weighted_sum":
             self.scores = nn.Parameter(torch.zeros(len(self.numbers)))
             self.gamma = nn.Parameter(torch.ones(()))
@@ -98,15 +112,22 @@ class Reader(nn.Module):
         return torch.stack([self.of_tokens(states[number], batch, places) for number in self.numbers], 1).float()
 
     def of_tokens(self, states: Tensor, batch: Packed, places: Tensor) -> Tensor:
-        """Return the rows of [tokens, ...] at `places`; or for each place the mean over the sequence it lies in."""
-        return _means(states, batch.starts, places) if self.means and not self.over_tokens else states[places]
+        """Return the rows of [tokens, ...] at `places`, or what stands for the sequence or the pair of each place."""
+        if self.tokens == "asked" or self.over_tokens:
+            return states[places]
+        if self.tokens == "mean":
+            return _means(states, batch.starts, places)
+        sides = _owners(batch.starts) * 2 + batch.segments
+        means = _mean_of_each(states, sides, 2 * len(batch.lengths)).unflatten(0, (-1, 2))
+        first, second = means[_owners(batch.starts)[places]].unbind(1)
+        return torch.cat([first, second, (first - second).abs(), first * second], -1)
 
     def at(self, states: Tensor, starts: Tensor, places: Tensor) -> Tensor:
         """Return what is read at `places`, or means, of the states [tokens, width] of an LSTM over all tokens.
 
         `starts` [sequences + 1] is where each sequence begins, and the end.
         """
-        return _means(states, starts, places) if self.means else states[places]
+        return _means(states, starts, places) if self.tokens == "mean" else states[places]
 
     def forward(self, gathered: Tensor, counts: Sequence[int]) -> Tensor:
         """Return [reads, width]; `counts` are the reads of each example, which an LSTM goes along."""
@@ -125,12 +146,20 @@ class Reader(nn.Module):
 
 def _means(states: Tensor, starts: Tensor, places: Tensor) -> Tensor:
     """Return for each place the mean of [tokens, ...] over the sequence it lies in."""
-    lengths = starts.diff()
-    owners = torch.repeat_interleave(torch.arange(len(lengths), device=states.device), lengths)
-    sums = states.new_zeros(len(lengths), *states.shape[1:], dtype=torch.float32)
-    sums = sums.index_add(0, owners, states.float())
-    sequences = torch.searchsorted(starts, places, right=True) - 1
-    return (sums / lengths.view(-1, *[1] * (states.ndim - 1)))[sequences]
+    owners = _owners(starts)
+    return _mean_of_each(states, owners, len(starts) - 1)[owners[places]]
+
+
+def _owners(starts: Tensor) -> Tensor:
+    """Return int64 [tokens]: the sequence of each."""
+    return torch.repeat_interleave(torch.arange(len(starts) - 1, device=starts.device), starts.diff())
+
+
+def _mean_of_each(states: Tensor, owners: Tensor, number: int) -> Tensor:
+    """Return float32 [number, ...]: the mean of the rows of each owner, 0 where one has none."""
+    counts = owners.bincount(minlength=number).clamp(min=1)
+    sums = states.new_zeros(number, *states.shape[1:], dtype=torch.float32).index_add(0, owners, states.float())
+    return sums / counts.view(-1, *[1] * (states.ndim - 1))
 
 
 def _layer_numbers(reading: Reading, num_layers: int) -> list[int]:

@@ -74,6 +74,9 @@ class Task(Choice):
     reads_texts: ClassVar[bool] = False
     """Whether [CLS] alone is read of each sequence, so that the mean of its tokens can stand in its place."""
 
+    reads_pairs: ClassVar[bool] = False
+    """Whether each sequence is two texts, so that both and what lies between them can stand in the place of [CLS]."""
+
     scores_alternatives: ClassVar[bool] = False
     """Whether what the head gives are scores of alternatives of which one is right; see `alternatives`."""
 

@@ -52,6 +52,7 @@ class MultipleChoice(Task):
     """The right one of several choices, whose number may differ from row to row."""
 
     architecture: ClassVar[str] = "BertForMultipleChoice"
+    reads_pairs: ClassVar[bool] = True
     scores_alternatives: ClassVar[bool] = True
     lstm_along: ClassVar[Literal["example", "sequence"]] = "sequence"
 

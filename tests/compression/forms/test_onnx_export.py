@@ -104,6 +104,11 @@ def test_a_head_over_means_is_run_on_what_the_graph_gives(tmp_path):
     )
 
 
+def test_a_head_over_what_lies_between_two_texts_is_run_on_what_the_graph_gives(tmp_path):
+    subject = subject_for("classification", Reading(tokens="pair"), second_columns=["second"])
+    assert_same_answers(subject, features_for((9, 3, 15)), tmp_path)
+
+
 def test_layers_of_different_size_become_a_graph(tmp_path):
     shape = EncoderConfig(
         hidden_size=32, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=48,

@@ -62,6 +62,19 @@ def test_a_small_encoder_compares_texts_at_a_lower_rate():
     assert decided("BERT", rows=pairs)["training.peak_lr"] == 3e-5
 
 
+def test_a_small_encoder_that_never_met_pairs_shows_the_head_both_texts():
+    pairs, about_pairs = Rows(2, 5.0, compare=True), {"task": {"kind": "classification", "second_columns": ["b"]}}
+    modern = shape("H128-L2").model_copy(update={"type_vocab_size": 0})
+    found = decide(config(**about_pairs), modern, pairs)
+    assert (found["reading.tokens"], found["training.peak_lr"]) == ("pair", 1e-3)
+    for given in ("asked", "mean"):
+        found = decide(config(reading={"tokens": given}, **about_pairs), modern, pairs)
+        assert ("reading.tokens" in found, found["training.peak_lr"]) == (False, 3e-4)
+    assert "reading.tokens" not in decide(config(**about_pairs), shape("H128-L2"), pairs)  # it has segments
+    assert "reading.tokens" not in decide(config(task={"kind": "span_qa"}), modern, pairs)
+    assert "reading.tokens" not in decide(config(**about_pairs), modern, FEW)
+
+
 def test_a_small_encoder_that_was_pretrained_without_dropout_is_fine_tuned_with_some():
     def found(name, rate, **settings):
         return decide(config(**settings), shape(name).model_copy(update={"hidden_dropout_prob": rate}), FEW)

@@ -59,7 +59,7 @@ def test_a_batch_is_filled_up_to_a_number_of_tokens_and_reads_that_seldom_change
 
 
 @pytest.mark.parametrize("preset", ["bert", "modernbert"])
-@pytest.mark.parametrize("tokens", ["asked", "mean"])
+@pytest.mark.parametrize("tokens", ["asked", "mean", "pair"])
 def test_what_fills_a_batch_up_changes_neither_hidden_states_nor_gradients(preset, tokens):
     shape = build(EncoderConfig, {"preset": preset} if preset != "bert" else {})
     small = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}

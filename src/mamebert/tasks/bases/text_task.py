@@ -29,6 +29,11 @@ class TextTask(Task):
     second_is_optional: bool = False
     """Whether a row without the second text asks about the first alone, instead of being left out."""
 
+    @property
+    def reads_pairs(self) -> bool:  # type: ignore[override]  # of the other tasks it is known beforehand
+        """Whether there is a second text."""
+        return bool(self.second_columns)
+
     def columns(self) -> list[str]:
         """Return the columns of both texts."""
         return [*self.text_columns, *self.second_columns]

@@ -20,10 +20,10 @@ READ_AS = {"asked": "cls", "mean": "mean"}
 def require_one_pooling(folder: ModelFolder, reading: Reading) -> None:
     """Raise a UserError where a ModernBERT says otherwise to plain transformers than to us what a text is read by."""
     told = folder.config.get(POOLING, "cls")
-    if folder.shape.has_prediction_head and told != READ_AS[reading.tokens]:
+    if folder.shape.has_prediction_head and told != READ_AS[reading.read_of_layers]:
         raise UserError(
             f"{folder.path} says two things in config.json of what a text is read by: {POOLING} is {told!r}, and "
-            f"reading.tokens is {reading.tokens!r}. {GET_ANEW}"
+            f"reading.tokens is {reading.read_of_layers!r}. {GET_ANEW}"
         )
 
 

@@ -55,8 +55,10 @@ class TaskNetwork(nn.Module):
 
     def __init__(self, task: Task, shape: EncoderConfig, vocab_size: int, learnt: TaskState, reading: Reading) -> None:
         super().__init__()
-        if reading.tokens == "mean" and not task.reads_texts:
+        if reading.read_of_layers == "mean" and not task.reads_texts:
             raise UserError(f"{task.kind} reads tokens by themselves, not means. Leave reading.tokens out.")
+        if reading.read_of_layers == "pair" and not task.reads_pairs:
+            raise UserError(f"{task.kind} is not asked about pairs of texts here. Leave reading.tokens=pair out.")
         if shape.is_decoder and task.reads == "first" and not reading.sees_all:
             raise UserError(
                 f"{task.kind} reads [CLS], which sees nothing of a text in a network that reads from left to right "
@@ -167,7 +169,7 @@ def save_network(
     if plain and not task.reads_pooler(network.bert.config):
         named = {name: p for name, p in named.items() if not name.startswith("bert.pooler.")}
     more = {**task.plain_settings(learnt), "mamebert": about}
-    if is_plain and reading.tokens == "mean":
+    if is_plain and reading.read_of_layers == "mean":
         more[POOLING] = "mean"
     if not is_plain:
         save_task(network.bert, named, start, folder, plain, more)
