@@ -10,6 +10,7 @@ from mamebert.encoder.carry_over import require_same_kinds
 from mamebert.encoder.design import PRESETS, SIZES
 from mamebert.encoder.model import Encoder, PretrainingNetwork
 from mamebert.encoder.packing import Packed
+from mamebert.encoder.rotary import TOKENS_AT_ONCE, _turn, _TurnInParts
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import Padded
 from mamebert.errors import UserError
@@ -135,6 +136,21 @@ def test_rotary_positions_know_distances_alone():
     later = Packed(whole.ids, whole.segments, moved, (10,))
     assert_close(attention(hidden, whole), attention(hidden, later), **CLOSE)
     assert not torch.allclose(attention(hidden, whole), attention(hidden.flip(0), whole).flip(0), atol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("tokens", [0, 5, TOKENS_AT_ONCE, 2 * TOKENS_AT_ONCE + 3])
+def test_turning_in_parts_is_turning_to_the_last_bit_and_back(dtype, tokens):
+    torch.manual_seed(0)
+    heads, angles, wanted = torch.randn(tokens, 3, 8).to(dtype), torch.rand(tokens, 1, 4), torch.randn(tokens, 3, 8)
+    found = []
+    for turn in (_turn, _TurnInParts.apply):
+        given = heads.clone().requires_grad_()
+        turned = turn(given, angles.cos(), angles.sin())
+        turned.backward(wanted.to(dtype))
+        found.append((turned.detach(), given.grad))
+    assert found[0][0].dtype == dtype
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
 @torch.no_grad()
