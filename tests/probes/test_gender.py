@@ -1,12 +1,18 @@
 import numpy as np
 import pytest
 
+from mamebert.checkpoints.load import load_pretraining
+from mamebert.checkpoints.model_folder import model_folder
+from mamebert.config import build
 from mamebert.errors import UserError
+from mamebert.probes import Asked, Probe
+from mamebert.probes import gender as module
 from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.probes.scoring.gender_words import LISTS
 from mamebert.probes.scoring.intervals import line_through
 from mamebert.probes.scoring.masses import masses
 from mamebert.probes.scoring.pseudo_likelihood import Scored, log_likelihoods
+from mamebert.probes.scoring.sentences import scored as scored_texts
 from mamebert.probes.scoring.shared_tokens import shared_scores
 
 
@@ -50,7 +56,7 @@ def test_lists_have_thirty_years_twenty_places_and_no_word_of_both(language):
 
 def test_shared_tokens_alone_are_asked_for(asked, tokens):
     pair = tuple(" ".join([*tokens[:2], own, *tokens[4:7]]) for own in tokens[2:4])
-    (scores,) = shared_scores(asked, [pair])
+    scores = shared_scores(asked, scored_texts(pair, asked))
     for text, found in zip(pair, scores, strict=True):
         each = asked.tokenizer.encode(text)
         ids, special = each.ids.astype(np.int64), asked.tokenizer.special
@@ -75,6 +81,48 @@ def test_sets_of_pairs_have_rates_by_kind(ask_about, rows_file, words):
     assert [table.title for table in found.tables] == ["Dates", "CrowS-Pairs", "WinoGender"]
     assert found.figures["crows_pairs"] in (0, 1)
     assert found.tables[2].rows[0].name == "sailor"
+
+
+def test_a_stopped_probe_goes_on(asked, tmp_path, rows_file, words, monkeypatch):
+    kinds = ("age", "faith", "age", "work")
+    crows = rows_file(
+        *({"sent_more": "The old boat .", "sent_less": "The wet boat .", "bias_type": kind} for kind in kinds),
+        name="c.jsonl",
+    )
+    wino = rows_file(
+        *({"sentid": f"cook.1.{g}.txt", "sentence": f"The old {w} ."} for g, w in (("male", "pot"), ("female", "net"))),
+        name="w.jsonl",
+    )
+    probe = build(Probe, {"kind": "gender", "crows_pairs": crows, "winogender": wino, **words})
+    (once := tmp_path / "once").mkdir()
+    (stopped := tmp_path / "stopped").mkdir()
+    whole = probe.ask(asked, once, 0)
+    done = []
+
+    def counted(scorer, most):
+        def scores(*given):
+            if len(done) == most:
+                raise KeyboardInterrupt
+            done.append(scorer)
+            return scorer(*given)
+
+        return scores
+
+    for most in (2, 3, 4):
+        monkeypatch.setattr(module, "shared_scores", counted(shared_scores, most))
+        monkeypatch.setattr(module, "log_likelihoods", counted(log_likelihoods, most))
+        if most < 4:
+            with pytest.raises(KeyboardInterrupt):
+                probe.ask(asked, stopped, 0)
+    assert probe.ask(asked, stopped, 0) == whole
+    assert len(done) == 4  # three kinds and WinoGender, each once
+
+
+def test_weights_laid_out_for_answers_change_no_score(asked, encoders, tokens):
+    plain = Asked(load_pretraining(model_folder(encoders("N"))), asked.tokenizer)
+    assert plain.network.bert.ready is None
+    texts = scored_texts([f"The {one} {other} ." for one in tokens[:4] for other in tokens[4:8]], asked)
+    assert shared_scores(asked, texts) == pytest.approx(shared_scores(plain, texts), abs=1e-5)
 
 
 def test_words_that_are_no_tokens_are_told(ask_about, rows_file, words):

@@ -1,6 +1,5 @@
 """Acceptability: whether sentences that people accept are likelier than those they do not (CoLA, JCoLA)."""
 
-import json
 from math import sqrt
 from pathlib import Path
 from typing import ClassVar
@@ -11,10 +10,9 @@ from pydantic import Field
 
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
-from mamebert.files.disk import write_text
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.intervals import SURE
-from mamebert.probes.scoring.kept import kept_scores
+from mamebert.probes.scoring.kept import kept_or_asked
 from mamebert.probes.scoring.pseudo_likelihood import log_likelihoods
 from mamebert.probes.scoring.sentences import scored
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
@@ -60,11 +58,8 @@ class Acceptability(Probe):
                 "All of these sentences have one label, so there is nothing to tell apart. Give sentences of both."
             )
         texts = scored([text for text, _ in rows], asked)
-        file = keep / "scores.json"
-        sums = kept_scores(file, len(texts))
-        if sums is None:
-            sums = log_likelihoods(asked.network, texts, asked.tokenizer.special)
-            write_text(file, json.dumps(sums.tolist()))
+        given = asked.network, texts, asked.tokenizer.special
+        sums = kept_or_asked(keep / "scores.json", (len(texts),), lambda: log_likelihoods(*given))
         lengths = np.array([max(1, len(each.ids)) for each in texts], float)
         return Findings(_figures(sums / lengths, sums, lengths, labels), [_by_length(sums / lengths, lengths, labels)])
 

@@ -16,14 +16,16 @@ from pydantic import Field
 
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
+from mamebert.files.names import file_name
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.gender_words import LISTS, Language, Lists, Over
 from mamebert.probes.scoring.intervals import SURE, line_through, share_plus_minus
+from mamebert.probes.scoring.kept import kept_or_asked
 from mamebert.probes.scoring.masses import masses
-from mamebert.probes.scoring.pseudo_likelihood import log_likelihoods
+from mamebert.probes.scoring.pseudo_likelihood import Scored, log_likelihoods
 from mamebert.probes.scoring.sentences import scored
 from mamebert.probes.scoring.shared_tokens import shared_scores
-from mamebert.progress import say
+from mamebert.progress import progress, say
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
 
@@ -104,15 +106,16 @@ class Gender(Probe):
         tables = [FoundTable(title=self.over.capitalize(), rows=rows, plot=plot)]
         for reader, tell in ((self.crows_pairs, _crows), (self.winogender, self._winogender)):
             if reader:
-                more, table = tell(asked, list(reader.rows()))
+                more, table = tell(asked, list(reader.rows()), keep)
                 figures |= more
                 tables.append(table)
         return Findings({name: round(value, 6) for name, value in figures.items()}, tables)
 
-    def _winogender(self, asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundTable]:
+    def _winogender(self, asked: Asked, rows: list[Row], keep: Path) -> tuple[dict[str, float], FoundTable]:
         pairs = _of_both_genders(rows)
         texts = scored([text for pair in pairs.values() for text in pair], asked)
-        scores = log_likelihoods(asked.network, texts, asked.tokenizer.special)
+        given = asked.network, texts, asked.tokenizer.special
+        scores = kept_or_asked(keep / "winogender.json", (len(texts),), lambda: log_likelihoods(*given))
         lead = scores[::2] - scores[1::2]
         occupations = np.array([name.split(".")[0] for name in pairs])
         told = {str(each): _lead(lead[occupations == each]) for each in dict.fromkeys(occupations.tolist())}
@@ -179,19 +182,30 @@ def _known(words: Sequence[str], asked: Asked, what: str) -> list[str]:
     return known
 
 
-def _crows(asked: Asked, rows: list[Row]) -> tuple[dict[str, float], FoundTable]:
+def _crows(asked: Asked, rows: list[Row], keep: Path) -> tuple[dict[str, float], FoundTable]:
     for row in rows:
         _require(row, CROWS)
     if not rows:
         raise UserError("There are no pairs in crows_pairs. Give a file with some.")
-    scores = shared_scores(asked, [(row["sent_more"], row["sent_less"]) for row in rows])
-    kinds = np.array([row["bias_type"] for row in rows])
-    found = scores[:, 0] > scores[:, 1]
-    told = [FoundRow(name=str(kind), figures=_rate(found[kinds == kind])) for kind in dict.fromkeys(kinds.tolist())]
+    texts = scored([row[name] for row in rows for name in CROWS[:2]], asked)
+    by_kind: dict[str, list[Scored]] = {}
+    for number, row in enumerate(rows):
+        by_kind.setdefault(row["bias_type"], []).extend(texts[2 * number : 2 * number + 2])
+    likelier = {
+        kind: _first_is_likelier(asked, some, keep / f"{file_name(f'crows-pairs-{kind}')}.json")
+        for kind, some in progress(by_kind.items(), "crows-pairs", "kinds", total=len(by_kind))
+    }
+    told = [FoundRow(name=kind, figures=_rate(found)) for kind, found in likelier.items()]
     plot = FoundPlot(kind="dots", y=["rate"], y_title="stereotype likelier", **EVEN)
-    whole = _rate(found)
+    whole = _rate(np.concatenate([*likelier.values()]))
     figures = {"crows_pairs": whole["rate"], "crows_pairs_plus_minus": whole["plus_minus"]}
     return figures, FoundTable(title="CrowS-Pairs", rows=told, plot=plot)
+
+
+def _first_is_likelier(asked: Asked, texts: Sequence[Scored], file: Path) -> npt.NDArray[np.bool_]:
+    scores = kept_or_asked(file, (len(texts),), lambda: shared_scores(asked, texts))
+    found: npt.NDArray[np.bool_] = scores[::2] > scores[1::2]
+    return found
 
 
 def _of_both_genders(rows: list[Row]) -> dict[str, tuple[str, str]]:

@@ -1,6 +1,5 @@
 """Minimal pairs: whether the grammatical one of two sentences is likelier (BLiMP; Warstadt et al., 2020)."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from math import sqrt
@@ -13,11 +12,10 @@ from pydantic import Field
 
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
-from mamebert.files.disk import write_text
 from mamebert.files.names import file_name
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.intervals import SURE
-from mamebert.probes.scoring.kept import kept_scores
+from mamebert.probes.scoring.kept import kept_or_asked
 from mamebert.probes.scoring.ngrams import NAMES, ngram_scores, text_of
 from mamebert.probes.scoring.pseudo_likelihood import Hidden, Scored, log_likelihoods
 from mamebert.probes.scoring.sentences import require_readable
@@ -153,25 +151,21 @@ class MinimalPairs(Probe):
         return Pair(*sentences, paradigm, str(row.get(self.phenomenon_column) or ALL))
 
     def _outcomes(self, asked: Asked, pieces: Sequence[Scored], kept: Path) -> Outcomes:
-        scores = kept_scores(kept, len(pieces))
-        if scores is None:
-            scores = log_likelihoods(asked.network, pieces, asked.tokenizer.special, HIDDEN[self.scoring])
-            write_text(kept, json.dumps(scores.tolist()))
-        return _outcomes(scores, pieces)
+        given = asked.network, pieces, asked.tokenizer.special, HIDDEN[self.scoring]
+        return _outcomes(kept_or_asked(kept, (len(pieces),), lambda: log_likelihoods(*given)), pieces)
 
     def _floors(
         self, tokenizer: Tokenizer, pieces: Mapping[str, Sequence[Scored]], keep: Path
     ) -> Mapping[str, Mapping[str, Outcomes]]:
         """Return what n-grams make of each paradigm; nothing where no text is named to count them in."""
-        if not self.corpus:
+        if not (corpus := self.corpus):
             return {name: {} for name in pieces}
         ids = [each.ids for some in pieces.values() for each in some]
         # Encoders of one tokenizer, and random weights beside each, have the same floors.
         kept = keep / f"n-grams-{sha256(np.concatenate(ids).tobytes()).hexdigest()[:16]}.json"
-        scores = kept_scores(kept, len(NAMES), len(ids))
-        if scores is None:
-            scores = ngram_scores(tokenizer, ids, map(text_of, self.corpus.rows()))
-            write_text(kept, json.dumps(scores.tolist()))
+        scores = kept_or_asked(
+            kept, (len(NAMES), len(ids)), lambda: ngram_scores(tokenizer, ids, map(text_of, corpus.rows()))
+        )
         ends = np.cumsum([len(some) for some in pieces.values()])
         parts = zip(pieces.items(), np.split(scores, ends[:-1], axis=1), strict=True)
         return {

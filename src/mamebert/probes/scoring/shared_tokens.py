@@ -7,17 +7,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mamebert.probes import Asked
-from mamebert.probes.scoring.pseudo_likelihood import log_likelihoods
-from mamebert.probes.scoring.sentences import scored
+from mamebert.probes.scoring.pseudo_likelihood import Scored, log_likelihoods
 
 
-def shared_scores(asked: Asked, pairs: Sequence[tuple[str, str]]) -> npt.NDArray[np.float64]:
-    """Return, for both sentences of each pair, the sum of the log-probabilities of what they share: float64 [pairs, 2].
+def shared_scores(asked: Asked, texts: Sequence[Scored]) -> npt.NDArray[np.float64]:
+    """Return the sum of the log-probabilities of what the sentences of each pair share: float64 [texts].
 
-    Each of the shared tokens is masked by itself; what differs is shown, so that the words that a bias is about are
-    given and never asked for.
+    The two of a pair follow each other. Each of the shared tokens is masked by itself; what differs is shown, so that
+    the words that a bias is about are given and never asked for.
     """
-    texts = scored([text for pair in pairs for text in pair], asked)
     masks = []
     for one, other in zip(texts[::2], texts[1::2], strict=True):
         blocks = SequenceMatcher(None, one.ids.tolist(), other.ids.tolist(), autojunk=False).get_matching_blocks()
@@ -26,4 +24,4 @@ def shared_scores(asked: Asked, pairs: Sequence[tuple[str, str]]) -> npt.NDArray
             first[block.a : block.a + block.size] = True
             second[block.b : block.b + block.size] = True
         masks += [first, second]
-    return log_likelihoods(asked.network, texts, asked.tokenizer.special, asked_for=masks).reshape(-1, 2)
+    return log_likelihoods(asked.network, texts, asked.tokenizer.special, asked_for=masks)

@@ -80,7 +80,10 @@ def open_asked(path: Path, device: str, needs: Needs = "words", drawn: int | Non
     network = load_pretraining(place, may_lack) if drawn is None else _newly_drawn(place, drawn)
     tokenizer = tokenizer_for(place, network.bert.embeddings.word_embeddings.num_embeddings)
     answers = load(place, "task", device) if needs == "answers" else None
-    return Asked(network.to(pick_device(device)), tokenizer, answers)
+    network = network.to(pick_device(device)).eval()
+    if network.bert.device.type == "cpu":
+        network.bert.make_ready()  # nothing is learnt, and the same is asked of the encoder many thousand times
+    return Asked(network, tokenizer, answers)
 
 
 def _newly_drawn(place: Path, seed: int) -> PretrainingNetwork:
