@@ -81,6 +81,13 @@ def test_the_loss_of_a_generator_says_nothing_of_its_discriminator(write):
     assert [row[1:3] for row in texts(section)[0]] == [["2.5250 ± 0.0354", "5.0500 ± 0.0707"], ["–", "–"]]
 
 
+def test_hidden_words_and_next_words_are_not_compared_by_their_loss(write):
+    hidden, _ = write("hidden", [5.0, 5.1], objective={"kind": "masked_lm"})
+    later, _ = write("later", [4.0, 4.1], objective={"kind": "left_to_right_lm"})
+    [section] = sections(*hidden, *later)
+    assert texts(section)[1].header == ["Choice", "Order gain", "Seeds"]
+
+
 def test_encoders_of_one_seed_have_no_such_section(write):
     one, _ = write("one", [5.0])
     other, _ = write("other", [5.0], objective={"mask_unit": "word"})

@@ -10,7 +10,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from mamebert.reports.readings.pretrainings import Pretrained
-from mamebert.reports.readings.run_json import finite
+from mamebert.reports.readings.run_json import finite, value_at
 from mamebert.results.labelled import LabelledResults, Spread
 from mamebert.results.pretrain import Epoch
 from mamebert.results.probe import ProbeResults
@@ -49,14 +49,17 @@ def choices(encoders: list[Pretrained], runs: list[Run]) -> list[Choice]:
     several = [each for each in found.values() if len(each.encoders) > 1]
     if len(several) < 2:
         return []
-    of_one_text = len({str(each.run.settings.get("shards")) for one in several for each in one.encoders}) == 1
+    runs_of_all = [each.run for one in several for each in one.encoders]
+    of_one_text = len({str(run.settings.get("shards")) for run in runs_of_all}) == 1
+    of_one_question = len({_asks_for_the_next(run) for run in runs_of_all}) == 1
     for choice in several:
         last = [each.epochs[-1] if each.epochs else Epoch() for each in choice.encoders]
-        if bits := finite(epoch.heldout_bits_per_character for epoch in last):
+        bits = finite(epoch.heldout_bits_per_character for epoch in last)
+        if bits and of_one_question:
             choice.found[BITS] = bits
         # The loss of a generator says nothing of its discriminator.
         held_out = finite(epoch.heldout_mlm_loss for epoch in last if epoch.heldout_discriminator_loss is None)
-        if held_out and of_one_text:  # losses of other vocabularies are other questions
+        if held_out and of_one_question and of_one_text:  # losses of other vocabularies are other questions too
             choice.found[HELD_OUT] = held_out
         if gains := finite(each.results.order_gain for each in choice.encoders):
             choice.found[ORDER] = gains
@@ -85,6 +88,11 @@ def farthest(several: list[Choice], measure: str) -> tuple[Choice, Choice] | Non
 def _key(run: Run) -> str:
     settings: dict[str, Any] = {name: value for name, value in run.settings.items() if name not in NOT_COMPARED}
     return repr(sorted(settings.items()))
+
+
+def _asks_for_the_next(run: Run) -> bool:
+    """Tell whether every token is guessed from those before it, which is another question than a hidden word."""
+    return bool(value_at(run.settings, "objective.kind") == "left_to_right_lm")
 
 
 def _add(several: list[Choice], run: Run) -> None:
