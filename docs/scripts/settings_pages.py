@@ -14,7 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from mamebert import stages
-from mamebert.config import Choice, Config
+from mamebert.config import Choice, Config, meaning
 from mamebert.errors import UserError
 from mamebert.inspection.settings import InspectConfig
 from mamebert.server.settings import ServeConfig
@@ -135,15 +135,15 @@ def _sections(
                 families[group.__name__] = group
             page = FAMILIES[group.__name__]
             shown = _code(getattr(default, "kind", None)) if isinstance(default, Choice) else _shown(field, default)
-            rows.append(_row(prefix + name, shown, f"[kinds]({page}.md)", field.description or _about(group)))
+            rows.append(_row(prefix + name, shown, f"[kinds]({page}.md)", meaning(kind, name) or _about(group)))
         elif group and group is not kind:
-            inner.append((name, field, group, default))
+            inner.append((name, group, default))
         else:
-            rows.append(_row(prefix + name, _shown(field, default), _values(field), field.description or ""))
+            rows.append(_row(prefix + name, _shown(field, default), _values(field), meaning(kind, name)))
     if rows:
         yield from (HEAD, *rows, "")
-    for name, field, group, default in inner:
-        yield from (f"{'#' * level} `{prefix}{name}`", "", _one_line(field.description or _about(group)), "")
+    for name, group, default in inner:
+        yield from (f"{'#' * level} `{prefix}{name}`", "", _one_line(meaning(kind, name) or _about(group)), "")
         if families is None and group is Training:
             yield from (f"[As everywhere](pretrain.md#training); the defaults here: {_code(default)}.", "")
         elif isinstance(group, type) and issubclass(group, Choice) and group is group.family:

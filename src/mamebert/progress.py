@@ -5,13 +5,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sized
 from time import monotonic
 from types import TracebackType
-from typing import Self, TypeVar
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from mamebert.errors import printable
 from mamebert.ranks import is_main_process
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 T = TypeVar("T")
 
@@ -47,6 +47,9 @@ class Meter:
     def __enter__(self) -> Self:
         """Start the clock."""
         if _bars and sys.stderr.isatty() and is_main_process():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
             columns = (
                 TextColumn("{task.description}", markup=False),
                 BarColumn(),

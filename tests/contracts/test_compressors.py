@@ -14,6 +14,7 @@ from mamebert.compression.contract import Subject
 from mamebert.compression.goals import TaskGoal
 from mamebert.compression.methods import Compressor
 from mamebert.compression.opening import open_form, open_main
+from mamebert.config import meaning
 from mamebert.tasks.network.task_network import plain_logits, raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
 
@@ -101,7 +102,7 @@ def test_it_explains_itself_its_settings_and_where_it_comes_from(kind):
     assert inspect.getdoc(found)
     assert inspect.getdoc(inspect.getmodule(found))
     assert not inspect.isabstract(found)
-    assert all(field.description for name, field in found.model_fields.items() if name != "kind")
+    assert all(meaning(found, name) for name in found.model_fields if name != "kind")
     assert found.paper.source[-1].isdigit() or found.paper.source.endswith(")")
     assert found.paper.headline
     assert found.works_on <= {"task", "encoder"}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mamebert.config import meaning
 from mamebert.corpus.token_shards import TokenShards
 from mamebert.encoder.model import PretrainingNetwork
 from mamebert.encoder.settings import EncoderConfig
@@ -44,7 +45,7 @@ def test_it_explains_itself_and_its_settings(kind):
     assert inspect.getdoc(found)
     assert inspect.getdoc(inspect.getmodule(found))
     assert not inspect.isabstract(found)
-    assert all(field.description for name, field in found.model_fields.items() if name != "kind")
+    assert all(meaning(found, name) for name in found.model_fields if name != "kind")
 
 
 def test_its_loss_is_a_number_that_every_learning_part_hears(at_work):

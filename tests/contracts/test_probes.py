@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from mamebert.config import meaning
 from mamebert.probes import Probe
 
 # The least that each kind must be told; a new file in the folder fails here until it has a line.
@@ -30,7 +31,7 @@ def test_settings_survive_saving_and_explain_themselves(kind):
     probe = found(**NEEDED[kind])
     assert Probe.model_validate(probe.model_dump(mode="json")) == probe
     assert inspect.getdoc(found)
-    assert all(field.description for name, field in found.model_fields.items() if name != "kind")
+    assert all(meaning(found, name) for name in found.model_fields if name != "kind")
 
 
 @pytest.mark.parametrize("kind", Probe.names())

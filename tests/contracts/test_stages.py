@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mamebert import stages
-from mamebert.config import Choice, Config, build, describe
+from mamebert.config import Choice, Config, build, describe, meaning
 from mamebert.config.groups import group_in
 from mamebert.preflight.ahead import Ahead
 from mamebert.runs import StageConfig
@@ -83,8 +83,8 @@ def test_every_setting_has_a_meaning(command):
         for name, field in group.model_fields.items():
             inner = group_in(field.annotation)
             if name not in ("kind", "command") and not inner:
-                assert field.description, f"{group.__name__}.{name}"
-                assert field.description.rstrip().endswith((".", "!", "?", ")")), f"{group.__name__}.{name}"
+                assert meaning(group, name), f"{group.__name__}.{name}"
+                assert meaning(group, name).rstrip().endswith((".", "!", "?", ")")), f"{group.__name__}.{name}"
 
 
 def test_its_settings_can_be_listed(command):

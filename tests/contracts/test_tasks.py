@@ -13,6 +13,7 @@ import torch
 from safetensors import safe_open
 
 import mamebert
+from mamebert.config import meaning
 from mamebert.corpus.readers import Row
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
@@ -215,7 +216,7 @@ def test_it_explains_itself_and_its_settings(kind):
     assert inspect.getdoc(found)
     assert inspect.getdoc(inspect.getmodule(found))
     assert not inspect.isabstract(found)
-    assert all(field.description for name, field in found.model_fields.items() if name != "kind")
+    assert all(meaning(found, name) for name in found.model_fields if name != "kind")
 
 
 @kinds

@@ -3,6 +3,7 @@
 from mamebert.config.base import Config, build
 from mamebert.config.choice import Changes, Choice
 from mamebert.config.describing import describe, described
+from mamebert.config.meanings import meaning
 from mamebert.config.merging import merge
 from mamebert.config.pairs import parse_pair
 from mamebert.config.reading import is_file, read_file, read_settings, with_environment
@@ -18,6 +19,7 @@ __all__ = [
     "describe",
     "described",
     "is_file",
+    "meaning",
     "merge",
     "parse_pair",
     "read_file",

@@ -57,7 +57,6 @@ class Config(BaseModel, metaclass=_Explaining):
         extra="forbid",
         frozen=True,
         polymorphic_serialization=True,
-        use_attribute_docstrings=True,
         validate_default=True,
     )
     newer: ClassVar[tuple[str, ...]] = ()

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 
 from mamebert.config.groups import Family, family_of, group_in, leaves_open_the_kind
+from mamebert.config.meanings import meaning
 from mamebert.config.spellings import plain
 from mamebert.errors import UserError, unknown
 
@@ -34,7 +35,7 @@ def _brief(kind: type[BaseModel]) -> Iterator[str]:
         if inner and len(alone) > MOST_LINES:
             number = sum(not line.strip().startswith("with ") for line in alone) // 2
             yield f"{name}.*  {number} settings: --settings {name}"
-            yield f"    {_one_line(field.description or inner.__doc__)}"
+            yield f"    {_one_line(meaning(kind, name) or inner.__doc__)}"
             if family := family_of(inner):
                 yield f"    kind: {', '.join(family.names())}"
         else:
@@ -109,7 +110,7 @@ def describe(kind: type[BaseModel], prefix: str = "", within: BaseModel | None =
         if inner and family and leaves_open_the_kind(inner):
             shown = "(required)" if required else f"= {getattr(default, 'kind', None)!r}"
             yield f"{prefix}{name}.kind {shown}  one of: {', '.join(family.names())}"
-            yield f"    {_one_line(field.description or inner.__doc__)}"
+            yield f"    {_one_line(meaning(kind, name) or inner.__doc__)}"
             for each in family.names():
                 yield f"    with {name}.kind = {each!r}:"
                 yield from (f"    {line}" for line in describe(family.find(each), f"{prefix}{name}."))
@@ -119,7 +120,7 @@ def describe(kind: type[BaseModel], prefix: str = "", within: BaseModel | None =
             shown = "(required)" if required else f"= {plain(default)}"
             bounds = "".join(f"  {bound}" for bound in map(_bound, field.metadata) if bound)
             yield f"{prefix}{name} {shown}{bounds}{_choices(field.annotation)}"
-            yield f"    {_one_line(field.description)}"
+            yield f"    {_one_line(meaning(kind, name))}"
 
 
 def _as_declared(kind: type[BaseModel]) -> BaseModel | None:
