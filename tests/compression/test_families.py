@@ -12,7 +12,7 @@ from mamebert.compression.methods import Compressor
 from mamebert.compression.opening import open_form
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
-from mamebert.tasks.network.task_network import raw_outputs
+from mamebert.tasks.network.answering import raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
 
 BRIEF = {"epochs": 1, "batch_tokens": 1024, "peak_lr": 1e-3, "precision": "float32"}

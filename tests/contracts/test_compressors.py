@@ -15,7 +15,8 @@ from mamebert.compression.goals import TaskGoal
 from mamebert.compression.methods import Compressor
 from mamebert.compression.opening import open_form, open_main
 from mamebert.config import meaning
-from mamebert.tasks.network.task_network import plain_logits, raw_outputs
+from mamebert.tasks.network.answering import raw_outputs
+from mamebert.tasks.network.task_network import plain_logits
 from mamebert.tokenizer.encoding import Tokenizer
 
 BRIEF = {"epochs": 1, "batch_tokens": 1024, "peak_lr": 1e-3, "precision": "float32"}

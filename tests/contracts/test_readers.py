@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from mamebert.config import Config, build
+from mamebert.config import Config, build, meaning
 from mamebert.corpus.readers import Reader
 
 # The least that each kind must be told; a new file in the folder fails here until it has a line.
@@ -42,7 +42,7 @@ def test_settings_survive_saving(kind):
 def test_every_reader_explains_itself_and_its_settings(kind):
     found = Reader.find(kind)
     assert inspect.getdoc(found)
-    assert all(field.description for name, field in found.model_fields.items() if name != "kind")
+    assert all(meaning(found, name) for name in found.model_fields if name != "kind")
 
 
 @pytest.mark.parametrize("kind", Reader.names())

@@ -19,7 +19,8 @@ from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.tasks import Answer, Task
 from mamebert.tasks.data.features import Example, Unusable, pack
-from mamebert.tasks.network.task_network import raw_outputs, save_network, start_network
+from mamebert.tasks.network.answering import raw_outputs
+from mamebert.tasks.network.task_network import save_network, start_network
 from mamebert.tokenizer.encoding import Tokenizer
 
 

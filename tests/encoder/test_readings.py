@@ -6,11 +6,12 @@ from torch.testing import assert_close
 from mamebert.config import build
 from mamebert.encoder.model import Encoder, initialise
 from mamebert.encoder.packing import Packed
-from mamebert.encoder.readings import Reader, Reading
+from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.tasks import Task
 from mamebert.tasks.data.features import TaskState
+from mamebert.tasks.network.reader import Reader
 from mamebert.tasks.network.task_network import TaskNetwork
 
 SHAPE = EncoderConfig(

@@ -4,6 +4,7 @@ import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from mamebert.kernels import native
@@ -112,8 +113,8 @@ def steps_of(size: int) -> list[StepParts]:
 
 def encode(lengths: list[int], size: int, head_width: int) -> None:
     layers, embeddings, steps = [layer_of(size, head_width) for _ in range(2)], embeddings_of(size), steps_of(size)
-    starts, rows = starts_of(lengths), sum(lengths)
-    ids, segments = torch.randint(0, 30, (rows,)), torch.randint(0, embeddings.num_segments, (rows,))
+    starts, rows = starts_of(lengths).numpy(), sum(lengths)
+    ids, segments = (torch.randint(0, n, (rows,)).numpy() for n in (30, embeddings.num_segments))
     some = [place for place in range(rows) if random.random() < random.choice([0.05, 0.5])]
     for precision in ("float32", "bfloat16", "int8"):
         for parts in layers:
@@ -125,9 +126,9 @@ def encode(lengths: list[int], size: int, head_width: int) -> None:
             make_ready(step.dense.weight, "float32" if number else precision)
         packed = PackedEncoder.of(embeddings, layers, head_width, 1e-12)
         head = packed and packed.head(steps)
-        for places in (None, torch.tensor(some, dtype=torch.int64)):
-            asked = None if places is None else (places, torch.searchsorted(places, starts))
-            if packed and (library := packed.kernels()):
+        for places in (None, np.array(some, np.int64)):
+            asked = None if places is None else (places, np.searchsorted(places, starts))
+            if packed and (library := native.kernels()):
                 for last in (None, head):
                     if packed(library, ids, segments, starts, asked, last) is None:
                         raise SystemExit("ids were taken for what they are not")

@@ -8,6 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from mamebert.encoder.model import Encoder, initialise
+from mamebert.encoder.named.kernel_parts import pooler_step
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
@@ -119,7 +120,9 @@ def head_of(encoder, outputs):
     last = torch.nn.Linear(encoder.config.hidden_size, outputs)
     for each in last, encoder.pooler.dense:
         make_ready(each.weight, "float32")
-    head = encoder.ready.head([encoder.pooler.step(), StepParts(DenseParts(last.weight, last.bias))])
+    head = encoder.ready.head(
+        [pooler_step(encoder.config, dict(encoder.named_parameters())), StepParts(DenseParts(last.weight, last.bias))]
+    )
     assert head is not None
     return last, head
 

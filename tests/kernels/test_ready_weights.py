@@ -41,7 +41,7 @@ def test_sums_are_exact(depth, width, path):
     torch.manual_seed(0)
     weight, bias = torch.randn(width, depth), torch.randn(width)
     packed = Int8Weight.of(weight)
-    whole, steps = rounded(weight, largest_weight(weight))
+    whole, steps = rounded(weight, largest_weight())
     assert torch.equal(packed.whole().double(), whole)
     assert packed.panels.shape == (-(-width // COLUMNS), -(-depth // WORD), COLUMNS, WORD)
     for rows in ROWS:

@@ -12,7 +12,8 @@ from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks.data.features import Example, TaskState, pack
 from mamebert.tasks.multiple_choice import MultipleChoice
-from mamebert.tasks.network.task_network import TaskNetwork, open_network, plain_logits, raw_outputs, save_network
+from mamebert.tasks.network.answering import raw_outputs
+from mamebert.tasks.network.task_network import TaskNetwork, open_network, plain_logits, save_network
 from mamebert.tasks.span_qa import SpanQa
 from mamebert.tokenizer.encoding import Tokenizer
 

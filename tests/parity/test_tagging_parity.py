@@ -6,7 +6,7 @@ import torch
 
 import mamebert
 from mamebert.tasks.data.features import Example
-from mamebert.tasks.network.task_network import raw_outputs
+from mamebert.tasks.network.answering import raw_outputs
 
 transformers = pytest.importorskip("transformers")
 

@@ -7,13 +7,13 @@ from mamebert.config import build
 from mamebert.errors import UserError
 from mamebert.probes import Asked, Probe
 from mamebert.probes import gender as module
-from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.probes.scoring.gender_words import LISTS
 from mamebert.probes.scoring.intervals import line_through
 from mamebert.probes.scoring.masses import masses
 from mamebert.probes.scoring.pseudo_likelihood import Scored, log_likelihoods
 from mamebert.probes.scoring.sentences import scored as scored_texts
 from mamebert.probes.scoring.shared_tokens import shared_scores
+from mamebert.tasks.masked_words.fill_mask import fill_mask
 
 
 @pytest.fixture(scope="module")

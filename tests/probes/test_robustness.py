@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from mamebert.errors import UserError
-from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.probes.scoring.guessed_words import Guesser
 from mamebert.probes.scoring.perturbations import BY_CHANCE, change, drop, worth_of_words
 from mamebert.stages.probe.probing import open_asked
+from mamebert.tasks.masked_words.fill_mask import fill_mask
 
 WORDS = ["The", "old", "boats", "hold", "the", "wet", "rope", "by", "the", "pier"]
 

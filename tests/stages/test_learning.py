@@ -11,8 +11,10 @@ from mamebert.config import build
 from mamebert.serving.load import load
 from mamebert.stages.finetune import candidates, encoded_rows, finetune, finetuning, fitting, hidden_state_cache
 from mamebert.stages.finetune.settings import FinetuneConfig
-from mamebert.tasks.data.features import batches, pack
-from mamebert.tasks.network.task_network import raw_outputs, start_network
+from mamebert.tasks.data.batching import batches
+from mamebert.tasks.data.features import pack
+from mamebert.tasks.network.answering import raw_outputs
+from mamebert.tasks.network.task_network import start_network
 from mamebert.training.groups import plan_learning
 
 TABLE = "bert.embeddings.word_embeddings.weight"

@@ -17,8 +17,9 @@ from mamebert.stages.finetune import finetune
 from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks.data.features import IGNORE_INDEX, Example, TaskState, pack
 from mamebert.tasks.dependency_parsing import DependencyParsing
+from mamebert.tasks.network.answering import raw_outputs
 from mamebert.tasks.network.biaffine import BiaffineHead, Parsed, pooled
-from mamebert.tasks.network.task_network import raw_outputs, start_network
+from mamebert.tasks.network.task_network import start_network
 from mamebert.tokenizer.encoding import Tokenizer
 
 LEARNT = TaskState(("dep", "obj", "root"), {"most_frequent": "dep"})

@@ -15,7 +15,8 @@ from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Parts
 from mamebert.tasks.data.features import Example, Features, TaskState, Unusable, pack
 from mamebert.tasks.extractive_summary import ExtractiveSummary
-from mamebert.tasks.network.task_network import raw_outputs, start_network
+from mamebert.tasks.network.answering import raw_outputs
+from mamebert.tasks.network.task_network import start_network
 from mamebert.tokenizer.encoding import Tokenizer
 
 SENTENCES = ["The wet boat meets the rope.", "A gull!", "The old tide leaves the small net.", "The pier holds."]

@@ -13,8 +13,9 @@ from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks.classification import Classification
 from mamebert.tasks.data.features import Example, pack
 from mamebert.tasks.long_documents import LongDocuments
+from mamebert.tasks.network.answering import raw_outputs
 from mamebert.tasks.network.chunk_heads import LargestHead
-from mamebert.tasks.network.task_network import TaskNetwork, raw_outputs, start_network
+from mamebert.tasks.network.task_network import TaskNetwork, start_network
 from mamebert.tokenizer.encoding import Tokenizer
 
 AGGREGATES = ["mean", "max", "mean_prob", "vote", "lstm", "transformer"]

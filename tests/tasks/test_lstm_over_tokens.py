@@ -14,7 +14,8 @@ from mamebert.errors import UserError
 from mamebert.stages.finetune.hidden_state_cache import HiddenStates
 from mamebert.tasks import Task
 from mamebert.tasks.data.features import FIRST, Features, TaskState, pack
-from mamebert.tasks.network.task_network import TaskNetwork, raw_outputs
+from mamebert.tasks.network.answering import raw_outputs
+from mamebert.tasks.network.task_network import TaskNetwork
 
 SHAPE = EncoderConfig(
     hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=24, max_position_embeddings=16

@@ -14,9 +14,10 @@ from mamebert.stages.finetune import finetune
 from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Parts
 from mamebert.tasks.data.features import Example, TaskState, Unusable, pack
+from mamebert.tasks.network.answering import raw_outputs
 from mamebert.tasks.network.pooling import TextVectors, pool
 from mamebert.tasks.network.siamese import compared, cosine_losses, ranking_losses
-from mamebert.tasks.network.task_network import raw_outputs, save_network, start_network
+from mamebert.tasks.network.task_network import save_network, start_network
 from mamebert.tasks.sentence_embeddings import SentenceEmbeddings
 from mamebert.tokenizer.encoding import Tokenizer
 

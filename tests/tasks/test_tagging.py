@@ -16,7 +16,8 @@ from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks.data.bio_tags import bio_labels, bio_tags, entities_in, mark_entities
 from mamebert.tasks.data.features import IGNORE_INDEX, Example, TaskState, Unusable
 from mamebert.tasks.data.words import words_found
-from mamebert.tasks.network.task_network import raw_outputs, start_network
+from mamebert.tasks.network.answering import raw_outputs
+from mamebert.tasks.network.task_network import start_network
 from mamebert.tasks.tagging import Tagging
 from mamebert.tokenizer.encoding import Tokenizer
 

@@ -13,7 +13,8 @@ from mamebert.stages.finetune import finetune
 from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Parts
 from mamebert.tasks.data.features import Example, TaskState, pack
-from mamebert.tasks.network.task_network import open_network, raw_outputs, save_network, start_network
+from mamebert.tasks.network.answering import raw_outputs
+from mamebert.tasks.network.task_network import open_network, save_network, start_network
 from mamebert.tasks.taxonomy import Taxonomy
 from mamebert.tokenizer.encoding import Tokenizer
 

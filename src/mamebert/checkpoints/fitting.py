@@ -1,14 +1,11 @@
 """The sizes in config.json against those of the stored weights, before anything of these sizes is built."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from math import prod
 from pathlib import Path
 
-import torch
-from torch import Tensor
-
-from mamebert.encoder.model import Encoder
+from mamebert.encoder.named.parameters import Shapes, parameter_shapes
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.encoder.shapes_alone import shapes_alone
 from mamebert.errors import UserError
 
 OPTIONAL = "bert.pooler."
@@ -22,23 +19,20 @@ _MOST_PER_BYTE = 8
 """Weights that can lie in a byte: of one bit each (BiBERT)."""
 
 
-def require_fitting(shape: EncoderConfig, vocab_size: int, tensors: Mapping[str, Tensor], where: Path) -> None:
-    """Raise a UserError unless the stored tensors are an encoder of this shape.
-
-    `tensors` have our names; they may be of torch's "meta" device, which has shapes and no numbers.
-    """
-    largest = max((max(each.shape, default=1) for each in tensors.values() if each.numel()), default=1)
+def require_fitting(shape: EncoderConfig, vocab_size: int, stored: Shapes, where: Path) -> None:
+    """Raise a UserError unless the stored tensors, whose shapes `stored` has under our names, are such an encoder."""
+    largest = max((max(each, default=1) for each in stored.values() if all(each)), default=1)
     _require_sizes(_sizes(shape, vocab_size), largest, where)
-    _require_blocks(shape, len(tensors), where)
+    _require_blocks(shape, len(stored), where)
     shapes = encoder_shapes(shape, vocab_size)
-    _require_no_more(tensors, shapes, where)
+    _require_no_more(stored, shapes, where)
     for name, wanted in shapes.items():
         if name.startswith(OPTIONAL):
             continue
-        if name not in tensors:
+        if name not in stored:
             raise lacking(name, where)
-        if tuple(tensors[name].shape) != wanted:
-            raise unlike(name, tuple(tensors[name].shape), wanted, where)
+        if stored[name] != wanted:
+            raise unlike(name, stored[name], wanted, where)
 
 
 def require_possible(
@@ -50,7 +44,7 @@ def require_possible(
     _require_sizes(_sizes(shape, vocab_size), most, where)
     shapes = encoder_shapes(shape, vocab_size)
     _require_no_more(names, shapes, where)
-    needed = sum(torch.Size(each).numel() for name, each in shapes.items() if not name.startswith(OPTIONAL))
+    needed = sum(prod(each) for name, each in shapes.items() if not name.startswith(OPTIONAL))
     if needed > most:
         raise UserError(
             f"{where} has a config.json that asks for {needed:,} weights, and what is stored, {stored_bytes:,} bytes, "
@@ -58,8 +52,13 @@ def require_possible(
         )
 
 
-def encoder_shapes(shape: EncoderConfig, vocab_size: int) -> dict[str, tuple[int, ...]]:
+def encoder_shapes(shape: EncoderConfig, vocab_size: int) -> Shapes:
     """Return the shape of each parameter of an encoder; no memory is taken for their numbers."""
+    if not shape.bottleneck:
+        return {f"bert.{name}": each for name, each in parameter_shapes(shape, vocab_size).items()}
+    from mamebert.encoder.model import Encoder
+    from mamebert.encoder.shapes_alone import shapes_alone
+
     with shapes_alone():
         encoder = Encoder(shape, vocab_size)
     return {f"bert.{name}": tuple(parameter.shape) for name, parameter in encoder.named_parameters()}

@@ -6,9 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-import torch
-from torch import Tensor
-
 from mamebert.checkpoints.fitting import require_fitting, require_possible
 from mamebert.checkpoints.layouts import POSITIONS, Layout, encoder_config, layout_of
 from mamebert.checkpoints.sentence_modules import MODULES, OLD_SETTINGS, encoder_inside
@@ -16,6 +13,7 @@ from mamebert.checkpoints.weights import (
     GET_ANEW,
     HEAD_FILE,
     INDEX,
+    Arrays,
     Stored,
     Tensors,
     find_weights,
@@ -23,6 +21,7 @@ from mamebert.checkpoints.weights import (
     read_header,
 )
 from mamebert.config import build
+from mamebert.encoder.named.parameters import Shapes
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.files.checksums import verify
@@ -118,6 +117,10 @@ class ModelFolder:
         return any(name.startswith(begin) for name in self._ours())
 
     def tensors(self) -> Tensors:
+        """Return all weights, as `arrays` does, for torch."""
+        return Tensors(self.arrays())
+
+    def arrays(self) -> Arrays:
         """Return all weights under our names, those of a head that lies beside them too; numbers become float32.
 
         Each is read when it is asked for. Those of an altered network keep the names and types they have. A folder
@@ -127,7 +130,7 @@ class ModelFolder:
         names = {name: name for name in self.stored} if self.is_altered else self._names
         # A head beside them may have names that weights are stored under and not asked for by.
         beside = {f"{HEAD_FILE}: {name}": each for name, each in self.beside.items()}
-        return Tensors({**self.stored, **beside}, {**names, **{name: f"{HEAD_FILE}: {name}" for name in self.beside}})
+        return Arrays({**self.stored, **beside}, {**names, **{name: f"{HEAD_FILE}: {name}" for name in self.beside}})
 
     def tokenizer(self) -> Tokenizer:
         """Open the tokenizer; one with more tokens than the token table has rows is a UserError."""
@@ -141,18 +144,17 @@ class ModelFolder:
             return
         require_fitting(self.shape, self.vocab_size, self._ours(), self.path)
 
-    def _ours(self) -> dict[str, Tensor]:
-        """Return the stored tensors under our names, without their numbers."""
-        return {name: torch.empty(self.stored[each].shape, device="meta") for name, each in self._names.items()}
+    def _ours(self) -> Shapes:
+        """Return the shapes of the stored tensors under our names."""
+        return {name: self.stored[each].shape for name, each in self._names.items()}
 
     @cached_property
     def _names(self) -> dict[str, str]:
         """Our name of each stored tensor, with its own; two tensors of one name are a UserError."""
-        marks = {name: torch.empty(0, device="meta") for name in self.stored}
-        own = {id(mark): name for name, mark in marks.items()}
-        ours = {name: own[id(mark)] for name, mark in self.layout.ours(marks, self.shape, self.architecture).items()}
+        own = {name: name for name in self.stored}
+        ours = self.layout.ours(own, self.shape, self.architecture)
         if len(ours) < len(own):
-            twice = next(iter({*own.values()} - {*ours.values()}))
+            twice = next(iter({*own} - {*ours.values()}))
             raise UserError(
                 f"{self.path} stores {twice} and the same weights under another name too, and one of the two would be "
                 f"left out. {GET_ANEW}"

@@ -13,8 +13,8 @@ from mamebert.checkpoints.layouts import BERT, DECODER, layout_for, layout_or_ou
 from mamebert.checkpoints.layouts.electra import DISCRIMINATOR
 from mamebert.checkpoints.sentence_transformers import Modules, module_files
 from mamebert.checkpoints.weights import HEAD_FILE, WEIGHTS
-from mamebert.encoder.embeddings import SEGMENTS
 from mamebert.encoder.model import Encoder, PretrainingNetwork
+from mamebert.encoder.named.kernel_parts import SEGMENTS
 from mamebert.files.checksums import seal
 from mamebert.files.disk import disk_errors, partial, put_in_place, save_tensors, write_text
 from mamebert.files.json_files import read_object

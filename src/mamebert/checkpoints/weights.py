@@ -3,17 +3,22 @@
 Headers are read first and tell names, types and shapes; nothing is allocated for what config.json alone claims.
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from mamebert.errors import UserError
 from mamebert.files.json_files import read_object, require_ordinary
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = npt.NDArray[Any]
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 """What names the file of each tensor where weights lie in several (shards)."""
@@ -83,7 +88,7 @@ def read_header(file: Path) -> dict[str, Stored]:
     try:
         require_ordinary(file)
         _require_header(file)
-        with safe_open(file, framework="pt") as opened:
+        with safe_open(file, framework="np") as opened:
             names = opened.keys()
             if len(names) > _MOST_TENSORS:
                 raise ValueError(f"{len(names):,} tensors, where {_MOST_TENSORS:,} are the most")
@@ -93,7 +98,7 @@ def read_header(file: Path) -> dict[str, Stored]:
         raise damaged(file, error) from error
 
 
-class Tensors(Mapping[str, Tensor]):
+class Arrays(Mapping[str, Array]):
     """Stored tensors by name, each read when it is asked for: numbers as float32, all others as they are.
 
     What nobody asks for, however large, takes no memory. A number that is none (NaN) or infinite is a UserError.
@@ -102,10 +107,10 @@ class Tensors(Mapping[str, Tensor]):
     def __init__(self, stored: Mapping[str, Stored], names: Mapping[str, str] | None = None) -> None:
         """`names` are those under which tensors are asked for, each with the one that it is stored under."""
         self._stored, self._names = stored, names or {name: name for name in stored}
-        self._read: dict[str, Tensor] = {}
+        self._read: dict[str, Array] = {}
         self._files: dict[Path, Any] = {}
 
-    def __getitem__(self, name: str) -> Tensor:
+    def __getitem__(self, name: str) -> Array:
         """Return a tensor; what cannot be read is a UserError."""
         if name not in self._read:
             self._read[name] = self._load(self._names[name])
@@ -123,25 +128,53 @@ class Tensors(Mapping[str, Tensor]):
         """Return how many tensors there are."""
         return len(self._names)
 
-    def beside(self, others: Mapping[str, Tensor]) -> "Tensors":
-        """Return these with others, which count where a name is that of both."""
-        made = Tensors(self._stored, {**self._names, **{name: name for name in others}})
-        made._read = {**self._read, **others}
-        return made
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a tensor, without reading it."""
+        return self._stored[self._names[name]].shape
 
-    def _load(self, name: str) -> Tensor:
+    def _load(self, name: str) -> Array:
         stored = self._stored[name]
         try:
             if stored.file not in self._files:
-                self._files[stored.file] = safe_open(stored.file, framework="pt")
+                self._files[stored.file] = safe_open(stored.file, framework="np")
             return _finite(_read(self._files[stored.file], stored), stored)
         except (SafetensorError, OSError) as error:
             raise damaged(stored.file, error) from error
 
 
-def load(stored: Mapping[str, Stored]) -> dict[str, Tensor]:
-    """Return all of these tensors by name, read as `Tensors` reads each."""
-    return dict(Tensors(stored))
+class Tensors(Mapping[str, "Tensor"]):
+    """The same for torch, with tensors beside them that lie in no file."""
+
+    def __init__(self, arrays: Arrays, others: Mapping[str, "Tensor"] | None = None) -> None:
+        """`others` count where a name is that of both."""
+        self._arrays, self._others = arrays, others or {}
+
+    def __getitem__(self, name: str) -> "Tensor":
+        """Return a tensor; what cannot be read is a UserError."""
+        from torch import from_numpy
+
+        return self._others[name] if name in self._others else from_numpy(self._arrays[name])
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether there is such a tensor, without reading it."""
+        return name in self._others or name in self._arrays
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield all names."""
+        return iter({**dict.fromkeys(self._arrays), **self._others})
+
+    def __len__(self) -> int:
+        """Return how many tensors there are."""
+        return len({*self._arrays, *self._others})
+
+    def beside(self, others: Mapping[str, "Tensor"]) -> "Tensors":
+        """Return these with others, which count where a name is that of both."""
+        return Tensors(self._arrays, {**self._others, **others})
+
+
+def load(stored: Mapping[str, Stored]) -> "dict[str, Tensor]":
+    """Return all of these tensors by name, read as `Arrays` reads each."""
+    return dict(Tensors(Arrays(stored)))
 
 
 def damaged(file: Path, why: object, way_out: str = GET_ANEW) -> UserError:
@@ -154,20 +187,38 @@ def num_bytes(stored: Iterable[Stored]) -> int:
     return sum((4 if each.is_number else 1) * _size(each.shape) for each in stored)
 
 
-def _read(file: Any, stored: Stored) -> Tensor:
-    tensor: Tensor = file.get_tensor(stored.name)
-    if tuple(tensor.shape) == stored.shape:
-        return tensor
-    return tensor[stored.first_row : stored.first_row + stored.shape[0]].clone()
+def _read(file: Any, stored: Stored) -> Array:
+    try:
+        array: Array = _bfloat16(stored) if stored.dtype == "BF16" else file.get_tensor(stored.name)
+    except (AttributeError, TypeError) as error:  # numpy has no such numbers
+        raise UserError(
+            f"{stored.file} stores {stored.name} as {stored.dtype}, and weights are read from float32, float16, "
+            "bfloat16 and float64 only. Save the model as one of these."
+        ) from error
+    if array.shape == stored.shape:
+        return array
+    return array[stored.first_row : stored.first_row + stored.shape[0]].copy()
 
 
-def _finite(tensor: Tensor, stored: Stored) -> Tensor:
+def _bfloat16(stored: Stored) -> Array:
+    """Return what is stored as bfloat16, which numpy does not know, in float32; its place was looked at with others."""
+    with stored.file.open("rb") as opened:
+        size = int.from_bytes(opened.read(8), "little")
+        about = json.loads(opened.read(size))[stored.name]
+        start, end = about["data_offsets"]
+        opened.seek(8 + size + start)
+        bits = np.frombuffer(opened.read(end - start), "<u2")
+    return (bits.astype(np.uint32) << 16).view(np.float32).reshape(about["shape"])
+
+
+def _finite(array: Array, stored: Stored) -> Array:
     if not stored.is_number:
-        return tensor
-    tensor = tensor.float()
-    if tensor.numel() and not all(torch.isfinite(bound) for bound in tensor.aminmax()):
+        return array
+    with np.errstate(over="ignore"):  # is told of in a sentence
+        numbers = array.astype(np.float32, copy=False)
+    if numbers.size and not (np.isfinite(numbers.min()) and np.isfinite(numbers.max())):
         raise UserError(f"{stored.file} holds numbers in {stored.name} that are NaN or infinite. {GET_ANEW}")
-    return tensor
+    return numbers
 
 
 def _read_shard(folder: Path, name: str) -> dict[str, Stored]:

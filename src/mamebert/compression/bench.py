@@ -22,9 +22,10 @@ from mamebert.objectives.data.batches import EpochOfBatches
 from mamebert.objectives.data.held_out import held_out_batches
 from mamebert.objectives.data.held_out_sums import HeldOutSums
 from mamebert.objectives.data.pretraining_batch import PretrainingBatch
+from mamebert.tasks.data.batching import batches, batches_of_like_length
 from mamebert.tasks.data.encoded import Part
-from mamebert.tasks.data.features import Example, TaskBatch, batches, batches_of_like_length, pack
-from mamebert.tasks.network.task_network import answers_of, raw_outputs
+from mamebert.tasks.data.features import Example, TaskBatch, pack
+from mamebert.tasks.network.answering import answers_of, raw_outputs
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.best_epoch import BestEpoch, run_epochs
 from mamebert.training.devices import pick_precision

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.checkpoints.model_folder import ModelFolder, model_folder, read_config, tokenizer_for
-from mamebert.checkpoints.sentence_modules import root_of
+from mamebert.checkpoints.purposes import WORDS, Purpose, kind_of
 from mamebert.checkpoints.static_embedding import is_static, open_static
 from mamebert.checkpoints.weights import GET_ANEW, INDEX, WEIGHTS
 from mamebert.compression.contract import Form, Subject
@@ -26,14 +25,6 @@ from mamebert.tasks.data.features import TaskState
 from mamebert.tasks.network.static_network import StaticNetwork, task_of_table
 from mamebert.tasks.network.task_network import open_network
 from mamebert.tokenizer.encoding import Tokenizer
-
-Purpose = Literal["fill-mask", "sentence_embeddings"]
-WORDS: Purpose = "fill-mask"
-VECTORS: Purpose = "sentence_embeddings"
-PRETRAINED = ("BertForPreTraining", "BertForMaskedLM", "BertModel")
-"""The classes that a pretrained encoder is of, by BERT's names."""
-HEADS = ("classifier.", "qa_outputs.")
-"""How the names of weights begin that only a task has."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +59,7 @@ def open_subject(path: Path, objective: Objective | None = None, purpose: Purpos
     if about.get("altered_by"):
         return _open_altered(place, about["altered_by"])
     folder = ModelFolder.open(place)
-    kind = None if "task" in about else _kind_of(folder, purpose)
+    kind = None if "task" in about else kind_of(folder, purpose)
     if kind != WORDS:
         task, learnt, network = open_network(place, kind)
         kept = Kept.read(about.get("reader"), place)
@@ -94,20 +85,6 @@ def _open_altered(place: Path, kind: str) -> Subject:
         reason = " ".join(str(error).split())[:100] or type(error).__name__
         raise UserError(f"{place} holds something else than {kind} writes ({reason}). {GET_ANEW}") from error
     return subject
-
-
-def _kind_of(folder: ModelFolder, purpose: Purpose | None) -> str | None:
-    """Return the kind of task that a folder from elsewhere does, masked words as `WORDS`; None where its class says.
-
-    What pretrained encoders have besides is told by their weights: a class is often that of the model they began as.
-    """
-    is_sentence_folder = root_of(folder.path) is not None
-    if purpose == VECTORS or (is_sentence_folder and purpose != WORDS):
-        return VECTORS
-    is_unnamed = not folder.architecture and not any(map(folder.has_weights, HEADS))
-    if is_sentence_folder or is_unnamed or folder.bert_architecture in PRETRAINED:
-        return WORDS if folder.has_weights("cls.predictions.") else VECTORS
-    return None
 
 
 def open_main(folder: Path, device: torch.device | str = "cpu", purpose: Purpose | None = None) -> Opened:

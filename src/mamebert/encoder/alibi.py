@@ -5,9 +5,10 @@ Symmetric, for encoders: as far to the right as to the left (MosaicBERT; Portes 
 
 from functools import lru_cache
 from math import floor, log2
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor, device
 
 
 class Slopes:
@@ -18,12 +19,14 @@ class Slopes:
         self._rates = slopes(num_heads)
         self._room = room
 
-    def of_heads(self) -> Tensor:
+    def of_heads(self) -> "Tensor":
         """Return float32 [heads], on the processor."""
         return _tensor(self._rates, "cpu")
 
-    def fall(self, longest: int, device: torch.device) -> Tensor:
+    def fall(self, longest: int, device: "device") -> "Tensor":
         """Return float32 [heads, longest, longest], at most 0: what is added to the scores of queries and keys."""
+        import torch
+
         # A graph holds the places of its longest sequence, and takes as many as there are tokens.
         known = self._room if torch.jit.is_tracing() else longest  # type: ignore[attr-defined, no-untyped-call]
         places = torch.arange(known, device=device, dtype=torch.float32)[:longest]
@@ -46,5 +49,7 @@ def slopes(num_heads: int) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=16)
-def _tensor(rates: tuple[float, ...], device: str) -> Tensor:
+def _tensor(rates: tuple[float, ...], device: str) -> "Tensor":
+    import torch
+
     return torch.tensor(rates, dtype=torch.float32, device=device)

@@ -4,15 +4,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout
 
+from mamebert.encoder.named.kernel_parts import SEGMENTS
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.parts import LayerNorm, Linear, bias_of
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.kernels.embeddings import ID, summed_embeddings
+from mamebert.kernels.embeddings import summed_embeddings
 from mamebert.kernels.native import require_within
-from mamebert.kernels.packed_encoder import DenseParts, EmbeddingParts
-
-SEGMENTS = 2
-"""How many segments a batch tells apart."""
 
 
 def known_segments(segments: Tensor, num_known: int) -> Tensor:
@@ -65,27 +62,6 @@ class Embeddings(nn.Module):
         if places:
             summed = summed + places(torch.arange(ids.shape[1], device=ids.device))
         return self._widened(dropout(self.LayerNorm(summed), self.drop_rate, self.training))
-
-    def parts(self) -> EmbeddingParts:
-        """Return what embeddings are made of."""
-        places, types, wide = self.position_embeddings, self.token_type_embeddings, self.projection
-        return EmbeddingParts(
-            self.word_embeddings.weight,
-            places.weight if places else None,
-            types.weight if types else None,
-            self.room,
-            self.num_segments or SEGMENTS,
-            DenseParts(self.LayerNorm.weight, bias_of(self.LayerNorm)),
-            DenseParts(wide.weight, bias_of(wide)) if wide else None,
-        )
-
-    def require_known(self, batch: Packed) -> None:
-        """Raise a UserError where an id, a position or a segment is none of the encoder's."""
-        require_within(batch.ids, self.word_embeddings.num_embeddings, ID)
-        if max(batch.lengths, default=0) > self.room:
-            require_within(batch.positions, self.room, "position of a token")
-        if self.num_segments != 1:
-            require_within(batch.segments, self.num_segments or SEGMENTS, ID)
 
     def _widened(self, summed: Tensor) -> Tensor:
         result: Tensor = self.projection(summed) if self.projection else summed

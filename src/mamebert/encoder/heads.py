@@ -7,11 +7,10 @@ from torch import Tensor, nn
 
 from mamebert.encoder.activations import ACTIVATIONS, linear_activation
 from mamebert.encoder.mobilebert.heads import WideWordHead
-from mamebert.encoder.parts import LayerNorm, Linear, bias_of, new_norm
+from mamebert.encoder.parts import LayerNorm, Linear, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.cross_entropy import cross_entropy_or_copy, vocabulary_cross_entropy
 from mamebert.kernels.linear import linear
-from mamebert.kernels.packed_encoder import DenseParts, StepParts
 
 
 class Transform(nn.Module):
@@ -43,11 +42,6 @@ class PredictionHead(nn.Module):
         activation = ACTIVATIONS.get(self.activation, torch.tanh)
         normal: Tensor = self.LayerNorm(activation(self.dense(hidden)))
         return normal
-
-    def step(self) -> StepParts:
-        """Return what it is made of."""
-        dense, norm = (DenseParts(each.weight, bias_of(each)) for each in (self.dense, self.LayerNorm))
-        return StepParts(dense, self.activation if self.activation in ACTIVATIONS else "tanh", norm)
 
 
 class MaskedWordHead(nn.Module):

@@ -1,16 +1,13 @@
 """One Transformer layer: attention, then a feed-forward block, each added, and normalised before or afterwards."""
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from mamebert.encoder.activations import ACTIVATIONS, linear_activation
 from mamebert.encoder.attention import Attention
 from mamebert.encoder.packing import Packed, Rows
-from mamebert.encoder.parts import AddAndNorm, Linear, bias_of, new_end, new_norm
+from mamebert.encoder.parts import Linear, bias_of, new_end, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace, Gates
-from mamebert.kernels.packed_encoder import DenseParts, LayerParts
 
 
 class Intermediate(nn.Module):
@@ -59,24 +56,6 @@ class Layer(nn.Module):
         result: Tensor = self.output(self.intermediate(seen), seen)
         return result
 
-    def parts(self, end: nn.Module | None = None) -> LayerParts:
-        """Return what the layer is made of; with pre-norm `end` normalises what the last one gives."""
-        attention, inner = self.attention.self, self.intermediate
-        ends: tuple[Any, Any] = self.attention.output, self.output
-        after = [end.LayerNorm if isinstance(end, AddAndNorm) else None for end in ends]
-        norms = self.attention.LayerNorm, after[0], inner.LayerNorm, end or after[1]
-        dense = attention.query, attention.key, attention.value, ends[0].dense, inner.dense, ends[1].dense
-        return LayerParts(
-            tuple(_parts(each) for each in dense),
-            tuple(_parts(norm) if norm else None for norm in norms),
-            attention.num_heads,
-            _parts(inner.gate) if inner.gate else None,
-            inner.hidden_act,
-            attention.reach,
-            attention.slopes.of_heads() if attention.slopes else None,
-            attention.rotary.angles() if attention.rotary else None,
-        )
-
     def padded(self, hidden: Tensor, seen: ForwardTrace, gates: Gates | None, number: int) -> Tensor:
         """Return [batch, longest, hidden_size] for padded sequences, and lay open in `seen` how it came about.
 
@@ -93,7 +72,3 @@ class Layer(nn.Module):
         seen.intermediate.append(intermediate)
         result: Tensor = self.output.padded(intermediate, attended)
         return result
-
-
-def _parts(module: Any) -> DenseParts:
-    return DenseParts(module.weight, bias_of(module))

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,15 +14,16 @@ from mamebert.encoder.layer import Layer
 from mamebert.encoder.mobilebert.embeddings import TrigramEmbeddings
 from mamebert.encoder.mobilebert.heads import FirstVector
 from mamebert.encoder.mobilebert.layer import BottleneckLayer
+from mamebert.encoder.named.kernel_parts import WIDENS, is_kept_twice, packed_encoder
+from mamebert.encoder.named.one_call import in_one_call
+from mamebert.encoder.named.parameters import parameter_shapes
 from mamebert.encoder.packing import Packed, Rows
-from mamebert.encoder.parts import Linear, bias_of, new_norm
+from mamebert.encoder.parts import Linear, new_norm
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.trace import ForwardTrace, Gates, Padded
-from mamebert.kernels.packed_encoder import DenseParts, PackedEncoder, PackedHead, StepParts
+from mamebert.kernels.native import on_cpu
+from mamebert.kernels.packed_encoder import PackedEncoder, PackedHead
 from mamebert.kernels.ready_weights import Precision, make_ready
-
-MOST_TWICE = 100_000_000
-"""Numbers of weights that are kept a second time, as kernels read them: all those of BERT-base, 0.4 GB."""
 
 
 class Layers(nn.Module):
@@ -53,16 +53,11 @@ class Pooler(nn.Module):
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         self.dense = Linear(config.hidden_size, config.hidden_size)
-        self.name = config.pooler_act
         self.activation = torch.tanh if config.pooler_act == "tanh" else ACTIVATIONS[config.pooler_act]
 
     def forward(self, firsts: Tensor) -> Tensor:
         """Return [sequences, hidden_size]."""
         return self.activation(self.dense(firsts))
-
-    def step(self) -> StepParts:
-        """Return what it is made of."""
-        return StepParts(DenseParts(self.dense.weight, bias_of(self.dense)), self.name)
 
 
 class Encoder(nn.Module):
@@ -109,23 +104,12 @@ class Encoder(nn.Module):
         ready = self.ready
         if not ready or self.training or self.gates or self.altered or self.compute_dtype != torch.float32:
             return None
-        library, ids = ready.kernels(), batch.ids
-        if library is None or ids.device.type != "cpu" or not len(ids):
+        if torch.is_grad_enabled() or not on_cpu(batch.ids):
             return None
-        asked = None
-        if places is not None:
-            numbers = places.numpy()  # calls of torch take longer than a short text's places do
-            if len(numbers) > 1 and not (numbers[1:] > numbers[:-1]).all():
-                return None
-            if len(numbers) and not 0 <= numbers[0] <= numbers[-1] < len(ids):
-                raise IndexError(
-                    f"There are {len(ids)} tokens, and places from {numbers[0]} to {numbers[-1]} are asked."
-                )
-            asked = places, torch.from_numpy(np.searchsorted(numbers, batch.starts.numpy()))
-        found = ready(library, ids, batch.segments, batch.starts, asked, head)
-        if found is None:
-            self.embeddings.require_known(batch)
-        return found
+        arrays = batch.ids.numpy(), batch.segments.numpy(), batch.starts.numpy()
+        asked = None if places is None else places.numpy()  # calls of torch take longer than a short text's places do
+        found = in_one_call(ready, (self.config, self.vocab_size), arrays, asked, head)
+        return None if found is None else torch.from_numpy(found)
 
     def compile_layers(self, backend: str = "inductor") -> None:
         """Let torch compile one layer and use it for all (for GPUs; batches of one size need it once)."""
@@ -186,17 +170,15 @@ class Encoder(nn.Module):
         bfloat16 of what is rounded to it, where a processor is faster with it.
         """
         weights = [each.weight for each in self.encoder.modules() if isinstance(each, Linear) and each.weight.numel()]
-        if precision == "float32" and sum(each.numel() for each in weights) > MOST_TWICE:
+        if not is_kept_twice(sum(each.numel() for each in weights), precision):
             return
         for weight in weights:
             make_ready(weight, precision)
-        layers: list[Any] = list(self.encoder.layer)
-        if all(isinstance(layer, Layer) for layer in layers):
-            parts = [layer.parts(self.encoder.LayerNorm if layer is layers[-1] else None) for layer in layers]
-            embeddings = self.embeddings.parts()
-            if embeddings.widened:
-                make_ready(embeddings.widened.weight, "float32")
-            self.ready = PackedEncoder.of(embeddings, parts, self.config.head_width, self.config.layer_norm_eps)
+        named = dict(self.named_parameters())
+        if WIDENS in named:
+            make_ready(named[WIDENS], "float32")
+        if not self.config.bottleneck and parameter_shapes(self.config, self.vocab_size).keys() <= named.keys():
+            self.ready = packed_encoder(self.config, named)
 
     def open_gates(self) -> Gates:
         """Return gates that change nothing and take gradients."""

@@ -52,6 +52,12 @@ class Packed:
         kinds = _end_to_end(segments) if segments else torch.zeros_like(ids)
         return cls(ids, kinds, _end_to_end([np.arange(n) for n in lengths]), lengths)
 
+    @classmethod
+    def laid(cls, ids: np.ndarray, segments: np.ndarray, lengths: tuple[int, ...]) -> Self:
+        """Return sequences that lie end to end already, int64 [tokens] each; nothing is copied."""
+        positions = _end_to_end([np.arange(n) for n in lengths])
+        return cls(torch.from_numpy(ids), torch.from_numpy(segments), positions, lengths)
+
     @cached_property
     def starts(self) -> Tensor:
         """int64 [sequences + 1]: where each sequence begins, and the number of tokens."""

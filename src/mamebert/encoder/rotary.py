@@ -3,11 +3,10 @@
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mamebert.encoder.named.angles import angles
 from mamebert.encoder.packing import Packed
 
 TOKENS_AT_ONCE = 128
@@ -18,20 +17,13 @@ class Rotary:
 
     def __init__(self, theta: float, width: int, room: int) -> None:
         """`width` is a head's, an even number; `room` the longest sequence of a graph."""
-        # In float32 and by torch, as transformers has it: at position 8,000 the last bit of a frequency is 0.0005.
-        steps = torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width
-        self._frequencies = tuple((1.0 / theta**steps).tolist())
-        self._room = room
-
-    def angles(self) -> tuple[Tensor, Tensor]:
-        """Return cosines and sines of all positions, on the processor: float32 [positions, width / 2] each."""
-        return _table(self._frequencies, self._room, "cpu")
+        self._theta, self._width, self._room = theta, width, room
 
     def turn_packed(self, heads: Tensor, batch: Packed, places: Tensor | None = None) -> Tensor:
         """Return [tokens, heads * width] turned: the tokens of a batch, or those at `places`."""
-        cosines, sines = _table(self._frequencies, batch.longest, str(heads.device))
+        cosines, sines = _table(self._theta, self._width, batch.longest, str(heads.device))
         positions = batch.positions if places is None else batch.positions[places]
-        apart = heads.unflatten(1, (-1, 2 * len(self._frequencies)))
+        apart = heads.unflatten(1, (-1, self._width))
         in_parts = heads.device.type == "cpu" and not torch.compiler.is_compiling()
         turn = _TurnInParts.apply if in_parts else _turn
         turned: Tensor = turn(apart, cosines[positions][:, None], sines[positions][:, None])
@@ -41,7 +33,7 @@ class Rotary:
         """Return [batch, heads, length, width] turned."""
         # A graph holds the angles of all positions, for sequences of any length.
         known = self._room if torch.jit.is_tracing() else length  # type: ignore[attr-defined, no-untyped-call]
-        cosines, sines = _table(self._frequencies, known, str(heads.device))
+        cosines, sines = _table(self._theta, self._width, known, str(heads.device))
         return _turn(heads, cosines[:length], sines[:length])
 
 
@@ -82,10 +74,7 @@ def _in_parts(heads: Tensor, cosines: Tensor, sines: Tensor) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _table(frequencies: tuple[float, ...], length: int, device: str) -> tuple[Tensor, Tensor]:
-    """Return the cosines and sines of the angles of positions 0 .. length - 1: float32 [length, width / 2]."""
-    places: npt.NDArray[np.float32] = np.arange(length, dtype=np.float32)
-    # The product in float32 as in transformers; cosines in float64, so that none depends on its place in an array.
-    angles = np.outer(places, np.array(frequencies, np.float32)).astype(np.float64)
-    cosines, sines = (torch.from_numpy(each.astype(np.float32)) for each in (np.cos(angles), np.sin(angles)))
-    return cosines.to(device), sines.to(device)
+def _table(theta: float, width: int, length: int, device: str) -> tuple[Tensor, Tensor]:
+    """Return `angles` where they are asked."""
+    cosines, sines = (torch.from_numpy(each).to(device) for each in angles(theta, width, length))
+    return cosines, sines

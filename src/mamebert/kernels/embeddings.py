@@ -8,10 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import dropout, embedding, layer_norm
 
 from mamebert.kernels.dense import new_seed, taken
-from mamebert.kernels.native import Library, native, require_within, type_name
-
-ID = "id of a token, position or segment"
-"""What `require_within` says is outside of a table."""
+from mamebert.kernels.native import ID, Library, native, require_within, type_name
 
 
 class _Embeddings(torch.autograd.Function):

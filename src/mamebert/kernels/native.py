@@ -9,21 +9,27 @@ import ctypes
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
 from mamebert.errors import UserError
 from mamebert.kernels.building import Unavailable, ask, build, find, key_of, private_folder
 from mamebert.progress import say
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = npt.NDArray[Any]
+ID = "id of a token, position or segment"
+"""What `require_within` says is outside of a table."""
 SOURCE = Path(__file__).with_name("source")
 FLAGS = [
     "-O3",
@@ -57,46 +63,75 @@ class Status:
 
 
 class Library:
-    """The compiled kernels; a call takes tensors and numbers in the order of the C function."""
+    """The compiled kernels; a call takes tensors or arrays and numbers in the order of the C function."""
 
     def __init__(self, path: Path) -> None:
         self._functions = ctypes.CDLL(str(path))
 
-    def __call__(self, name: str, *arguments: Tensor | float | int | None) -> int:
-        """Run kernel `name` on all threads of torch. Tensors have to be contiguous or views whose rows are known.
+    def __call__(self, name: str, *arguments: "Tensor | Array | float | int | None") -> int:
+        """Run kernel `name` on all threads of torch, or as many as it would take where nothing has imported it yet.
 
-        Returns what the kernel does, which means nothing where that is void.
+        Tensors and arrays have to be contiguous or views whose rows are known. Returns what the kernel does, which
+        means nothing where that is void.
         """
-        kernel = getattr(self._functions, name)
-        return int(kernel(*map(_as_c, arguments), ctypes.c_int(torch.get_num_threads())))
+        kernel, torch = getattr(self._functions, name), sys.modules.get("torch")
+        told = getattr(torch, "get_num_threads", None)
+        threads = told() if told else self._threads
+        return int(kernel(*map(_as_c, arguments), ctypes.c_int(threads)))
+
+    @cached_property
+    def _threads(self) -> int:
+        asked = "OMP_NUM_THREADS" in os.environ or "MKL_NUM_THREADS" in os.environ
+        most = int(self._functions.omp_get_max_threads())
+        return most if asked else min(most, num_cores())
 
 
-def native(*tensors: Tensor) -> Library | None:
+def num_cores() -> int:
+    """Return how many cores this process may use; two threads of one core count once, as they do for torch."""
+    if not hasattr(os, "sched_getaffinity"):
+        return os.cpu_count() or 1
+    places = Path("/sys/devices/system/cpu"), "topology/thread_siblings_list"
+    try:
+        return len({(places[0] / f"cpu{n}" / places[1]).read_text("utf-8") for n in os.sched_getaffinity(0)})
+    except OSError:
+        return len(os.sched_getaffinity(0))
+
+
+def kernels() -> Library | None:
+    """Return the library where it may be used: it was built, and nobody asks for torch's path."""
+    return None if _without else _library()
+
+
+def native(*tensors: "Tensor") -> Library | None:
     """Return the library where it can work on these tensors (CPU; float32 or bfloat16; rows that fill vectors)."""
     return native_of(tensors[0]) if all(t.shape[-1] % 16 == 0 for t in tensors) else None
 
 
-def native_of(tensor: Tensor) -> Library | None:
+def native_of(tensor: "Tensor") -> Library | None:
     """Return the library where it can work on such a tensor, for kernels to which the length of a row is all one."""
-    fits = on_cpu(tensor) and tensor.dtype in (torch.float32, torch.bfloat16)
-    return _library() if fits and not _without else None
+    import torch
+
+    return kernels() if on_cpu(tensor) and tensor.dtype in (torch.float32, torch.bfloat16) else None
 
 
-def on_cpu(tensor: Tensor) -> bool:
+def on_cpu(tensor: "Tensor") -> bool:
     """Return whether a tensor is there to be computed with on a CPU now, not to be written into a graph."""
+    import torch
+
     if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined, no-untyped-call]
         return False
     return tensor.device.type == "cpu"
 
 
-def require_within(ids: Tensor, size: int, what: str) -> None:
+def require_within(ids: "Tensor | Array", size: int, what: str) -> None:
     """Raise a UserError where an id is no row of a table of `size` rows: a kernel would read beyond it.
 
     On a GPU torch looks itself, and asking would wait for it.
     """
-    if not on_cpu(ids) or not len(ids):
+    if not (isinstance(ids, np.ndarray) or on_cpu(ids)) or not len(ids):
         return
-    numbers = ids.numpy()  # a call of torch takes longer than a short text's ids do
+    # A call of torch takes longer than a short text's ids do.
+    numbers = ids if isinstance(ids, np.ndarray) else ids.numpy()
     if int(np.maximum.reduce(numbers.view(np.uint64))) >= size:  # those below 0 are larger than all others
         low, high = int(numbers.min()), int(numbers.max())
         raise UserError(
@@ -105,7 +140,7 @@ def require_within(ids: Tensor, size: int, what: str) -> None:
         )
 
 
-def type_name(tensor: Tensor) -> str:
+def type_name(tensor: "Tensor") -> str:
     """Return `float32` or `bfloat16`: the end of a kernel's name."""
     return str(tensor.dtype).removeprefix("torch.")
 
@@ -203,9 +238,11 @@ def _build(name: str) -> Path:
     return build(folder, known, command)
 
 
-def _as_c(value: Tensor | float | int | None) -> Any:
-    if isinstance(value, Tensor):
-        return ctypes.c_void_p(value.data_ptr())
+def _as_c(value: "Tensor | Array | float | int | None") -> Any:
     if value is None:
         return ctypes.c_void_p(None)
-    return ctypes.c_int64(value) if isinstance(value, int) else ctypes.c_float(value)
+    if isinstance(value, np.ndarray):
+        return ctypes.c_void_p(value.ctypes.data)
+    if isinstance(value, int):
+        return ctypes.c_int64(value)
+    return ctypes.c_float(value) if isinstance(value, float) else ctypes.c_void_p(value.data_ptr())

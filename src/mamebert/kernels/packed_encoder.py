@@ -2,14 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-import torch
-from torch import Tensor
-from torch.nn.functional import pad
+import numpy as np
+import numpy.typing as npt
 
-from mamebert.kernels.native import Library, native_of
-from mamebert.kernels.ready_weights import WIDEST, BFloat16Weight, Float32Weight, Int8Weight, ready_of
+from mamebert.kernels.native import Array, Library
+from mamebert.kernels.ready_weights import (
+    WIDEST,
+    BFloat16Weight,
+    Float32Weight,
+    Floats,
+    Int8Weight,
+    ReadyWeight,
+    floats_of,
+    ready_of,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NUMBERS_OF_EMBEDDINGS, NUMBERS_OF_A_LAYER, NUMBERS_OF_A_STEP = 14, 50, 9
 """As the structs of the source have them."""
@@ -20,13 +31,15 @@ ACTIVATIONS = ("gelu", "gelu_new", "relu")
 ENDS = (*ACTIVATIONS, "tanh", "none")
 """What bends the steps of a head. Both are in the order of the source."""
 EVERYWHERE = (-1, -1)
+Ints = npt.NDArray[np.int64]
 
 
 class DenseParts(NamedTuple):
-    """Weight [out_features, in_features] and bias of a dense layer."""
+    """Weight [out_features, in_features] and bias of a dense layer, or of a LayerNorm [width]."""
 
-    weight: Tensor
-    bias: Tensor
+    weight: Any
+    """A tensor or an array; of a dense layer a tensor that was made ready, or what is laid out already."""
+    bias: "Tensor | Array"
 
 
 class LayerParts(NamedTuple):
@@ -42,19 +55,19 @@ class LayerParts(NamedTuple):
     activation: str = "gelu"
     reach: tuple[int, int] = EVERYWHERE
     """How many tokens to the left and to the right are seen; -1 means all."""
-    slopes: Tensor | None = None
+    slopes: "Tensor | Array | None" = None
     """float32 [heads]: what a token of distance takes from a score."""
-    angles: tuple[Tensor, Tensor] | None = None
+    angles: "tuple[Tensor | Array, Tensor | Array] | None" = None
     """Cosines and sines by which queries and keys are turned, float32 [positions, head width / 2] each."""
 
 
 class EmbeddingParts(NamedTuple):
     """Tables whose rows are added, normalised, and perhaps widened."""
 
-    words: Tensor
+    words: "Tensor | Array"
     """[vocabulary, width], as the others are wide."""
-    positions: Tensor | None
-    segments: Tensor | None
+    positions: "Tensor | Array | None"
+    segments: "Tensor | Array | None"
     num_positions: int
     """Tokens of the longest sequence."""
     num_segments: int
@@ -75,9 +88,9 @@ class StepParts(NamedTuple):
 class PackedHead(NamedTuple):
     """Where the kernel finds the steps of a head."""
 
-    table: Tensor
-    """int64 [steps, 9]."""
-    kept: tuple[Tensor, ...]
+    table: Ints
+    """[steps, 9]."""
+    kept: tuple[Array, ...]
     """What the addresses lead to."""
     width: int
     """Outputs of a token."""
@@ -87,13 +100,11 @@ class PackedHead(NamedTuple):
 class PackedEncoder:
     """Where the kernel finds what layers are made of; a copy would point to what it is not, so it is never copied."""
 
-    words: Tensor
-    """The table of words, whose device and type are those of all."""
-    embeddings: Tensor
-    """int64 [14]: tables and their sizes, norm and what widens."""
-    table: Tensor
-    """int64 [layers, 50]: addresses, widths, heads and what is seen."""
-    kept: tuple[Tensor, ...]
+    embeddings: Ints
+    """[14]: tables and their sizes, norm and what widens."""
+    table: Ints
+    """[layers, 50]: addresses, widths, heads and what is seen."""
+    kept: tuple[Array, ...]
     """What the addresses lead to."""
     hidden_size: int
     head_width: int
@@ -109,18 +120,17 @@ class PackedEncoder:
         """Return the layers as the kernel reads them; None where it cannot, or they were not all made ready alike."""
         found = _Addresses()
         rows = [row for parts in layers if (row := found.of_layer(parts)) is not None]
-        kinds, size = set(found.kinds), layers[-1].dense[-1].bias.numel() if layers else 0
-        first = found.of_embeddings(embeddings)
+        kinds, size = set(found.kinds), len(layers[-1].dense[-1].bias) if layers else 0
         widths = [head_width, embeddings.words.shape[1], *(len(each.bias) for parts in layers for each in parts.dense)]
         widths += [head_width // 2 for parts in layers if parts.angles]
         if len(rows) < len(layers) or not rows or len(kinds) != 1 or any(n % 16 or not n for n in widths):
             return None
-        if first is None or embeddings.words.dtype != torch.float32:
+        first = found.of_embeddings(embeddings)
+        if first is None or not found.all_floats:
             return None
-        table, about = torch.tensor(rows, dtype=torch.int64), torch.tensor(first, dtype=torch.int64)
+        table, about = np.array(rows, np.int64), np.array(first, np.int64)
         assert (len(about), table.shape[1]) == (NUMBERS_OF_EMBEDDINGS, NUMBERS_OF_A_LAYER)
-        kind = KINDS.index(kinds.pop())
-        return cls(embeddings.words.detach(), about, table, tuple(found.kept), size, head_width, eps, kind)
+        return cls(about, table, tuple(found.kept), size, head_width, eps, KINDS.index(kinds.pop()))
 
     def head(self, steps: Sequence[StepParts]) -> PackedHead | None:
         """Return a head as the kernel reads it; None where it cannot, or it was not made ready as it has to be.
@@ -133,40 +143,36 @@ class PackedEncoder:
             row = found.of_step(step)
             last, out = number == len(steps) - 1, len(step.dense.bias)
             plain = last and step.activation == "none" and not step.norm
-            if row is None or step.dense.weight.shape[1] != width or (out % 16 and not plain) or not out:
+            if row is None or found.in_features != width or (out % 16 and not plain) or not out:
                 return None
             rows, width = [*rows, row], out
-        if not rows or not found.kinds <= {Float32Weight, KINDS[self.kind]}:
+        if not rows or not found.kinds <= {Float32Weight, KINDS[self.kind]} or not found.all_floats:
             return None
-        table = torch.tensor(rows, dtype=torch.int64)
+        table = np.array(rows, np.int64)
         assert table.shape[1] == NUMBERS_OF_A_STEP
         return PackedHead(table, tuple(found.kept), width)
-
-    def kernels(self) -> Library | None:
-        """Return the kernels where they answer: in float32 on a CPU, and where nothing is learnt."""
-        return None if torch.is_grad_enabled() else native_of(self.words)
 
     def __call__(
         self,
         library: Library,
-        ids: Tensor,
-        segments: Tensor,
-        starts: Tensor,
-        asked: tuple[Tensor, Tensor] | None = None,
+        ids: Ints,
+        segments: Ints,
+        starts: Ints,
+        asked: tuple[Ints, Ints] | None = None,
         head: PackedHead | None = None,
-    ) -> Tensor | None:
-        """Return the last hidden states [tokens, hidden_size] of words and segments, int64 [tokens] each.
+    ) -> Floats | None:
+        """Return the last hidden states [tokens, hidden_size] of words and segments, [tokens] each.
 
         None where one of them, or a place in its sequence, is beyond the tables, and nothing was computed.
 
-        `starts`, int64 [sequences + 1], says where each sequence begins. With `asked` only some tokens' come back,
-        [rows, hidden_size]: their places in rising order, int64 [rows], and where those of each sequence begin among
-        them, int64 [sequences + 1]. With a head it is what that makes of them, [rows, outputs].
+        `starts` [sequences + 1] says where each sequence begins. With `asked` only some tokens' come back,
+        [rows, hidden_size]: their places in rising order [rows], and where those of each sequence begin among them
+        [sequences + 1]. With a head it is what that makes of them, [rows, outputs].
         """
-        ids, segments, starts = ids.contiguous(), segments.contiguous(), starts.contiguous()
-        places, wanted = (None, starts) if asked is None else (each.contiguous() for each in asked)
+        ids, segments, starts = (np.ascontiguousarray(each) for each in (ids, segments, starts))
+        places, wanted = (None, starts) if asked is None else (np.ascontiguousarray(each) for each in asked)
         rows = len(ids) if places is None else len(places)
-        out = torch.empty(rows, head.width if head else self.hidden_size)
+        out = np.empty((rows, head.width if head else self.hidden_size), np.float32)
         if rows:
             steps, num_steps = (head.table, len(head.table)) if head else (None, 0)
             outside = library(
@@ -180,17 +186,21 @@ class PackedEncoder:
 
 class _Addresses:
     def __init__(self) -> None:
-        self.kept: list[Tensor] = []
+        self.kept: list[Array] = []
         self.kinds: set[Kind] = set()
+        self.all_floats = True
+        """Whether all that is no weight of a dense layer is float32."""
+        self.in_features = 0
+        """Of the last dense layer."""
 
     def of_embeddings(self, parts: EmbeddingParts) -> list[int] | None:
-        tables = [self._of(each) for each in (parts.words, parts.positions, parts.segments)]
+        tables = [self._floats(each) for each in (parts.words, parts.positions, parts.segments)]
         sizes = [len(parts.words), parts.num_positions, parts.num_segments]
         widened: list[int] | None = [0] * 5
         if parts.widened is not None:
-            is_exact = isinstance(ready_of(parts.widened.weight), Float32Weight)
+            is_exact = isinstance(_ready(parts.widened), Float32Weight)
             widened = self._of_dense(parts.widened) if is_exact else None
-        norm = [self._of(each) for each in parts.norm]
+        norm = self._of_norm(parts.norm)
         return None if widened is None else [*tables, *norm, parts.words.shape[1], *sizes, *widened]
 
     def of_layer(self, parts: LayerParts) -> list[int] | None:
@@ -202,29 +212,43 @@ class _Addresses:
                 return None
             row += found
         for norm in parts.norms:
-            row += [self._of(norm.weight), self._of(norm.bias)] if norm else [0, 0]
-        seen = [self._of(each) for each in (parts.slopes, *(parts.angles or (None, None)))]
+            row += self._of_norm(norm)
+        seen = [self._floats(each) for each in (parts.slopes, *(parts.angles or (None, None)))]
         return [*row, *parts.reach, *seen, parts.num_heads, ACTIVATIONS.index(parts.activation)]
 
     def of_step(self, step: StepParts) -> list[int] | None:
-        ready = ready_of(step.dense.weight)
-        dense = self._of_dense(step.dense._replace(bias=pad(step.dense.bias, (0, -len(step.dense.bias) % WIDEST))))
+        ready = _ready(step.dense)
+        dense = self._of_dense(step.dense, filled_to=WIDEST)
         if dense is None or not isinstance(ready, KINDS) or step.activation not in ENDS:
             return None
-        norm = [self._of(each) for each in step.norm or (None, None)]
-        return [*dense, *norm, KINDS.index(type(ready)), ENDS.index(step.activation)]
+        return [*dense, *self._of_norm(step.norm), KINDS.index(type(ready)), ENDS.index(step.activation)]
 
-    def _of_dense(self, dense: DenseParts) -> list[int] | None:
-        ready = ready_of(dense.weight)
-        if not isinstance(ready, KINDS):
+    def _of_norm(self, norm: DenseParts | None) -> list[int]:
+        if norm is None:
+            return [0, 0]
+        return [self._floats(norm.weight), self._floats(norm.bias)]
+
+    def _of_dense(self, dense: DenseParts, filled_to: int = 1) -> list[int] | None:
+        ready, bias = _ready(dense), floats_of(dense.bias)
+        if not isinstance(ready, KINDS) or bias is None:
             return None
         self.kinds.add(type(ready))
+        self.in_features = ready.in_features
         more = (ready.steps, ready.offsets) if isinstance(ready, Int8Weight) else (None, None)
-        return [self._of(each) for each in (ready.panels, *more, dense.bias)] + [ready.out_features]
+        filled = np.pad(bias, (0, -len(bias) % filled_to))
+        return [self._of(each) for each in (ready.panels, *more, filled)] + [ready.out_features]
 
-    def _of(self, tensor: Tensor | None) -> int:
-        if tensor is None:
+    def _floats(self, numbers: "Tensor | Array | None") -> int:
+        found = None if numbers is None else floats_of(numbers)
+        self.all_floats &= numbers is None or found is not None
+        return self._of(found)
+
+    def _of(self, array: Array | None) -> int:
+        if array is None:
             return 0
-        flat = tensor.detach().contiguous()
-        self.kept.append(flat)
-        return flat.data_ptr()
+        self.kept.append(array)
+        return int(array.ctypes.data)
+
+
+def _ready(dense: DenseParts) -> ReadyWeight | None:
+    return None if isinstance(dense.weight, np.ndarray) else ready_of(dense.weight)

@@ -18,7 +18,7 @@ from mamebert.preflight.ahead import Ahead, Found, tried
 from mamebert.runs import StageConfig
 from mamebert.tasks import NoColumn, Task
 from mamebert.tasks.data.features import Unusable
-from mamebert.tasks.network.task_network import require_room
+from mamebert.tasks.network.told import require_room
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.devices import pick_device
 from mamebert.word2vec.table import VectorTable

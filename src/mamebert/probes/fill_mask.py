@@ -10,9 +10,9 @@ from pydantic import Field
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
-from mamebert.probes.scoring.fill_mask import Candidates, fill_mask
 from mamebert.results.probe import FoundExample, FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
+from mamebert.tasks.masked_words.fill_mask import Candidates, fill_mask
 
 
 class FillMask(Probe):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mamebert.checkpoints.model_folder import model_folder, read_config
+from mamebert.checkpoints.purposes import Purpose
 from mamebert.compression.contract import Subject
 from mamebert.compression.forms.graph_parity import parity
 from mamebert.compression.forms.onnx_export import HEAD, GraphModule, export_graph, has_plain_head
@@ -15,7 +16,7 @@ from mamebert.compression.forms.onnx_session import products_overflow
 from mamebert.compression.forms.saving import FLOAT_GRAPH
 from mamebert.compression.goals import MaskedWords, TaskGoal
 from mamebert.compression.methods.dynamic_int8 import quantise_graph
-from mamebert.compression.opening import Purpose, open_subject
+from mamebert.compression.opening import open_subject
 from mamebert.encoder.model import Encoder
 from mamebert.errors import UserError, unknown
 from mamebert.files.checksums import seal
@@ -23,7 +24,7 @@ from mamebert.files.disk import disk_errors, partial, put_in_place, remove, writ
 from mamebert.runs.machine import processor_name, versions
 from mamebert.tasks import Task
 from mamebert.tasks.data.features import Example
-from mamebert.tasks.network.task_network import answers_of, raw_outputs
+from mamebert.tasks.network.answering import answers_of, raw_outputs
 
 Processor = Literal["this", "vnni", "older"]
 PROCESSORS: tuple[Processor, ...] = get_args(Processor)

@@ -3,22 +3,28 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, overload
 
 from mamebert.checkpoints.model_folder import model_folder, read_config
-from mamebert.compression.goals import TaskGoal
-from mamebert.compression.opening import VECTORS, WORDS, Opened, open_main
+from mamebert.checkpoints.purposes import VECTORS, WORDS
+from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.corpus.readers import Row
-from mamebert.encoder.model import Encoder
 from mamebert.errors import UserError, unknown
 from mamebert.files.shipped import folder_of
-from mamebert.probes.scoring.fill_mask import Candidates, MaskedText, fill, fill_mask, masked_texts
 from mamebert.serving.rows import rows_of
-from mamebert.tasks import Answer, NoColumn, Raw
+from mamebert.tasks import Answer, NoColumn, Raw, Task
 from mamebert.tasks.data.cells import no_text
-from mamebert.tasks.data.features import Example, Features, Unusable
-from mamebert.tasks.network.task_network import TaskNetwork, answers_of, raw_outputs
-from mamebert.training.devices import pick_device
+from mamebert.tasks.data.features import Example, Features, TaskState, Unusable
+from mamebert.tasks.masked_words.fill_mask import Candidates, MaskedText, fill, fill_mask, masked_texts
+from mamebert.tasks.masked_words.fill_mask import Network as WordsNetwork
+from mamebert.tasks.masked_words.ready_words import open_ready_words
+from mamebert.tasks.network.answering import Network, answers_of, raw_outputs
+from mamebert.tasks.network.ready_network import open_ready
+from mamebert.tokenizer.encoding import Tokenizer
+from mamebert.training.devices import is_surely_cpu, pick_device
+
+if TYPE_CHECKING:
+    from mamebert.compression.opening import Opened
 
 Kind = Literal["fill-mask", "task", "sentence_embeddings"]
 Precision = Literal["auto", "float32", "bfloat16", "int8"]
@@ -30,9 +36,8 @@ AT_A_TIME = 1024
 class FillMask:
     """Words for the place of [MASK]."""
 
-    def __init__(self, opened: Opened) -> None:
-        self.tokenizer = opened.tokenizer
-        self.network = opened.subject.network
+    def __init__(self, network: WordsNetwork, tokenizer: Tokenizer) -> None:
+        self.network, self.tokenizer = network, tokenizer
 
     def __call__(self, texts: Sequence[str] | str, top: int = 5) -> list[list[Candidates]]:
         """Return, for each text and each [MASK] in it, the likeliest tokens with their probabilities."""
@@ -65,14 +70,11 @@ class Understood(NamedTuple):
 class Model:
     """A fine-tuned model: an answer for each row it is asked."""
 
-    def __init__(self, opened: Opened) -> None:
-        goal = opened.subject.goal
-        assert isinstance(goal, TaskGoal)
-        self.task, self.learnt = goal.task, goal.learnt
-        self.kept = goal.kept
+    def __init__(self, task: Task, learnt: TaskState, kept: Kept, network: Network, tokenizer: Tokenizer) -> None:
+        self.task, self.learnt = task, learnt
+        self.kept = kept
         """How the training rows were read."""
-        self.network = opened.subject.network
-        self.tokenizer = opened.tokenizer
+        self.network, self.tokenizer = network, tokenizer
         self.num_truncated = 0
         """How many items so far were longer than what is read, so that their ends were not."""
 
@@ -223,6 +225,26 @@ def load(
         place = model_folder(folder_of(folder))
     except ValueError as error:
         raise UserError(str(error)) from error
+    if is_surely_cpu(device) and (ready := _natively(place, kind, _taken(precision))):
+        return ready
+    return _by_modules(place, kind, device, precision)
+
+
+def _natively(
+    place: Path, kind: Kind | None, precision: Literal["float32", "bfloat16", "int8"]
+) -> FillMask | Model | None:
+    """Return the model where it answers without torch."""
+    if kind in (None, "task") and (ready := open_ready(place, precision)):
+        return Model(ready.task, ready.learnt, ready.kept, ready.network, ready.folder.tokenizer())
+    if kind in (None, WORDS) and (words := open_ready_words(place, precision, kind)):
+        return FillMask(words, words.folder.tokenizer())
+    return None
+
+
+def _by_modules(place: Path, kind: Kind | None, device: str, precision: Precision) -> FillMask | Model:
+    from mamebert.compression.goals import TaskGoal
+    from mamebert.compression.opening import open_main
+
     opened = open_main(place, pick_device(device), None if kind == "task" else kind)
     goal = opened.subject.goal
     found = goal.task.kind if isinstance(goal, TaskGoal) else WORDS
@@ -230,19 +252,28 @@ def load(
     if not is_meant:
         raise UserError(f"{place} {_what_it_does(place, found)}, which does not do this. {WAYS_OUT[kind or WORDS]}")
     _make_ready(opened, place, precision)
-    return FillMask(opened) if found == WORDS else Model(opened)
+    if not isinstance(goal, TaskGoal):
+        return FillMask(opened.subject.network, opened.tokenizer)
+    return Model(goal.task, goal.learnt, goal.kept, opened.subject.network, opened.tokenizer)
 
 
-def _make_ready(opened: Opened, place: Path, precision: Precision) -> None:
+def _make_ready(opened: "Opened", place: Path, precision: Precision) -> None:
     """Lay out the layers of an encoder for answers on a CPU; int8 where there are none, or on a GPU, is a UserError."""
+    from mamebert.encoder.model import Encoder
+    from mamebert.tasks.network.task_network import TaskNetwork
+
     network = opened.subject.network
     encoder = getattr(network, "bert", None)
     if isinstance(encoder, Encoder) and encoder.device.type == "cpu":
         ready = network if isinstance(network, TaskNetwork) else encoder
-        ready.make_ready("float32" if precision == "auto" else precision)
+        ready.make_ready(_taken(precision))
     elif precision in ("bfloat16", "int8"):
         where = f"is on {encoder.device}" if isinstance(encoder, Encoder) else "holds no layers in float32"
         raise UserError(f"{place} {where}, and {precision} is for those of an encoder on a CPU. Leave precision out.")
+
+
+def _taken(precision: Precision) -> Literal["float32", "bfloat16", "int8"]:
+    return "float32" if precision == "auto" else precision
 
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

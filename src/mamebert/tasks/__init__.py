@@ -9,24 +9,27 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from torch import Tensor, nn
 
 from mamebert.config import Choice
 from mamebert.corpus.readers import Row
-from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError, unknown
 from mamebert.evaluation.baselines.fitting import BaselineAnswers
 from mamebert.evaluation.metrics.bootstrap import Measure
 from mamebert.tasks.data.cells import given, is_missing, label_cell, text_cell
-from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState, Unusable, as_array
+from mamebert.tasks.data.features import Example, Features, Laid, TaskBatch, TaskState, Unusable, as_array
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from mamebert.encoder.model import Encoder
+    from mamebert.training.loop import Losses
 
 Answer = dict[str, Any]
 """An answer as plain JSON, such as {"label": "sport", "probability": 0.9}."""
@@ -114,7 +117,7 @@ class Task(Choice):
         """Return the examples as token sequences, with targets where the right answer is known."""
 
     @abstractmethod
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return the module that gets (reads [reads, width], TaskBatch) and gives what `loss` and `raws` take.
 
         Its parameters have the names that plain transformers gives them (`classifier.weight`). `pooler` is BERT's, to
@@ -125,7 +128,14 @@ class Task(Choice):
         """Tell whether a network of this shape, with a head that plain transformers knows, has the pooler in it."""
         return self.has_pooler or shape.has_prediction_head
 
-    def start(self, head: nn.Module, learnt: TaskState) -> None:
+    def linear_head(self) -> str:
+        """Return the name of the one linear layer that the head is, over what is read or over what is pooled of it.
+
+        "" where it is something else: only such heads are computed without torch.
+        """
+        return ""
+
+    def start(self, head: "nn.Module", learnt: TaskState) -> None:
         """Set what of a new head is better not drawn at random, such as a bias; as a rule nothing."""
 
     def starting_from(self, folder: Path) -> Self:
@@ -136,7 +146,7 @@ class Task(Choice):
         """Return what one epoch of training reads of an example; as a rule all of it."""
         return features
 
-    def stored_beside(self, folder: Path) -> dict[str, Tensor]:
+    def stored_beside(self, folder: Path) -> "dict[str, Tensor]":
         """Return what of the head lies in files of other libraries, by the names of its parameters; as a rule none."""
         return {}
 
@@ -144,14 +154,14 @@ class Task(Choice):
         """Return in which file of another library, and under which name, a parameter of the head is saved."""
         return None
 
-    def prepare(self, head: nn.Module, encoder: Encoder, folder: Path, learnt: TaskState) -> None:
+    def prepare(self, head: "nn.Module", encoder: "Encoder", folder: Path, learnt: TaskState) -> None:
         """Set what a new head takes from the encoder it starts from, which `folder` holds; as a rule nothing.
 
         What must not learn is a buffer of the head; it is saved with it.
         """
 
     @abstractmethod
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return what a part of a batch adds to the batch's loss; `whole` is the sum of `num_asked` over the batch."""
 
     @abstractmethod
@@ -176,7 +186,7 @@ class Task(Choice):
         """Tell whether a folder of this plain class, with this config.json, does this task."""
         return bool(cls.architecture) and architecture == cls.architecture
 
-    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+    def alternatives(self, found: "Tensor", batch: TaskBatch) -> "Tensor":
         """Return the scores [questions, alternatives] of which one is right, from what the head gives [reads, outputs].
 
         Where a question has fewer, the others are -inf. Here each read is a question and each output an alternative.
@@ -187,9 +197,8 @@ class Task(Choice):
         """Return how much of a batch's loss an example is: what the sum of losses is divided by."""
         return 1
 
-    def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
+    def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return the head's output for each example; here its rows are reads."""
-        assert isinstance(found, Tensor)
         rows, ends = as_array(found), accumulate(batch.counts, initial=0)
         return [rows[start:end] for start, end in pairwise(ends)]
 
@@ -199,7 +208,7 @@ class Task(Choice):
         """Return `learnt` with what validation examples decide, such as a threshold; as a rule nothing."""
         return learnt
 
-    def plain_logits(self, found: Any) -> dict[str, Tensor]:
+    def plain_logits(self, found: Any) -> "dict[str, Tensor]":
         """Return the head's output under the names that `architecture` gives it, for every token or sequence."""
         return {"logits": found}
 

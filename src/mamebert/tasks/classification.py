@@ -1,18 +1,20 @@
 """A text or a pair of texts in, one of several labels out (Devlin et al., 2019, section 4.1)."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks.bases.chunked_text import ChunkedTextTask
 from mamebert.tasks.bases.label_task import LabelTask
 from mamebert.tasks.data.chunks import mean_of_chunks
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
-from mamebert.tasks.network.heads import LinearHead, problem_type
+from mamebert.tasks.data.problem_types import problem_type
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mamebert.training.loop import Losses
 
 PROBLEM = "single_label_classification"
 
@@ -26,13 +28,19 @@ class Classification(ChunkedTextTask, LabelTask):
         """Return a sequence for each chunk of an example; a label never seen in training is left out of the loss."""
         return self.labelled(self.sequences(tokenizer, [example.inputs for example in examples]), examples, learnt)
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy in nats, of the mean logits of all chunks."""
         return super().loss(mean_of_chunks(found, batch), batch, whole)
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return a linear layer over the pooled [CLS]."""
+        from mamebert.tasks.network.heads import LinearHead
+
         return LinearHead(config, width, pooler, len(learnt.labels))
+
+    def linear_head(self) -> str:
+        """Return the name of that layer."""
+        return "classifier"
 
     @classmethod
     def understands(cls, architecture: str, config: dict[str, Any]) -> bool:

@@ -20,7 +20,7 @@ from mamebert.evaluation.metrics.bootstrap import Measure
 from mamebert.evaluation.metrics.dependencies import las, uas
 from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw
 from mamebert.tasks.bases.word_task import Asked, WordTask
-from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState
+from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, Laid, TaskBatch, TaskState
 from mamebert.tasks.data.trees import maximum_spanning_tree
 from mamebert.tasks.data.word_windows import enclosed, flat
 from mamebert.tasks.data.words import Sentence
@@ -105,7 +105,7 @@ class DependencyParsing(WordTask):
         """Return the number of words whose head is to be learnt."""
         return int((features.target[:, 0] != IGNORE_INDEX).sum())
 
-    def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
+    def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return [words, 2] for each example: heads in the best tree, and the numbers of the relations to them."""
         assert isinstance(found, Parsed)
         sizes = [len(each.notes.sizes) for each in batch.features]

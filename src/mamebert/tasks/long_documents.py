@@ -21,7 +21,7 @@ from torch.nn.functional import cross_entropy
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks import Raw
 from mamebert.tasks.bases.label_task import LabelTask
-from mamebert.tasks.data.features import FIRST, IGNORE_INDEX, Example, Features, TaskBatch, TaskState
+from mamebert.tasks.data.features import FIRST, IGNORE_INDEX, Example, Features, Laid, TaskBatch, TaskState
 from mamebert.tasks.data.passage_windows import windows_every
 from mamebert.tasks.data.shares import softmax
 from mamebert.tasks.data.word_windows import enclosed
@@ -86,7 +86,7 @@ class LongDocuments(LabelTask):
         each = cross_entropy(found, targets, reduction="none", ignore_index=IGNORE_INDEX)
         return Losses((each * shares[batch.owners]).sum() / whole, {})
 
-    def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
+    def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return [1, labels] for each document, or [chunks, labels] where chunks are answered by themselves."""
         if self._by_chunk:
             return super().raws(found, batch)

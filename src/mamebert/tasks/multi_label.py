@@ -5,13 +5,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 from scipy.special import expit
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
@@ -27,9 +25,13 @@ from mamebert.tasks.bases.chunked_text import ChunkedTextTask
 from mamebert.tasks.data.cells import as_label, is_missing, items_of, label_cell
 from mamebert.tasks.data.chunks import mean_of_chunks
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
-from mamebert.tasks.network.heads import LinearHead, no_and_yes, problem_type
+from mamebert.tasks.data.problem_types import problem_type
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from mamebert.training.loop import Losses
 
 PROBLEM = "multi_label_classification"
 
@@ -89,17 +91,29 @@ class MultiLabel(ChunkedTextTask):
             for each, example in zip(found, examples, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return a linear layer over the pooled [CLS]."""
+        from mamebert.tasks.network.heads import LinearHead
+
         return LinearHead(config, width, pooler, len(learnt.labels))
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def linear_head(self) -> str:
+        """Return the name of that layer."""
+        return "classifier"
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy of yes and no in nats, the mean over the labels; all chunks count by their mean."""
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        from mamebert.training.loop import Losses
+
         each = binary_cross_entropy_with_logits(mean_of_chunks(found, batch), batch.targets(), reduction="none")
         return Losses(each.mean(dim=1).sum() / whole, {})
 
-    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+    def alternatives(self, found: "Tensor", batch: TaskBatch) -> "Tensor":
         """Return for each label of each row the scores of no and yes."""
+        from mamebert.tasks.network.heads import no_and_yes
+
         return no_and_yes(found)
 
     def choose(

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
 from pydantic import Field, model_validator
-from torch import nn
 
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
@@ -23,9 +21,13 @@ from mamebert.tasks.bases.chunked_text import ChunkedTextTask
 from mamebert.tasks.data.chunks import mean_of_chunks
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
 from mamebert.tasks.data.numbers import number_of
-from mamebert.tasks.network.heads import LinearHead, problem_type
+from mamebert.tasks.data.problem_types import problem_type
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mamebert.training.loop import Losses
 
 PROBLEM = "regression"
 
@@ -70,20 +72,34 @@ class Regression(ChunkedTextTask):
             for each, example in zip(found, examples, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return a linear layer over the pooled [CLS]."""
+        from mamebert.tasks.network.heads import LinearHead
+
         return LinearHead(config, width, pooler, len(learnt.labels))
 
-    def start(self, head: nn.Module, learnt: TaskState) -> None:
+    def start(self, head: "nn.Module", learnt: TaskState) -> None:
         """Let the head begin with the mean of the training rows, which small steps would take long to reach."""
+        import torch
+
+        from mamebert.tasks.network.heads import LinearHead
+
         assert isinstance(head, LinearHead)
         with torch.no_grad():
             head.classifier.bias.copy_(torch.tensor(learnt.chosen.get("mean", 0.0)))
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def linear_head(self) -> str:
+        """Return the name of that layer."""
+        return "classifier"
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the mean squared error, each output in units of its variance in training, so that all count alike."""
+        from torch import from_numpy
+
+        from mamebert.training.loop import Losses
+
         found = mean_of_chunks(found, batch)
-        spread = torch.from_numpy(np.stack([each.notes for each in batch.features])).to(found)
+        spread = from_numpy(np.stack([each.notes for each in batch.features])).to(found)
         errors = (found - batch.targets().to(found)) / spread.reshape(len(found), -1)
         return Losses((errors**2).mean(dim=1).sum() / whole, {})
 

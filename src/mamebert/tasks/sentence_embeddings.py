@@ -28,7 +28,7 @@ from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, text_of, valu
 from mamebert.tasks.bases.embedding_objectives import Goal, Labelled, Partners, Scored, Triplets
 from mamebert.tasks.bases.text_task import Texts, TextTask, one_sequence
 from mamebert.tasks.data.cells import is_missing
-from mamebert.tasks.data.features import FIRST, Example, Features, TaskBatch, TaskState, Unusable
+from mamebert.tasks.data.features import FIRST, Example, Features, Laid, TaskBatch, TaskState, Unusable
 from mamebert.tasks.data.vector_answers import answer_of, unit, unpack
 from mamebert.tasks.network.pooling import TextVectors
 from mamebert.tasks.network.siamese import Found, SiameseHead
@@ -201,7 +201,7 @@ class SentenceEmbeddings(TextTask):
         """Return the loss of the objective; in ranking the wrong answers are those of this part of the batch."""
         return Losses(self.goal.losses(found, batch).sum() / whole, {})
 
-    def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
+    def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return for each example its vectors one after the other, and for labelled pairs the logits after them."""
         assert isinstance(found, Found)
         vectors = found.vectors.detach().float().cpu().numpy()

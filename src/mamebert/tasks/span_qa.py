@@ -17,7 +17,6 @@ from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.evaluation.metrics.answers import Unit, answer_f1, answer_f1_of_rows, best_null_threshold, exact_match
 from mamebert.evaluation.metrics.bootstrap import Measure, ratio
-from mamebert.kernels.packed_encoder import StepParts
 from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, Task, text_of, value_of
 from mamebert.tasks.baselines.answers import most_similar_sentence, no_answer
 from mamebert.tasks.data.answer_spans import Span, best_spans, likeliest_ends, null_score
@@ -26,7 +25,7 @@ from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBa
 from mamebert.tasks.data.passage_windows import Shown, cut_windows, pieces_of, positions
 from mamebert.tasks.data.questions import Asked, right_answers, unit_of
 from mamebert.tasks.data.shares import softmax
-from mamebert.tasks.network.heads import over_tokens, steps_of
+from mamebert.tasks.network.heads import over_tokens
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Located
 from mamebert.training.loop import Losses
@@ -224,10 +223,6 @@ class _SpanHead(nn.Module):
         """Return [reads, 2] in float32: the scores of being the first and the last token of the answer."""
         scores: Tensor = self.qa_outputs(self.before(reads) if self.before else reads)
         return scores.float()
-
-    def steps(self) -> list[StepParts]:
-        """Return the dense layers that it is."""
-        return steps_of(self.before, self.qa_outputs)
 
 
 def _target(shown: Shown, gold: list[dict[str, Any]]) -> Any:

@@ -4,12 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
-from torch import nn
-from torch.nn.functional import cross_entropy
 
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
@@ -34,9 +32,12 @@ from mamebert.tasks.data.cells import is_missing
 from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState, Unusable
 from mamebert.tasks.data.word_windows import in_windows
 from mamebert.tasks.data.words import Sentence, pieces_found
-from mamebert.tasks.network.heads import LinearHead, over_tokens
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mamebert.training.loop import Losses
 
 LIKE_A_MARK = re.compile(r"(?i)o|out|outside|[bieslum][-_/:].+|.+[-_/:][bieslum]")
 
@@ -116,12 +117,22 @@ class Tagging(WordTask):
             for sentence, each in zip(found, tags, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return a linear layer over each word."""
+        from mamebert.tasks.network.heads import LinearHead, over_tokens
+
         return LinearHead(config, width, over_tokens(config, pooler), len(learnt.labels))
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def linear_head(self) -> str:
+        """Return the name of that layer."""
+        return "classifier"
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy in nats, its mean over the words of a batch."""
+        from torch.nn.functional import cross_entropy
+
+        from mamebert.training.loop import Losses
+
         total = cross_entropy(found, batch.targets(), reduction="sum", ignore_index=IGNORE_INDEX)
         return Losses(total / whole, {})
 

@@ -29,7 +29,7 @@ from mamebert.evaluation.split import require_learnable
 from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, label_of
 from mamebert.tasks.bases.text_task import TextTask
 from mamebert.tasks.data.cells import as_label
-from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
+from mamebert.tasks.data.features import Example, Features, Laid, TaskBatch, TaskState
 from mamebert.tasks.network.path_head import PathHead, text_vectors
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.training.loop import Losses
@@ -113,7 +113,7 @@ class Taxonomy(TextTask):
         known = (signs == RIGHT).any(1)
         return Losses(((1 - right + rank) * known).sum() / whole, {})
 
-    def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
+    def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return the cosines of each example, [paths]."""
         assert isinstance(found, Tensor)
         return list(found.detach().float().cpu().numpy())

@@ -1,14 +1,32 @@
 """The device and the type of the arithmetic."""
 
+import sys
 from functools import cache
-
-import torch
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mamebert.errors import UserError
 
+if TYPE_CHECKING:
+    import torch
 
-def pick_device(name: str) -> torch.device:
+GPUS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/nvhost-ctrl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
+"""Where Linux has GPUs: those of NVIDIA, of Tegra, of Windows' Linux, of AMD."""
+
+
+def is_surely_cpu(name: str) -> bool:
+    """Tell whether `pick_device` would give the processor, as far as that is known without torch, which takes long."""
+    if name != "auto":
+        return name == "cpu"
+    if "torch" in sys.modules:
+        return pick_device(name).type == "cpu"
+    return sys.platform == "linux" and not any(Path(each).exists() for each in GPUS)
+
+
+def pick_device(name: str) -> "torch.device":
     """Return the device called `name`; "auto" is a GPU where there is one."""
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -19,8 +37,10 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
+def pick_precision(name: str, device: "torch.device") -> "torch.dtype":
     """Return the arithmetic type; "auto" is bfloat16 where it is native, else float32."""
+    import torch
+
     if name == "auto":
         return torch.bfloat16 if _multiplies_bfloat16(device.type) else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
@@ -28,6 +48,8 @@ def pick_precision(name: str, device: torch.device) -> torch.dtype:
 
 @cache
 def _multiplies_bfloat16(device_type: str) -> bool:
+    import torch
+
     if device_type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device_type == "cpu":

@@ -27,7 +27,7 @@ from mamebert.errors import UserError
 from mamebert.objectives import Objective
 from mamebert.tasks import Task
 from mamebert.tasks.data.features import Features, TaskState
-from mamebert.tasks.network.task_network import raw_outputs
+from mamebert.tasks.network.answering import raw_outputs
 
 SHAPE = EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, max_position_embeddings=48)
 VOCABULARY = 60

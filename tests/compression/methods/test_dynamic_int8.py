@@ -28,7 +28,7 @@ from mamebert.objectives import Objective
 from mamebert.serving.load import load
 from mamebert.tasks import Task
 from mamebert.tasks.data.features import TaskState
-from mamebert.tasks.network.task_network import raw_outputs
+from mamebert.tasks.network.answering import raw_outputs
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from mamebert.compression.quantisation.activation_range import ActivationRange
 from mamebert.encoder.trace import Padded
 from mamebert.errors import UserError
 from mamebert.tasks.data.features import pack
-from mamebert.tasks.network.task_network import open_network, raw_outputs
+from mamebert.tasks.network.answering import raw_outputs
+from mamebert.tasks.network.task_network import open_network
 from mamebert.training.settings import Training
 
 TOLERANCE = 0.01

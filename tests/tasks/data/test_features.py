@@ -6,9 +6,11 @@ import torch
 
 from mamebert.config import build
 from mamebert.encoder.model import Encoder
-from mamebert.encoder.readings import Reader, Reading
+from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.tasks.data.features import Features, batches_of_like_length, pack
+from mamebert.tasks.data.batching import batches_of_like_length
+from mamebert.tasks.data.features import Features, pack
+from mamebert.tasks.network.reader import Reader
 
 
 def features_of(lengths) -> list[Features]:

@@ -8,14 +8,14 @@ import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, TypeVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from mamebert.config import Choice, build
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 S = TypeVar("S")
 OURS = "mamebert"
@@ -92,7 +92,7 @@ class Layout(Choice):
                 return theirs.format(*found.groups()) + name[found.end() :]
         return name
 
-    def theirs(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str) -> dict[str, Tensor]:
+    def theirs(self, tensors: Mapping[str, "Tensor"], shape: EncoderConfig, architecture: str) -> "dict[str, Tensor]":
         """Return a network's tensors, in our names, as the class `architecture` reads them.
 
         What it has no place for is left out. Weights that several layers share are repeated.
@@ -100,7 +100,7 @@ class Layout(Choice):
         placed = {self.place(name, architecture): tensor for name, tensor in unrolled(tensors, shape).items()}
         return self._joined({name: tensor for name, tensor in placed.items() if name is not None})
 
-    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str = "") -> dict[str, Tensor]:
+    def ours(self, tensors: Mapping[str, S], shape: EncoderConfig, architecture: str = "") -> dict[str, S]:
         """Return tensors of a class of this family, any if not told, in our names; one not known keeps its own.
 
         None of them is `fused`.
@@ -123,16 +123,18 @@ class Layout(Choice):
             found |= {name.replace(whole, part): of for part, of in zip(parts, parts_of(each, len(parts)), strict=True)}
         return found
 
-    def _joined(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _joined(self, tensors: Mapping[str, "Tensor"]) -> "dict[str, Tensor]":
         """Return tensors with the weights and biases that lie in one joined.
 
         What else belongs to a matrix, such as the range of what it reads, is no row of it and keeps its own name.
         """
+        from torch import cat
+
         found = dict(tensors)
         for whole, parts in self.fused:
             joined = tuple(f"{parts[0]}{each}" for each in ("weight", "bias"))
             for name in [name for name in found if name.endswith(joined)]:
-                found[name.replace(parts[0], whole)] = torch.cat([found.pop(name.replace(parts[0], p)) for p in parts])
+                found[name.replace(parts[0], whole)] = cat([found.pop(name.replace(parts[0], p)) for p in parts])
         return found
 
     def _wrapping(self, names: Iterable[str]) -> tuple[str, str]:
@@ -270,7 +272,7 @@ BASIC = (
 _LAYER = "bert.encoder.layer."
 
 
-def unrolled(tensors: Mapping[str, Tensor], shape: EncoderConfig) -> dict[str, Tensor]:
+def unrolled(tensors: Mapping[str, "Tensor"], shape: EncoderConfig) -> "dict[str, Tensor]":
     """Return the tensors with one copy for each layer of what layers share."""
     halves = {".attention.": shape.attention_owners, ".intermediate.": shape.ffn_owners, ".output.": shape.ffn_owners}
     found: dict[str, Tensor] = {}

@@ -1,14 +1,14 @@
 """ALBERT (Lan et al., 2020): layers that share weights, and a narrow token table."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor
-
-from mamebert.checkpoints.layouts import BASIC, CLASSES, Layout, regular_fields
+from mamebert.checkpoints.layouts import BASIC, CLASSES, Layout, S, regular_fields
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GROUP = "albert.encoder.albert_layer_groups.{}.albert_layers.0."
 LAYER = "bert.encoder.layer.{}."
@@ -71,18 +71,20 @@ class Albert(Layout):
             **narrow,
         }
 
-    def theirs(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str) -> dict[str, Tensor]:
+    def theirs(self, tensors: Mapping[str, "Tensor"], shape: EncoderConfig, architecture: str) -> "dict[str, Tensor]":
         """Return the tensors, each group's once."""
         size = shape.num_hidden_layers // shape.num_hidden_groups
         groups = {LAYER.format(group * size): LAYER.format(group) for group in range(shape.num_hidden_groups)}
         found = {str(self.place(_moved(name, groups), architecture)): tensor for name, tensor in tensors.items()}
         if not shape.embedding_size:
+            from torch import eye
+
             table = found["albert.embeddings.word_embeddings.weight"]
-            found[f"{PROJECTION}weight"] = torch.eye(shape.hidden_size).to(table)
+            found[f"{PROJECTION}weight"] = eye(shape.hidden_size).to(table)
             found[f"{PROJECTION}bias"] = table.new_zeros(shape.hidden_size)
         return found
 
-    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str = "") -> dict[str, Tensor]:
+    def ours(self, tensors: Mapping[str, S], shape: EncoderConfig, architecture: str = "") -> dict[str, S]:
         """Return the tensors, a group's as those of its first layer."""
         size = shape.num_hidden_layers // shape.num_hidden_groups
         layers = {LAYER.format(group): LAYER.format(group * size) for group in range(shape.num_hidden_groups)}

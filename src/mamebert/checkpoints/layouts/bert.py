@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from torch import Tensor
-
-from mamebert.checkpoints.layouts import BASIC, CLASSES, DECODER, LEFT_TO_RIGHT, Layout, regular_fields
+from mamebert.checkpoints.layouts import BASIC, CLASSES, DECODER, LEFT_TO_RIGHT, Layout, S, regular_fields
 from mamebert.encoder.settings import EncoderConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TYPES = "bert.embeddings.token_type_embeddings.weight"
 OLD_NAMES = {"LayerNorm.gamma": "LayerNorm.weight", "LayerNorm.beta": "LayerNorm.bias"}  # Google's own, before 2019
@@ -46,7 +47,7 @@ class Bert(Layout):
         decodes = {"is_decoder": True, LEFT_TO_RIGHT: True} if shape.is_decoder else {}
         return {**fields, "type_vocab_size": shape.type_vocab_size or 2, "classifier_dropout": None, **decodes}
 
-    def theirs(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str) -> dict[str, Tensor]:
+    def theirs(self, tensors: Mapping[str, "Tensor"], shape: EncoderConfig, architecture: str) -> "dict[str, Tensor]":
         """Return the tensors, with segments that add nothing where a network has none."""
         found = super().theirs(tensors, shape, architecture)
         if not shape.type_vocab_size:
@@ -54,7 +55,7 @@ class Bert(Layout):
             found[TYPES] = tensors["bert.embeddings.word_embeddings.weight"].new_zeros(2, width)
         return found
 
-    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str = "") -> dict[str, Tensor]:
+    def ours(self, tensors: Mapping[str, S], shape: EncoderConfig, architecture: str = "") -> dict[str, S]:
         """Return the tensors, those with the names of old too."""
         found = super().ours(tensors, shape, architecture)
         for old, new in OLD_NAMES.items():

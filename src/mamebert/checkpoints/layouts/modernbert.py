@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from torch import Tensor
-
-from mamebert.checkpoints.layouts import Layout, regular_fields
+from mamebert.checkpoints.layouts import Layout, S, regular_fields
 from mamebert.encoder.design import PRESETS
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
@@ -119,7 +117,7 @@ class ModernBert(Layout):
             return None
         return super().place(_swapped(name, "qa_outputs.", "classifier.", architecture), architecture)
 
-    def ours(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str = "") -> dict[str, Tensor]:
+    def ours(self, tensors: Mapping[str, S], shape: EncoderConfig, architecture: str = "") -> dict[str, S]:
         """Return the tensors."""
         found = super().ours(tensors, shape, architecture)
         return {_swapped(name, "classifier.", "qa_outputs.", architecture): each for name, each in found.items()}

@@ -7,14 +7,14 @@ is read. XLM-RoBERTa (Conneau et al., 2020) and CamemBERT (Martin et al., 2020) 
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mamebert.checkpoints.layouts import BASIC, POSITIONS, Layout, regular_fields
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 POOLED = ("Model", "ForMultipleChoice")
 """Classes with a pooler; the one for labels of texts has one in its head, and others none."""
@@ -86,9 +86,11 @@ class Roberta(Layout):
             return name
         return super().place(name, architecture)
 
-    def theirs(self, tensors: Mapping[str, Tensor], shape: EncoderConfig, architecture: str) -> dict[str, Tensor]:
+    def theirs(self, tensors: Mapping[str, "Tensor"], shape: EncoderConfig, architecture: str) -> "dict[str, Tensor]":
         """Return the tensors, with zeros before the first token's position."""
+        from torch import cat
+
         found = super().theirs(tensors, shape, architecture)
         table = self.base + POSITIONS
         before = found[table].new_zeros(self.num_first_rows(shape), shape.hidden_size)
-        return {**found, table: torch.cat([before, found[table]])}
+        return {**found, table: cat([before, found[table]])}

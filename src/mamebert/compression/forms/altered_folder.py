@@ -26,7 +26,7 @@ from mamebert.errors import UserError
 from mamebert.files.checksums import seal
 from mamebert.files.disk import disk_errors, save_tensors, write_text
 from mamebert.objectives import Objective
-from mamebert.tasks.network.task_network import require_room, task_in
+from mamebert.tasks.network.told import require_room, task_in
 
 WEIGHTS = "model.safetensors"
 

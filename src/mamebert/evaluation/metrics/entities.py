@@ -42,12 +42,27 @@ def span_f1(expected: Sequence[Collection[Span]], predicted: Sequence[Collection
 def entities(tags: Sequence[str]) -> list[Span]:
     """Return (first word, word after the last, type) of each entity in a sentence tagged in IOB1, IOB2 or BIOES.
 
-    Wrong sequences are read as conlleval does (seqeval's default mode): I-X after O or after another type begins an
+    Wrong sequences are read as conlleval does (as seqeval's default mode): I-X after O or after another type begins an
     entity. Tags other than O need one of the marks B-, I-, E-, S-.
     """
-    from seqeval.metrics.sequence_labeling import get_entities
+    found: list[Span] = []
+    first, mark, kind = 0, "O", ""
+    for place, tag in enumerate([*tags, "O"]):
+        last_mark, last_kind = mark, kind
+        mark, kind = tag[:1], tag[1:].split("-", maxsplit=1)[-1] or "_"
+        is_other = kind != last_kind
+        ends = last_mark in _LAST or (last_mark in _INSIDE and mark in _BEHIND)
+        if ends or (last_mark not in _NONE and is_other):
+            found.append((first, place, last_kind))
+        if mark in _FIRST or (last_mark in _BEFORE and mark in _GOES_ON) or (mark not in _NONE and is_other):
+            first = place
+    return found
 
-    return [(first, last + 1, kind) for kind, first, last in get_entities(list(tags))]
+
+_NONE, _INSIDE, _GOES_ON = frozenset("O."), frozenset("BI"), frozenset("EI")
+_FIRST, _LAST = frozenset("BS"), frozenset("ES")
+_BEFORE, _BEHIND = _LAST | {"O"}, _FIRST | {"O"}
+"""Marks, by what they say of the words beside them."""
 
 
 def _entities(expected: Tags, predicted: Tags) -> tuple[list[Collection[Hashable]], list[Collection[Hashable]]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mamebert.encoder.model import PretrainingNetwork
-from mamebert.probes.scoring.fill_mask import MaskedText, fill
+from mamebert.tasks.masked_words.fill_mask import MaskedText, fill
 from mamebert.tokenizer.encoding import Tokenizer
 
 CANDIDATES = 4

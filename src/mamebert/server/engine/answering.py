@@ -14,11 +14,11 @@ import numpy as np
 from mamebert.encoder.model import Encoder
 from mamebert.errors import UserError
 from mamebert.probes.scoring.attention_maps import attention_to_itself
-from mamebert.probes.scoring.fill_mask import Candidates
 from mamebert.server.engine.fragments import SHAPES, Given
 from mamebert.server.engine.refusals import Refused, not_understood, too_much
 from mamebert.serving.load import FillMask, Kind, Model, Precision, load
 from mamebert.serving.spelling import as_json
+from mamebert.tasks.masked_words.fill_mask import Candidates
 
 Reply = list[Any]
 """["ok", answer as JSON, tokens, truncated], or ["no", status, sentence]."""

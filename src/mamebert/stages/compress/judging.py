@@ -26,7 +26,8 @@ from mamebert.runs import Run
 from mamebert.stages.compress.settings import CompressConfig
 from mamebert.tasks import Answer, Parts, Raw, Task
 from mamebert.tasks.data.features import TaskState
-from mamebert.tasks.network.task_network import answers_of, plain_logits, raw_outputs
+from mamebert.tasks.network.answering import answers_of, raw_outputs
+from mamebert.tasks.network.task_network import plain_logits
 
 NUM_SAMPLES = 64
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from mamebert.compression.opening import VECTORS
+from mamebert.checkpoints.purposes import VECTORS
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError

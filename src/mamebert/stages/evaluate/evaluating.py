@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from mamebert.checkpoints.model_folder import model_folder
-from mamebert.compression.opening import VECTORS
+from mamebert.checkpoints.purposes import VECTORS
 from mamebert.config import build
 from mamebert.corpus.formats.from_files import FromFiles
 from mamebert.corpus.kept_reader.settings import Kept
@@ -25,7 +25,7 @@ from mamebert.serving.load import Model, load
 from mamebert.stages.evaluate.settings import EvaluateConfig
 from mamebert.tasks import Answer, Task
 from mamebert.tasks.data.features import Example, Features
-from mamebert.tasks.network.task_network import answers_of, raw_outputs
+from mamebert.tasks.network.answering import answers_of, raw_outputs
 
 C = TypeVar("C", bound=RowSources)
 

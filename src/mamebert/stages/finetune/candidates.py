@@ -23,7 +23,8 @@ from mamebert.tasks.bag.network import WHOLE, BagNetwork, whole_texts
 from mamebert.tasks.bag.starting import is_for_single_texts, is_table, require_single_texts, tokenizer_of
 from mamebert.tasks.data.encoded import Part
 from mamebert.tasks.data.features import Example, Features, TaskState
-from mamebert.tasks.network.task_network import TaskNetwork, require_room, save_network, start_network
+from mamebert.tasks.network.task_network import TaskNetwork, save_network, start_network
+from mamebert.tasks.network.told import require_room
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.files import TOKENIZER_FILES
 from mamebert.tokenizer.unknown import Unknown

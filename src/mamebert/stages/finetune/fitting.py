@@ -15,9 +15,11 @@ from mamebert.progress import say
 from mamebert.stages.finetune.hidden_state_cache import HiddenStates
 from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.tasks import Answer, Raw, Task
+from mamebert.tasks.data.batching import batches
 from mamebert.tasks.data.encoded import Part
-from mamebert.tasks.data.features import Features, TaskBatch, TaskState, batches, pack
-from mamebert.tasks.network.task_network import Network, TaskNetwork, answers_of, raw_outputs
+from mamebert.tasks.data.features import Features, TaskBatch, TaskState, pack
+from mamebert.tasks.network.answering import Network, answers_of, raw_outputs
+from mamebert.tasks.network.task_network import TaskNetwork
 from mamebert.training.best_epoch import BestEpoch, best_of, run_epochs
 from mamebert.training.groups import plan_learning
 from mamebert.training.loop import Losses, Step, derive_seed, train

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from mamebert.progress import say
-from mamebert.tasks.data.features import Features, TaskBatch, batches, pack
+from mamebert.tasks.data.batching import batches
+from mamebert.tasks.data.features import Features, TaskBatch, pack
 from mamebert.tasks.network.task_network import TaskNetwork
 
 

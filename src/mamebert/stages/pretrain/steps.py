@@ -20,7 +20,6 @@ from mamebert.objectives.data.held_out import held_out_batches
 from mamebert.objectives.data.held_out_sums import HeldOutSums
 from mamebert.objectives.data.interleaved import InterleavedEpoch
 from mamebert.objectives.data.pretraining_batch import PretrainingBatch
-from mamebert.probes.scoring.fill_mask import fill_mask
 from mamebert.progress import say
 from mamebert.results.pretrain import FilledMask
 from mamebert.stages.pretrain.learner import Learner
@@ -28,6 +27,7 @@ from mamebert.stages.pretrain.progress_counts import Counters
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.starting_network import first_network
 from mamebert.stages.pretrain.token_table import FrozenTable
+from mamebert.tasks.masked_words.fill_mask import fill_mask
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.judging.characters import TextLength, length_of
 from mamebert.training.averages import averaged, follow

@@ -20,7 +20,7 @@ from mamebert.tasks.bag.grams import Grams
 from mamebert.tasks.bag.network import BagNetwork
 from mamebert.tasks.bag.starting import is_for_single_texts
 from mamebert.tasks.data.features import TaskState
-from mamebert.tasks.network.task_network import task_settings, task_told
+from mamebert.tasks.network.told import task_settings, task_told
 
 MODEL_TYPE = "mamebert_bag"
 """The `model_type` in config.json. It is no family of encoders: whatever wants one refuses it by this name."""

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from mamebert.tasks import Raw
 from mamebert.tasks.bases.text_task import Texts, TextTask
-from mamebert.tasks.data.chunks import in_chunks, mean_of_chunks, one_chunk
-from mamebert.tasks.data.features import Features, TaskBatch, as_array
+from mamebert.tasks.data.chunks import in_chunks, means_of_chunks, one_chunk
+from mamebert.tasks.data.features import Features, Laid, TaskBatch, as_array
 from mamebert.tokenizer.encoding import Tokenizer
 
 CHUNKS = 8
@@ -47,6 +47,6 @@ class ChunkedTextTask(TextTask):
         """Return the example with one chunk, at a random place."""
         return one_chunk(features, rng)
 
-    def raws(self, found: Any, batch: TaskBatch) -> list[Raw]:
+    def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return the mean of the outputs for all chunks, [1, outputs], for each example."""
-        return list(as_array(mean_of_chunks(found, batch))[:, None])
+        return list(means_of_chunks(as_array(found), batch.counts)[:, None])

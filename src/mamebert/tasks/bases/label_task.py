@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
-from torch.nn.functional import cross_entropy
 
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError, unknown
@@ -23,7 +22,9 @@ from mamebert.tasks.bases.text_task import TextTask
 from mamebert.tasks.data.cells import as_label
 from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState
 from mamebert.tasks.data.shares import softmax
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from mamebert.training.loop import Losses
 
 
 class LabelTask(TextTask):
@@ -79,8 +80,12 @@ class LabelTask(TextTask):
             for each, example in zip(found, examples, strict=True)
         ]
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy in nats."""
+        from torch.nn.functional import cross_entropy
+
+        from mamebert.training.loop import Losses
+
         each = cross_entropy(found, batch.targets(), reduction="none", ignore_index=IGNORE_INDEX)
         return Losses((each * batch.weights()).sum() / whole, {})
 

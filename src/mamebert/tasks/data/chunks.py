@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from mamebert.tasks.data.features import FIRST, Features, TaskBatch
 from mamebert.tasks.data.word_windows import enclosed
 from mamebert.tokenizer.beginnings import encode_beginnings
 from mamebert.tokenizer.encoding import Tokenizer
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Ids = npt.NDArray[np.int32]
 
@@ -40,12 +42,23 @@ def one_chunk(features: Features, rng: np.random.Generator) -> Features:
     return replace(features, sequences=[chunk], places=[FIRST], text_ids=None)
 
 
-def mean_of_chunks(found: Tensor, batch: TaskBatch) -> Tensor:
+def mean_of_chunks(found: "Tensor", batch: TaskBatch) -> "Tensor":
     """Return [examples, outputs], the means of what the head gives for the sequences of each [reads, outputs]."""
+    from torch import tensor
+
     if len(found) == len(batch.counts):
         return found
     sums = found.new_zeros(len(batch.counts), found.shape[1]).index_add(0, batch.owners, found)
-    return sums / torch.tensor(batch.counts, device=found.device)[:, None]
+    return sums / tensor(batch.counts, device=found.device)[:, None]
+
+
+def means_of_chunks(found: npt.NDArray[np.float32], counts: Sequence[int]) -> npt.NDArray[np.float32]:
+    """Return the same of an array: each example's rows are added in their order, so that no other has a part in it."""
+    if len(found) == len(counts):
+        return found
+    sums = np.zeros((len(counts), found.shape[1]), np.float32)
+    np.add.at(sums, np.repeat(np.arange(len(counts)), counts), found)
+    return sums / np.array(counts, np.float32)[:, None]
 
 
 def _cut(tokenizer: Tokenizer, ids: Ids, num_left_out: int, room: int) -> Features:

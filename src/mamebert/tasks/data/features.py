@@ -1,17 +1,20 @@
 """A task's input as the network reads it: sequences, the positions a head reads, and packed batches of both."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
-from mamebert.encoder.packing import Packed, to_device
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+    from mamebert.encoder.packing import Packed
+
 
 FIRST = np.zeros(1, np.int64)
 """The places of a head that reads [CLS] alone."""
@@ -77,20 +80,13 @@ class Features:
         return self.num_tokens + self.num_truncated
 
 
-@dataclass(frozen=True)
-class TaskBatch:
-    """Examples packed together. "Reads" are the hidden states that the head reads, example by example."""
+Ints = npt.NDArray[np.int64]
 
-    packed: Packed
-    places: Tensor
-    """int64 [reads]: the tokens that are read, rising."""
-    order: Tensor
-    """int64 [reads]: for each read, in the order of the examples, its row among `places`."""
+
+class _Reads:
+    """How the reads of a batch are parted: the tokens that the head reads, example by example."""
+
     sizes: list[list[int]]
-    """Reads of each sequence of each example."""
-    features: list[Features]
-    rows: list[int]
-    """Which examples of the data set these are."""
 
     @cached_property
     def counts(self) -> list[int]:
@@ -107,18 +103,74 @@ class TaskBatch:
         """Sequences of each example."""
         return [len(each) for each in self.sizes]
 
+
+@dataclass(frozen=True)
+class Laid(_Reads):
+    """Examples laid end to end, long sequences first, in arrays: as kernels read them, and what a `TaskBatch` is of."""
+
+    ids: Ints
+    """[tokens]."""
+    segments: Ints
+    """[tokens], 0 or 1."""
+    lengths: tuple[int, ...]
+    """Tokens in each sequence."""
+    places: Ints
+    """[reads]: the tokens that are read, rising."""
+    order: Ints
+    """[reads]: for each read, in the order of the examples, its row among `places`."""
+    sizes: list[list[int]]
+    """Reads of each sequence of each example."""
+    features: list[Features]
+    rows: list[int]
+    """Which examples of the data set these are."""
+
     @cached_property
-    def owners(self) -> Tensor:
+    def starts(self) -> Ints:
+        """[sequences + 1]: where each sequence begins, and the number of tokens."""
+        return np.array([*accumulate(self.lengths, initial=0)], np.int64)
+
+    def batch(self) -> "TaskBatch":
+        """Return the same for torch."""
+        from torch import from_numpy
+
+        from mamebert.encoder.packing import Packed
+
+        packed = Packed.laid(self.ids, self.segments, self.lengths)
+        places, order = from_numpy(self.places), from_numpy(self.order)
+        return TaskBatch(packed, places, order, self.sizes, self.features, self.rows)
+
+
+@dataclass(frozen=True)
+class TaskBatch(_Reads):
+    """Examples packed together. "Reads" are the hidden states that the head reads, example by example."""
+
+    packed: "Packed"
+    places: "Tensor"
+    """int64 [reads]: the tokens that are read, rising."""
+    order: "Tensor"
+    """int64 [reads]: for each read, in the order of the examples, its row among `places`."""
+    sizes: list[list[int]]
+    """Reads of each sequence of each example."""
+    features: list[Features]
+    rows: list[int]
+    """Which examples of the data set these are."""
+
+    @cached_property
+    def owners(self) -> "Tensor":
         """int64 [reads]: the example of each read."""
+        import torch
+
         numbers = torch.repeat_interleave(torch.arange(len(self.counts)), torch.tensor(self.counts))
         return numbers.to(self.places.device)
 
     @cached_property
-    def filled_up(self) -> tuple[Packed, Tensor]:
+    def filled_up(self) -> "tuple[Packed, Tensor]":
         """Return `packed` and `places` with tokens and reads behind them, up to numbers that seldom change.
 
         What is behind stands in sequences of its own, which no other token sees, and `order` leaves it out.
         """
+        import torch
+
         reads, tokens = len(self.places), len(self.packed.ids)
         more_reads = _seldom_changing(reads) - reads
         more = _seldom_changing(tokens + more_reads) - tokens
@@ -131,6 +183,8 @@ class TaskBatch:
     @cached_property
     def of_all_tokens(self) -> "TaskBatch":
         """The same examples, of which every token is read."""
+        import torch
+
         lengths = [[len(sequence) for sequence in each.sequences] for each in self.features]
         flat = [length for each in lengths for length in each]
         starts = _starts(flat)
@@ -140,39 +194,54 @@ class TaskBatch:
         return TaskBatch(self.packed, places, torch.from_numpy(order).to(device), lengths, self.features, self.rows)
 
     @cached_property
-    def among_all_tokens(self) -> tuple[Tensor, Tensor]:
+    def among_all_tokens(self) -> "tuple[Tensor, Tensor]":
         """Return where sequences begin among all tokens, int64 [sequences + 1], and the reads there, int64 [reads].
 
         Tokens are counted one example after the other, as `of_all_tokens` gives what is read of them.
         """
+        from torch import from_numpy
+
         starts = np.cumsum([0, *self.of_all_tokens.sequence_sizes])
         read = [places for each in self.features for places in each.places]
         reads = np.concatenate([start + places for start, places in zip(starts[:-1], read, strict=True)])
         device = self.places.device
-        return torch.from_numpy(starts).to(device), torch.from_numpy(reads).to(device)
+        return from_numpy(starts).to(device), from_numpy(reads).to(device)
 
-    def targets(self) -> Tensor:
+    def targets(self) -> "Tensor":
         """Return the targets of all examples, one array after the other."""
-        return to_device(torch.from_numpy(np.concatenate([f.target for f in self.features])), self.places.device)
+        from torch import from_numpy
 
-    def weights(self) -> Tensor:
+        from mamebert.encoder.packing import to_device
+
+        return to_device(from_numpy(np.concatenate([f.target for f in self.features])), self.places.device)
+
+    def weights(self) -> "Tensor":
         """Return float32 [examples]: how much each counts in the loss."""
-        return to_device(torch.tensor([f.weight for f in self.features]), self.places.device)
+        from torch import tensor
 
-    def padded(self, reads: Tensor, counts: Sequence[int] | None = None) -> tuple[Tensor, Tensor]:
+        from mamebert.encoder.packing import to_device
+
+        return to_device(tensor([f.weight for f in self.features]), self.places.device)
+
+    def padded(self, reads: "Tensor", counts: Sequence[int] | None = None) -> "tuple[Tensor, Tensor]":
         """Return [examples, longest, ...] with zeros as padding, and bool [examples, longest]: True at real reads.
 
         `counts` parts the rows otherwise than by examples.
         """
+        import torch
+        from torch.nn.utils.rnn import pad_sequence
+
         counts = self.counts if counts is None else counts
         padded = pad_sequence(list(reads.split(list(counts))), batch_first=True)
         visible = torch.arange(padded.shape[1])[None] < torch.tensor(counts)[:, None]
         return padded, visible.to(reads.device)
 
-    def to(self, device: torch.device) -> "TaskBatch":
+    def to(self, device: "torch.device") -> "TaskBatch":
         """Return the same batch on another device."""
         if device == self.places.device:  # a single text's answer is made of many such steps
             return self
+        from mamebert.encoder.packing import to_device
+
         places, order = to_device(self.places, device), to_device(self.order, device)
         return TaskBatch(self.packed.to(device), places, order, self.sizes, self.features, self.rows)
 
@@ -183,14 +252,20 @@ def _seldom_changing(size: int) -> int:
     return -(-size // step) * step
 
 
-def as_array(found: Tensor) -> npt.NDArray[np.float32]:
+def as_array(found: "Tensor | npt.NDArray[np.float32]") -> npt.NDArray[np.float32]:
     """Return what a head gives as float32 numbers in memory."""
-    plain = found.device.type == "cpu" and found.dtype == torch.float32 and not found.requires_grad
-    result: npt.NDArray[np.float32] = found.numpy() if plain else found.detach().float().cpu().numpy()
-    return result
+    if isinstance(found, np.ndarray):
+        return found
+    array: npt.NDArray[np.float32] = found.detach().float().cpu().numpy()
+    return array
 
 
 def pack(features: Sequence[Features], rows: Sequence[int]) -> TaskBatch:
+    """Return the examples in `rows` laid end to end, for torch."""
+    return lay(features, rows).batch()
+
+
+def lay(features: Sequence[Features], rows: Sequence[int]) -> Laid:
     """Lay the examples in `rows` end to end, long sequences first: attention then groups them better."""
     chosen = [features[row] for row in rows]
     sequences = [sequence for each in chosen for sequence in each.sequences]
@@ -198,20 +273,15 @@ def pack(features: Sequence[Features], rows: Sequence[int]) -> TaskBatch:
     read = [places for each in chosen for places in each.places]
     sizes = [[len(places) for places in each.places] for each in chosen]
     if len(sequences) == 1:  # a text alone waits for nothing that it does not need
-        packed, (wanted,) = Packed.of(sequences, segments), read
-        return TaskBatch(packed, torch.from_numpy(wanted), torch.arange(len(wanted)), sizes, chosen, list(rows))
-    lengths = [len(sequence) for sequence in sequences]
-    order, starts = _long_first(lengths), _starts(lengths)
-    wanted = np.concatenate([start + places for start, places in zip(starts, read, strict=True)])
-    rising = np.sort(wanted)
-    return TaskBatch(
-        Packed.of([sequences[i] for i in order], [segments[i] for i in order]),
-        torch.from_numpy(rising),
-        torch.from_numpy(np.searchsorted(rising, wanted)),
-        sizes,
-        chosen,
-        list(rows),
-    )
+        places, order = read[0], np.arange(len(read[0]))
+    else:
+        by_length, starts = _long_first([*map(len, sequences)]), _starts([*map(len, sequences)])
+        wanted = np.concatenate([start + places for start, places in zip(starts, read, strict=True)])
+        places = np.sort(wanted)
+        order = np.searchsorted(places, wanted)
+        sequences, segments = [sequences[i] for i in by_length], [segments[i] for i in by_length]
+    lengths = tuple(map(len, sequences))
+    return Laid(_end_to_end(sequences), _end_to_end(segments), lengths, places, order, sizes, chosen, list(rows))
 
 
 def _long_first(lengths: Sequence[int]) -> npt.NDArray[np.int64]:
@@ -226,43 +296,9 @@ def _starts(lengths: Sequence[int]) -> npt.NDArray[np.int64]:
     return starts
 
 
-def batches(
-    features: Sequence[Features], order: Sequence[int], batch_tokens: int, batch_rows: int = 0
-) -> Iterator[list[int]]:
-    """Yield which examples share a batch: those in `order`, up to `batch_tokens` tokens or `batch_rows` examples.
-
-    With `batch_rows` only they count. An example larger than `batch_tokens` makes a batch alone.
-    """
-    rows: list[int] = []
-    filled = 0
-    for row in order:
-        size = features[row].num_tokens
-        if rows and (len(rows) == batch_rows if batch_rows else filled + size > batch_tokens):
-            yield rows
-            rows, filled = [], 0
-        rows.append(int(row))
-        filled += size
-    if rows:
-        yield rows
-
-
-def batches_of_like_length(
-    features: Sequence[Features], batch_tokens: int, rng: np.random.Generator, pool: int = 32
-) -> list[list[int]]:
-    """Return which examples share a batch of up to `batch_tokens` tokens, in a random order, each example once.
-
-    Examples are shuffled, and then sorted within pools of `pool` batches by their longest sequence, so that batches of
-    them hold little padding and differ from epoch to epoch all the same; the batches are shuffled in turn.
-    """
-    order = rng.permutation(len(features))
-    tokens = np.cumsum([features[row].num_tokens for row in order])
-    longest = np.array([max(map(len, features[row].sequences)) for row in order])
-    pools = (tokens - 1) // (batch_tokens * pool)
-    # Up and down by turns: where two pools meet, examples of like length do.
-    sorted_in_pools = order[np.lexsort((np.where(pools % 2, -longest, longest), pools))]
-    found = list(batches(features, sorted_in_pools.tolist(), batch_tokens))
-    return [found[number] for number in rng.permutation(len(found))]
-
-
 def _segments(features: Features) -> Sequence[npt.NDArray[Any]]:
     return features.segments or [np.zeros(len(sequence), np.int64) for sequence in features.sequences]
+
+
+def _end_to_end(parts: Sequence[npt.NDArray[Any]]) -> Ints:
+    return parts[0].astype(np.int64) if len(parts) == 1 else np.concatenate(parts, dtype=np.int64)

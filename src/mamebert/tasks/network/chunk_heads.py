@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.kernels.packed_encoder import StepParts
 from mamebert.tasks.data.features import TaskBatch
 from mamebert.tasks.network.heads import LinearHead
 from mamebert.tasks.network.sequence_layers import TransformerOver, in_order
@@ -22,10 +21,6 @@ NUM_LAYERS = 2
 
 class JoinedHead(LinearHead):
     """A linear layer over one vector for each document, made of the pooled [CLS] of its chunks."""
-
-    def steps(self) -> list[StepParts]:
-        """Return none: chunks are joined between the layers."""
-        return []
 
     def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
         """Return [documents, labels] in float32."""

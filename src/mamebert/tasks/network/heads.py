@@ -1,13 +1,10 @@
 """Heads that several tasks share."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from mamebert.encoder.parts import Linear, bias_of
+from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
-from mamebert.kernels.packed_encoder import DenseParts, StepParts
 from mamebert.tasks.data.features import TaskBatch
 
 
@@ -26,28 +23,10 @@ class LinearHead(nn.Module):
         outputs: Tensor = self.classifier(self.dropout(pooled))
         return outputs.float()
 
-    def steps(self) -> list[StepParts]:
-        """Return the dense layers that it is, one after the other, for kernels; none where it is something else."""
-        return steps_of(self.pooler, self.classifier)
-
-
-def steps_of(before: Any, last: Linear) -> list[StepParts]:
-    """Return the steps of a linear layer behind a pooler or a prediction head, or behind none."""
-    return [*([before.step()] if before else []), StepParts(DenseParts(last.weight, bias_of(last)))]
-
 
 def over_tokens(config: EncoderConfig, pooler: nn.Module | None) -> nn.Module | None:
     """Return what of the encoder stands before the outputs of tokens: a prediction head, and no pooler of [CLS]."""
     return pooler if config.has_prediction_head else None
-
-
-def problem_type(config: dict[str, Any]) -> str:
-    """Return what the outputs of a BertForSequenceClassification mean, as transformers reads its config.json.
-
-    Where that says nothing, one output is a number and several are labels of which one is right.
-    """
-    num_outputs = len(config.get("id2label") or (0, 1))
-    return str(config.get("problem_type") or ("regression" if num_outputs == 1 else "single_label_classification"))
 
 
 def no_and_yes(found: Tensor) -> Tensor:

@@ -10,7 +10,8 @@ from mamebert.encoder.model import Encoder
 from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.linear import linear
-from mamebert.tasks.data.features import Features, TaskBatch, batches, pack
+from mamebert.tasks.data.batching import batches
+from mamebert.tasks.data.features import Features, TaskBatch, pack
 from mamebert.tasks.network.pooling import TextVectors
 
 

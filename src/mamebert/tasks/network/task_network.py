@@ -1,9 +1,7 @@
 """Encoder, reading and head as one network, whatever the task."""
 
-from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,42 +10,23 @@ from torch import Tensor, nn
 from mamebert.checkpoints.load import fill
 from mamebert.checkpoints.model_folder import ModelFolder, read_config
 from mamebert.checkpoints.save import save_task
-from mamebert.checkpoints.weights import GET_ANEW
-from mamebert.config import build
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.encoder.model import Encoder, initialise
 from mamebert.encoder.packing import Packed
-from mamebert.encoder.readings import Reader, Reading
+from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.shapes_alone import shapes_alone
-from mamebert.errors import UserError, not_finite
-from mamebert.kernels.packed_encoder import PackedHead, StepParts
+from mamebert.errors import UserError
+from mamebert.kernels.packed_encoder import PackedHead
 from mamebert.kernels.ready_weights import Precision, make_ready, ready_of
-from mamebert.tasks import Answer, Raw, Task
-from mamebert.tasks.data.features import FIRST, Features, TaskBatch, TaskState, batches, pack
-from mamebert.tasks.network.foreign_folders import POOLING, about_foreign, require_one_pooling
+from mamebert.tasks import Task
+from mamebert.tasks.data.features import FIRST, Features, TaskBatch, TaskState, pack
+from mamebert.tasks.network.foreign_folders import POOLING, about_foreign
+from mamebert.tasks.network.linear_heads import head_names, head_steps
+from mamebert.tasks.network.reader import Reader
+from mamebert.tasks.network.told import require_room, task_in, task_settings
 
 HEAD_ALONE = ("head.", "reader.", "bert.pooler.")
-
-
-class Network(Protocol):
-    """What answers a task."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-
-    def eval(self) -> Any:
-        """Draw nothing at random from now on."""
-
-    def __call__(self, batch: TaskBatch) -> Any:
-        """Return the head's output."""
-
-    def gather(self, batch: TaskBatch) -> Tensor:
-        """Return what lies between the rows and the head."""
-
-    def conclude(self, gathered: Tensor, batch: TaskBatch) -> Any:
-        """Return the head's output for what was gathered."""
 
 
 class TaskNetwork(nn.Module):
@@ -72,6 +51,7 @@ class TaskNetwork(nn.Module):
         self.head = task.head(shape, self.reader.width, pooler, learnt)
         initialise(self, shape.initializer_range)
         task.start(self.head, learnt)
+        self.linear_head = head_names(task, reading, shape)
         self.ready: PackedHead | None = None
         """The head as the kernel of the encoder reads it."""
 
@@ -89,14 +69,13 @@ class TaskNetwork(nn.Module):
     def make_ready(self, precision: Precision = "float32") -> None:
         """Lay encoder and head out as kernels of a CPU read them (`Encoder.make_ready`); heads stay in float32."""
         self.bert.make_ready(precision)
-        head: Any = self.head
-        if not (self.bert.ready and self.reader.is_plain and hasattr(head, "steps")):
-            return
-        steps: list[StepParts] = head.steps()
-        for step in steps:
-            if ready_of(step.dense.weight) is None:
-                make_ready(step.dense.weight, "float32")
-        self.ready = self.bert.ready.head(steps)
+        if self.bert.ready and self.linear_head:
+            named = dict(self.named_parameters())
+            for name in self.linear_head.weights():
+                if ready_of(named[name]) is None:
+                    make_ready(named[name], "float32")
+            steps = head_steps(self.linear_head, self.bert.config, named)
+            self.ready = self.bert.ready.head(steps)
 
     def gather(self, batch: TaskBatch) -> Tensor:
         """Return the hidden states [reads, layers, hidden_size] in the order of the examples: the encoder's part.
@@ -198,41 +177,6 @@ def open_network(folder: Path, kind: str | None = None) -> tuple[Task, TaskState
     return task, learnt, built()
 
 
-def task_in(folder: ModelFolder, about: Mapping[str, Any] | None = None) -> tuple[Task, TaskState, Reading]:
-    """Return what config.json, or `about` in its place, says that a network was fine-tuned for.
-
-    What is missing or of another kind is a UserError, as is a task that reads more than the encoder does.
-    """
-    task, learnt, reading = task_told(folder.about if about is None else about, folder.path)
-    if task.reads_texts and reading.is_plain(folder.shape):
-        require_one_pooling(folder, reading)
-    require_room("task", task.max_length, str(folder.path), folder.shape.max_position_embeddings)
-    return task, learnt, reading
-
-
-def task_told(about: Mapping[str, Any], where: Path) -> tuple[Task, TaskState, Reading]:
-    """Return what the part of a config.json that is ours says; what is missing or of another kind is a UserError."""
-    told = about.get("learnt") or {}
-    told = told if isinstance(told, dict) else {"labels": told}
-    labels, chosen = told.get("labels") or [], told.get("chosen") or {}
-    if not ("task" in about and isinstance(labels, list) and isinstance(chosen, dict)):
-        raise UserError(f"{where} does not say in config.json what it was fine-tuned for. {GET_ANEW}")
-    if not all(isinstance(label, str) for label in labels):
-        raise UserError(f"{where} has labels in config.json that are no texts. {GET_ANEW}")
-    try:
-        task: Task = build(Task, about["task"])  # type: ignore[type-abstract]  # `kind` makes it a concrete one
-        reading = build(Reading, about.get("reading") or {})
-    except UserError as error:
-        raise UserError(f"{where} has an invalid config.json: {error}") from error
-    return task, TaskState(tuple(labels), chosen), reading
-
-
-def task_settings(task: Task, reading: Reading, learnt: TaskState, kept: Kept) -> dict[str, Any]:
-    """Return what `task_told` reads; `kept` is how the training rows were read."""
-    about = {"task": task.model_dump(), "reading": reading.model_dump(), "learnt": vars(learnt)}
-    return about | ({"reader": kept.as_json()} if kept.settings else {})
-
-
 def plain_logits(folder: Path, packed: Packed) -> dict[str, Tensor]:
     """Return what plain transformers should give for these sequences, each an example of its own."""
     task, _, network = open_network(folder)
@@ -245,53 +189,3 @@ def plain_logits(folder: Path, packed: Packed) -> dict[str, Tensor]:
         for ids, kinds in zip(*pieces, strict=True)
     ]
     return task.plain_logits(network(pack(features, range(len(features)))))
-
-
-@torch.no_grad()
-def raw_outputs(
-    task: Task,
-    network: Network,
-    features: Sequence[Features],
-    batch_tokens: int = 16_384,
-    gather: Callable[[TaskBatch], Tensor] | None = None,
-    beside: Callable[[Any, TaskBatch], None] | None = None,
-) -> list[Raw]:
-    """Return the head's output for each example, in the order given; `gather` gives hidden states that are kept.
-
-    `beside` is told what the head gives for each batch.
-    Outputs that are no finite numbers, which huge weights give, are a UserError.
-    """
-    if getattr(network, "training", True):  # to go through all modules takes a sixth of one short text's time
-        network.eval()
-    # Examples of like length share a batch, so that attention groups them.
-    order = sorted(range(len(features)), key=lambda row: -features[row].num_tokens)
-    found: dict[int, Raw] = {}
-    for rows in batches(features, order, batch_tokens):
-        batch = pack(features, rows).to(network.device)
-        given = network.conclude(gather(batch), batch) if gather else network(batch)
-        found |= zip(rows, task.raws(given, batch), strict=True)
-        if beside:
-            beside(given, batch)
-    if not all(np.isfinite(raw).all() for raw in found.values()):
-        raise not_finite()
-    return [found[row] for row in range(len(features))]
-
-
-def answers_of(task: Task, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
-    """Return the task's answers; one with a number that is not finite is a UserError, for JSON has none."""
-    found = task.answers(raws, features, learnt)
-    if not all(_is_finite(each) for each in found):
-        raise not_finite()
-    return found
-
-
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, dict | list | tuple):
-        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
-    return not isinstance(value, float | np.floating) or isfinite(value)
-
-
-def require_room(what: str, max_length: int, name: str, room: int) -> None:
-    """Raise a UserError where a task or an objective shows an encoder longer sequences than it has positions for."""
-    if max_length > room:
-        raise UserError(f"{what}.max_length {max_length} is longer than {name} reads ({room}). Lower it to {room}.")

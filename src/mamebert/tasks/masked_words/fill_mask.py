@@ -1,17 +1,21 @@
 """The words that an encoder would put in the place of [MASK]."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Union
 
 import numpy as np
-import torch
-from torch import Tensor
+import numpy.typing as npt
 
-from mamebert.encoder.model import PretrainingNetwork
-from mamebert.encoder.packing import Packed
 from mamebert.errors import UserError, not_finite
+from mamebert.tasks.data.shares import softmax
+from mamebert.tasks.masked_words.ready_words import ReadyWords
 from mamebert.tokenizer.encoding import Tokenizer
 
+if TYPE_CHECKING:
+    from mamebert.encoder.model import PretrainingNetwork
+
+Network = Union["PretrainingNetwork", ReadyWords]
+Floats = npt.NDArray[np.floating]
 Candidates = list[tuple[str, float]]
 
 
@@ -30,7 +34,7 @@ class MaskedText(NamedTuple):
 
 
 def fill_mask(
-    network: PretrainingNetwork, tokenizer: Tokenizer, texts: Sequence[str], top: int = 5, targets: Sequence[str] = ()
+    network: Network, tokenizer: Tokenizer, texts: Sequence[str], top: int = 5, targets: Sequence[str] = ()
 ) -> list[list[Candidates]]:
     """Return, for every text and every [MASK] in it, the `top` tokens with their probabilities.
 
@@ -42,15 +46,15 @@ def fill_mask(
     return fill(network, tokenizer, masked_texts(network, tokenizer, texts), [top] * len(texts), known)
 
 
-def masked_texts(network: PretrainingNetwork, tokenizer: Tokenizer, texts: Sequence[str]) -> list[MaskedText]:
+def masked_texts(network: Network, tokenizer: Tokenizer, texts: Sequence[str]) -> list[MaskedText]:
     """Return texts as the encoder reads them; one without [MASK], or longer than it reads, is a UserError."""
-    room = network.bert.config.max_position_embeddings
+    config = network.config if isinstance(network, ReadyWords) else network.bert.config
+    room = config.max_position_embeddings
     return [_masked(tokenizer, text, room) for text in texts]
 
 
-@torch.no_grad()
 def fill(
-    network: PretrainingNetwork,
+    network: Network,
     tokenizer: Tokenizer,
     masked: Sequence[MaskedText],
     tops: Sequence[int],
@@ -61,16 +65,17 @@ def fill(
     Texts share batches; what is answered to one is the same in each (decision 14). `candidates` are the numbers of the
     tokens that are told, without any all that there are.
     """
-    network.eval()
     # A table may have more rows than there are tokens, and a vocabulary ids that stand for none.
-    known = torch.tensor(candidates or [number for number, token in enumerate(tokenizer.tokens) if token])
+    known = np.array(candidates or [number for number, token in enumerate(tokenizer.tokens) if token])
     found: dict[int, list[Candidates]] = {}
     for rows in _batches(masked):
-        chances = _chances(network, [masked[row] for row in rows])
-        for row, each in zip(rows, chances.split([len(masked[row].places) for row in rows]), strict=True):
-            best = each[:, known].topk(min(tops[row], len(known)))
-            told = zip(known[best.indices].tolist(), best.values.tolist(), strict=True)
-            found[row] = [[(tokenizer.spelt(i), p) for i, p in zip(*row, strict=True)] for row in told]
+        chances, end = _chances(network, [masked[row] for row in rows]), 0
+        for row in rows:
+            start, end = end, end + len(masked[row].places)
+            found[row] = [
+                [(tokenizer.spelt(int(known[place])), float(each[place])) for place in _largest(each, tops[row])]
+                for each in chances[start:end, known]
+            ]
     return [found[row] for row in range(len(masked))]
 
 
@@ -101,16 +106,37 @@ def _batches(masked: Sequence[MaskedText]) -> Iterator[list[int]]:
         yield rows
 
 
-def _chances(network: PretrainingNetwork, masked: Sequence[MaskedText]) -> Tensor:
-    """Return the probability of every row of the table for each [MASK] of the texts, on the CPU: [masks, rows]."""
-    batch = Packed.of([each.ids for each in masked]).to(next(network.parameters()).device)
-    starts = np.concatenate([[0], np.cumsum([len(each.ids) for each in masked])])
-    places = np.concatenate([start + each.places for start, each in zip(starts[:-1], masked, strict=True)])
-    logits = network.cls.predictions(network.bert(batch)[torch.from_numpy(places)])
-    if not logits.isfinite().all():
+def _chances(network: Network, masked: Sequence[MaskedText]) -> Floats:
+    """Return the probability of every row of the table for each [MASK] of the texts: [masks, rows]."""
+    starts = np.cumsum([0, *(len(each.ids) for each in masked)])
+    places = np.concatenate([start + each.places for start, each in zip(starts, masked, strict=False)])
+    found: Floats | None = None
+    if isinstance(network, ReadyWords):
+        found = network.answered(np.concatenate([each.ids for each in masked]), starts, places)
+    if found is None:
+        found = _by_modules(network.whole if isinstance(network, ReadyWords) else network, masked, places)
+    if not np.isfinite(found).all():
         raise not_finite()
-    chances: Tensor = logits.softmax(-1).cpu()
-    return chances
+    return softmax(found)
+
+
+def _by_modules(network: "PretrainingNetwork", masked: Sequence[MaskedText], places: npt.NDArray[np.int64]) -> Floats:
+    import torch
+
+    from mamebert.encoder.packing import Packed
+
+    network.eval()
+    with torch.no_grad():
+        batch = Packed.of([each.ids for each in masked]).to(next(network.parameters()).device)
+        found: Floats = network.cls.predictions(network.bert(batch)[torch.from_numpy(places)]).cpu().numpy()
+    return found
+
+
+def _largest(chances: Floats, most: int) -> npt.NDArray[np.intp]:
+    """Return the places of the largest numbers, the largest first; of equal ones the first."""
+    most = min(most, len(chances))
+    best = np.sort(np.argpartition(-chances, most - 1)[:most])
+    return best[np.argsort(-chances[best], kind="stable")]
 
 
 def _ids(tokenizer: Tokenizer, targets: Sequence[str]) -> list[int]:

@@ -3,7 +3,7 @@ import torch
 
 from mamebert.checkpoints.load import load_pretraining
 from mamebert.errors import UserError
-from mamebert.probes.scoring.fill_mask import fill_mask
+from mamebert.tasks.masked_words.fill_mask import fill_mask
 from mamebert.tokenizer.encoding import Tokenizer
 
 TEXTS = ["The old [MASK] holds the boat.", "[MASK]", "The [MASK] bean meets the [MASK] ."]
@@ -63,7 +63,7 @@ MANY = [
 
 
 def test_a_text_has_the_same_words_alone_and_among_others_bit_for_bit(model, monkeypatch):
-    from mamebert.probes.scoring import fill_mask as module
+    from mamebert.tasks.masked_words import fill_mask as module
 
     alone = [fill_mask(*model, [text])[0] for text in MANY]
     assert fill_mask(*model, MANY) == alone
@@ -82,7 +82,7 @@ def test_texts_share_batches(model, monkeypatch):
 
 
 def test_each_text_may_want_another_number_of_words(model):
-    from mamebert.probes.scoring.fill_mask import fill, masked_texts
+    from mamebert.tasks.masked_words.fill_mask import fill, masked_texts
 
     masked = masked_texts(*model, TEXTS)
     found = fill(*model, masked, [1, 3, 10_000])

@@ -1,0 +1,1 @@
+"""Words for [MASK]: what a pretrained encoder is asked without a task."""

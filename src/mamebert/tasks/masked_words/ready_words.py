@@ -1,0 +1,79 @@
+"""A pretrained encoder and its head of words as one native call reads them, straight from their file."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mamebert.checkpoints.laid_out import ENCODER, laid_out_weights, open_for_kernels, within
+from mamebert.checkpoints.model_folder import ModelFolder
+from mamebert.checkpoints.purposes import WORDS, Purpose, kind_of
+from mamebert.encoder.named.kernel_parts import TABLE, packed_encoder, word_shapes, word_steps
+from mamebert.encoder.named.one_call import in_one_call
+from mamebert.encoder.settings import EncoderConfig
+from mamebert.kernels.packed_encoder import Ints, PackedEncoder, PackedHead
+from mamebert.kernels.ready_weights import Floats, Precision
+
+if TYPE_CHECKING:
+    from mamebert.encoder.model import PretrainingNetwork
+
+_SENTENCES = "cls.seq_relationship."
+
+
+class ReadyWords:
+    """Scores words in one native call; whatever else is wanted of it is asked of the modules, opened when it is."""
+
+    def __init__(self, folder: ModelFolder, precision: Precision, packed: PackedEncoder, head: PackedHead) -> None:
+        self.folder, self._precision = folder, precision
+        self._packed, self._head = packed, head
+
+    @property
+    def config(self) -> EncoderConfig:
+        """The shape of the encoder."""
+        return self.folder.shape
+
+    def answered(self, ids: Ints, starts: Ints, places: Ints) -> Floats | None:
+        """Return the scores [places, vocabulary] of tokens at rising places; None where modules have to make them.
+
+        `starts` [sequences + 1] says where each sequence begins.
+        """
+        batch = ids, np.zeros_like(ids), starts
+        return in_one_call(self._packed, (self.config, self.folder.vocab_size), batch, places, self._head)
+
+    @cached_property
+    def whole(self) -> "PretrainingNetwork":
+        """The network as modules."""
+        from mamebert.checkpoints.load import load_pretraining
+
+        network = load_pretraining(self.folder.path)
+        network.eval().bert.make_ready(self._precision)
+        return network
+
+    @property
+    def bert(self) -> Any:
+        """The encoder as modules."""
+        return self.whole.bert
+
+
+def open_ready_words(place: Path, precision: Precision, purpose: Purpose | None = None) -> ReadyWords | None:
+    """Open a folder that gives words for [MASK] for answers on a CPU; None where modules are needed, or it gives none.
+
+    None too where something lacks, or is of another shape: `load_pretraining` says in a sentence what that is.
+    """
+    folder = open_for_kernels(place)
+    if folder is None or "task" in folder.about or kind_of(folder, purpose) != WORDS:
+        return None
+    shape, table = folder.shape, f"{ENCODER}embeddings.word_embeddings.weight"
+    head = word_shapes(shape, folder.vocab_size)
+    dense = {f"{ENCODER}pooler.dense.weight" if shape.has_prediction_head else "cls.predictions.transform.dense.weight"}
+    tied = bool(folder.config.get("tie_word_embeddings", True))
+    if not tied:  # rare, and its biases have two names
+        return None
+    relations = {f"{_SENTENCES}weight": (2, shape.hidden_size), f"{_SENTENCES}bias": (2,)}
+    others = relations if shape.has_pretrained_pooler else {}
+    weights = laid_out_weights(folder, head, others, {**{name: name for name in dense}, TABLE: table}, precision)
+    packed = packed_encoder(shape, within(weights)) if weights else None
+    if not packed or not weights or not (steps := packed.head(word_steps(shape, within(weights), weights))):
+        return None
+    return ReadyWords(folder, precision, packed, steps)
