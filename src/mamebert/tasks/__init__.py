@@ -7,7 +7,6 @@ how results are compared is the same for all of them and none of their business.
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
@@ -69,6 +68,8 @@ class Task(Choice):
     architecture: ClassVar[str] = ""
     """The class of plain transformers that holds encoder and head; "" where there is none: the folder then opens as
     BertModel, and the head lies beside it in head.safetensors."""
+    linear_head: ClassVar[str] = ""
+    """The name of the linear layer that is all of the head behind a pooler; "" where it is something else."""
     has_pooler: ClassVar[bool] = True
     """Whether `architecture` has BERT's pooler."""
     reads: ClassVar[Literal["first", "every"]] = "first"
@@ -127,13 +128,6 @@ class Task(Choice):
     def reads_pooler(self, shape: EncoderConfig) -> bool:
         """Tell whether a network of this shape, with a head that plain transformers knows, has the pooler in it."""
         return self.has_pooler or shape.has_prediction_head
-
-    def linear_head(self) -> str:
-        """Return the name of the one linear layer that the head is, over what is read or over what is pooled of it.
-
-        "" where it is something else: only such heads are computed without torch.
-        """
-        return ""
 
     def start(self, head: "nn.Module", learnt: TaskState) -> None:
         """Set what of a new head is better not drawn at random, such as a bias; as a rule nothing."""
@@ -199,8 +193,7 @@ class Task(Choice):
 
     def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return the head's output for each example; here its rows are reads."""
-        rows, ends = as_array(found), accumulate(batch.counts, initial=0)
-        return [rows[start:end] for start, end in pairwise(ends)]
+        return np.split(as_array(found), np.cumsum(batch.counts)[:-1])
 
     def choose(
         self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: TaskState

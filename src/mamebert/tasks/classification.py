@@ -23,6 +23,7 @@ class Classification(ChunkedTextTask, LabelTask):
     """One label for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
+    linear_head: ClassVar[str] = "classifier"
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return a sequence for each chunk of an example; a label never seen in training is left out of the loss."""
@@ -37,10 +38,6 @@ class Classification(ChunkedTextTask, LabelTask):
         from mamebert.tasks.network.heads import LinearHead
 
         return LinearHead(config, width, pooler, len(learnt.labels))
-
-    def linear_head(self) -> str:
-        """Return the name of that layer."""
-        return "classifier"
 
     @classmethod
     def understands(cls, architecture: str, config: dict[str, Any]) -> bool:

@@ -40,6 +40,7 @@ class MultiLabel(ChunkedTextTask):
     """Any number of labels for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
+    linear_head: ClassVar[str] = "classifier"
     scores_alternatives: ClassVar[bool] = True
     reads_texts: ClassVar[bool] = True
 
@@ -96,10 +97,6 @@ class MultiLabel(ChunkedTextTask):
         from mamebert.tasks.network.heads import LinearHead
 
         return LinearHead(config, width, pooler, len(learnt.labels))
-
-    def linear_head(self) -> str:
-        """Return the name of that layer."""
-        return "classifier"
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy of yes and no in nats, the mean over the labels; all chunks count by their mean."""

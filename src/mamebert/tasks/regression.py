@@ -36,6 +36,7 @@ class Regression(ChunkedTextTask):
     """Numbers for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
+    linear_head: ClassVar[str] = "classifier"
     reads_texts: ClassVar[bool] = True
 
     label_columns: list[str] = Field(default=["label"], min_length=1)
@@ -87,10 +88,6 @@ class Regression(ChunkedTextTask):
         assert isinstance(head, LinearHead)
         with torch.no_grad():
             head.classifier.bias.copy_(torch.tensor(learnt.chosen.get("mean", 0.0)))
-
-    def linear_head(self) -> str:
-        """Return the name of that layer."""
-        return "classifier"
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the mean squared error, each output in units of its variance in training, so that all count alike."""

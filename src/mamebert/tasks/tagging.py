@@ -51,6 +51,7 @@ class Tagging(WordTask):
     scores_alternatives: ClassVar[bool] = True
 
     architecture: ClassVar[str] = "BertForTokenClassification"
+    linear_head: ClassVar[str] = "classifier"
     has_pooler: ClassVar[bool] = False
     reads: ClassVar[Literal["first", "every"]] = "every"
 
@@ -122,10 +123,6 @@ class Tagging(WordTask):
         from mamebert.tasks.network.heads import LinearHead, over_tokens
 
         return LinearHead(config, width, over_tokens(config, pooler), len(learnt.labels))
-
-    def linear_head(self) -> str:
-        """Return the name of that layer."""
-        return "classifier"
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy in nats, its mean over the words of a batch."""

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from mamebert.encoder.packing import Packed
 
-
 FIRST = np.zeros(1, np.int64)
 """The places of a head that reads [CLS] alone."""
 IGNORE_INDEX = -100
@@ -254,10 +253,7 @@ def _seldom_changing(size: int) -> int:
 
 def as_array(found: "Tensor | npt.NDArray[np.float32]") -> npt.NDArray[np.float32]:
     """Return what a head gives as float32 numbers in memory."""
-    if isinstance(found, np.ndarray):
-        return found
-    array: npt.NDArray[np.float32] = found.detach().float().cpu().numpy()
-    return array
+    return found if isinstance(found, np.ndarray) else found.detach().float().cpu().numpy()
 
 
 def pack(features: Sequence[Features], rows: Sequence[int]) -> TaskBatch:
@@ -284,12 +280,12 @@ def lay(features: Sequence[Features], rows: Sequence[int]) -> Laid:
     return Laid(_end_to_end(sequences), _end_to_end(segments), lengths, places, order, sizes, chosen, list(rows))
 
 
-def _long_first(lengths: Sequence[int]) -> npt.NDArray[np.int64]:
+def _long_first(lengths: Sequence[int]) -> Ints:
     """Return the numbers of sequences in the order in which they are packed."""
     return np.argsort([-length for length in lengths], kind="stable")
 
 
-def _starts(lengths: Sequence[int]) -> npt.NDArray[np.int64]:
+def _starts(lengths: Sequence[int]) -> Ints:
     """Return where each sequence begins when they are packed."""
     order, starts = _long_first(lengths), np.empty(len(lengths), np.int64)
     starts[order] = np.cumsum([0] + [lengths[i] for i in order[:-1]])

@@ -38,7 +38,7 @@ def head_names(task: Task, reading: Reading, config: EncoderConfig) -> LinearHea
 
     Outputs of tokens have no pooler before them, but a prediction head.
     """
-    layer = task.linear_head()
+    layer = task.linear_head
     if not layer or config.bottleneck or not reading.is_last_state(config.num_hidden_layers):
         return None
     is_read = task.reads == "first" or config.has_prediction_head
