@@ -129,7 +129,6 @@ def save(
     network: TaskNetwork | BagNetwork,
     model: Candidate,
     learnt: TaskState,
-    config: FinetuneConfig,
     folder: Path,
     kept: Kept,
 ) -> None:
@@ -137,7 +136,7 @@ def save(
     if isinstance(network, BagNetwork):
         save_bag(network, model.task, learnt, model.tokenizer_folder, folder, kept)
     else:
-        save_network(network, model.task, learnt, config.reading, model.path, folder, kept)
+        save_network(network, model.task, learnt, network.reading, model.path, folder, kept)
 
 
 def check_candidates(config: FinetuneConfig, learnt: TaskState) -> None:

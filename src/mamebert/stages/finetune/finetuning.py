@@ -229,7 +229,7 @@ class Finetuning:
         say(f"{model.title} seed {seed}: test {measure} {value:.4f}, best epoch {fitted.best_epoch}")
         if model.epoch is None:
             place = self._place(model, seed)
-            save(network, model, fitted.learnt, config, place, self.kept)
+            save(network, model, fitted.learnt, place, self.kept)
         write_text(self._answers(model, seed), json.dumps(result))
         return result
 

@@ -45,7 +45,7 @@ class TaskNetwork(nn.Module):
                 "an encoder that reads both ways."
             )
         self.bert = Encoder(shape, vocab_size)
-        self.reader = Reader(reading, shape)
+        self.reading, self.reader = reading, Reader(reading, shape)
         self.lstm_along = task.lstm_along
         pooler = self.bert.pooler if reading.is_plain(shape) else None
         self.head = task.head(shape, self.reader.width, pooler, learnt)
