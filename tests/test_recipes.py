@@ -213,3 +213,19 @@ def test_what_later_stages_ask_of_earlier_ones_is_known_before_the_first(world, 
     else:
         assert told == {}
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("path", [path for path in RECIPES if path.parent.name == "transfer"], ids=lambda p: p.stem)
+def test_nothing_that_is_asked_in_any_language_is_learnt_from_in_another(path, monkeypatch):
+    """By the numbers of the rows, which are the same in every language."""
+    monkeypatch.setenv("MAMEBERT_DATA", "/data")
+    configs = [stage.config() for stage in plan([str(path)]) if stage.command == "finetune"]
+    learnt, asked, kept_together = set(), set(), set()
+    for config in configs:
+        for name, reader in config.readers().items():
+            numbers = {number for number in range(64) if number % reader.step == reader.first}
+            (learnt if name in ("train", "valid") else asked).update(numbers)
+            kept_together.add((reader.together, reader.same))
+        assert config.tests.keys() == {Path(each.output).name for each in configs} - {Path(config.output).name}
+    assert learnt and asked and not learnt & asked
+    assert len(kept_together) == 1

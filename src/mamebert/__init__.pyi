@@ -415,6 +415,8 @@ class _EverySettings(TypedDict, total=False):
     of: Required[Any]
     step: int
     first: int
+    together: int
+    same: str
 
 class _Every(_EverySettings, total=False):
     kind: Required[Literal["every"]]
