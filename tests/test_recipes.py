@@ -227,6 +227,7 @@ def test_nothing_that_is_asked_in_any_language_is_learnt_from_in_another(path, m
             (learnt if name in ("train", "valid") else asked).update(numbers)
             kept_together.add((reader.together, reader.same))
         assert config.tests.keys() == {Path(each.output).name for each in configs} - {Path(config.output).name}
-    assert learnt and asked
+    assert learnt
+    assert asked
     assert not learnt & asked
     assert len(kept_together) == 1
