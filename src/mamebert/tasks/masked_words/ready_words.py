@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mamebert.checkpoints.laid_out import ENCODER, laid_out_weights, open_for_kernels, within
-from mamebert.checkpoints.model_folder import ModelFolder
+from mamebert.checkpoints.model_folder import ModelFolder, read_config
 from mamebert.checkpoints.purposes import WORDS, Purpose, kind_of
 from mamebert.encoder.named.kernel_parts import TABLE, packed_encoder, word_shapes, word_steps
 from mamebert.encoder.named.one_call import in_one_call
@@ -61,8 +61,9 @@ def open_ready_words(place: Path, precision: Precision, purpose: Purpose | None 
 
     None too where something lacks, or is of another shape: `load_pretraining` says in a sentence what that is.
     """
-    folder = open_for_kernels(place)
-    if folder is None or "task" in folder.about or kind_of(folder, purpose) != WORDS:
+    is_for_a_task = "task" in (read_config(place).get("mamebert") or {})
+    folder = None if is_for_a_task else open_for_kernels(place)
+    if folder is None or kind_of(folder, purpose) != WORDS:
         return None
     shape, table = folder.shape, f"{ENCODER}embeddings.word_embeddings.weight"
     head = word_shapes(shape, folder.vocab_size)
