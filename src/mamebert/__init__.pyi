@@ -1432,6 +1432,7 @@ class _Crosslingual(_CrosslingualSettings, total=False):
 class _EmbeddingsSettings(TypedDict, total=False):
     corpus: Required[_AnyReader]
     analogies: _AnyReader | None
+    similar: Mapping[str, _AnyReader]
     words: str | Sequence[str]
     most: int
 
@@ -1504,6 +1505,7 @@ class _RobustnessSettings(TypedDict, total=False):
     strengths: float | Sequence[float]
     operators: str | Sequence[str]
     guesser: str | Path | None
+    vectors: str | Path | None
 
 class _Robustness(_RobustnessSettings, total=False):
     kind: Required[Literal["robustness"]]

@@ -1,5 +1,7 @@
 """Probes of vectors: translations, similarity, attention, embeddings."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +113,33 @@ def test_embeddings_tell_of_frequency_and_solve_what_is_planted(ask_about, asked
             table.copy_(kept)
     assert (found.figures["analogies"], found.figures["analogies_asked"]) == (1, 2)
     assert len(found.tables[0].rows) == 10
+
+
+def test_a_run_of_vectors_stands_beside_the_encoder_that_began_with_it(mamebert, encoders, world, tmp_path, tokens):
+    words = [token for token in tokens if token.islower()][:6]
+    lines = "".join(
+        f"{one}\t{other}\t{n}\n" for n, (one, other) in enumerate(zip(words, words[1:] + words[:1], strict=True))
+    )
+    (tmp_path / "pairs.txt").write_text("# Word 1\tWord 2\n" + lines)
+    (tmp_path / "corpus.txt").write_text((world / "text.txt").read_text() + "\n\n" + " ".join(tokens))
+    given = ("--corpus", tmp_path / "corpus.txt", f"probe.similar.some={tmp_path / 'pairs.txt'}", "--json")
+    told = mamebert(
+        "probe", "embeddings", f"models.before={world / 'vectors'}", f"models.after={encoders('W')}", *given
+    )
+    assert told.code == 0, told.err
+    before, after = map(json.loads, told.out.splitlines())
+    assert (before["model"], after["model"]) == ("before", "after")
+    assert before["similarity_some_pairs"] == 6
+    # W keeps the vectors that it began with, but for one factor, and rows that no vector was learnt for.
+    assert before["similarity_some"] == pytest.approx(after["similarity_some"], abs=0.1)
+    drawn = mamebert("probe", "embeddings", world / "vectors", *given, "random_weights=true").out.splitlines()[1]
+    assert json.loads(drawn)["similarity_some"] != before["similarity_some"]
+    assert (
+        "is not a model folder"
+        in mamebert("probe", "attention", world / "vectors", "--texts", world / "text.txt").mistake
+    )
+    (tmp_path / "pairs.txt").write_text("one two\n")
+    assert "no two words and a score" in mamebert("probe", "embeddings", world / "vectors", *given).mistake
 
 
 def test_tokens_that_only_begin_words_are_no_words(asked, tmp_path, tokens):

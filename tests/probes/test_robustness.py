@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
 
+from mamebert.config import build
 from mamebert.errors import UserError
+from mamebert.probes import Probe
 from mamebert.probes.scoring.guessed_words import Guesser
 from mamebert.probes.scoring.perturbations import BY_CHANCE, change, drop, worth_of_words
 from mamebert.stages.probe.probing import open_asked
 from mamebert.tasks.masked_words.fill_mask import fill_mask
+from mamebert.word2vec.neighbours import neighbours
+from mamebert.word2vec.table import VectorTable
 
 WORDS = ["The", "old", "boats", "hold", "the", "wet", "rope", "by", "the", "pier"]
 
@@ -68,6 +72,34 @@ def test_a_guesser_adds_its_operator(ask_about, classifier, world, encoders, cla
     assert {"typos", "guessed_words"} <= found.tables[0].rows[0].figures.keys()
     with pytest.raises(UserError, match="no head for masked words"):
         ask_about("robustness", of=classifier, **given, guesser=str(classifiers / "models" / "N"))
+
+
+def test_synonyms_are_the_nearest_words_of_a_run_of_vectors(ask_about, classifier, world):
+    table = VectorTable.open(world / "vectors")
+    words = [token for token in table.tokens if token.isalpha() and token.islower()]
+    texts = [[*words, "unheardof", "."]]
+    settings = {"kind": "robustness", "source": str(world / "rows.jsonl"), "vectors": str(world / "vectors")}
+    near = build(Probe, settings)._synonyms(classifier, texts)
+    assert near
+    assert near.keys() <= set(words)
+    for word, other in near.items():
+        found = [each for each, _ in neighbours(table, [word])[word] if each.isalpha()]
+        assert other == found[0] != word
+    del settings["kind"]
+    found = ask_about("robustness", of=classifier, **settings, operators=["synonyms"])
+    assert found.tables[1].rows[-1].figures["synonyms"] >= 0
+
+
+def test_a_quantised_model_is_asked_for_its_answers(mamebert, classifiers, world, tmp_path):
+    small = tmp_path / "int8"
+    made = mamebert("compress", f"model={classifiers / 'models' / 'N'}", "method=dynamic_int8", f"output={small}")
+    assert made.code == 0, made.err
+    words = ("probe", "robustness", small, "--source", world / "rows.jsonl", "--sample", "10")
+    assert "tells no synonyms" in mamebert(*words).mistake
+    for given in ('probe.operators=["typos", "word_drop"]', f"probe.vectors={world / 'vectors'}"):
+        told = mamebert(*words, given)
+        assert (told.code, "accuracy" in told.out) == (0, True), told.err
+    assert "quantised" in mamebert("probe", "attention", small, "--texts", world / "text.txt").mistake
 
 
 @pytest.mark.parametrize(

@@ -16,21 +16,25 @@ from mamebert.tokenizer.encoding import Tokenizer
 
 ROWS_LOOKED_AT = 8
 """Rows in which `Probe.look` finds what is wrong with what will be asked."""
-Needs = Literal["words", "encoder", "answers"]
-"""What a probe asks: the head for masked words, the encoder's vectors alone, or a fine-tuned model's answers."""
+Needs = Literal["words", "encoder", "table", "answers"]
+"""What a probe asks: the head for masked words, the encoder's vectors alone, its table of tokens, which a run of
+`vectors` has too, or a fine-tuned model's answers."""
 
 
 @dataclass(frozen=True)
 class Asked:
     """An encoder with its head for masked words, and the tokenizer it reads by.
 
-    Where a probe needs the encoder alone, the head may be a new one, of which nothing was learnt.
+    Where a probe needs the encoder alone, the head may be a new one, of which nothing was learnt; where it needs
+    the table of tokens alone, all else may be.
     """
 
     network: PretrainingNetwork
     tokenizer: Tokenizer
     answers: Callable[[Sequence[str]], list[dict[str, Any]]] | None = None
     """A fine-tuned model as a function of texts, where that is what a probe needs."""
+    is_altered: bool = False
+    """Whether that model was quantised or altered otherwise: the network then has its shape alone, freshly drawn."""
 
     @property
     def room(self) -> int:

@@ -4,7 +4,7 @@ In the tables of encoders, rare words lie together and apart from frequent ones 
 tell of instead of meaning; taking the mean away mends some of it (Mu and Viswanath, 2018).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
-from mamebert.probes.scoring.intervals import share_plus_minus
+from mamebert.probes.scoring.intervals import correlation_plus_minus, share_plus_minus
 from mamebert.probes.scoring.ngrams import text_of
 from mamebert.results.probe import FoundExample, FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
@@ -25,6 +25,7 @@ from mamebert.tasks.data.vector_answers import unit
 BANDS = 10
 """Groups of tokens of about one frequency."""
 TEXTS_AT_ONCE = 512
+FEWEST_PAIRS = 5
 FEWEST = 20
 """Words a probe of frequency needs."""
 
@@ -33,10 +34,12 @@ class Embeddings(Probe):
     """What the table of tokens tells of words: analogies solved, nearest words, traces of frequency."""
 
     about: ClassVar[str] = "Embeddings"
-    needs: ClassVar = "encoder"
+    needs: ClassVar = "table"
     explained: ClassVar = {
         "analogies": "a is to b as c is to d: how often d is the nearest word to b - a + c",
         "analogies_asked": "whose four words are tokens",
+        "similarity_*_pairs": "whose two words are tokens",
+        "similarity_*": "rank correlation of the cosine of two words with how alike people call them",
         "length_by_frequency": "rank correlation of the length of a word's vector with how often the word comes",
         "direction_by_frequency": "the same of its place along the direction of most difference, without sign",
         "mean_cosine": "of any two words: 0 where vectors point everywhere",
@@ -46,6 +49,10 @@ class Embeddings(Probe):
     """Text in which tokens are counted that are whole words there; others are no words."""
     analogies: Reader | None = None
     """Lines of four words, "Athens Greece Oslo Norway", below lines ": the kind" (questions-words.txt)."""
+    similar: dict[str, Reader] = Field(default={})
+    """Lines of two words and a score of how alike people call them, by name: WordSim-353, SimLex-999. Lines that begin
+    with # are passed over."""
+    newer: ClassVar[tuple[str, ...]] = ("similar",)
     words: list[str] = Field(default=[])
     """Words whose nearest ones are told; unset, some frequent ones."""
     most: int = Field(default=3000, ge=1)
@@ -55,10 +62,13 @@ class Embeddings(Probe):
         """Raise UserError where there is no text to count in."""
         for row in self.corpus.first_rows(ROWS_LOOKED_AT):
             text_of(row)
+        for reader in self.similar.values():
+            list(_scored_words(reader))
 
     def fingerprint(self) -> list[Source]:
         """Return the text that is counted, and the analogies."""
-        return [*self.corpus.fingerprint(), *(self.analogies.fingerprint() if self.analogies else [])]
+        readers = [self.corpus, *([self.analogies] if self.analogies else []), *self.similar.values()]
+        return [source for each in readers for source in each.fingerprint()]
 
     def ask(self, asked: Asked, keep: Path, seed: int) -> Findings:
         """Return how frequency shows, before and after the mean is taken away, and how many analogies are solved."""
@@ -88,6 +98,8 @@ class Embeddings(Probe):
             figures = {"analogies": solved / total, "analogies_asked": total, **figures}
             plot = FoundPlot(kind="dots", y=["solved"], y_title="analogies solved")
             tables.append(FoundTable(title="Analogies", rows=rows, plot=plot))
+        for name, reader in self.similar.items():
+            figures |= _similarity(name, reader, centred, {tokens[n].lower(): int(n) for n in whole})
         shown = [word for word in self.words if word in tokens] or [tokens[n] for n in by_count[50:300:50]]
         near = [
             FoundExample(
@@ -137,6 +149,37 @@ def _questions(reader: Reader) -> Iterator[tuple[str, list[str]]]:
                 yield kind, words
             elif words:
                 raise UserError(f"The analogy {line[:40]!r} has {len(words)} words. Give lines of four.")
+
+
+def _similarity(name: str, reader: Reader, table: npt.NDArray[np.float64], ids: Mapping[str, int]) -> dict[str, float]:
+    """Return the rank correlation of scores with cosines over the pairs whose words are known, and their number."""
+    known = [(ids[one], ids[two], score) for one, two, score in _scored_words(reader) if {one, two} <= ids.keys()]
+    scores = np.array([score for *_, score in known])
+    if len(known) < FEWEST_PAIRS or not np.ptp(scores):
+        raise UserError(
+            f"{len(known)} pairs of {name} have two words that are tokens of this encoder and come in the corpus, and "
+            f"a correlation needs {FEWEST_PAIRS} of several scores. Give more text as corpus, or leave {name} out."
+        )
+    pairs = unit(table[np.array([(one, two) for one, two, _ in known])])
+    cosines = (pairs[:, 0] * pairs[:, 1]).sum(1)
+    found = float(spearmanr(cosines, scores).statistic) if np.ptp(cosines) else 0.0
+    return {
+        f"similarity_{name}": found,
+        f"similarity_{name}_plus_minus": correlation_plus_minus(found, len(known)),
+        f"similarity_{name}_pairs": len(known),
+    }
+
+
+def _scored_words(reader: Reader) -> Iterator[tuple[str, str, float]]:
+    for row in reader.rows():
+        for line in text_of(row).split("\n"):
+            if not line.strip() or line.startswith("#"):
+                continue
+            try:
+                one, two, score = line.lower().split()
+                yield one, two, float(score)
+            except ValueError as error:
+                raise UserError(f"The line {line[:40]!r} is no two words and a score. Give lines of these.") from error
 
 
 def _counts(asked: Asked, corpus: Reader) -> npt.NDArray[np.int64]:

@@ -36,6 +36,8 @@ from mamebert.progress import progress
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
 from mamebert.tasks.data.vector_answers import unit
+from mamebert.word2vec.neighbours import neighbours
+from mamebert.word2vec.table import VectorTable
 
 Words = Sequence[str]
 Operator = Callable[[Words, float, np.random.Generator], list[str]]
@@ -69,11 +71,13 @@ class Robustness(Probe):
     """Shares of the words that are changed; 0 is asked anyway."""
     operators: list[str] = Field(default=[*BY_CHANCE, INSENSITIVE, SENSITIVE, SYNONYMS])
     """What is done to texts: typos, ocr, speech, word_drop (the control), common_words_dropped,
-    informative_words_dropped, synonyms (the nearest words in the model's own table of tokens), and guessed_words (what
-    the `guesser` puts in the place of words, which may well have another meaning)."""
+    informative_words_dropped, synonyms (the nearest words in `vectors`, or in the model's own table of tokens), and
+    guessed_words (what the `guesser` puts in the place of words, which may well have another meaning)."""
     guesser: RunPath | None = None
     """An encoder with a head for masked words, for guessed_words, which is asked without being named then."""
-    newer: ClassVar[tuple[str, ...]] = ("guesser",)
+    vectors: RunPath | None = None
+    """A run of vectors: synonyms are the nearest words in its table, not in the model's own."""
+    newer: ClassVar[tuple[str, ...]] = ("guesser", "vectors")
 
     def look(self) -> None:
         """Raise UserError where rows lack a text or a label, or an operator is none."""
@@ -83,6 +87,8 @@ class Robustness(Probe):
         if not self.operators or (other := next((name for name in self.operators if name not in known), None)):
             named = f"There is no operator {other!r}" if self.operators else "There is no operator"
             raise UserError(f"{named}. Choose from: {', '.join(known)}.")
+        if self.vectors:
+            VectorTable.open(self.vectors)
         if not all(0 < strength <= 1 for strength in self.strengths):
             raise UserError("A strength is a share of the words. Give strengths above 0 and up to 1.")
         for row in self.source.first_rows(ROWS_LOOKED_AT):
@@ -121,7 +127,7 @@ class Robustness(Probe):
 
     def _operators(self, asked: Asked, texts: Sequence[Words], labels: Sequence[str]) -> dict[str, Operator]:
         worth = worth_of_words(texts, labels)
-        near = _nearest(asked, texts) if SYNONYMS in self.operators else {}
+        near = self._synonyms(asked, texts) if SYNONYMS in self.operators else {}
         names = dict.fromkeys([*self.operators, *([GUESSED] if self.guesser else [])])
         known: dict[str, Operator] = {name: partial(_by_chance, how=how) for name, how in BY_CHANCE.items()}
         known[SYNONYMS] = partial(_by_chance, how=lambda word, _: [near.get(word.lower(), word)])
@@ -130,6 +136,19 @@ class Robustness(Probe):
         if self.guesser:
             known[GUESSED] = _guesser(self.guesser, next(asked.network.parameters()).device).change
         return {name: known[name] for name in names}
+
+    def _synonyms(self, asked: Asked, texts: Sequence[Words]) -> dict[str, str]:
+        if not self.vectors:
+            if asked.is_altered:
+                raise UserError(
+                    "The table of tokens of a quantised model tells no synonyms. Name a run of vectors with vectors, "
+                    "or leave synonyms out of operators."
+                )
+            return _nearest(asked, texts)
+        words = sorted({word.lower() for text in texts for word in text if word.isalpha()})
+        found = neighbours(VectorTable.open(self.vectors), words).items()
+        whole = {word: [other for other, _ in near if other.isalpha()] for word, near in found}
+        return {word: others[0] for word, others in whole.items() if others}
 
     def _row(self, row: Row) -> tuple[str, str]:
         text, label = row.get(self.text_column), row.get(self.label_column)

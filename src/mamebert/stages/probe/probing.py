@@ -13,12 +13,15 @@ from mamebert.errors import UserError
 from mamebert.files.names import file_name
 from mamebert.labelled.rows import NO_MODEL
 from mamebert.preflight.ahead import Ahead, Found, tried
+from mamebert.preflight.looking import TABLES
 from mamebert.probes import Asked, Needs
 from mamebert.progress import say
 from mamebert.results.probe import ProbedModel, ProbeResults
 from mamebert.runs import Run
 from mamebert.serving.load import load
 from mamebert.stages.probe.settings import ProbeConfig
+from mamebert.stages.probe.vector_tables import as_encoder, require_table
+from mamebert.tasks.bag.starting import is_table
 from mamebert.tokenizer.unknown import Unknown
 from mamebert.training.devices import pick_device
 
@@ -27,6 +30,7 @@ RANDOM = ", random weights"
 MADE_BY: Mapping[Needs, tuple[str, ...]] = {
     "words": ("pretrain", "compress"),
     "encoder": ("pretrain", "compress", "finetune"),
+    "table": ("pretrain", "compress", "finetune", *TABLES),
     "answers": ("finetune", "compress"),
 }
 """The commands whose models can be asked."""
@@ -74,8 +78,14 @@ def open_asked(path: Path, device: str, needs: Needs = "words", drawn: int | Non
 
     With `drawn` its weights are new ones, which that seed decides.
     """
+    if needs == "table" and is_table(path):
+        return as_encoder(path, drawn)
     place = model_folder(path)
     _require(place, needs)
+    if needs == "answers" and ModelFolder.open(place).is_altered:
+        network = _newly_drawn(place, 0)
+        tokenizer = tokenizer_for(place, network.bert.embeddings.word_embeddings.num_embeddings)
+        return Asked(network, tokenizer, load(place, "task", device), is_altered=True)
     may_lack = ("bert.pooler.", "cls.seq_relationship.") if needs == "words" else ("bert.pooler.", "cls.")
     network = load_pretraining(place, may_lack) if drawn is None else _newly_drawn(place, drawn)
     tokenizer = tokenizer_for(place, network.bert.embeddings.word_embeddings.num_embeddings)
@@ -103,12 +113,19 @@ def check_probe(config: ProbeConfig, ahead: Ahead) -> Found:
     if needs == "answers" and config.random_weights:
         yield UserError("A fine-tuned model is asked, and random_weights gives encoders. Leave it out.")
     for path in config.models.values():
-        yield from ahead.made_by(path, MADE_BY[needs], lambda each: _require(model_folder(each), needs), True)
+        yield from ahead.made_by(path, MADE_BY[needs], lambda each: _require_path(each, needs), True)
+
+
+def _require_path(path: Path, needs: Needs) -> None:
+    if needs == "table" and is_table(path):
+        require_table(path)
+    else:
+        _require(model_folder(path), needs)
 
 
 def _require(place: Path, needs: Needs) -> None:
     folder = ModelFolder.open(place)
-    if folder.is_altered:
+    if folder.is_altered and needs != "answers":
         raise UserError(
             f"{place} was quantised or altered otherwise, and probes ask plain encoders. Give what it was made from."
         )
