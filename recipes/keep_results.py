@@ -6,6 +6,7 @@ python recipes/keep_results.py livedoor_ja_h256_l4 runs/livedoor_ja runs/livedoo
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -35,6 +36,7 @@ def main(name: str, *folders: str) -> None:
     text = json.dumps(kept, ensure_ascii=False, indent=1) + "\n"
     if data := os.environ.get("MAMEBERT_DATA"):
         text = text.replace(data, "${MAMEBERT_DATA}")  # where the data lay is nobody's business
+    text = re.sub(r'"[^"]*/mamebert/shipped/', '"', text)  # models that come with the package go by their names
     target.write_text(text, encoding="utf-8")
     print(target)
 
