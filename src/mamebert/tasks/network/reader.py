@@ -52,9 +52,9 @@ class Reader(nn.Module):
             return states[places]
         if self.tokens == "mean":
             return _means(states, batch.starts, places)
-        sides = _owners(batch.starts) * 2 + batch.segments
-        means = _mean_of_each(states, sides, 2 * len(batch.lengths)).unflatten(0, (-1, 2))
-        first, second = means[_owners(batch.starts)[places]].unbind(1)
+        owners = _owners(batch.starts)
+        means = _mean_of_each(states, owners * 2 + batch.segments, 2 * len(batch.lengths)).unflatten(0, (-1, 2))
+        first, second = means[owners[places]].unbind(1)
         return torch.cat([first, second, (first - second).abs(), first * second], -1)
 
     def at(self, states: Tensor, starts: Tensor, places: Tensor) -> Tensor:
