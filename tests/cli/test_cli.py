@@ -164,6 +164,15 @@ def test_the_settings_shown_are_those_that_hold(mamebert):
     assert "objective.kind = 'masked_lm_nsp'  one of: all_token_lm, " in out
 
 
+@pytest.mark.parametrize("asked", ["probe", "probe.gender"])
+def test_a_choice_within_what_is_asked_for_is_one_line_that_says_how_to_ask_on(mamebert, asked):
+    out = mamebert("probe", "--settings", asked).out
+    assert out.count("settings: --settings probe.crows_pairs\n") == 1
+    assert "probe.crows_pairs.path" not in out
+    assert "probe.crows_pairs.path (required)" in mamebert("probe", "--settings", "probe.crows_pairs").out
+    assert "probe.crows_pairs.path (required)" in mamebert("probe", "--settings", "all").out
+
+
 @pytest.mark.parametrize(
     ("asked", "names"),
     [

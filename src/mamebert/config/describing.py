@@ -12,13 +12,15 @@ from mamebert.config.spellings import plain
 from mamebert.errors import UserError, unknown
 
 MOST_LINES = 4  # of a group that is listed among others
+ALL = 99  # choices of kinds within one another that are opened
 
 
 def described(kind: type[BaseModel], asked: str = "") -> Iterator[str]:
     """Yield the help of all settings in brief, a line for each group; of those `asked` for, or of "all", in full.
 
     `asked` is the name of a setting or a group, however deep (training.peak_lr), or of one kind of a choice
-    (task.tagging), or how such names begin (training.peak). Where none does so it is a UserError.
+    (task.tagging), or how such names begin (training.peak). Choices in it, of a reader say, are a line each, which
+    says how to ask for them. Where no name begins so it is a UserError.
     """
     if asked == "all":
         yield from describe(kind)
@@ -33,13 +35,20 @@ def _brief(kind: type[BaseModel]) -> Iterator[str]:
         inner = group_in(field.annotation)
         alone = list(describe(kind, only=name))
         if inner and len(alone) > MOST_LINES:
-            number = sum(not line.strip().startswith("with ") for line in alone) // 2
-            yield f"{name}.*  {number} settings: --settings {name}"
-            yield f"    {_one_line(meaning(kind, name) or inner.__doc__)}"
-            if family := family_of(inner):
-                yield f"    kind: {', '.join(family.names())}"
+            yield from _closed(kind, name, inner, alone)
         else:
             yield from alone
+
+
+def _closed(
+    kind: type[BaseModel], name: str, inner: type[BaseModel], alone: list[str], prefix: str = ""
+) -> Iterator[str]:
+    """Yield how many settings a group has, how to ask for them, what they are, and the kinds to choose from."""
+    number = sum(not line.strip().startswith("with ") for line in alone) // 2
+    yield f"{prefix}{name}.*  {number} settings: --settings {prefix}{name}"
+    yield f"    {_one_line(meaning(kind, name) or inner.__doc__)}"
+    if family := family_of(inner):
+        yield f"    kind: {', '.join(family.names())}"
 
 
 def _below(kind: type[BaseModel], names: list[str], prefix: str = "", within: BaseModel | None = None) -> Iterator[str]:
@@ -53,12 +62,12 @@ def _below(kind: type[BaseModel], names: list[str], prefix: str = "", within: Ba
         )
     if name not in known:
         for each in begun:
-            yield from describe(kind, prefix, within, only=each)
+            yield from describe(kind, prefix, within, only=each, opened=1)
         return
     field = kind.model_fields[name]
     inner = group_in(field.annotation)
     if not deeper:
-        yield from describe(kind, prefix, within, only=name)
+        yield from describe(kind, prefix, within, only=name, opened=1)
     elif inner is None:
         raise UserError(f"{prefix}{name} is a single setting, with none in it. Ask for --settings {prefix}{name}.")
     elif (family := family_of(inner)) and leaves_open_the_kind(inner):
@@ -76,13 +85,14 @@ def _below_choice(family: Family, names: list[str], prefix: str) -> Iterator[str
     """Yield the help of one kind, of a setting in it, or of a setting in every kind that has it."""
     first, *deeper = names
     if first in family.names():
-        yield from _below(family.find(first), deeper, prefix) if deeper else describe(family.find(first), prefix)
+        found = family.find(first)
+        yield from _below(found, deeper, prefix) if deeper else describe(found, prefix, opened=0)
         return
     fields = {each: family.find(each).model_fields.keys() - {"kind"} for each in family.names()}
     whose: dict[tuple[str, ...], list[str]] = {}
     for each, known in fields.items():
         if not deeper and each.startswith(first):
-            whose[tuple(describe(family.find(each), prefix))] = [each]
+            whose[tuple(describe(family.find(each), prefix, opened=0))] = [each]
         elif first in known or (not deeper and any(name.startswith(first) for name in known)):
             whose.setdefault(tuple(_below(family.find(each), names, prefix)), []).append(each)
     if not whose:
@@ -93,10 +103,13 @@ def _below_choice(family: Family, names: list[str], prefix: str) -> Iterator[str
         yield from (f"    {line}" for line in lines)
 
 
-def describe(kind: type[BaseModel], prefix: str = "", within: BaseModel | None = None, only: str = "") -> Iterator[str]:
+def describe(
+    kind: type[BaseModel], prefix: str = "", within: BaseModel | None = None, only: str = "", opened: int = ALL
+) -> Iterator[str]:
     """Yield the help text of every setting: name, default, bounds, choices and meaning.
 
-    Defaults are those of the fields, or those that `within`, a group's own default, has instead.
+    Defaults are those of the fields, or those that `within`, a group's own default, has instead. Choices of kinds that
+    stand within more than `opened` others are a line each.
     """
     for name, field in kind.model_fields.items():
         if only and name != only:
@@ -107,15 +120,21 @@ def describe(kind: type[BaseModel], prefix: str = "", within: BaseModel | None =
         if within is not None and name in within.model_fields_set:
             default = getattr(within, name)
         family = family_of(inner)
-        if inner and family and leaves_open_the_kind(inner):
+        if inner and family and leaves_open_the_kind(inner) and not opened:
+            yield from _closed(kind, name, inner, list(describe(kind, only=name)), prefix)
+        elif inner and family and leaves_open_the_kind(inner):
             shown = "(required)" if required else f"= {getattr(default, 'kind', None)!r}"
             yield f"{prefix}{name}.kind {shown}  one of: {', '.join(family.names())}"
             yield f"    {_one_line(meaning(kind, name) or inner.__doc__)}"
             for each in family.names():
                 yield f"    with {name}.kind = {each!r}:"
-                yield from (f"    {line}" for line in describe(family.find(each), f"{prefix}{name}."))
+                yield from (
+                    f"    {line}" for line in describe(family.find(each), f"{prefix}{name}.", opened=opened - 1)
+                )
         elif inner:
-            yield from describe(inner, f"{prefix}{name}.", default if default != _as_declared(inner) else None)
+            yield from describe(
+                inner, f"{prefix}{name}.", default if default != _as_declared(inner) else None, opened=opened
+            )
         elif name != "kind":
             shown = "(required)" if required else f"= {plain(default)}"
             bounds = "".join(f"  {bound}" for bound in map(_bound, field.metadata) if bound)
