@@ -76,7 +76,31 @@ def test_documents_kept_apart_are_whole_and_few(corpus, tokenizer_folder):
 def test_tokens_kept_apart_are_bounded_but_not_none(corpus, tokenizer_folder):
     run = tokenize(config(corpus, tokenizer_folder, heldout_rate=0.5, max_heldout_tokens=1))
 
-    assert run.results["heldout"]["documents"] == 1
+    assert (run.results["heldout"]["documents"], run.results["heldout"]["sentences"]) == (2, 2)
+
+
+@pytest.mark.parametrize(("files", "parted"), [(1, 1), (2, 1), (3, 2)])
+def test_of_a_long_document_the_end_is_kept_apart(files, parted, tmp_path, tokenizer_folder):
+    """A file of sentences is one document: none was held out of one such file, and of three a third of the text."""
+    sentences = [SENTENCES[i % 2] for i in range(400)]
+    for number in range(files):
+        write_shard(tmp_path / "corpus" / "documents" / f"{number:05d}.parquet", [sentences])
+    run = tokenize(config(tmp_path / "corpus", tokenizer_folder))
+
+    apart, learnt = (TokenShards.open(run.final, part) for part in ("heldout", "train"))
+    assert apart.num_documents == parted
+    assert 0.04 < apart.num_tokens / run.results["tokens"] / parted <= 0.06
+    assert apart.num_sentences + learnt.num_sentences == run.results["sentences"] == 400 * files
+    assert (run.results["documents"], run.results["empty_documents_dropped"]) == (files, 0)
+    tokenizer = Tokenizer.open(apart.tokenizer_folder)
+    ids = [i for sentence in sentences for i in tokenizer.encode(sentence).ids]
+    assert apart.tokens(0, apart.num_tokens).tolist() == ids[-apart.num_tokens // parted :] * parted
+
+
+def test_a_text_of_one_sentence_is_learnt_from(tmp_path, tokenizer_folder):
+    write_shard(tmp_path / "corpus" / "documents" / "00000.parquet", [[SENTENCES[0]]])
+    run = tokenize(config(tmp_path / "corpus", tokenizer_folder))
+    assert (run.results["train"]["sentences"], run.results["heldout"]["sentences"]) == (1, 0)
 
 
 def test_processes_do_not_matter(corpus, tokenizer_folder, monkeypatch):

@@ -141,6 +141,11 @@ class Objective(Choice):
         return bool(self.question)
 
     @property
+    def fewest_documents(self) -> int:
+        """Return how many documents a text needs to be asked of: two where one is told from another."""
+        return 1
+
+    @property
     def scored_rate(self) -> float:
         """Return for what share of the tokens the score of every word is computed, for an estimate of time."""
         return (self.mask_rate_at(0) + self.mask_rate_at(1)) / 2

@@ -49,6 +49,11 @@ class Contrast(Objective):
         return self.masked_lm_weight > 0
 
     @property
+    def fewest_documents(self) -> int:
+        """Two: the crops of one document are all alike."""
+        return 2
+
+    @property
     def modules(self) -> Modules:
         """The mean of the tokens, as in learning."""
         return Modules(max_length=self.max_length)

@@ -31,6 +31,10 @@ from mamebert.tokenizer.unknown import Unknown
 PARTS: tuple[Part, ...] = ("train", "heldout")
 FEW_CHARACTERS = 2_000_000
 """Of a text; they are encoded sooner than processes have started."""
+FEWEST = 2
+MOST_OF_ONE = 0.05
+"""Of the text, in one held-out document: of a longer one its end is held out, and it is learnt from up to there. A file
+of sentences without empty lines is one document."""
 BYTES_PER_SENTENCE = 9  # two offsets of four bytes, and a bit
 
 
@@ -44,7 +48,8 @@ class TokenizeConfig(StageConfig):
     tokenizer: RunPath
     """A run of `mamebert vocab`, or any folder that `transformers.AutoTokenizer` opens."""
     heldout_rate: float = Field(default=0.01, ge=0, lt=1)
-    """Share of the documents, chosen by the seed, that are kept apart to measure the loss on."""
+    """Share of the documents, chosen by the seed, that are kept apart to measure the loss on; of one that is more than
+    a twentieth of all text, its end."""
     max_heldout_tokens: int = Field(default=200_000, ge=0)
     """Keep apart no more than about this many tokens."""
     bpe_dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -76,8 +81,8 @@ def tokenize(config: TokenizeConfig) -> Run:
     seal(run.folder / "tokenizer")
     keep_open(run.folder / "tokenizer", tokenizer)
 
-    heldout = _choose_heldout(config, sizes, tokens_per_character)
-    jobs = [Job(number, shard, tuple(heldout[number])) for number, shard in enumerate(shards)]
+    heldout, most = _choose_heldout(config, sizes, tokens_per_character)
+    jobs = [Job(number, shard, tuple(heldout[number]), most) for number, shard in enumerate(shards)]
     left = _not_done(run, jobs)
     begun = monotonic()
     few = sum(size.characters for size in sizes) < FEW_CHARACTERS
@@ -148,15 +153,24 @@ def _num_bytes(sizes: list[ShardSize], tokens_per_character: float, vocab_size: 
     return int(tokens * (id_bytes + 1 / 8) + BYTES_PER_SENTENCE * sum(size.sentences for size in sizes))
 
 
-def _choose_heldout(config: TokenizeConfig, sizes: list[ShardSize], tokens_per_character: float) -> list[list[int]]:
-    """Return, for each shard, the numbers of the documents to keep apart; at least one where any are wanted."""
-    tokens = tokens_per_character * sum(size.characters for size in sizes)
-    rate = min(config.heldout_rate, config.max_heldout_tokens / max(tokens, 1.0))
+def _choose_heldout(
+    config: TokenizeConfig, sizes: list[ShardSize], tokens_per_character: float
+) -> tuple[list[list[int]], int]:
+    """Return, for each shard, the numbers of the documents to keep apart, and how many characters of each at most.
+
+    There are two at least where any are wanted (one, where there are two), if that leaves something to learn from: a
+    question about two documents cannot be asked of one.
+    """
+    characters, sentences = (sum(getattr(size, name) for size in sizes) for name in ("characters", "sentences"))
+    cap = config.max_heldout_tokens / max(tokens_per_character * characters, 1.0)
+    rate = min(config.heldout_rate, cap)
     lots = [np.random.default_rng([config.seed, n]).random(size.documents) for n, size in enumerate(sizes)]
     every = np.concatenate(lots)
-    if rate > 0 and len(every) > 1:
-        rate = max(rate, float(np.nextafter(every.min(), 1)))
-    return [np.flatnonzero(lot < rate).tolist() for lot in lots]
+    if rate > 0 and len(every) and sentences > 1:
+        least = np.sort(every)[FEWEST - 1 if len(every) > FEWEST else 0]
+        rate = max(rate, float(np.nextafter(least, 1)))
+    most = int(characters * min(max(config.heldout_rate, MOST_OF_ONE), cap))
+    return [np.flatnonzero(lot < rate).tolist() for lot in lots], most
 
 
 def _count(run: Run, unk_id: int, manifest: dict[str, Any], sizes: list[ShardSize]) -> TokenizeResults:
@@ -169,7 +183,8 @@ def _count(run: Run, unk_id: int, manifest: dict[str, Any], sizes: list[ShardSiz
         raise UserError("No document has a token to train on. Give more text, or set heldout_rate=0.")
     tokens = sum(shards.num_tokens for shards in opened.values())
     sentences = sum(shards.num_sentences for shards in opened.values())
-    documents = sum(shards.num_documents for shards in opened.values())
+    parted = sum(line.get("parted", 0) for line in run.metrics())  # one part is learnt from, the other held out
+    documents = sum(shards.num_documents for shards in opened.values()) - parted
     seconds = sum(line["seconds"] for line in run.metrics())
     return TokenizeResults(
         tokens=tokens,

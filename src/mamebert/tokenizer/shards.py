@@ -27,6 +27,8 @@ class Job:
     shard: Path
     heldout: tuple[int, ...]
     """Numbers of the documents to keep apart."""
+    most: int
+    """Characters of each that are kept apart, at most: of a longer one its end, from the beginning of a sentence."""
 
 
 class Dropout(NamedTuple):
@@ -46,10 +48,16 @@ def encode_shard(folder: Path, dropout: Dropout, job: Job) -> dict[str, Any]:
         drawn = _drawn(folder / "tokenizer", dropout)
         drawn.begin(job.number)
         encoders["train"] = drawn.encode_many
-    documents = enumerate(read_shard(job.shard))
+    documents, parted = enumerate(read_shard(job.shard)), 0
     while batch := list(islice(documents, DOCUMENTS_AT_ONCE)):
+        texts: dict[Part, list[list[str]]] = {"train": [], "heldout": []}
+        for number, document in batch:
+            learnt, apart = _parted(document, job.most) if number in heldout else (document, [])
+            texts["train"] += [learnt] if learnt else []
+            texts["heldout"] += [apart] if apart else []
+            parted += bool(learnt and apart)
         for part, encode in encoders.items():
-            some = [document for number, document in batch if (number in heldout) is (part == "heldout")]
+            some = texts[part]
             encoded = iter(encode(sentence for document in some for sentence in document))
             for document in some:
                 if sentences := [pieces for pieces in islice(encoded, len(document)) if len(pieces.ids)]:
@@ -57,7 +65,21 @@ def encode_shard(folder: Path, dropout: Dropout, job: Job) -> dict[str, Any]:
     for part, kept in parts.items():
         write_token_shard(shard_path(folder, part, job.number), kept, tokenizer.vocab_size)
     tokens = sum(len(pieces.ids) for kept in parts.values() for document in kept for pieces in document)
-    return {"shard": job.number, "tokens": tokens, "seconds": round(monotonic() - begun, 3)}
+    told = {"parted": parted} if parted else {}
+    return {"shard": job.number, "tokens": tokens, "seconds": round(monotonic() - begun, 3), **told}
+
+
+def _parted(document: list[str], most: int) -> tuple[list[str], list[str]]:
+    """Return what is learnt from and what is held out: all, or so much of the end as `most` characters hold."""
+    place = len(document)
+    for place in range(len(document), 0, -1):
+        most -= len(document[place - 1])
+        if most < 0:
+            break
+    else:
+        return [], document
+    place = min(place, len(document) - 1)  # a sentence at least
+    return document[:place], document[place:]
 
 
 def keep_open(folder: Path, tokenizer: Tokenizer) -> None:

@@ -36,6 +36,11 @@ class SentenceQuestion(Objective):
     short_rate: float = Field(default=0.1, ge=0, le=1)
     """Share of documents cut into shorter pairs, so that short inputs are not strange later."""
 
+    @property
+    def fewest_documents(self) -> int:
+        """Return how many documents it takes: two where a segment comes from another one."""
+        return 2 if RANDOM in self.relations else 1
+
     def check(self, shards: TokenShards) -> None:
         """Refuse a corpus whose documents have one sentence each, so that no pair follows; tell where few have two."""
         if RANDOM not in self.relations:
@@ -51,7 +56,7 @@ class SentenceQuestion(Objective):
 
     def examples(self, shards: TokenShards, seed: int) -> Examples:
         """Return pairs as BERT's create_pretraining_data.py makes them, one pass over the corpus."""
-        if RANDOM in self.relations and shards.num_documents < 2:
+        if shards.num_documents < self.fewest_documents:
             raise UserError(
                 f"{self.asks_for} needs two documents or more, and the corpus has {shards.num_documents}. "
                 "Separate documents by blank lines, or set objective.kind=masked_lm."

@@ -97,8 +97,9 @@ class PretrainingSteps:
     def held_out(self) -> list[PretrainingBatch]:
         """The batches every evaluation reads: the same masks in every run of these shards, whatever it trains with."""
         shards = TokenShards.open(self.config.shards, "heldout")
-        if shards.num_documents < 2:
-            say("No documents were held out (the corpus is small), so no held-out loss is measured.")
+        number, fewest = shards.num_documents, self.config.objective.fewest_documents
+        if number < fewest:
+            say(f"{number} documents were held out, and it takes {fewest}: no held-out loss is measured.")
             return []
         special, num_tokens = self.tokenizer.special, self.config.heldout_tokens
         found = held_out_batches(self.config.objective, shards, special, num_tokens)
