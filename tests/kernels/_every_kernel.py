@@ -13,15 +13,8 @@ from mamebert.kernels.cross_entropy import vocabulary_cross_entropy
 from mamebert.kernels.dense import linear_add_norm, linear_gelu
 from mamebert.kernels.embeddings import summed_embeddings
 from mamebert.kernels.linear import linear
-from mamebert.kernels.packed_encoder import (
-    ACTIVATIONS,
-    ENDS,
-    DenseParts,
-    EmbeddingParts,
-    LayerParts,
-    PackedEncoder,
-    StepParts,
-)
+from mamebert.kernels.packed_encoder import PackedEncoder, PackedHead
+from mamebert.kernels.packed_parts import ACTIVATIONS, ENDS, DenseParts, EmbeddingParts, LayerParts, StepParts
 from mamebert.kernels.ready_weights import make_ready
 
 ODD = ([], [0], [1], [0, 0], [0, 1, 0], [2, 0], [17], [47, 48, 49], [1] * 9, [129])
@@ -129,9 +122,12 @@ def encode(lengths: list[int], size: int, head_width: int) -> None:
         for places in (None, np.array(some, np.int64)):
             asked = None if places is None else (places, np.searchsorted(places, starts))
             if packed and (library := native.kernels()):
-                for last in (None, head):
-                    if packed(library, ids, segments, starts, asked, last) is None:
-                        raise SystemExit("ids were taken for what they are not")
+                found = [packed(library, ids, segments, starts, asked, last) for last in (None, head)]
+                batch, numbers = (ids, segments, starts), random.choice([[0, 1, 2], [1, 1], [2, 0]])
+                if any(each is None for each in (*found, packed.states(library, batch, numbers, asked))):
+                    raise SystemExit("ids were taken for what they are not")
+                if of_rows := PackedHead.of(steps, size, 1e-12):
+                    of_rows.of_rows(library, found[0])
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.kernels import native, torch_only
 from mamebert.kernels.native import INSTRUCTION_SETS, _processor_flags, status
-from mamebert.kernels.packed_encoder import DenseParts, StepParts
+from mamebert.kernels.packed_parts import DenseParts, StepParts
 from mamebert.kernels.ready_weights import make_ready
 
 USABLE = [name for name, (needed, _) in INSTRUCTION_SETS.items() if needed <= _processor_flags()]

@@ -22,7 +22,7 @@ from mamebert.serving.load import load
 from mamebert.tasks import Task
 from mamebert.tasks.data.features import FIRST, Features, TaskState
 from mamebert.tasks.masked_words.fill_mask import fill_mask
-from mamebert.tasks.masked_words.ready_words import open_ready_words
+from mamebert.tasks.masked_words.ready_words import ReadyWords
 from mamebert.tasks.network.answering import raw_outputs
 from mamebert.tasks.network.ready_network import ReadyNetwork, open_ready
 from mamebert.tasks.network.task_network import TaskNetwork, open_network, save_network
@@ -133,7 +133,7 @@ def test_what_is_read_from_the_file_gives_what_modules_made_ready_give(world, tm
     for precision in PRECISIONS:
         ready, modules = open_ready(tmp_path / "model", precision), deepcopy(network)
         modules.make_ready(precision)
-        assert modules.ready is not None
+        assert modules.native is not None
         found, wanted = (raw_outputs(task, each, features) for each in (ready.network, modules))
         assert all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
         assert ready.network.bert.config == network.bert.config
@@ -210,7 +210,8 @@ def test_scores_of_words_are_near_those_of_modules_alone_and_among_others(world,
     network = PretrainingNetwork(EncoderConfig(**SHAPES[shape], initializer_range=0.1), tokenizer.vocab_size).eval()
     torch.nn.init.normal_(network.cls.predictions.bias, std=0.1)
     save_pretraining(network, world / "tokens" / "tokenizer", tmp_path / "model")
-    words = open_ready_words(tmp_path / "model", "float32")
+    words = open_ready(tmp_path / "model", "float32")
+    assert isinstance(words, ReadyWords)
     texts = ["The old [MASK] holds the [MASK].", "[MASK]", "The [MASK] bean meets the boat and the gull ."]
     found, wanted = (fill_mask(each, tokenizer, texts, 10_000) for each in (words, network))
     for ours, theirs in zip(found, wanted, strict=True):

@@ -1,14 +1,16 @@
 """The weights of a folder as kernels read them: arrays, those of dense layers laid out. Torch has no part in it."""
 
+from collections import ChainMap
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mamebert.checkpoints.layouts import Layout, layouts
 from mamebert.checkpoints.model_folder import ModelFolder, read_config
 from mamebert.encoder.named.kernel_parts import WIDENS, dense_weights, is_kept_twice
 from mamebert.encoder.named.parameters import Shapes, parameter_shapes
-from mamebert.kernels.native import kernels
+from mamebert.kernels.native import Array, kernels
 from mamebert.kernels.ready_weights import Precision, laid_out
 
 ENCODER = "bert."
@@ -31,14 +33,17 @@ def laid_out_weights(
     others: Shapes,
     dense: Mapping[str, str],
     precision: Precision,
+    beside: Mapping[str, Array] = MappingProxyType({}),
 ) -> dict[str, Any] | None:
     """Return the weights of an encoder and of a head by their names, layers in a precision and the head in float32.
 
     `head` has the shapes of what the head is of, `others` of what is only looked at where it is there. `dense` names
-    weights of the head that are laid out, each with the one that they are made of. None where something lacks or is of
-    another shape, and where weights would not be kept twice; numbers that are none are a UserError.
+    weights of the head that are laid out, each with the one that they are made of. `beside` are weights that lie in
+    files of other libraries, and count where a name is that of both. None where something lacks or is of another shape,
+    and where weights would not be kept twice; numbers that are none are a UserError.
     """
-    arrays, shape = folder.arrays(), folder.shape
+    stored, shape = folder.arrays(), folder.shape
+    arrays = ChainMap[str, Array](dict(beside), stored)  # type: ignore[arg-type]  # nothing is written into them
     encoder = _prefixed(parameter_shapes(shape, folder.vocab_size))
     inner = _prefixed(dense_weights(shape))
     sizes = [*inner.values(), *(encoder[name] for name in dense.values() if name in encoder)]
@@ -46,7 +51,7 @@ def laid_out_weights(
         return None
     # What is there and not asked is read as well: a number that is none is told of, whoever opens the folder.
     known = {name: each for name, each in {**encoder, **others, **head}.items() if name in arrays}
-    if any(arrays.shape(name) != each for name, each in known.items()):
+    if any((beside[name].shape if name in beside else stored.shape(name)) != each for name, each in known.items()):
         return None
     weights: dict[str, Any] = {name: arrays[name] for name in known}
     kinds: dict[str, Precision] = {**dict.fromkeys(inner, precision), f"{ENCODER}{WIDENS}": "float32"}

@@ -1,16 +1,13 @@
 """Folders of `sentence-transformers` as they come: which modules there are, and nothing of them is executed."""
 
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from mamebert.checkpoints.sentence_transformers import CLASSES, OLD_MODES, Modules
-from mamebert.checkpoints.weights import GET_ANEW, Stored, load, read_header
+from mamebert.checkpoints.weights import GET_ANEW, Array, Arrays, Stored, read_header
 from mamebert.config import build
 from mamebert.errors import UserError
 from mamebert.files.json_files import read_object, read_value
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MODULES = "modules.json"
 OLD_SETTINGS = ("sentence_bert_config.json", "sentence_distilbert_config.json", "sentence_albert_config.json")
@@ -97,10 +94,10 @@ def read_modules(root: Path, longest: int) -> Modules:
         raise UserError(f"{root} has invalid modules: {error} Give another model.") from error
 
 
-def dense_tensors(root: Path) -> "list[dict[str, Tensor]]":
-    """Return the tensors of every Dense module, in order: `linear.weight` and perhaps `linear.bias`."""
+def dense_arrays(root: Path) -> list[dict[str, Array]]:
+    """Return the arrays of every Dense module, in order: `linear.weight` and perhaps `linear.bias`."""
     places = [each.place for each in sentence_folder(root).others if each.name == "Dense"]
-    return [load(_header(place)) for place in places]
+    return [dict(Arrays(_header(place))) for place in places]
 
 
 def _makes_vectors(root: Path) -> bool:

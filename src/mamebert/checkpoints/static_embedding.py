@@ -11,13 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from mamebert.checkpoints.model_folder import CONFIG, USED
 from mamebert.checkpoints.sentence_modules import MODULES
 from mamebert.checkpoints.sentence_transformers import PACKAGE
-from mamebert.checkpoints.weights import GET_ANEW, WEIGHTS, find_weights, load
+from mamebert.checkpoints.weights import GET_ANEW, WEIGHTS, Arrays, find_weights
 from mamebert.errors import UserError
 from mamebert.files.checksums import seal, verify
 from mamebert.files.disk import disk_errors, partial, put_in_place, save_tensors, write_text
@@ -35,7 +33,7 @@ LONGEST = 1_000_000
 class StaticEmbedding(NamedTuple):
     """What lies in such a folder."""
 
-    rows: Tensor
+    rows: npt.NDArray[np.float32]
     """float32 [vocabulary, size]."""
     normalize: bool
     """Whether a text's vector is brought to length 1."""
@@ -79,7 +77,7 @@ def open_static(place: Path) -> StaticEmbedding:
             f"{place} stores {others[0]} beside its table, and tables with a row for each token alone are known. Save "
             "it again without vocabulary quantisation."
         )
-    return StaticEmbedding(load(stored)[TABLE].to(torch.float32), bool(config.get("normalize")))
+    return StaticEmbedding(Arrays(stored)[TABLE], bool(config.get("normalize")))
 
 
 def _texts(width: int, opens: bool) -> dict[str, Any]:

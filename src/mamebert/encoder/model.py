@@ -84,6 +84,12 @@ class Encoder(nn.Module):
         weight: Tensor = self.embeddings.word_embeddings.weight  # to look for the first parameter takes longer
         return weight.device
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it was made ready, and nothing is learnt or looked into, so that kernels may answer."""
+        is_plain = not (self.training or self.gates or self.altered)
+        return self.ready is not None and is_plain and self.compute_dtype == torch.float32
+
     def forward(self, batch: Packed, places: Tensor | None = None) -> Tensor:
         """Return the last hidden states [tokens, hidden_size].
 
@@ -102,9 +108,7 @@ class Encoder(nn.Module):
         Kernels answer where the encoder was made ready, nothing is learnt or looked into, and places rise.
         """
         ready = self.ready
-        if not ready or self.training or self.gates or self.altered or self.compute_dtype != torch.float32:
-            return None
-        if torch.is_grad_enabled() or not on_cpu(batch.ids):
+        if not ready or not self.is_ready or torch.is_grad_enabled() or not on_cpu(batch.ids):
             return None
         arrays = batch.ids.numpy(), batch.segments.numpy(), batch.starts.numpy()
         asked = None if places is None else places.numpy()  # calls of torch take longer than a short text's places do

@@ -12,6 +12,9 @@ from mamebert.config import Config
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 
+PARTS_OF_A_PAIR = 4
+"""Vectors that stand side by side where a pair is read."""
+
 
 class Reading(Config):
     """Which hidden states a head gets, and what becomes of them before."""
@@ -79,6 +82,11 @@ class Reading(Config):
                 f"Choose from 0 (the embeddings) to {num_layers}, or from -1 (the last) to {-num_layers - 1}."
             )
         return [n % (num_layers + 1) for n in self.layers]
+
+    def width(self, shape: EncoderConfig) -> int:
+        """Return how many numbers of an encoder stand side by side in what is read, before any LSTM."""
+        size = PARTS_OF_A_PAIR * shape.hidden_size if self.read_of_layers == "pair" else shape.hidden_size
+        return size * (len(self.numbers(shape.num_hidden_layers)) if self.join == "concat" else 1)
 
     def is_last_state(self, num_layers: int) -> bool:
         """Tell whether what is read of a token is its last hidden state."""

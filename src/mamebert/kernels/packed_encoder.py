@@ -1,13 +1,14 @@
 """An encoder, and the head on it, in one call, for answers on a CPU: source/packed_encoder.cpp."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from mamebert.kernels.native import Array, Library
+from mamebert.kernels.packed_parts import ACTIVATIONS, ENDS, DenseParts, EmbeddingParts, LayerParts, StepParts
 from mamebert.kernels.ready_weights import (
     WIDEST,
     BFloat16Weight,
@@ -27,62 +28,7 @@ NUMBERS_OF_EMBEDDINGS, NUMBERS_OF_A_LAYER, NUMBERS_OF_A_STEP = 14, 50, 9
 Kind = type[Float32Weight] | type[Int8Weight] | type[BFloat16Weight]
 KINDS: tuple[Kind, ...] = (Float32Weight, Int8Weight, BFloat16Weight)
 """In the order of the source."""
-ACTIVATIONS = ("gelu", "gelu_new", "relu")
-ENDS = (*ACTIVATIONS, "tanh", "none")
-"""What bends the steps of a head. Both are in the order of the source."""
-EVERYWHERE = (-1, -1)
 Ints = npt.NDArray[np.int64]
-
-
-class DenseParts(NamedTuple):
-    """Weight [out_features, in_features] and bias of a dense layer, or of a LayerNorm [width]."""
-
-    weight: Any
-    """A tensor or an array; of a dense layer a tensor that was made ready, or what is laid out already."""
-    bias: "Tensor | Array"
-
-
-class LayerParts(NamedTuple):
-    """One layer of BERT, or of its kin: attention and a feed-forward block, each added to what came in."""
-
-    dense: tuple[DenseParts, ...]
-    """Of query, key, value, attention output, intermediate and output."""
-    norms: tuple[DenseParts | None, ...]
-    """LayerNorm before attention, of the attention output, before the feed-forward block, and of the output."""
-    num_heads: int
-    gate: DenseParts | None = None
-    """What the activated intermediate is multiplied with."""
-    activation: str = "gelu"
-    reach: tuple[int, int] = EVERYWHERE
-    """How many tokens to the left and to the right are seen; -1 means all."""
-    slopes: "Tensor | Array | None" = None
-    """float32 [heads]: what a token of distance takes from a score."""
-    angles: "tuple[Tensor | Array, Tensor | Array] | None" = None
-    """Cosines and sines by which queries and keys are turned, float32 [positions, head width / 2] each."""
-
-
-class EmbeddingParts(NamedTuple):
-    """Tables whose rows are added, normalised, and perhaps widened."""
-
-    words: "Tensor | Array"
-    """[vocabulary, width], as the others are wide."""
-    positions: "Tensor | Array | None"
-    segments: "Tensor | Array | None"
-    num_positions: int
-    """Tokens of the longest sequence."""
-    num_segments: int
-    """Where there is one all tokens are of that."""
-    norm: DenseParts
-    widened: DenseParts | None = None
-    """In float32."""
-
-
-class StepParts(NamedTuple):
-    """A dense layer of a head over each token that is asked, what bends it, and what normalises it."""
-
-    dense: DenseParts
-    activation: str = "none"
-    norm: DenseParts | None = None
 
 
 class PackedHead(NamedTuple):
@@ -94,6 +40,40 @@ class PackedHead(NamedTuple):
     """What the addresses lead to."""
     width: int
     """Outputs of a token."""
+    eps: float
+
+    @classmethod
+    def of(
+        cls, steps: Sequence[StepParts], in_features: int, eps: float, kinds: Collection[Kind] = (Float32Weight,)
+    ) -> Self | None:
+        """Return a head over rows of `in_features` as kernels read it; None where they cannot.
+
+        None too where weights were not made ready as one of `kinds`.
+        """
+        found, width = _Addresses(), in_features
+        rows: list[list[int]] = []
+        for number, step in enumerate(steps):
+            row = found.of_step(step)
+            last, out = number == len(steps) - 1, len(step.dense.bias)
+            plain = last and step.activation == "none" and not step.norm
+            if row is None or found.in_features != width or (out % 16 and not plain) or not out:
+                return None
+            rows, width = [*rows, row], out
+        if not rows or not found.kinds <= {*kinds} or not found.all_floats:
+            return None
+        table = np.array(rows, np.int64)
+        assert table.shape[1] == NUMBERS_OF_A_STEP
+        return cls(table, tuple(found.kept), width, eps)
+
+    def of_rows(self, library: Library, rows: Floats) -> Floats:
+        """Return [rows, outputs] of rows [rows, in_features] that are no hidden states, for heads in float32 alone.
+
+        What is made of a row does not depend on the others.
+        """
+        rows, out = np.ascontiguousarray(rows), np.empty((len(rows), self.width), np.float32)
+        if len(rows):
+            library("steps_of_rows", rows, *rows.shape, out, self.table, len(self.table), self.eps)
+        return out
 
 
 @dataclass(frozen=True)
@@ -137,20 +117,7 @@ class PackedEncoder:
 
         Its weights are float32 or of the kind of the layers.
         """
-        found, width = _Addresses(), self.hidden_size
-        rows: list[list[int]] = []
-        for number, step in enumerate(steps):
-            row = found.of_step(step)
-            last, out = number == len(steps) - 1, len(step.dense.bias)
-            plain = last and step.activation == "none" and not step.norm
-            if row is None or found.in_features != width or (out % 16 and not plain) or not out:
-                return None
-            rows, width = [*rows, row], out
-        if not rows or not found.kinds <= {Float32Weight, KINDS[self.kind]} or not found.all_floats:
-            return None
-        table = np.array(rows, np.int64)
-        assert table.shape[1] == NUMBERS_OF_A_STEP
-        return PackedHead(table, tuple(found.kept), width)
+        return PackedHead.of(steps, self.hidden_size, self.eps, {Float32Weight, KINDS[self.kind]})
 
     def __call__(
         self,
@@ -169,19 +136,47 @@ class PackedEncoder:
         [rows, hidden_size]: their places in rising order [rows], and where those of each sequence begin among them
         [sequences + 1]. With a head it is what that makes of them, [rows, outputs].
         """
-        ids, segments, starts = (np.ascontiguousarray(each) for each in (ids, segments, starts))
+        rows, width = len(ids if asked is None else asked[0]), head.width if head else self.hidden_size
+        out = np.empty((rows, width), np.float32)
+        return out if self._written(library, (ids, segments, starts), asked, out, head=head) else None
+
+    def states(
+        self, library: Library, batch: tuple[Ints, Ints, Ints], numbers: Sequence[int], asked: tuple[Ints, Ints] | None
+    ) -> Floats | None:
+        """Return hidden states of several layers, [numbers, tokens or rows, hidden_size]: 0 are the embeddings.
+
+        A batch is ids, segments and starts; None as where the last states alone are asked.
+        """
+        rows, last, which = len(batch[0] if asked is None else asked[0]), len(self.table), sorted(set(numbers))
+        found = np.empty((len(which), rows, self.hidden_size), np.float32)
+        kept = np.full(last, -1, np.int64)
+        for slot, number in enumerate(which):
+            kept[number:][:1] = slot  # the last ones come back as they do by themselves
+        out = found[-1] if last in which else np.empty_like(found[0])
+        if not self._written(library, batch, asked, out, (kept, found)):
+            return None
+        return found if which == [*numbers] else found[[which.index(number) for number in numbers]]
+
+    def _written(
+        self,
+        library: Library,
+        batch: tuple[Ints, Ints, Ints],
+        asked: tuple[Ints, Ints] | None,
+        out: Floats,
+        kept: tuple[Ints, Floats] | None = None,
+        head: PackedHead | None = None,
+    ) -> bool:
+        """Write into `out`, and into what is kept; tell whether all words and places were those of the tables."""
+        ids, segments, starts = (np.ascontiguousarray(each) for each in batch)
         places, wanted = (None, starts) if asked is None else (np.ascontiguousarray(each) for each in asked)
-        rows = len(ids) if places is None else len(places)
-        out = np.empty((rows, head.width if head else self.hidden_size), np.float32)
-        if rows:
-            steps, num_steps = (head.table, len(head.table)) if head else (None, 0)
-            outside = library(
-                "encode_packed", ids, segments, starts, len(starts) - 1, places, wanted, out, self.hidden_size,
-                self.head_width, self.embeddings, self.table, len(self.table), steps, num_steps, self.eps, self.kind,
-            )  # fmt: skip
-            if outside:
-                return None
-        return out
+        if not len(out):
+            return True
+        steps, num_steps = (head.table, len(head.table)) if head else (None, 0)
+        return not library(
+            "encode_packed", ids, segments, starts, len(starts) - 1, places, wanted, out, *(kept or (None, None)),
+            self.hidden_size, self.head_width, self.embeddings, self.table, len(self.table), steps, num_steps,
+            self.eps, self.kind,
+        )  # fmt: skip
 
 
 class _Addresses:

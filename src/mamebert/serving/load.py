@@ -17,7 +17,7 @@ from mamebert.tasks.data.cells import no_text
 from mamebert.tasks.data.features import Example, Features, TaskState, Unusable
 from mamebert.tasks.masked_words.fill_mask import Candidates, MaskedText, fill, fill_mask, masked_texts
 from mamebert.tasks.masked_words.fill_mask import Network as WordsNetwork
-from mamebert.tasks.masked_words.ready_words import open_ready_words
+from mamebert.tasks.masked_words.ready_words import ReadyWords
 from mamebert.tasks.network.answering import Network, answers_of, raw_outputs
 from mamebert.tasks.network.ready_network import open_ready
 from mamebert.tokenizer.encoding import Tokenizer
@@ -234,11 +234,12 @@ def _natively(
     place: Path, kind: Kind | None, precision: Literal["float32", "bfloat16", "int8"]
 ) -> FillMask | Model | None:
     """Return the model where it answers without torch."""
-    if kind in (None, "task") and (ready := open_ready(place, precision)):
-        return Model(ready.task, ready.learnt, ready.kept, ready.network, ready.folder.tokenizer())
-    if kind in (None, WORDS) and (words := open_ready_words(place, precision, kind)):
-        return FillMask(words, words.folder.tokenizer())
-    return None
+    ready = open_ready(place, precision, None if kind == "task" else kind)
+    if isinstance(ready, ReadyWords):
+        return FillMask(ready, ready.folder.tokenizer()) if kind in (None, WORDS) else None
+    if ready is None or kind not in (None, "task", ready.task.kind):
+        return None
+    return Model(ready.task, ready.learnt, ready.kept, ready.network, ready.tokenizer)
 
 
 def _by_modules(place: Path, kind: Kind | None, device: str, precision: Precision) -> FillMask | Model:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from mamebert.encoder.model import Encoder
+    from mamebert.tasks.network.named_heads import NamedHead
     from mamebert.training.loop import Losses
 
 Answer = dict[str, Any]
@@ -68,16 +69,12 @@ class Task(Choice):
     architecture: ClassVar[str] = ""
     """The class of plain transformers that holds encoder and head; "" where there is none: the folder then opens as
     BertModel, and the head lies beside it in head.safetensors."""
-    linear_head: ClassVar[str] = ""
-    """The name of the linear layer that is all of the head behind a pooler; "" where it is something else."""
     has_pooler: ClassVar[bool] = True
     """Whether `architecture` has BERT's pooler."""
     reads: ClassVar[Literal["first", "every"]] = "first"
     """Which tokens `architecture` has logits for: [CLS], or every token."""
-
     reads_texts: ClassVar[bool] = False
     """Whether [CLS] alone is read of each sequence, so that the mean of its tokens can stand in its place."""
-
     reads_pairs: ClassVar[bool] = False
     """Whether each sequence is two texts, so that both and what lies between them can stand in the place of [CLS]."""
 
@@ -125,6 +122,10 @@ class Task(Choice):
         be used (as attribute) or left; None where the reads are not the last layer's, which it was trained for.
         """
 
+    def named_head(self, learnt: TaskState) -> "NamedHead | None":
+        """Return the head by the names of its weights, where kernels know one like it; as a rule they do not."""
+        return None
+
     def reads_pooler(self, shape: EncoderConfig) -> bool:
         """Tell whether a network of this shape, with a head that plain transformers knows, has the pooler in it."""
         return self.has_pooler or shape.has_prediction_head
@@ -140,7 +141,7 @@ class Task(Choice):
         """Return what one epoch of training reads of an example; as a rule all of it."""
         return features
 
-    def stored_beside(self, folder: Path) -> "dict[str, Tensor]":
+    def stored_beside(self, folder: Path) -> dict[str, Raw]:
         """Return what of the head lies in files of other libraries, by the names of its parameters; as a rule none."""
         return {}
 

@@ -9,6 +9,7 @@ from mamebert.tasks.bases.label_task import LabelTask
 from mamebert.tasks.data.chunks import mean_of_chunks
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
 from mamebert.tasks.data.problem_types import problem_type
+from mamebert.tasks.network.named_heads import LinearHeadNames
 from mamebert.tokenizer.encoding import Tokenizer
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ class Classification(ChunkedTextTask, LabelTask):
     """One label for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
-    linear_head: ClassVar[str] = "classifier"
 
     def features(self, tokenizer: Tokenizer, examples: Sequence[Example], learnt: TaskState) -> list[Features]:
         """Return a sequence for each chunk of an example; a label never seen in training is left out of the loss."""
@@ -38,6 +38,10 @@ class Classification(ChunkedTextTask, LabelTask):
         from mamebert.tasks.network.heads import LinearHead
 
         return LinearHead(config, width, pooler, len(learnt.labels))
+
+    def named_head(self, learnt: TaskState) -> LinearHeadNames:
+        """Return that layer by its name."""
+        return LinearHeadNames("classifier", len(learnt.labels))
 
     @classmethod
     def understands(cls, architecture: str, config: dict[str, Any]) -> bool:

@@ -26,6 +26,7 @@ from mamebert.tasks.data.cells import as_label, is_missing, items_of, label_cell
 from mamebert.tasks.data.chunks import mean_of_chunks
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
 from mamebert.tasks.data.problem_types import problem_type
+from mamebert.tasks.network.named_heads import LinearHeadNames
 from mamebert.tokenizer.encoding import Tokenizer
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ class MultiLabel(ChunkedTextTask):
     """Any number of labels for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
-    linear_head: ClassVar[str] = "classifier"
     scores_alternatives: ClassVar[bool] = True
     reads_texts: ClassVar[bool] = True
 
@@ -97,6 +97,10 @@ class MultiLabel(ChunkedTextTask):
         from mamebert.tasks.network.heads import LinearHead
 
         return LinearHead(config, width, pooler, len(learnt.labels))
+
+    def named_head(self, learnt: TaskState) -> LinearHeadNames:
+        """Return that layer by its name."""
+        return LinearHeadNames("classifier", len(learnt.labels))
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy of yes and no in nats, the mean over the labels; all chunks count by their mean."""

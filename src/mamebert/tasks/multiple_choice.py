@@ -7,13 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from time import perf_counter
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from mamebert.corpus.readers import Row
 from mamebert.encoder.settings import EncoderConfig
@@ -27,10 +24,14 @@ from mamebert.tasks.bases.text_task import one_sequence
 from mamebert.tasks.data.cells import as_label, is_missing, items_of, says_something, text_cell
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState, Unusable
 from mamebert.tasks.data.shares import softmax
-from mamebert.tasks.network.heads import LinearHead
+from mamebert.tasks.network.named_heads import LinearHeadNames
 from mamebert.tokenizer.beginnings import Beginning
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from mamebert.training.loop import Losses
 
 LETTER, NUMBER = re.compile(r"\(?([A-Za-z])[).:]?"), re.compile(r"-?[0-9]{1,9}(?:\.0*)?")
 UNLIKELY = 1e-3
@@ -118,19 +119,29 @@ class MultipleChoice(Task):
         pieces = {text: each.ids for text, each in zip(texts, tokenizer.encode_many(texts), strict=True)}
         return [self._sequences(tokenizer, example, pieces) for example in examples]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return a linear layer that gives the pooled [CLS] of each choice one score."""
+        from mamebert.tasks.network.heads import LinearHead
+
         return LinearHead(config, width, pooler, 1)
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def named_head(self, learnt: TaskState) -> LinearHeadNames:
+        """Return that layer by its name."""
+        return LinearHeadNames("classifier", 1)
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy in nats among the choices of each example."""
+        from torch.nn.functional import cross_entropy
+
+        from mamebert.training.loop import Losses
+
         scores = self.alternatives(found, batch)
         return Losses(cross_entropy(scores, batch.targets(), reduction="sum") / whole, {})
 
-    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+    def alternatives(self, found: "Tensor", batch: TaskBatch) -> "Tensor":
         """Return the scores of the choices of each example."""
         scores, is_real = batch.padded(found[:, 0])
-        return scores.masked_fill(~is_real, -torch.inf)
+        return scores.masked_fill(~is_real, -np.inf)
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return for each example its likeliest choice: number counted from 0, text and probability."""

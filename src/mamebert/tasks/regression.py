@@ -22,6 +22,7 @@ from mamebert.tasks.data.chunks import mean_of_chunks
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState
 from mamebert.tasks.data.numbers import number_of
 from mamebert.tasks.data.problem_types import problem_type
+from mamebert.tasks.network.named_heads import LinearHeadNames
 from mamebert.tokenizer.encoding import Tokenizer
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ class Regression(ChunkedTextTask):
     """Numbers for each text or pair of texts."""
 
     architecture: ClassVar[str] = "BertForSequenceClassification"
-    linear_head: ClassVar[str] = "classifier"
     reads_texts: ClassVar[bool] = True
 
     label_columns: list[str] = Field(default=["label"], min_length=1)
@@ -78,6 +78,10 @@ class Regression(ChunkedTextTask):
         from mamebert.tasks.network.heads import LinearHead
 
         return LinearHead(config, width, pooler, len(learnt.labels))
+
+    def named_head(self, learnt: TaskState) -> LinearHeadNames:
+        """Return that layer by its name."""
+        return LinearHeadNames("classifier", len(learnt.labels))
 
     def start(self, head: "nn.Module", learnt: TaskState) -> None:
         """Let the head begin with the mean of the training rows, which small steps would take long to reach."""

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 from tokenizers.normalizers import Lowercase
-from torch import Tensor, nn
 
-from mamebert.checkpoints.sentence_modules import dense_tensors, read_modules, root_of
+from mamebert.checkpoints.sentence_modules import dense_arrays, read_modules, root_of
 from mamebert.checkpoints.sentence_transformers import Dense, Modules, PoolingMode, dense_weights, module_files
 from mamebert.config import build
 from mamebert.corpus.readers import Row
@@ -28,13 +27,17 @@ from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, text_of, valu
 from mamebert.tasks.bases.embedding_objectives import Goal, Labelled, Partners, Scored, Triplets
 from mamebert.tasks.bases.text_task import Texts, TextTask, one_sequence
 from mamebert.tasks.data.cells import is_missing
-from mamebert.tasks.data.features import FIRST, Example, Features, Laid, TaskBatch, TaskState, Unusable
+from mamebert.tasks.data.features import FIRST, Example, Features, Laid, TaskBatch, TaskState, Unusable, as_array
+from mamebert.tasks.data.text_vectors import Found
 from mamebert.tasks.data.vector_answers import answer_of, unit, unpack
-from mamebert.tasks.network.pooling import TextVectors
-from mamebert.tasks.network.siamese import Found, SiameseHead
+from mamebert.tasks.network.named_heads import VectorHeadNames
 from mamebert.tokenizer.beginnings import encode_beginnings
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mamebert.training.loop import Losses
 
 MADE = ("pooling", "dense", "normalize", "do_lower_case", "prompts", "default_prompt_name")
 """Settings that tell how a vector is made."""
@@ -136,13 +139,13 @@ class SentenceEmbeddings(TextTask):
             found = found.model_copy(update={"dense": []})  # which were made for vectors of another width
         return self.model_copy(update={name: getattr(found, name) for name in MADE if getattr(self, name) is None})
 
-    def stored_beside(self, folder: Path) -> dict[str, Tensor]:
+    def stored_beside(self, folder: Path) -> dict[str, Raw]:
         """Return the linear layers of a folder of `sentence-transformers`, if they are what this task asks for."""
         root = root_of(folder)
         if root is None or self.cnn_widths or not self.dense or read_modules(root, self.max_length).dense != self.dense:
             return {}
-        layers = enumerate(dense_tensors(root))
-        return {f"{DENSE}{number}.{name}": tensor for number, layer in layers for name, tensor in layer.items()}
+        layers = enumerate(dense_arrays(root))
+        return {f"{DENSE}{number}.{name}": array for number, layer in layers for name, array in layer.items()}
 
     def columns(self) -> list[str]:
         """Return the columns of all texts."""
@@ -189,26 +192,39 @@ class SentenceEmbeddings(TextTask):
             found.append(replace(one, target=self.goal.target(example.gold, learnt)) if known else one)
         return found
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return pooling, and for labelled pairs a linear layer over both vectors and their difference."""
+        from mamebert.tasks.network.pooling import TextVectors
+        from mamebert.tasks.network.siamese import SiameseHead
+
         made = self.made
         vectors = TextVectors(
             made.pooling, width, self.cnn_widths, self.cnn_channels, made.dense, normalize=made.normalize
         )
         return SiameseHead(vectors, len(learnt.labels))
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def named_head(self, learnt: TaskState) -> VectorHeadNames | None:
+        """Return the same by names; kernels know no convolution."""
+        made = self.made
+        return (
+            None
+            if self.cnn_widths
+            else VectorHeadNames(made.pooling, made.dense, DENSE, made.normalize, len(learnt.labels))
+        )
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the loss of the objective; in ranking the wrong answers are those of this part of the batch."""
+        from mamebert.training.loop import Losses
+
         return Losses(self.goal.losses(found, batch).sum() / whole, {})
 
     def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return for each example its vectors one after the other, and for labelled pairs the logits after them."""
         assert isinstance(found, Found)
-        vectors = found.vectors.detach().float().cpu().numpy()
-        raws = np.split(vectors, np.cumsum(batch.num_sequences)[:-1])
+        raws = np.split(as_array(found.vectors), np.cumsum(batch.num_sequences)[:-1])
         if found.logits is None:
             return [each.ravel() for each in raws]
-        logits = iter(found.logits.detach().float().cpu().numpy())
+        logits = iter(as_array(found.logits))
         return [np.append(each, next(logits)) if len(each) == 2 else each.ravel() for each in raws]
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:

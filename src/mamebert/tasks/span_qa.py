@@ -4,16 +4,12 @@ Devlin et al. (2019), sections 4.2 and 4.3.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from mamebert.corpus.readers import Row
-from mamebert.encoder.parts import Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.evaluation.metrics.answers import Unit, answer_f1, answer_f1_of_rows, best_null_threshold, exact_match
 from mamebert.evaluation.metrics.bootstrap import Measure, ratio
@@ -25,10 +21,14 @@ from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBa
 from mamebert.tasks.data.passage_windows import Shown, cut_windows, pieces_of, positions
 from mamebert.tasks.data.questions import Asked, right_answers, unit_of
 from mamebert.tasks.data.shares import softmax
-from mamebert.tasks.network.heads import over_tokens
+from mamebert.tasks.network.named_heads import LinearHeadNames
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.pieces import Located
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from mamebert.training.loop import Losses
 
 NEVER = -1e9
 """The score of what cannot be the answer, as a number that JSON knows."""
@@ -104,25 +104,35 @@ class SpanQa(Task):
             for question, example in zip(questions, examples, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return a linear layer that gives each token two scores: the answer starts here, it ends here."""
-        return _SpanHead(width, over_tokens(config, pooler))
+        from mamebert.tasks.network.heads import SpanHead, over_tokens
+
+        return SpanHead(width, over_tokens(config, pooler))
+
+    def named_head(self, learnt: TaskState) -> LinearHeadNames:
+        """Return that layer by its name."""
+        return LinearHeadNames("qa_outputs", 2)
 
     def num_asked(self, features: Features) -> int:
         """Return the number of windows: each is learnt from like a text of its own."""
         return len(features.sequences)
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the mean of the cross entropies of start and end among a window's tokens, in nats."""
+        from torch.nn.functional import cross_entropy
+
+        from mamebert.training.loop import Losses
+
         scores = self.alternatives(found, batch)
         total = cross_entropy(scores, batch.targets().flatten(), reduction="sum", ignore_index=IGNORE_INDEX)
         return Losses(total / 2 / whole, {})
 
-    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+    def alternatives(self, found: "Tensor", batch: TaskBatch) -> "Tensor":
         """Return the scores of the tokens of each window: to be the start, and below it to be the end."""
         scores, is_real = batch.padded(found, batch.sequence_sizes)
         # windows, tokens, start and end -> windows * (start and end), tokens
-        return scores.masked_fill(~is_real[..., None], -torch.inf).transpose(1, 2).flatten(0, 1)
+        return scores.masked_fill(~is_real[..., None], -np.inf).transpose(1, 2).flatten(0, 1)
 
     def choose(
         self, raws: Sequence[Raw], features: Sequence[Features], valid: Sequence[Example], learnt: TaskState
@@ -160,7 +170,7 @@ class SpanQa(Task):
         if analyzer != "none":
             yield most_similar_sentence(parts, analyzer, lambda part, found: self.measures(part, found)[0].score)
 
-    def plain_logits(self, found: Any) -> dict[str, Tensor]:
+    def plain_logits(self, found: Any) -> "dict[str, Tensor]":
         """Return start and end logits of every token."""
         return {"start_logits": found[:, 0], "end_logits": found[:, 1]}
 
@@ -211,18 +221,6 @@ class SpanQa(Task):
 
     def _unit(self, examples: Sequence[Example]) -> Unit:
         return unit_of([example.inputs.context for example in examples]) if self.unit == "auto" else self.unit
-
-
-class _SpanHead(nn.Module):
-    def __init__(self, width: int, before: nn.Module | None) -> None:
-        super().__init__()
-        self.before = before
-        self.qa_outputs = Linear(width, 2)
-
-    def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
-        """Return [reads, 2] in float32: the scores of being the first and the last token of the answer."""
-        scores: Tensor = self.qa_outputs(self.before(reads) if self.before else reads)
-        return scores.float()
 
 
 def _target(shown: Shown, gold: list[dict[str, Any]]) -> Any:

@@ -32,6 +32,7 @@ from mamebert.tasks.data.cells import is_missing
 from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, TaskBatch, TaskState, Unusable
 from mamebert.tasks.data.word_windows import in_windows
 from mamebert.tasks.data.words import Sentence, pieces_found
+from mamebert.tasks.network.named_heads import LinearHeadNames
 from mamebert.tokenizer.encoding import Tokenizer
 
 if TYPE_CHECKING:
@@ -51,7 +52,6 @@ class Tagging(WordTask):
     scores_alternatives: ClassVar[bool] = True
 
     architecture: ClassVar[str] = "BertForTokenClassification"
-    linear_head: ClassVar[str] = "classifier"
     has_pooler: ClassVar[bool] = False
     reads: ClassVar[Literal["first", "every"]] = "every"
 
@@ -123,6 +123,10 @@ class Tagging(WordTask):
         from mamebert.tasks.network.heads import LinearHead, over_tokens
 
         return LinearHead(config, width, over_tokens(config, pooler), len(learnt.labels))
+
+    def named_head(self, learnt: TaskState) -> LinearHeadNames:
+        """Return that layer by its name."""
+        return LinearHeadNames("classifier", len(learnt.labels))
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy in nats, its mean over the words of a batch."""

@@ -10,14 +10,8 @@ from mamebert.encoder.named.angles import angles
 from mamebert.encoder.named.parameters import Shapes, parameter_shapes
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.native import Array
-from mamebert.kernels.packed_encoder import (
-    ACTIVATIONS,
-    DenseParts,
-    EmbeddingParts,
-    LayerParts,
-    PackedEncoder,
-    StepParts,
-)
+from mamebert.kernels.packed_encoder import PackedEncoder
+from mamebert.kernels.packed_parts import ACTIVATIONS, DenseParts, EmbeddingParts, LayerParts, StepParts
 from mamebert.kernels.ready_weights import Precision, ReadyWeight
 
 if TYPE_CHECKING:

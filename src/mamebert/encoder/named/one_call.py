@@ -1,5 +1,7 @@
 """Asking the one native call: what it needs of a batch, and what it says of one that it cannot answer."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mamebert.encoder.named.kernel_parts import SEGMENTS
@@ -15,8 +17,11 @@ def in_one_call(
     batch: tuple[Ints, Ints, Ints],
     places: Ints | None = None,
     head: PackedHead | None = None,
+    layers: Sequence[int] = (),
 ) -> Floats | None:
     """Return hidden states [tokens, hidden_size], or with `places` those [rows, ...], or what a head makes of them.
+
+    With `layers` (0 are the embeddings) they are those of each of these, [layers, tokens or rows, hidden_size].
 
     `about` are the encoder's settings and the rows of its table; a batch is ids [tokens], segments [tokens], and where
     sequences begin [sequences + 1]. None where no kernels answer, there is no token, or places do not rise. A token
@@ -32,7 +37,9 @@ def in_one_call(
         if len(places) and not 0 <= places[0] <= places[-1] < len(ids):
             raise IndexError(f"There are {len(ids)} tokens, and places from {places[0]} to {places[-1]} are asked.")
         asked = places, np.searchsorted(places, starts)
-    found = packed(library, ids, segments, starts, asked, head)
+    found = (
+        packed.states(library, batch, layers, asked) if layers else packed(library, ids, segments, starts, asked, head)
+    )
     if found is None:
         require_known(*about, batch)
     return found

@@ -1,6 +1,6 @@
 // An encoder over packed sequences from ids to the last hidden states, or to what a head makes of them, for answers: no
 // gradients, no padding, one call. Layers are BERT's, or of its kin: norms before or afterwards, gates, rotary positions,
-// slopes, windows. Heads are dense layers over each token that is asked.
+// slopes, windows. Heads are dense layers over each token that is asked, or over rows that were made of them elsewhere.
 //
 // A few sequences go through all layers while they lie in the cache of one thread; other threads take others, and wait
 // for nobody. Where there are fewer of them than threads, all threads go through one together. Each number is made by
@@ -70,6 +70,9 @@ struct Batch {
     const Step* steps;
     int64_t num_steps;
     float eps;
+    const int64_t* kept;  // [layers]: where what goes into a layer is kept among `states`, -1 where it is not; may be null
+    float* states;        // [kept][num_wanted][columns]
+    int64_t num_wanted;
 
     const Layer& last() const { return layers[num_layers - 1]; }
     int64_t out_width() const { return num_steps ? steps[num_steps - 1].dense.width : columns; }
@@ -267,9 +270,20 @@ struct Walk {
         add(rows, layer.inner.width, layer.outer);
     }
 
-    // What follows the last layer.
-    void end(int64_t rows, float* out) {
-        const Norm& after = batch.last().after_outer;
+    // What goes into a layer is kept, of the tokens that are asked.
+    void keep(int64_t from, int64_t to, int64_t layer) {
+        if (!batch.kept || batch.kept[layer] < 0) return;
+        int64_t first = batch.starts[from], wanted = batch.wanted[from], rows = batch.wanted[to] - wanted;
+        int64_t columns = batch.columns;
+        float* kept = batch.states + (batch.kept[layer] * batch.num_wanted + wanted) * columns;
+        for (int64_t i = team.begin(rows); i < team.end(rows); i++) {
+            const float* row = space.hidden.get() + (batch.places ? batch.places[wanted + i] - first : i) * columns;
+            std::copy(row, row + columns, kept + i * columns);
+        }
+    }
+
+    // What follows the last layer, and the norm that ends it.
+    void end(int64_t rows, float* out, const Norm& after) {
         float *states = space.hidden.get(), *other = space.normal.get();
         int64_t depth = batch.columns;
         if (!batch.num_steps) {
@@ -346,6 +360,7 @@ static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Spac
         bool some = n == batch.num_layers - 1 && batch.places;
         int64_t width = layer.query.width;
         walk.take_hidden(tokens, after, layer.before_attention);
+        walk.keep(from, to, n);
         walk.write(tokens, columns, layer.key, space.others.get(), 2 * width);
         walk.write(tokens, columns, layer.value, space.others.get(), 2 * width, width);
         if (some) {  // the others were asked above, and give no more
@@ -374,7 +389,7 @@ static void encode(const Batch& batch, int64_t from, int64_t to, Team team, Spac
         walk.feed(rows, layer);
         after = layer.after_outer;
     }
-    walk.end(rows, batch.out + (batch.places ? wanted : first) * batch.out_width());
+    walk.end(rows, batch.out + (batch.places ? wanted : first) * batch.out_width(), after);
 }
 
 // What follows the last attention, for some of the tokens that are asked.
@@ -387,7 +402,7 @@ static void finish(const Batch& batch, int64_t first, int64_t rows, Team team, S
         std::copy(hidden + i * columns, hidden + (i + 1) * columns, space.hidden.get() + i * columns);
     walk.take(few.context.get() + first * width, rows, width);
     walk.feed(rows, batch.last());
-    walk.end(rows, batch.out + first * batch.out_width());
+    walk.end(rows, batch.out + first * batch.out_width(), batch.last().after_outer);
 }
 
 // Parts of neighbouring sequences, of TOKENS_AT_A_TIME or of one sequence that is longer.
@@ -449,20 +464,43 @@ static bool outside(const Batch& batch, int64_t sequences) {
 }
 
 // `kind` is how the weights of layers lie: bfloat16 only where has_bfloat16 says so. `embeddings`, `layers` and `steps` are
-// lines of numbers and addresses. Returns 1, and computes nothing, where an id or a place is beyond its table.
+// lines of numbers and addresses. What goes into layers is written too where `kept` says so. Returns 1, and computes
+// nothing, where an id or a place is beyond its table.
 extern "C" int encode_packed(const int64_t* ids, const int64_t* kinds, const int64_t* starts, int64_t sequences,
-                              const int64_t* places, const int64_t* wanted, float* out, int64_t columns,
-                              int64_t head_width, const int64_t* embeddings, const int64_t* layers, int64_t num_layers,
-                              const int64_t* steps, int64_t num_steps, float eps, int64_t kind, int threads) {
+                              const int64_t* places, const int64_t* wanted, float* out, const int64_t* kept,
+                              float* states, int64_t columns, int64_t head_width, const int64_t* embeddings,
+                              const int64_t* layers, int64_t num_layers, const int64_t* steps, int64_t num_steps,
+                              float eps, int64_t kind, int threads) {
     static_assert(sizeof(Embeddings) == 14 * sizeof(int64_t), "kernels/packed_encoder.py writes 14 numbers for them");
     static_assert(sizeof(Layer) == 50 * sizeof(int64_t), "kernels/packed_encoder.py writes 50 numbers for a layer");
     static_assert(sizeof(Step) == 9 * sizeof(int64_t), "kernels/packed_encoder.py writes 9 numbers for a step");
     Batch batch{ids, kinds, starts, places, wanted, out, columns, head_width, *(const Embeddings*)embeddings,
-                (const Layer*)layers, num_layers, (const Step*)steps, num_steps, eps};
+                (const Layer*)layers, num_layers, (const Step*)steps, num_steps, eps, kept, states, wanted[sequences]};
     if (outside(batch, sequences)) return 1;
     if (kind == INT8) encode_all<Bytes>(batch, sequences, threads);
     if (kind == FLOAT32) encode_all<Exact>(batch, sequences, threads);
     if constexpr (HAS_BFLOAT16)
         if (kind == BFLOAT16) encode_all<Halved>(batch, sequences, threads);
     return 0;
+}
+
+// out [count][width of the last step] = what a head in float32 makes of rows [count][columns] that are no last hidden
+// states: means of them, say, or those of several layers side by side.
+extern "C" void steps_of_rows(const float* rows, int64_t count, int64_t columns, float* out, const int64_t* steps,
+                              int64_t num_steps, float eps, int threads) {
+    Batch batch{};
+    batch.columns = columns, batch.steps = (const Step*)steps, batch.num_steps = num_steps, batch.eps = eps;
+    int64_t share = (count + threads - 1) / threads, together = std::min(TOKENS_AT_A_TIME, share);
+#pragma omp parallel num_threads(threads) if (count > together)
+    {
+        Space<Exact> space;
+        space.make(batch, together);
+        Walk<Exact> walk{batch, Team{0, 1}, space};
+#pragma omp for schedule(dynamic, 1)
+        for (int64_t first = 0; first < count; first += together) {
+            int64_t some = std::min(together, count - first);
+            std::copy(rows + first * columns, rows + (first + some) * columns, space.hidden.get());
+            walk.end(some, out + first * batch.out_width(), {});
+        }
+    }
 }

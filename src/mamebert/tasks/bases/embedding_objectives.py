@@ -2,11 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from torch import Tensor
-from torch.nn.functional import cross_entropy, triplet_margin_loss
 
 from mamebert.corpus.readers import Row
 from mamebert.errors import UserError
@@ -23,7 +21,10 @@ from mamebert.tasks import Analyzer, Answer, Baseline, Parts, label_of
 from mamebert.tasks.bases.label_task import as_answer
 from mamebert.tasks.data.features import IGNORE_INDEX, TaskBatch, TaskState
 from mamebert.tasks.data.numbers import number_of
-from mamebert.tasks.network.siamese import Found, cosine_losses, ranking_losses
+from mamebert.tasks.data.text_vectors import Found
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Goal(ABC):
@@ -44,7 +45,7 @@ class Goal(ABC):
         return np.zeros(1)
 
     @abstractmethod
-    def losses(self, found: Found, batch: TaskBatch) -> Tensor:
+    def losses(self, found: Found, batch: TaskBatch) -> "Tensor":
         """Return the loss of each example; the vectors of an example stand one after the other."""
 
     @abstractmethod
@@ -82,8 +83,10 @@ class Scored(Goal):
         low, high = learnt.chosen["score_range"]
         return np.array([(gold - low) / (high - low)])
 
-    def losses(self, found: Found, batch: TaskBatch) -> Tensor:
+    def losses(self, found: Found, batch: TaskBatch) -> "Tensor":
         """Return squared differences."""
+        from mamebert.tasks.network.siamese import cosine_losses
+
         return cosine_losses(found.vectors[::2], found.vectors[1::2], batch.targets())
 
     def measures(self, golds: Sequence[Any], answers: Sequence[Answer]) -> list[Measure]:
@@ -117,8 +120,10 @@ class Labelled(Goal):
         """Return the number of the label; of one that no training row has, IGNORE_INDEX."""
         return np.array([learnt.labels.index(gold) if gold in learnt.labels else IGNORE_INDEX])
 
-    def losses(self, found: Found, batch: TaskBatch) -> Tensor:
+    def losses(self, found: Found, batch: TaskBatch) -> "Tensor":
         """Return cross entropies in nats."""
+        from torch.nn.functional import cross_entropy
+
         assert found.logits is not None
         return cross_entropy(found.logits, batch.targets(), reduction="none", ignore_index=IGNORE_INDEX)
 
@@ -155,8 +160,10 @@ class Triplets(Goal):
         """Return which of the other two texts is the nearer: the first of them, 0."""
         return 0
 
-    def losses(self, found: Found, batch: TaskBatch) -> Tensor:
+    def losses(self, found: Found, batch: TaskBatch) -> "Tensor":
         """Return max(0, |a - p| - |a - n| + margin)."""
+        from torch.nn.functional import triplet_margin_loss
+
         anchor, near, far = (found.vectors[i::3] for i in range(3))
         return triplet_margin_loss(anchor, near, far, margin=self.margin, reduction="none")
 
@@ -184,8 +191,10 @@ class Partners(Goal):
         """Return the rank at which the partner should be found: 1."""
         return 1
 
-    def losses(self, found: Found, batch: TaskBatch) -> Tensor:
+    def losses(self, found: Found, batch: TaskBatch) -> "Tensor":
         """Return cross entropies in nats of finding the partner in the batch."""
+        from mamebert.tasks.network.siamese import ranking_losses
+
         keys = [each.notes for each in batch.features]
         return ranking_losses(found.vectors[::2], found.vectors[1::2], keys, self.scale)
 

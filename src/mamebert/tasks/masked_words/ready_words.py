@@ -1,14 +1,12 @@
 """A pretrained encoder and its head of words as one native call reads them, straight from their file."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mamebert.checkpoints.laid_out import ENCODER, laid_out_weights, open_for_kernels, within
-from mamebert.checkpoints.model_folder import ModelFolder, read_config
-from mamebert.checkpoints.purposes import WORDS, Purpose, kind_of
+from mamebert.checkpoints.laid_out import ENCODER, laid_out_weights, within
+from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.encoder.named.kernel_parts import TABLE, packed_encoder, word_shapes, word_steps
 from mamebert.encoder.named.one_call import in_one_call
 from mamebert.encoder.settings import EncoderConfig
@@ -56,15 +54,11 @@ class ReadyWords:
         return self.whole.bert
 
 
-def open_ready_words(place: Path, precision: Precision, purpose: Purpose | None = None) -> ReadyWords | None:
-    """Open a folder that gives words for [MASK] for answers on a CPU; None where modules are needed, or it gives none.
+def ready_words(folder: ModelFolder, precision: Precision) -> ReadyWords | None:
+    """Return what gives words for [MASK] on a CPU, of a folder that does; None where modules are needed.
 
     None too where something lacks, or is of another shape: `load_pretraining` says in a sentence what that is.
     """
-    is_for_a_task = "task" in (read_config(place).get("mamebert") or {})
-    folder = None if is_for_a_task else open_for_kernels(place)
-    if folder is None or kind_of(folder, purpose) != WORDS:
-        return None
     shape, table = folder.shape, f"{ENCODER}embeddings.word_embeddings.weight"
     head = word_shapes(shape, folder.vocab_size)
     dense = {f"{ENCODER}pooler.dense.weight" if shape.has_prediction_head else "cls.predictions.transform.dense.weight"}

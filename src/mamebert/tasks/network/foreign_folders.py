@@ -1,16 +1,13 @@
 """What config.json says of a model that was not fine-tuned here, as ours would say it."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.checkpoints.weights import GET_ANEW
 from mamebert.encoder.readings import Reading
 from mamebert.errors import UserError
 from mamebert.tasks import Task
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 POOLING = "classifier_pooling"
 """Where ModernBERT's config.json tells what its classes of texts read."""
@@ -28,7 +25,7 @@ def require_one_pooling(folder: ModelFolder, reading: Reading) -> None:
         )
 
 
-def about_foreign(folder: ModelFolder, tensors: Mapping[str, "Tensor"], kind: str | None) -> dict[str, Any]:
+def about_foreign(folder: ModelFolder, tensors: Mapping[str, Any], kind: str | None) -> dict[str, Any]:
     """Return how to read a folder that was not fine-tuned here: by its class, with inputs as long as it takes."""
     architecture, config, as_bert = folder.architecture, folder.config, folder.bert_architecture
     kinds = [kind] if kind else [name for name in Task.names() if Task.find(name).understands(as_bert, config)]

@@ -24,6 +24,20 @@ class LinearHead(nn.Module):
         return outputs.float()
 
 
+class SpanHead(nn.Module):
+    """A linear layer that gives each token two scores (Devlin et al., 2019, section 4.2)."""
+
+    def __init__(self, width: int, before: nn.Module | None) -> None:
+        super().__init__()
+        self.before = before
+        self.qa_outputs = Linear(width, 2)
+
+    def forward(self, reads: Tensor, batch: TaskBatch) -> Tensor:
+        """Return [reads, 2] in float32: the scores of being the first and the last token of the answer."""
+        scores: Tensor = self.qa_outputs(self.before(reads) if self.before else reads)
+        return scores.float()
+
+
 def over_tokens(config: EncoderConfig, pooler: nn.Module | None) -> nn.Module | None:
     """Return what of the encoder stands before the outputs of tokens: a prediction head, and no pooler of [CLS]."""
     return pooler if config.has_prediction_head else None

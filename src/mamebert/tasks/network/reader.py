@@ -11,9 +11,6 @@ from mamebert.encoder.packing import Packed
 from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
 
-PARTS_OF_A_PAIR = 4
-"""Vectors that stand side by side where a pair is read."""
-
 
 class Reader(nn.Module):
     """Hidden states of some layers to what a head gets; a layer that the encoder lacks is a UserError."""
@@ -25,8 +22,7 @@ class Reader(nn.Module):
         """Whether all tokens are gathered, for an LSTM to go along, and what is asked for is read behind it (`at`)."""
         self.tokens = reading.read_of_layers
         self.last_alone = self.numbers == [shape.num_hidden_layers] and (self.over_tokens or self.tokens == "asked")
-        size = PARTS_OF_A_PAIR * shape.hidden_size if self.tokens == "pair" else shape.hidden_size
-        self.width = size * (len(self.numbers) if reading.join == "concat" else 1)
+        self.width = reading.width(shape)
         if reading.join == "weighted_sum":
             self.scores = nn.Parameter(torch.zeros(len(self.numbers)))
             self.gamma = nn.Parameter(torch.ones(()))

@@ -5,16 +5,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from mamebert.checkpoints.laid_out import laid_out_weights, open_for_kernels, within
-from mamebert.checkpoints.model_folder import ModelFolder, read_config
+from mamebert.checkpoints.model_folder import ModelFolder, read_config, tokenizer_for
+from mamebert.checkpoints.purposes import WORDS, Purpose, kind_of
+from mamebert.checkpoints.static_embedding import is_static, open_static
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.encoder.named.kernel_parts import packed_encoder
-from mamebert.encoder.named.one_call import in_one_call
-from mamebert.kernels.packed_encoder import PackedEncoder, PackedHead
-from mamebert.kernels.ready_weights import Floats, Precision
+from mamebert.encoder.named.ready_reading import reading_shapes
+from mamebert.kernels.ready_weights import Precision
 from mamebert.tasks import Task
 from mamebert.tasks.data.features import Laid, TaskBatch, TaskState
-from mamebert.tasks.network.linear_heads import HEAD, head_names, head_steps
-from mamebert.tasks.network.told import task_in
+from mamebert.tasks.masked_words.ready_words import ReadyWords, ready_words
+from mamebert.tasks.network.foreign_folders import about_foreign
+from mamebert.tasks.network.native_answer import NamedAnswer, NativeAnswer
+from mamebert.tasks.network.static_network import StaticNetwork, task_of_table
+from mamebert.tasks.network.told import require_readable, task_in
+from mamebert.tokenizer.encoding import Tokenizer
 
 if TYPE_CHECKING:
     import torch
@@ -24,26 +29,24 @@ if TYPE_CHECKING:
 
 
 class ReadyNetwork:
-    """What answers in one native call; whatever else is wanted of it is asked of the modules, opened when it is."""
+    """What answers by native calls; whatever else is wanted of it is asked of the modules, opened when it is."""
 
     training = False
 
-    def __init__(self, folder: ModelFolder, precision: Precision, packed: PackedEncoder, head: PackedHead) -> None:
-        self._folder, self._precision = folder, precision
-        self._packed, self._head = packed, head
+    def __init__(self, place: Path, kind: str | None, precision: Precision, native: NativeAnswer) -> None:
+        self._place, self._kind, self._precision = place, kind, precision
+        self._native = native
 
-    def answered(self, laid: Laid) -> Floats | None:
-        """Return what the head makes of each read, in the order of the examples; None where modules have to."""
-        about = self._folder.shape, self._folder.vocab_size
-        found = in_one_call(self._packed, about, (laid.ids, laid.segments, laid.starts), laid.places, self._head)
-        return found if found is None or len(found) == 1 else found[laid.order]
+    def answered(self, laid: Laid) -> Any:
+        """Return what the head makes of examples, in arrays; None where modules have to."""
+        return self._native(laid)
 
     @cached_property
     def whole(self) -> "TaskNetwork":
         """The network as modules."""
         from mamebert.tasks.network.task_network import open_network
 
-        _, _, network = open_network(self._folder.path)
+        _, _, network = open_network(self._place, self._kind)
         network.eval().make_ready(self._precision)
         return network
 
@@ -75,35 +78,51 @@ class ReadyNetwork:
 
 
 class Ready(NamedTuple):
-    """A fine-tuned model."""
+    """A model that does a task."""
 
-    folder: ModelFolder
     task: Task
     learnt: TaskState
     kept: Kept
     """How the training rows were read."""
-    network: ReadyNetwork
+    network: ReadyNetwork | StaticNetwork
+    tokenizer: Tokenizer
 
 
-def open_ready(place: Path, precision: Precision) -> Ready | None:
-    """Open a folder that was fine-tuned here for answers on a CPU; None where modules are needed to compute them.
+def open_ready(place: Path, precision: Precision, purpose: Purpose | None = None) -> Ready | ReadyWords | None:
+    """Open a folder for answers on a CPU; None where modules have to compute them.
 
-    None too where something lacks, or is of another shape: `open_network` says in a sentence what that is.
+    A folder that can do several things does what `purpose` says. None too where something lacks, or is of another
+    shape: who opens it as modules says in a sentence what that is.
     """
-    about = read_config(place).get("mamebert") or {}
-    folder = open_for_kernels(place) if "task" in about else None
-    if folder is None or folder.shape.is_decoder:
+    if is_static(read_config(place)):
+        return _table(place) if precision == "float32" else None
+    folder = open_for_kernels(place)
+    if folder is None:
         return None
-    task, learnt, reading = task_in(folder)
-    names = head_names(task, reading, folder.shape)
-    if names is None:
+    kind = None if "task" in folder.about else kind_of(folder, purpose)
+    return ready_words(folder, precision) if kind == WORDS else _ready(folder, precision, kind)
+
+
+def _ready(folder: ModelFolder, precision: Precision, kind: str | None) -> Ready | None:
+    about, shape = folder.about or about_foreign(folder, folder.arrays(), kind), folder.shape
+    task, learnt, reading = task_in(folder, about)
+    require_readable(task, shape, reading)
+    named = NamedAnswer.of(task, shape, reading, learnt)
+    if named is None:
         return None
-    names = names._replace(layer=names.layer.removeprefix(HEAD))
-    asked = names.weights()
-    head, dense = names.shapes(folder.shape, len(learnt.labels)), {name: name for name in asked}
-    weights = laid_out_weights(folder, head, {}, dense, precision)
-    packed = packed_encoder(folder.shape, within(weights)) if weights else None
-    if not packed or not weights or not (steps := packed.head(head_steps(names, folder.shape, weights))):
+    head = {**named.head.shapes(shape, named.width, named.is_pooled), **reading_shapes(reading, shape)}
+    dense = {name: name for name in named.head.dense(named.is_pooled)}
+    weights = laid_out_weights(folder, head, {}, dense, precision, task.stored_beside(folder.path))
+    packed = packed_encoder(shape, within(weights)) if weights else None
+    native = NativeAnswer.of(named, packed, folder.vocab_size, weights) if packed and weights else None
+    if native is None:
         return None
-    network = ReadyNetwork(folder, precision, packed, steps)
-    return Ready(folder, task, learnt, Kept.read(about.get("reader"), folder.path), network)
+    network = ReadyNetwork(folder.path, kind, precision, native)
+    return Ready(task, learnt, Kept.read(about.get("reader"), folder.path), network, folder.tokenizer())
+
+
+def _table(place: Path) -> Ready:
+    """Return a table of word vectors, which asks for no kernels."""
+    network = StaticNetwork(open_static(place))
+    tokenizer = tokenizer_for(place, network.bert.vocab_size)
+    return Ready(task_of_table(network.normalize), TaskState(), Kept(), network, tokenizer)

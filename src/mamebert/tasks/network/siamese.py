@@ -1,7 +1,6 @@
 """Texts read one by one by the same network, and losses that say how near their vectors should be."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -9,16 +8,8 @@ from torch.nn.functional import cosine_similarity, cross_entropy, normalize
 
 from mamebert.encoder.parts import Linear
 from mamebert.tasks.data.features import TaskBatch
+from mamebert.tasks.data.text_vectors import Found
 from mamebert.tasks.network.pooling import TextVectors
-
-
-class Found(NamedTuple):
-    """What a siamese head gives."""
-
-    vectors: Tensor
-    """float32 [texts, size]: the texts of all examples, one after the other."""
-    logits: Tensor | None
-    """float32 [pairs, labels] for the examples of two texts; None where no labels are asked for."""
 
 
 class SiameseHead(nn.Module):

@@ -10,21 +10,21 @@ from torch import Tensor, nn
 from mamebert.checkpoints.load import fill
 from mamebert.checkpoints.model_folder import ModelFolder, read_config
 from mamebert.checkpoints.save import save_task
+from mamebert.checkpoints.weights import as_tensors
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.encoder.model import Encoder, initialise
 from mamebert.encoder.packing import Packed
 from mamebert.encoder.readings import Reading
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.encoder.shapes_alone import shapes_alone
-from mamebert.errors import UserError
-from mamebert.kernels.packed_encoder import PackedHead
 from mamebert.kernels.ready_weights import Precision, make_ready, ready_of
 from mamebert.tasks import Task
-from mamebert.tasks.data.features import FIRST, Features, TaskBatch, TaskState, pack
+from mamebert.tasks.data.features import FIRST, Features, Laid, TaskBatch, TaskState, pack
 from mamebert.tasks.network.foreign_folders import POOLING, about_foreign
-from mamebert.tasks.network.linear_heads import head_names, head_steps
+from mamebert.tasks.network.named_heads import HEAD
+from mamebert.tasks.network.native_answer import NamedAnswer, NativeAnswer
 from mamebert.tasks.network.reader import Reader
-from mamebert.tasks.network.told import require_room, task_in, task_settings
+from mamebert.tasks.network.told import require_readable, require_room, task_in, task_settings
 
 HEAD_ALONE = ("head.", "reader.", "bert.pooler.")
 
@@ -34,16 +34,7 @@ class TaskNetwork(nn.Module):
 
     def __init__(self, task: Task, shape: EncoderConfig, vocab_size: int, learnt: TaskState, reading: Reading) -> None:
         super().__init__()
-        if reading.read_of_layers == "mean" and not task.reads_texts:
-            raise UserError(f"{task.kind} reads tokens by themselves, not means. Leave reading.tokens out.")
-        if reading.read_of_layers == "pair" and not task.reads_pairs:
-            raise UserError(f"{task.kind} is not asked about pairs of texts here. Leave reading.tokens=pair out.")
-        if shape.is_decoder and task.reads == "first" and not reading.sees_all:
-            raise UserError(
-                f"{task.kind} reads [CLS], which sees nothing of a text in a network that reads from left to right "
-                "(is_decoder). Set reading.tokens=mean, or reading.lstm_over=tokens with a reading.lstm_size, or take "
-                "an encoder that reads both ways."
-            )
+        require_readable(task, shape, reading)
         self.bert = Encoder(shape, vocab_size)
         self.reading, self.reader = reading, Reader(reading, shape)
         self.lstm_along = task.lstm_along
@@ -51,9 +42,9 @@ class TaskNetwork(nn.Module):
         self.head = task.head(shape, self.reader.width, pooler, learnt)
         initialise(self, shape.initializer_range)
         task.start(self.head, learnt)
-        self.linear_head = head_names(task, reading, shape)
-        self.ready: PackedHead | None = None
-        """The head as the kernel of the encoder reads it."""
+        self.named = NamedAnswer.of(task, shape, reading, learnt)
+        self.native: NativeAnswer | None = None
+        """All of it as kernels read it."""
 
     @property
     def device(self) -> torch.device:
@@ -62,20 +53,21 @@ class TaskNetwork(nn.Module):
 
     def forward(self, batch: TaskBatch) -> Any:
         """Return what the task's head makes of a batch."""
-        if self.ready and (found := self.bert.in_one_call(batch.packed, batch.places, self.ready)) is not None:
-            return found if len(found) == 1 else found[batch.order]
         return self.conclude(self.gather(batch), batch)
 
     def make_ready(self, precision: Precision = "float32") -> None:
         """Lay encoder and head out as kernels of a CPU read them (`Encoder.make_ready`); heads stay in float32."""
         self.bert.make_ready(precision)
-        if self.bert.ready and self.linear_head:
-            named = dict(self.named_parameters())
-            for name in self.linear_head.weights():
-                if ready_of(named[name]) is None:
-                    make_ready(named[name], "float32")
-            steps = head_steps(self.linear_head, self.bert.config, named)
-            self.ready = self.bert.ready.head(steps)
+        if self.bert.ready and self.named:
+            weights = {name.removeprefix(HEAD): parameter for name, parameter in self.named_parameters()}
+            for name in self.named.head.dense(self.named.is_pooled):
+                if ready_of(weights[name]) is None:
+                    make_ready(weights[name], "float32")
+            self.native = NativeAnswer.of(self.named, self.bert.ready, self.bert.vocab_size, weights)
+
+    def answered(self, laid: Laid) -> Any:
+        """Return what the head makes of examples, in arrays; None where modules have to, as where it learns."""
+        return self.native(laid) if self.native and self.bert.is_ready and self.device.type == "cpu" else None
 
     def gather(self, batch: TaskBatch) -> Tensor:
         """Return the hidden states [reads, layers, hidden_size] in the order of the examples: the encoder's part.
@@ -122,7 +114,7 @@ def start_network(
     network = TaskNetwork(task, shape, opened.vocab_size, learnt, reading)
     if not random_weights:
         fill(network, opened.tensors(), folder, may_lack=HEAD_ALONE, ignore=("head.", "reader."))
-        fill(network.head, task.stored_beside(folder), folder, may_lack=("",))
+        fill(network.head, as_tensors(task.stored_beside(folder)), folder, may_lack=("",))
     task.prepare(network.head, network.bert, folder, learnt)
     return network
 
@@ -165,7 +157,7 @@ def open_network(folder: Path, kind: str | None = None) -> tuple[Task, TaskState
     opened = ModelFolder.open(folder)
     tensors = opened.tensors()
     task, learnt, reading = task_in(opened, opened.about or about_foreign(opened, tensors, kind))
-    known = tensors.beside(task.stored_beside(opened.path))
+    known = tensors.beside(as_tensors(task.stored_beside(opened.path)))
 
     def built() -> TaskNetwork:
         network = TaskNetwork(task, opened.shape, opened.vocab_size, learnt, reading)

@@ -9,6 +9,7 @@ from mamebert.checkpoints.weights import GET_ANEW
 from mamebert.config import build
 from mamebert.corpus.kept_reader.settings import Kept
 from mamebert.encoder.readings import Reading
+from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import UserError
 from mamebert.tasks import Task
 from mamebert.tasks.data.features import TaskState
@@ -48,6 +49,20 @@ def task_settings(task: Task, reading: Reading, learnt: TaskState, kept: Kept) -
     """Return what `task_told` reads; `kept` is how the training rows were read."""
     about = {"task": task.model_dump(), "reading": reading.model_dump(), "learnt": vars(learnt)}
     return about | ({"reader": kept.as_json()} if kept.settings else {})
+
+
+def require_readable(task: Task, shape: EncoderConfig, reading: Reading) -> None:
+    """Raise a UserError where a task cannot go by what is read of an encoder."""
+    if reading.read_of_layers == "mean" and not task.reads_texts:
+        raise UserError(f"{task.kind} reads tokens by themselves, not means. Leave reading.tokens out.")
+    if reading.read_of_layers == "pair" and not task.reads_pairs:
+        raise UserError(f"{task.kind} is not asked about pairs of texts here. Leave reading.tokens=pair out.")
+    if shape.is_decoder and task.reads == "first" and not reading.sees_all:
+        raise UserError(
+            f"{task.kind} reads [CLS], which sees nothing of a text in a network that reads from left to right "
+            "(is_decoder). Set reading.tokens=mean, or reading.lstm_over=tokens with a reading.lstm_size, or take "
+            "an encoder that reads both ways."
+        )
 
 
 def require_room(what: str, max_length: int, name: str, room: int) -> None:
