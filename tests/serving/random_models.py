@@ -24,6 +24,10 @@ TASKS = {
     "span_qa": ({}, TaskState()),
     "multiple_choice": ({}, TaskState()),
     "sentence_embeddings": ({}, TaskState()),
+    "dependency_parsing": (
+        {"arc_size": 32, "label_size": 16},
+        TaskState(("root", "obj", "mod"), {"most_frequent": "obj"}),
+    ),
 }
 LABELLED = TaskState(("no", "yes"))
 VECTORS = {
@@ -52,7 +56,7 @@ def saved(world, folder, shape, kind, reading=None, settings=None, learnt=None):
     size = len((world / "tokens" / "tokenizer" / "vocab.txt").read_text("utf-8").splitlines())
     network = TaskNetwork(task, EncoderConfig(**SHAPES[shape], initializer_range=0.1), size, learnt, reading).eval()
     for name, parameter in network.named_parameters():
-        if name.endswith(("bias", "scores")):
+        if name.endswith(("bias", "scores", "arc", "relation")):
             torch.nn.init.normal_(parameter, std=0.1)
     save_network(network, task, learnt, reading, world / "tokens" / "tokenizer", folder)
     return task, network

@@ -83,6 +83,8 @@ def written(world, folder, kind):
             asked = [{"question": TEXTS[0], "choices": TEXTS[1:3]}]
         case "sentence_embeddings":
             asked = [*TEXTS, *pair]
+        case "dependency_parsing":
+            asked = TEXTS
         case _:
             asked = pair
     reading, settings = ({}, {}) if kind in TASKS else (READINGS[kind], PAIRS)
@@ -92,7 +94,18 @@ def written(world, folder, kind):
 
 @NATIVELY
 @pytest.mark.parametrize(
-    "kind", ["encoder", "static", "span_qa", "multiple_choice", "sentence_embeddings", "pair", "sum", "mean"]
+    "kind",
+    [
+        "encoder",
+        "static",
+        "span_qa",
+        "multiple_choice",
+        "sentence_embeddings",
+        "dependency_parsing",
+        "pair",
+        "sum",
+        "mean",
+    ],
 )
 def test_torch_is_not_imported_for_these_either(world, tmp_path, kind):
     folder, purpose, questions = written(world, tmp_path / "model", kind)

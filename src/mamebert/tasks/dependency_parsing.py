@@ -2,13 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import torch
+import numpy.typing as npt
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from mamebert.corpus.readers import Row
 from mamebert.corpus.trees import defect
@@ -24,9 +22,16 @@ from mamebert.tasks.data.features import IGNORE_INDEX, Example, Features, Laid, 
 from mamebert.tasks.data.trees import maximum_spanning_tree
 from mamebert.tasks.data.word_windows import enclosed, flat
 from mamebert.tasks.data.words import Sentence
-from mamebert.tasks.network.biaffine import BiaffineHead, Ints, Parsed
+from mamebert.tasks.network.named_biaffine import BiaffineNames, Tree
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mamebert.training.loop import Losses
+
+
+Ints = npt.NDArray[np.int64]
 
 
 class Shown(NamedTuple):
@@ -88,13 +93,22 @@ class DependencyParsing(WordTask):
             for sentence, example in zip(found, examples, strict=True)
         ]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return the biaffine scorer."""
+        from mamebert.tasks.network.biaffine import BiaffineHead
+
         return BiaffineHead(width, self.arc_size, self.label_size, len(learnt.labels), self.head_dropout)
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def named_head(self, learnt: TaskState) -> BiaffineNames:
+        """Return the same by names."""
+        return BiaffineNames(self.arc_size, self.label_size, len(learnt.labels))
+
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy of the right head, and of the right relation to it, in nats for each word."""
-        assert isinstance(found, Parsed)
+        from torch.nn.functional import cross_entropy
+
+        from mamebert.training.loop import Losses
+
         heads, labels = batch.targets().unbind(1)
         arc = cross_entropy(found.arcs[found.words], heads, reduction="sum", ignore_index=IGNORE_INDEX) / whole
         fitting = found.labels(heads.clamp(min=0))
@@ -107,12 +121,9 @@ class DependencyParsing(WordTask):
 
     def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return [words, 2] for each example: heads in the best tree, and the numbers of the relations to them."""
-        assert isinstance(found, Parsed)
-        sizes = [len(each.notes.sizes) for each in batch.features]
-        trees = [_tree(scores, size) for scores, size in zip(found.arcs.detach().cpu(), sizes, strict=True)]
-        heads = np.concatenate(trees)
-        labels = found.labels(torch.from_numpy(heads).to(found.arcs.device)).argmax(-1).cpu().numpy()
-        return np.split(np.stack([heads, labels], 1), np.cumsum(sizes)[:-1])
+        trees: list[Tree] = found if isinstance(found, list) else found.trees()
+        heads = [_heads(each.arcs) for each in trees]
+        return [np.stack([to, each.labels(to).argmax(-1)], 1) for to, each in zip(heads, trees, strict=True)]
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return heads and relations for each example; for one given as a text also the words found in it."""
@@ -160,8 +171,8 @@ def _target(gold: Any, size: int, number: dict[str, int]) -> Ints:
     return np.array([each if each[0] <= size else (IGNORE_INDEX, IGNORE_INDEX) for each in told[:size]])
 
 
-def _tree(arcs: Tensor, size: int) -> Ints:
-    scores = arcs[: size + 1, : size + 1].double().numpy().copy()
+def _heads(arcs: npt.NDArray[np.float32]) -> Ints:
+    scores = arcs.astype(np.float64)
     np.fill_diagonal(scores, 0)
     return maximum_spanning_tree(scores)
 

@@ -3,12 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from time import perf_counter
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 from scipy.special import expit
-from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mamebert.corpus.readers import Row
 from mamebert.corpus.sentences import UNSPACED
@@ -21,10 +19,12 @@ from mamebert.evaluation.metrics.summaries import oracle_sentences, summary_size
 from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, Task, text_of
 from mamebert.tasks.data.documents import Document, as_document, lay_out, with_notes
 from mamebert.tasks.data.features import Example, Features, TaskBatch, TaskState, Unusable
-from mamebert.tasks.network.heads import no_and_yes
-from mamebert.tasks.network.sentence_heads import SCORERS, Scorer
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from mamebert.training.loop import Losses
 
 
 class ExtractiveSummary(Task):
@@ -50,7 +50,7 @@ class ExtractiveSummary(Task):
     """Sentences of a summary, and most sentences that are learnt of a document."""
     share: float = Field(default=0.0, ge=0, le=1)
     """If given, as many sentences as this share of the document's, rounded up, instead of `num_sentences`."""
-    scorer: Scorer = "transformer"
+    scorer: Literal["linear", "transformer", "lstm"] = "transformer"
     """What gives scores: a linear layer over each sentence, or before it a Transformer or an LSTM over all of them."""
     blocked_run: int = Field(default=3, ge=0)
     """A sentence that repeats so many words (or characters, see `unit`) in a row of a better one is not chosen; 0
@@ -91,16 +91,24 @@ class ExtractiveSummary(Task):
             found.append(with_notes(laid_out, example.inputs, labels))
         return found
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return the scorer; BERT's pooler is left alone."""
+        from mamebert.tasks.network.sentence_heads import SCORERS
+
         return SCORERS[self.scorer](config, width)
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy of yes and no in nats, summed over the sentences of a document."""
+        from torch.nn.functional import binary_cross_entropy_with_logits
+
+        from mamebert.training.loop import Losses
+
         return Losses(binary_cross_entropy_with_logits(found, batch.targets(), reduction="sum") / whole, {})
 
-    def alternatives(self, found: Tensor, batch: TaskBatch) -> Tensor:
+    def alternatives(self, found: "Tensor", batch: TaskBatch) -> "Tensor":
         """Return for each sentence the scores of no and yes."""
+        from mamebert.tasks.network.heads import no_and_yes
+
         return no_and_yes(found)
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:

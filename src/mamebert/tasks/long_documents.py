@@ -9,25 +9,25 @@ aggregate = "lstm" or "transformer" with the first run's models/NAME as the mode
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from pydantic import Field, model_validator
-from torch import nn
-from torch.nn.functional import cross_entropy
 
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks import Raw
 from mamebert.tasks.bases.label_task import LabelTask
-from mamebert.tasks.data.features import FIRST, IGNORE_INDEX, Example, Features, Laid, TaskBatch, TaskState
+from mamebert.tasks.data.features import FIRST, IGNORE_INDEX, Example, Features, Laid, TaskBatch, TaskState, as_array
 from mamebert.tasks.data.passage_windows import windows_every
 from mamebert.tasks.data.shares import softmax
 from mamebert.tasks.data.word_windows import enclosed
-from mamebert.tasks.network.chunk_heads import Aggregate, aggregation_head
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mamebert.training.loop import Losses
 
 Ids = npt.NDArray[np.int32]
 
@@ -44,7 +44,7 @@ class LongDocuments(LabelTask):
     """Chunks that are read of a document, the first ones; 0 reads all."""
     section_mark: str = ""
     """What parts a document into sections, such as an empty line; a chunk then never holds parts of two."""
-    aggregate: Aggregate = "mean"
+    aggregate: Literal["mean", "max", "mean_prob", "vote", "lstm", "transformer"] = "mean"
     """What is made of the chunks: the mean or the largest value of each dimension (AD-BERT), an LSTM (RoBERT), a
     Transformer (ToBERT); or every chunk is answered by itself, and probabilities are averaged or answers voted upon."""
     positions: bool = True
@@ -73,12 +73,19 @@ class LongDocuments(LabelTask):
         found = [self._chunks(tokenizer, [next(pieces).ids for _ in each]) for each in sections]
         return self.labelled(found, examples, learnt)
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return what makes labels of the pooled [CLS] of the chunks."""
+        from mamebert.tasks.network.chunk_heads import aggregation_head
+
         return aggregation_head(self.aggregate, config, width, pooler, len(learnt.labels), self.positions)
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy in nats; for chunks answered by themselves its mean over those of a document."""
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        from mamebert.training.loop import Losses
+
         if not self._by_chunk:
             return super().loss(found, batch, whole)
         shares = batch.weights() / torch.tensor(batch.counts, device=found.device)
@@ -90,7 +97,7 @@ class LongDocuments(LabelTask):
         """Return [1, labels] for each document, or [chunks, labels] where chunks are answered by themselves."""
         if self._by_chunk:
             return super().raws(found, batch)
-        return list(found.detach().float().cpu().numpy()[:, None])
+        return list(as_array(found)[:, None])
 
     def probabilities(self, raws: Sequence[Raw]) -> npt.NDArray[np.floating]:
         """Return [documents, labels]; of a vote, the shares of the chunks."""

@@ -8,17 +8,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field, field_validator
-from torch import Tensor, nn
-from torch.nn.functional import normalize, relu
 
 from mamebert.checkpoints.model_folder import tokenizer_for
 from mamebert.corpus.readers import Row
-from mamebert.encoder.model import Encoder
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.errors import unknown
 from mamebert.evaluation.baselines.fitting import Part
@@ -29,10 +25,14 @@ from mamebert.evaluation.split import require_learnable
 from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, label_of
 from mamebert.tasks.bases.text_task import TextTask
 from mamebert.tasks.data.cells import as_label
-from mamebert.tasks.data.features import Example, Features, Laid, TaskBatch, TaskState
-from mamebert.tasks.network.path_head import PathHead, text_vectors
+from mamebert.tasks.data.features import Example, Features, Laid, TaskBatch, TaskState, as_array
 from mamebert.tokenizer.encoding import Tokenizer
-from mamebert.training.loop import Losses
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from mamebert.encoder.model import Encoder
+    from mamebert.training.loop import Losses
 
 RIGHT, WRONG, NOT_LOOKED_AT = 1, -1, 0
 
@@ -82,16 +82,24 @@ class Taxonomy(TextTask):
         targets = {path: self._target(path, learnt) for path in {example.gold for example in examples} - {None}}
         return [replace(each, target=targets.get(example.gold)) for each, example in zip(found, examples, strict=True)]
 
-    def head(self, config: EncoderConfig, width: int, pooler: nn.Module | None, learnt: TaskState) -> nn.Module:
+    def head(self, config: EncoderConfig, width: int, pooler: "nn.Module | None", learnt: TaskState) -> "nn.Module":
         """Return mean pooling, a linear layer and the vectors of the paths."""
+        from mamebert.tasks.network.path_head import PathHead
+
         return PathHead(config, width, len(learnt.labels))
 
-    def prepare(self, head: nn.Module, encoder: Encoder, folder: Path, learnt: TaskState) -> None:
+    def prepare(self, head: "nn.Module", encoder: "Encoder", folder: Path, learnt: TaskState) -> None:
         """Let the encoder, as it is before training, read the words of the paths.
 
         Vectors of an encoder all point much the same way (Ethayarajh, 2019). What is common to all paths is taken
         away from them, and at first from texts.
         """
+        import torch
+        from torch import nn
+        from torch.nn.functional import normalize
+
+        from mamebert.tasks.network.path_head import PathHead, text_vectors
+
         assert isinstance(head, PathHead)
         words = [(self.words_of(path),) for path in learnt.labels]
         features = self._all_tokens(tokenizer_for(folder, encoder.vocab_size), words)
@@ -105,8 +113,12 @@ class Taxonomy(TextTask):
         """Return 1, or 0 for an example whose path is not learnt from."""
         return int((features.target == RIGHT).any())
 
-    def loss(self, found: Any, batch: TaskBatch, whole: int) -> Losses:
+    def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return 1 - cosine of the right path, plus by how much others come nearer than `margin` to it."""
+        from torch.nn.functional import relu
+
+        from mamebert.training.loop import Losses
+
         signs = batch.targets()
         right = (found * (signs == RIGHT)).sum(1)
         rank = (relu(self.margin - right[:, None] + found) * (signs == WRONG)).sum(1)
@@ -115,8 +127,7 @@ class Taxonomy(TextTask):
 
     def raws(self, found: Any, batch: Laid | TaskBatch) -> list[Raw]:
         """Return the cosines of each example, [paths]."""
-        assert isinstance(found, Tensor)
-        return list(found.detach().float().cpu().numpy())
+        return list(as_array(found))
 
     def answers(self, raws: Sequence[Raw], features: Sequence[Features], learnt: TaskState) -> list[Answer]:
         """Return for each example the paths with the highest cosines, and these."""

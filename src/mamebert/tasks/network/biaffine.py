@@ -3,14 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from mamebert.encoder.parts import Linear
-from mamebert.tasks.data.features import TaskBatch
-
-Ints = npt.NDArray[np.int64]
+from mamebert.tasks.data.features import TaskBatch, as_array
+from mamebert.tasks.network.named_biaffine import Tree
 
 
 class Parsed(NamedTuple):
@@ -26,6 +24,16 @@ class Parsed(NamedTuple):
     """float32 [rows, label_size + 1]: the same as those on which others depend."""
     relations: Tensor
     """float32 [labels, label_size + 1, label_size + 1]: bilinear, linear and constant part of each relation's score."""
+
+    def trees(self) -> list[Tree]:
+        """Return the same in arrays, of each sentence by itself."""
+        sizes = self.visible.sum(1).tolist()
+        relations = as_array(self.relations)
+        parts = (as_array(rows.split(sizes)[n]) for n in range(len(sizes)) for rows in (self.dependents, self.heads))
+        return [
+            Tree(as_array(arcs)[:size, :size], next(parts), next(parts), relations)
+            for arcs, size in zip(self.arcs, sizes, strict=True)
+        ]
 
     @property
     def words(self) -> Tensor:

@@ -1,7 +1,5 @@
 """Heads that make one answer of the chunks of a long document."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
@@ -10,8 +8,6 @@ from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks.data.features import TaskBatch
 from mamebert.tasks.network.heads import LinearHead
 from mamebert.tasks.network.sequence_layers import TransformerOver, in_order
-
-Aggregate = Literal["mean", "max", "mean_prob", "vote", "lstm", "transformer"]
 
 LSTM_SIZE, DENSE_SIZE = 100, 30
 """RoBERT's."""
@@ -74,7 +70,7 @@ class TransformerHead(JoinedHead):
 
 
 def aggregation_head(
-    aggregate: Aggregate, config: EncoderConfig, width: int, pooler: nn.Module | None, num_labels: int, positions: bool
+    aggregate: str, config: EncoderConfig, width: int, pooler: nn.Module | None, num_labels: int, positions: bool
 ) -> nn.Module:
     """Return a head that gives [documents, labels], or with "mean_prob" and "vote" [chunks, labels]."""
     if aggregate == "transformer":

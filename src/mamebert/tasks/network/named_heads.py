@@ -75,7 +75,7 @@ class ReadyLinear(NamedTuple):
 
     def __call__(self, reads: Floats, laid: Laid) -> Floats:
         """Return [reads, outputs]."""
-        return _of_rows(self.steps, reads)
+        return of_rows(self.steps, reads)
 
 
 class VectorHeadNames(NamedTuple):
@@ -132,21 +132,22 @@ class ReadyVectors(NamedTuple):
         """Return what `SiameseHead` does, of the vectors of tokens [reads, width]."""
         vectors = pooled(reads, laid.sequence_sizes, self.pooling)
         if self.layers:
-            vectors = _of_rows(self.layers, vectors)
+            vectors = of_rows(self.layers, vectors)
         if self.normalize:
             vectors = to_unit_length(vectors)
         if not self.classifier:
             return Found(vectors, None)
         numbers = np.array(laid.num_sequences)
         first = (np.cumsum(numbers) - numbers)[numbers == 2]
-        return Found(vectors, _of_rows(self.classifier, compared(vectors[first], vectors[first + 1])))
+        return Found(vectors, of_rows(self.classifier, compared(vectors[first], vectors[first + 1])))
 
 
 _BENT: Mapping[str, str] = {"identity": "none"}
 """What kernels call an activation; of one that they do not know none is made."""
 
 
-def _of_rows(steps: PackedHead, rows: Floats) -> Floats:
+def of_rows(steps: PackedHead, rows: Floats) -> Floats:
+    """Return what steps make of rows, [rows, outputs]."""
     library = kernels()
     assert library is not None
     return steps.of_rows(library, rows)

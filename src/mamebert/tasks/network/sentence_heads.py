@@ -1,6 +1,6 @@
 """Heads that give each sentence of a document one score (BERTSUM; Liu, 2019)."""
 
-from typing import Literal
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +10,6 @@ from mamebert.encoder.parts import LayerNorm, Linear
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.tasks.data.features import TaskBatch
 from mamebert.tasks.network.sequence_layers import TransformerOver, in_order
-
-Scorer = Literal["linear", "transformer", "lstm"]
 
 NUM_LAYERS, NUM_HEADS, FEEDFORWARD = 2, 8, 2048
 """BERTSUM's Transformer."""
@@ -64,7 +62,7 @@ class LSTMScorer(LinearScorer):
         return normalised
 
 
-SCORERS: dict[Scorer, type[LinearScorer]] = {
+SCORERS: Mapping[str, type[LinearScorer]] = {
     "linear": LinearScorer,
     "transformer": TransformerScorer,
     "lstm": LSTMScorer,
