@@ -24,6 +24,7 @@ TASKS = {
     "span_qa": ({}, TaskState()),
     "multiple_choice": ({}, TaskState()),
     "sentence_embeddings": ({}, TaskState()),
+    "long_documents": ({}, TaskState(("a", "b"))),
     "dependency_parsing": (
         {"arc_size": 32, "label_size": 16},
         TaskState(("root", "obj", "mod"), {"most_frequent": "obj"}),

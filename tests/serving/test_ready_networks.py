@@ -26,7 +26,13 @@ PRECISIONS = ("float32", "bfloat16", "int8")
 def shown(task, size):
     rng = np.random.default_rng(0)
     several, is_pair = ([17, 30, 5], [8]), task.kind in ("sentence_embeddings", "multiple_choice")
-    lengths = ([9], [40], [2], *(several if task.kind == "classification" or is_pair else ([63],)), [12, 50])
+    lengths = (
+        [9],
+        [40],
+        [2],
+        *(several if task.kind in ("classification", "long_documents") or is_pair else ([63],)),
+        [12, 50],
+    )
     sequences = [[rng.integers(5, size, n) for n in each] for each in lengths[: None if is_pair else 4]]
     every = task.reads == "every" or (task.kind == "sentence_embeddings" and task.pooling != ["cls"])
     places = [[np.arange(len(s)) if every else FIRST for s in each] for each in sequences]
@@ -44,6 +50,7 @@ CASES = [
     *((shape, "classification", each, PAIRS, None) for shape in ("bert", "roberta") for each in READINGS.values()),
     *(("modernbert", kind, {"layers": "all"}, {}, None) for kind in ("tagging", "span_qa")),
     ("modernbert", "span_qa", {}, {}, None),
+    *(("modernbert", "long_documents", {}, {"aggregate": each}, None) for each in ("max", "vote")),
     ("modernbert", "classification", {"tokens": "mean"}, {}, None),
     ("modernbert", "multiple_choice", {"tokens": "pair", "layers": [0, 2]}, {}, None),
     *(("bert", "sentence_embeddings", {}, *each) for each in VECTORS.values()),
@@ -79,6 +86,7 @@ def test_what_is_read_from_the_file_gives_what_modules_made_ready_give(
     ("kind", "reading", "settings"),
     [
         ("classification", {"lstm_size": 8}, {}),
+        ("long_documents", {}, {"aggregate": "lstm"}),
         ("sentence_embeddings", {}, {"cnn_widths": [1, 3], "cnn_channels": 8}),
         ("sentence_embeddings", {}, {"dense": [{"out_features": 16, "activation": "sigmoid"}]}),
     ],

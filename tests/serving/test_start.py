@@ -11,6 +11,7 @@ import pytest
 import torch
 from tests.serving.random_models import PAIRS, READINGS, SHAPES, TASKS, saved
 
+from mamebert.checkpoints.model_folder import CONFIG
 from mamebert.checkpoints.save import save_pretraining
 from mamebert.checkpoints.static_embedding import save_static
 from mamebert.checkpoints.weights import WEIGHTS
@@ -77,13 +78,19 @@ def written(world, folder, kind):
             rows = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
             save_static(rows, world / "tokens" / "tokenizer", folder)
             return str(folder), None, [*TEXTS, *pair]
+        case "foreign":
+            saved(world, folder, "bert", "classification")
+            about = json.loads((folder / CONFIG).read_text("utf-8"))
+            (folder / "SHA256SUMS").unlink(missing_ok=True)
+            (folder / CONFIG).write_text(json.dumps({**about, "mamebert": None}), "utf-8")
+            return str(folder), None, TEXTS
         case "span_qa":
             asked = [{"question": "What meets the rope?", "context": text} for text in TEXTS]
         case "multiple_choice":
             asked = [{"question": TEXTS[0], "choices": TEXTS[1:3]}]
         case "sentence_embeddings":
             asked = [*TEXTS, *pair]
-        case "dependency_parsing":
+        case "dependency_parsing" | "long_documents":
             asked = TEXTS
         case _:
             asked = pair
@@ -155,11 +162,12 @@ def test_words_for_a_mask_come_without_torch_too(encoders, precision):
 
 
 @NATIVELY
-@pytest.mark.parametrize("shape", SHAPES)
-def test_scores_of_words_are_near_those_of_modules_alone_and_among_others(world, tmp_path, shape):
+@pytest.mark.parametrize(("shape", "tied"), [*((shape, True) for shape in SHAPES), ("bert", False), ("roberta", False)])
+def test_scores_of_words_are_near_those_of_modules_alone_and_among_others(world, tmp_path, shape, tied):
     torch.manual_seed(2)
     tokenizer = Tokenizer.open(world / "tokens" / "tokenizer")
-    network = PretrainingNetwork(EncoderConfig(**SHAPES[shape], initializer_range=0.1), tokenizer.vocab_size).eval()
+    network = PretrainingNetwork(EncoderConfig(**SHAPES[shape], initializer_range=0.1), tokenizer.vocab_size, tied)
+    network.eval()
     torch.nn.init.normal_(network.cls.predictions.bias, std=0.1)
     save_pretraining(network, world / "tokens" / "tokenizer", tmp_path / "model")
     words = open_ready(tmp_path / "model", "float32")

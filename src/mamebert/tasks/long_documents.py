@@ -22,6 +22,7 @@ from mamebert.tasks.data.features import FIRST, IGNORE_INDEX, Example, Features,
 from mamebert.tasks.data.passage_windows import windows_every
 from mamebert.tasks.data.shares import softmax
 from mamebert.tasks.data.word_windows import enclosed
+from mamebert.tasks.network.named_heads import JoinedHeadNames, LinearHeadNames
 from mamebert.tokenizer.encoding import Tokenizer
 
 if TYPE_CHECKING:
@@ -78,6 +79,17 @@ class LongDocuments(LabelTask):
         from mamebert.tasks.network.chunk_heads import aggregation_head
 
         return aggregation_head(self.aggregate, config, width, pooler, len(learnt.labels), self.positions)
+
+    def named_head(self, learnt: TaskState) -> LinearHeadNames | JoinedHeadNames | None:
+        """Return the same by names; kernels know neither LSTM nor Transformer over chunks."""
+        linear = LinearHeadNames("classifier", len(learnt.labels))
+        match self.aggregate:
+            case "mean" | "max":
+                return JoinedHeadNames(linear, self.aggregate)
+            case "mean_prob" | "vote":
+                return linear
+            case _:
+                return None
 
     def loss(self, found: Any, batch: TaskBatch, whole: int) -> "Losses":
         """Return the cross entropy in nats; for chunks answered by themselves its mean over those of a document."""

@@ -10,6 +10,7 @@ from mamebert.checkpoints.model_folder import ModelFolder
 from mamebert.encoder.named.kernel_parts import TABLE, packed_encoder, word_shapes, word_steps
 from mamebert.encoder.named.one_call import in_one_call
 from mamebert.encoder.settings import EncoderConfig
+from mamebert.kernels.native import Array
 from mamebert.kernels.packed_encoder import Ints, PackedEncoder, PackedHead
 from mamebert.kernels.ready_weights import Floats, Precision
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mamebert.encoder.model import PretrainingNetwork
 
 _SENTENCES = "cls.seq_relationship."
+_BIAS, _UNTIED_BIAS = "cls.predictions.bias", "cls.predictions.decoder.bias"
+"""Where a table is untied, transformers adds the second; the first is left over."""
 
 
 class ReadyWords:
@@ -62,12 +65,16 @@ def ready_words(folder: ModelFolder, precision: Precision) -> ReadyWords | None:
     shape, table = folder.shape, f"{ENCODER}embeddings.word_embeddings.weight"
     head = word_shapes(shape, folder.vocab_size)
     dense = {f"{ENCODER}pooler.dense.weight" if shape.has_prediction_head else "cls.predictions.transform.dense.weight"}
-    tied = bool(folder.config.get("tie_word_embeddings", True))
-    if not tied:  # rare, and its biases have two names
-        return None
+    beside: dict[str, Array] = {}
+    if not folder.config.get("tie_word_embeddings", True):
+        table, head = TABLE, {**head, TABLE: (folder.vocab_size, shape.embedding_width)}
+        if _UNTIED_BIAS in (arrays := folder.arrays()):
+            beside = {_BIAS: arrays[_UNTIED_BIAS]}
     relations = {f"{_SENTENCES}weight": (2, shape.hidden_size), f"{_SENTENCES}bias": (2,)}
     others = relations if shape.has_pretrained_pooler else {}
-    weights = laid_out_weights(folder, head, others, {**{name: name for name in dense}, TABLE: table}, precision)
+    weights = laid_out_weights(
+        folder, head, others, {**{name: name for name in dense}, TABLE: table}, precision, beside
+    )
     packed = packed_encoder(shape, within(weights)) if weights else None
     if not packed or not weights or not (steps := packed.head(word_steps(shape, within(weights), weights))):
         return None

@@ -78,6 +78,41 @@ class ReadyLinear(NamedTuple):
         return of_rows(self.steps, reads)
 
 
+class JoinedHeadNames(NamedTuple):
+    """The same over one row for each example, made of those of its sequences."""
+
+    linear: LinearHeadNames
+    how: PoolingMode
+
+    def dense(self, is_pooled: bool) -> list[str]:
+        """Return the names of the weights of its dense layers."""
+        return self.linear.dense(is_pooled)
+
+    def shapes(self, config: EncoderConfig, width: int, is_pooled: bool) -> Shapes:
+        """Return the shapes of its parameters, by their names."""
+        return self.linear.shapes(config, width, is_pooled)
+
+    def ready(self, config: EncoderConfig, width: int, is_pooled: bool, weights: Weights) -> "ReadyJoined | None":
+        """Return the layers as kernels read them."""
+        steps = [pooler_step(config, within(weights))] if is_pooled else []
+        pooler = PackedHead.of(steps, width, config.layer_norm_eps) if steps else None
+        layer = self.linear.ready(config, width, False, weights)
+        return None if layer is None or (steps and not pooler) else ReadyJoined(pooler, self.how, layer)
+
+
+class ReadyJoined(NamedTuple):
+    """A pooler over each row, and a linear layer over what is made of those of an example."""
+
+    pooler: PackedHead | None
+    how: PoolingMode
+    layer: ReadyLinear
+
+    def __call__(self, reads: Floats, laid: Laid) -> Floats:
+        """Return [examples, outputs]."""
+        rows = of_rows(self.pooler, reads) if self.pooler else reads
+        return self.layer(pooled(rows, laid.counts, [self.how]), laid)
+
+
 class VectorHeadNames(NamedTuple):
     """Pooling, linear layers and the length 1; and for labelled pairs of texts a linear layer over both vectors."""
 
