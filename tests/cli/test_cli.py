@@ -356,3 +356,14 @@ def test_the_module_and_the_script_are_one_command(tmp_path):
     assert done.stderr == (
         f"mamebert: There is no folder {tmp_path / 'none'}. Check the path, or run the stage that makes it.\n"
     )
+
+
+def test_a_report_takes_runs_as_words(mamebert, tmp_path):
+    run = tmp_path / "clean"
+    (tmp_path / "text.txt").write_text("A bean grows.\n\nThe bean is green.\n")
+    mamebert("clean", f"sources={tmp_path / 'text.txt'}", "language=en", f"output={run}")
+    code, _, err = mamebert("report", str(run), "--output", str(tmp_path / "page"), "--title=Beans")
+    assert code == 0, err
+    assert "<title>Beans" in (tmp_path / "page" / "report.html").read_text()
+    assert "There is no folder" in mamebert("report", str(tmp_path / "none"), f"output={tmp_path / 'other'}").mistake
+    assert "Did you mean '--output'?" in mamebert("report", str(run), "--outptu", "x").mistake

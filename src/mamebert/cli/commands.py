@@ -93,7 +93,7 @@ def _first_line(command: str) -> str:
 
 
 for _command in stages.names():
-    if _command not in ("evaluate", "probe"):  # they have words and options of their own
+    if _command not in ("evaluate", "probe", "report"):  # they have words and options of their own
         _add_stage(_command)
 
 
@@ -145,6 +145,33 @@ def probe_verb(
             print_findings(done, as_json)
         if done and is_kept and not as_json:
             print_end(done)
+
+
+@app.command(
+    "report",
+    help=_first_line("report"),
+    rich_help_panel=GROUP_OF["report"],
+    context_settings={"ignore_unknown_options": True},
+)
+def report_verb(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN... --output PAGE [FILE.toml] [KEY=VALUE]...", help="Folders of earlier runs, and settings."
+        ),
+    ] = None,
+    show: ShowSettings = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Make a page of earlier runs."""
+    from mamebert.cli.report_words import report_settings
+
+    if show:
+        _show_settings(stages.find("report")[0], words or [])
+        return
+    config = build(stages.find("report")[0], with_environment(report_settings(words or [])))
+    if done := _planned_or_done("report", config, dry_run):
+        print_end(done)
 
 
 @app.command("inspect", rich_help_panel=GROUP_OF["inspect"])
