@@ -21,6 +21,8 @@ from mamebert.tasks import NoColumn, Parts, Task
 from mamebert.tasks.data.features import Example, Unusable
 
 PARTS = ("train", "valid", "test")
+UNLABELLED = "unlabelled"
+"""What rows without labels are called, beside the parts."""
 MAX_ROWS_LACKING = 1000
 """A column that so many rows do not have is looked for no longer."""
 
@@ -88,7 +90,7 @@ class RowSources(Config):
     @model_validator(mode="after")
     def _tests_have_names(self) -> Self:
         check_names("test", self.tests)
-        if taken := self.tests.keys() & {"source", *PARTS}:
+        if taken := self.tests.keys() & {"source", UNLABELLED, *PARTS}:
             raise ValueError(f"tests.{min(taken)} has the name of a part. Give these rows another name.")
         return self
 
@@ -189,8 +191,11 @@ def read_sources(task: Task, readers: dict[str, Reader]) -> tuple[dict[str, list
     return found, unusable
 
 
-def read_examples(task: Task, reader: Reader) -> tuple[list[Example], dict[str, int]]:
-    """Return the rows a task can use, and why others were left out and how many; it is also told."""
+def read_examples(task: Task, reader: Reader, labelled: bool = True) -> tuple[list[Example], dict[str, int]]:
+    """Return the rows a task can use, and why others were left out and how many; it is also told.
+
+    With `labelled=False` nothing but what is asked about is read of a row: examples have no right answer.
+    """
     examples, reasons, spellings = [], Counter[str](), Spellings(task)
     lacking: dict[str, UserError] = {}
     met: set[str] = set()
@@ -198,8 +203,9 @@ def read_examples(task: Task, reader: Reader) -> tuple[list[Example], dict[str, 
         met |= row.keys()
         try:
             inputs = task.inputs(row)
-            examples.append(Example(inputs, task.gold(row, inputs), number))
-            spellings.hear(row)
+            examples.append(Example(inputs, task.gold(row, inputs) if labelled else None, number))
+            if labelled:
+                spellings.hear(row)
         except Unusable as why:
             reasons[str(why)] += 1
         except NoColumn as error:  # writers of JSON leave out what a row does not have
@@ -213,7 +219,8 @@ def read_examples(task: Task, reader: Reader) -> tuple[list[Example], dict[str, 
         raise mistaken
     if reasons:
         say(f"Rows left out: {_listed(reasons)}; {len(examples)} are used.")
-    spellings.tell(task.describe(examples))
+    if labelled:
+        spellings.tell(task.describe(examples))
     return examples, dict(reasons)
 
 

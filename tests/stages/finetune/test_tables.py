@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from mamebert.config import build
+from mamebert.errors import UserError
 from mamebert.evaluation.split import stratified_split
 from mamebert.results.finetune import FinetuneResults
 from mamebert.runs import Run
@@ -178,3 +179,64 @@ def test_fitted_again_it_has_learnt_from_the_validation_rows_and_is_scored_on_th
     assert again.valid_by_epoch == before.valid_by_epoch
     bags = [load(each / "models" / "S").network for each in (folder, tuned)]
     assert bags[0].bias.tolist() != bags[1].bias.tolist()
+
+
+def texts_without_labels(settings, place, number=None):
+    with open(settings["source"], encoding="utf-8") as file:
+        texts = [json.loads(line)["text"] for line in file]
+    lines = [json.dumps({"text": text + " And so on."}, ensure_ascii=False) for text in texts[:number]]
+    place.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return place
+
+
+@pytest.mark.parametrize("refit", [False, True])
+def test_texts_without_labels_are_learnt_from_by_the_labels_it_gives_them(refit, settings, results, tuned, tmp_path):
+    given = texts_without_labels(settings, tmp_path / "texts.jsonl", 30)
+    changes = {"unlabelled": given, "seeds": [1], "output": tmp_path / "self", "refit": refit}
+    folder = finetune(build(FinetuneConfig, {**settings, **changes})).folder
+    again, before = (of(each, "S").seeds[0] for each in (FinetuneResults.read(Run.open(folder).results), results))
+    assert again.chosen == {**before.chosen, "unlabelled": 30, **({"refit": True} if refit else {})}
+    network = load(folder / "models" / "S").network
+    assert network.bias.tolist() != load(tuned / "models" / "S").network.bias.tolist()
+    assert any(given.name in str(source) for source in Run.open(folder).sources)
+
+
+def test_what_only_texts_without_labels_tell_is_known_then(world, tmp_path):
+    """Of each label one word is known, and stands beside another only where no label is; that one is asked about."""
+    words = [t for t in (world / "vectors" / "vocab.txt").read_text().split("\n") if t.isalpha() and len(t) > 2][:4]
+    (one, other), (linked, bound) = words[:2], words[2:]
+
+    def write(name, rows):
+        lines = [json.dumps({"text": text, **({"label": label} if label else {})}) for text, label in rows]
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return tmp_path / name
+
+    settings = {
+        "models": {"S": world / "vectors"},
+        "random_weights": True,
+        "train": write("train.jsonl", [(one, "a"), (other, "b")] * 10),
+        "valid": write("valid.jsonl", [(one, "a"), (other, "b")] * 5),
+        "test": write("test.jsonl", [(linked, "a"), (bound, "b")] * 5),
+        "seeds": [1],
+        "baselines": "none",
+    }
+    unlabelled = write("texts.jsonl", [(f"{one} {linked}", ""), (f"{other} {bound}", "")] * 20)
+    found = finetune(build(FinetuneConfig, {**settings, "unlabelled": unlabelled, "output": tmp_path / "self"}))
+    assert of(FinetuneResults.read(found.results), "S").scores["accuracy"].mean == 1.0
+
+
+def test_test_texts_among_those_without_labels_are_told(settings, tmp_path, capsys):
+    changes = {"unlabelled": settings["source"], "seeds": [1], "output": tmp_path / "seen"}
+    found = finetune(build(FinetuneConfig, {**settings, **changes})).results
+    assert of(FinetuneResults.read(found), "S").seen_test_text
+    assert "test texts are among the unlabelled ones" in capsys.readouterr().err
+
+
+def test_encoders_and_files_without_texts_are_refused(settings, encoders, tmp_path):
+    (tmp_path / "none.jsonl").write_text('{"words": "a"}\n', encoding="utf-8")
+    for changes, sentence in (
+        ({"models": {"N": encoders("N")}, "unlabelled": settings["source"]}, "'N' is an encoder"),
+        ({"unlabelled": tmp_path / "none.jsonl"}, "no column called 'text'"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            finetune(build(FinetuneConfig, {**settings, **changes, "output": tmp_path / "out"}))

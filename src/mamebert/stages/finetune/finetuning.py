@@ -17,7 +17,7 @@ from mamebert.files.names import file_name
 from mamebert.labelled.comparing import comparisons, over_seeds, scores_of, write_answers
 from mamebert.labelled.leaks import SeenTexts
 from mamebert.labelled.lengths import count_lengths
-from mamebert.labelled.rows import PARTS, read_labelled
+from mamebert.labelled.rows import PARTS, UNLABELLED, read_labelled
 from mamebert.progress import say
 from mamebert.reports.card.model_card import model_card
 from mamebert.results.finetune import FinetuneResults, Search
@@ -39,6 +39,7 @@ from mamebert.stages.finetune.row_counts import write_down
 from mamebert.stages.finetune.search import best_of, search, told, trial_file, with_settings
 from mamebert.stages.finetune.settings import FinetuneConfig
 from mamebert.stages.finetune.table_fitting import fit_table
+from mamebert.stages.finetune.unlabelled import has_texts_of, read_unlabelled
 from mamebert.tasks import Answer, Baseline
 from mamebert.tasks.bag.network import BagNetwork
 from mamebert.tasks.baselines.mean_vectors import mean_vectors
@@ -57,7 +58,9 @@ class Finetuning:
         self.learnt = self.task.learn(self.labelled.parts.train)
         check_candidates(config, self.learnt)
         self.seen_texts = SeenTexts(self.task, self.labelled.parts.test)
-        self.rows = EncodedRows(self._all_parts(), self.learnt)
+        unlabelled = read_unlabelled(config)
+        self.reads_test_texts = has_texts_of(self.labelled.parts.test, unlabelled.get(UNLABELLED, []))
+        self.rows = EncodedRows({**self._all_parts(), **unlabelled}, self.learnt)
         (run.folder / "seeds").mkdir(exist_ok=True)
         run.keep_metrics([line for line in run.metrics() if self._is_finished(line)])
         self.results = FinetuneResults(models=[], baselines=[], comparisons=[])
@@ -187,8 +190,8 @@ class Finetuning:
         """Train one network; also return the hidden states that its encoder, if it does not learn, gives."""
         parts, record = self.rows.to(model), partial(self.run.record, model=model.title, seed=seed, **about)
         if model.is_table:
-            rows = parts["train"], parts["valid"]
-            return *fit_table(model, seed, *rows, self.learnt, record, title, config.refit), {}
+            rows, apart = (parts["train"], parts["valid"]), parts.get(UNLABELLED)
+            return *fit_table(model, seed, *rows, self.learnt, record, title, config.refit, apart), {}
         config = with_settings(config, self._decided(model, config))
         network = start(model, seed, config, self.learnt)
         started = monotonic()
@@ -256,7 +259,7 @@ class Finetuning:
         return {**dict(zip(PARTS, self.labelled.parts, strict=True)), **self.labelled.tests}
 
     def _has_seen_these_texts(self, path: Path) -> bool:
-        return self.seen_texts.has_seen(path, self.config.test or self.config.source)
+        return self.reads_test_texts or self.seen_texts.has_seen(path, self.config.test or self.config.source)
 
     def _add_baseline(self, found: Baseline, seen: bool = False) -> None:
         scores = scores_of(self.task.measures(self.labelled.parts.test, found.answers))

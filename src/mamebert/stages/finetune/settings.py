@@ -7,10 +7,12 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from mamebert.config import RunPath
+from mamebert.corpus.readers import Reader
 from mamebert.encoder.readings import Reading
 from mamebert.files.names import check_names, file_name
 from mamebert.labelled.rows import LabelledConfig, one_model_needs_no_name
 from mamebert.labelled.seeds import Seeds
+from mamebert.runs import Source
 from mamebert.stages.finetune.search_space import Search
 from mamebert.tasks import Analyzer
 from mamebert.training.groups import Learning
@@ -22,6 +24,7 @@ class FinetuneConfig(LabelledConfig):
 
     command: ClassVar[str] = "finetune"
     grows_by: ClassVar[tuple[str, ...]] = ("seeds", "epoch_seeds")
+    newer: ClassVar[tuple[str, ...]] = ("unlabelled",)
     models: dict[str, RunPath]
     """What is compared, by the names in the tables: pretrain runs or any BERT folders; for the classification of single
     texts also runs of vectors or contrast, on which a linear classifier of whole texts is fitted."""
@@ -46,6 +49,9 @@ class FinetuneConfig(LabelledConfig):
     refit: bool = False
     """Fit a classifier on word vectors again, to the validation rows too, once these have chosen its columns and C and
     were scored (as scikit-learn's refit does). Encoders, which stop by these rows, never learn from them."""
+    unlabelled: Reader | None = None
+    """Texts without labels, of the kind that will be asked about. A classifier on word vectors that was chosen labels
+    them itself, and is fitted again to these rows too (self-training). Encoders read such text in pretrain."""
     search: Search = Search()
     seeds: Seeds = Field(default=[1, 2, 3], min_length=1)
     """Each trains anew from the same encoder: another head, order and dropout. More may be put behind those of a
@@ -60,6 +66,10 @@ class FinetuneConfig(LabelledConfig):
     reads nothing."""
     vectors: RunPath | None = None
     """A word2vec table for one more baseline of classification: a linear SVM on the mean vector of a text."""
+
+    def fingerprint(self) -> list[Source]:
+        """Return the text behind the rows, and that without labels."""
+        return [*super().fingerprint(), *(self.unlabelled.fingerprint() if self.unlabelled else [])]
 
     @model_validator(mode="before")
     @classmethod

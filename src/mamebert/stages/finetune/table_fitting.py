@@ -5,8 +5,10 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
+from mamebert.labelled.rows import UNLABELLED
 from mamebert.stages.finetune.candidates import Candidate
 from mamebert.stages.finetune.fitting import Fitted, answer
+from mamebert.stages.finetune.unlabelled import labelled_by
 from mamebert.tasks.bag.fitting import Rows, fit_again, fit_bag
 from mamebert.tasks.bag.network import BagNetwork
 from mamebert.tasks.bag.starting import open_documents
@@ -24,10 +26,12 @@ def fit_table(
     record: Callable[..., None],
     title: str,
     refit: bool = False,
+    unlabelled: Part | None = None,
 ) -> tuple[BagNetwork, Fitted]:
     """Return the classifier that stands on a table, fitted with one seed, and what the fit came to.
 
-    With `refit` it has learnt from the validation rows too, after these had chosen and were scored.
+    With `refit` it has learnt from the validation rows too, after these had chosen and were scored; from texts without
+    labels, by the labels it gives them itself.
     """
     started, task = monotonic(), model.task
     assert isinstance(task, LabelTask)
@@ -43,11 +47,22 @@ def fit_table(
         seed,
         title,
     )
+
+    def self_trained(network: BagNetwork, rows: Rows) -> BagNetwork:
+        if not unlabelled:
+            return network
+        found = labelled_by(network, task, unlabelled, learnt)
+        return fit_again(documents, rows.and_known(found), chosen, num_labels, seed)
+
+    told: dict[str, Any] = chosen._asdict()
+    network = self_trained(network, rows)
     score = task.measures(valid.examples, answer(task, network, valid, learnt))[0].score
     record(epoch=1, valid=score)
-    told: dict[str, Any] = chosen._asdict()
     if refit:
-        network, told["refit"] = fit_again(documents, rows.and_known(others), chosen, num_labels, seed), True
+        rows = rows.and_known(others)
+        network, told["refit"] = self_trained(fit_again(documents, rows, chosen, num_labels, seed), rows), True
+    if unlabelled:
+        told[UNLABELLED] = len(unlabelled.examples)
     decided = replace(learnt, chosen={**learnt.chosen, **told})
     fitted = Fitted(decided, [score], parameters=network.num_parameters(), chosen=told)
     fitted.seconds = monotonic() - started

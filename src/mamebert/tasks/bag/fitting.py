@@ -54,7 +54,7 @@ class Rows(NamedTuple):
     texts: list[Ids]
     """The pieces of each."""
     targets: npt.NDArray[np.int64]
-    """The number of each one's label; IGNORE_INDEX where no output stands for it."""
+    """The number of each one's label; IGNORE_INDEX where no output stands for it, or nobody told."""
     weights: npt.NDArray[np.float64]
     """How much each counts."""
 
@@ -62,7 +62,7 @@ class Rows(NamedTuple):
     def of(cls, part: Part) -> Self:
         """Take what is needed of encoded rows."""
         found = part.features
-        targets = np.array([int(each.target[0]) for each in found])
+        targets = np.array([IGNORE_INDEX if each.target is None else int(each.target[0]) for each in found])
         return cls([pieces_of(each) for each in found], targets, np.array([each.weight for each in found]))
 
     def and_known(self, others: Self) -> Self:
