@@ -217,6 +217,7 @@ class FinetuneConfig(_FinetuneConfig):
         patience: int | None = None,
         validate_every: int | None = None,
         refit: bool = False,
+        unlabelled: _AnyReader | None = None,
         search: Search | _SearchSettings = ...,
         seeds: int | Sequence[int] = ...,
         epoch_seeds: int | Sequence[int] = ...,
