@@ -25,6 +25,7 @@ TASKS = {
     "multiple_choice": ({}, TaskState()),
     "sentence_embeddings": ({}, TaskState()),
     "long_documents": ({}, TaskState(("a", "b"))),
+    "taxonomy": ({}, TaskState(("a.b", "a.c", "d.e", "d.f", "d.g"))),
     "dependency_parsing": (
         {"arc_size": 32, "label_size": 16},
         TaskState(("root", "obj", "mod"), {"most_frequent": "obj"}),
@@ -56,8 +57,8 @@ def saved(world, folder, shape, kind, reading=None, settings=None, learnt=None):
     torch.manual_seed(1)
     size = len((world / "tokens" / "tokenizer" / "vocab.txt").read_text("utf-8").splitlines())
     network = TaskNetwork(task, EncoderConfig(**SHAPES[shape], initializer_range=0.1), size, learnt, reading).eval()
-    for name, parameter in network.named_parameters():
-        if name.endswith(("bias", "scores", "arc", "relation")):
+    for name, parameter in (*network.named_parameters(), *network.named_buffers()):
+        if name.endswith(("bias", "scores", "arc", "relation", "paths")):
             torch.nn.init.normal_(parameter, std=0.1)
     save_network(network, task, learnt, reading, world / "tokens" / "tokenizer", folder)
     return task, network

@@ -25,16 +25,13 @@ PRECISIONS = ("float32", "bfloat16", "int8")
 
 def shown(task, size):
     rng = np.random.default_rng(0)
-    several, is_pair = ([17, 30, 5], [8]), task.kind in ("sentence_embeddings", "multiple_choice")
-    lengths = (
-        [9],
-        [40],
-        [2],
-        *(several if task.kind in ("classification", "long_documents") or is_pair else ([63],)),
-        [12, 50],
-    )
+    is_pair = task.kind in ("sentence_embeddings", "multiple_choice")
+    has_chunks = task.kind in ("classification", "long_documents")
+    several = ([17, 30, 5], [8]) if is_pair or has_chunks else ([63],)
+    lengths = ([9], [40], [2], *several, [12, 50])
     sequences = [[rng.integers(5, size, n) for n in each] for each in lengths[: None if is_pair else 4]]
-    every = task.reads == "every" or (task.kind == "sentence_embeddings" and task.pooling != ["cls"])
+    is_pooled = task.kind in ("sentence_embeddings", "taxonomy") and getattr(task, "pooling", None) != ["cls"]
+    every = task.reads == "every" or is_pooled
     places = [[np.arange(len(s)) if every else FIRST for s in each] for each in sequences]
     halves = [[(np.arange(len(s)) > len(s) // 2).astype(np.int64) for s in each] for each in sequences]
     found = [Features(*each) for each in zip(sequences, places, halves, strict=True)]

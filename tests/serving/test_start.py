@@ -90,7 +90,7 @@ def written(world, folder, kind):
             asked = [{"question": TEXTS[0], "choices": TEXTS[1:3]}]
         case "sentence_embeddings":
             asked = [*TEXTS, *pair]
-        case "dependency_parsing" | "long_documents":
+        case "dependency_parsing" | "long_documents" | "taxonomy":
             asked = TEXTS
         case _:
             asked = pair

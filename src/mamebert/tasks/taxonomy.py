@@ -26,6 +26,7 @@ from mamebert.tasks import Analyzer, Answer, Baseline, Parts, Raw, label_of
 from mamebert.tasks.bases.text_task import TextTask
 from mamebert.tasks.data.cells import as_label
 from mamebert.tasks.data.features import Example, Features, Laid, TaskBatch, TaskState, as_array
+from mamebert.tasks.network.named_heads import PathHeadNames
 from mamebert.tokenizer.encoding import Tokenizer
 
 if TYPE_CHECKING:
@@ -87,6 +88,10 @@ class Taxonomy(TextTask):
         from mamebert.tasks.network.path_head import PathHead
 
         return PathHead(config, width, len(learnt.labels))
+
+    def named_head(self, learnt: TaskState) -> PathHeadNames:
+        """Return the same by names."""
+        return PathHeadNames(len(learnt.labels))
 
     def prepare(self, head: "nn.Module", encoder: "Encoder", folder: Path, learnt: TaskState) -> None:
         """Let the encoder, as it is before training, read the words of the paths.

@@ -12,7 +12,7 @@ from mamebert.encoder.named.parameters import Shapes, parameter_shapes
 from mamebert.encoder.settings import EncoderConfig
 from mamebert.kernels.native import kernels
 from mamebert.kernels.packed_encoder import PackedHead
-from mamebert.kernels.packed_parts import StepParts
+from mamebert.kernels.packed_parts import DenseParts, StepParts
 from mamebert.kernels.ready_weights import Floats
 from mamebert.tasks.data.features import Laid
 from mamebert.tasks.data.text_vectors import Found, compared, pooled, to_unit_length
@@ -179,6 +179,42 @@ class ReadyVectors(NamedTuple):
 
 _BENT: Mapping[str, str] = {"identity": "none"}
 """What kernels call an activation; of one that they do not know none is made."""
+
+
+class PathHeadNames(NamedTuple):
+    """The mean of a text's tokens, a linear layer, and cosines with vectors that do not learn."""
+
+    num_paths: int
+
+    def dense(self, is_pooled: bool) -> list[str]:
+        """Return the names of the weights of its dense layers."""
+        return ["dense.weight", "paths"]
+
+    def shapes(self, config: EncoderConfig, width: int, is_pooled: bool) -> Shapes:
+        """Return the shapes of its parameters, and of the vectors, by their names."""
+        size = config.hidden_size
+        return {"dense.weight": (size, width), "dense.bias": (size,), "paths": (self.num_paths, size)}
+
+    def ready(self, config: EncoderConfig, width: int, is_pooled: bool, weights: Weights) -> "ReadyPaths | None":
+        """Return both as kernels read them."""
+        nothing = np.zeros(self.num_paths, np.float32)
+        steps = StepParts(dense_parts("dense", weights)), StepParts(DenseParts(weights["paths"], nothing))
+        dense, paths = (
+            PackedHead.of([each], size, 0.0) for each, size in zip(steps, (width, config.hidden_size), strict=True)
+        )
+        return ReadyPaths(dense, paths) if dense and paths else None
+
+
+class ReadyPaths(NamedTuple):
+    """Cosines of texts and paths."""
+
+    layer: PackedHead
+    paths: PackedHead
+
+    def __call__(self, reads: Floats, laid: Laid) -> Floats:
+        """Return [examples, paths], of the vectors of tokens [reads, width]."""
+        texts = of_rows(self.layer, pooled(reads, laid.sequence_sizes, ["mean"]))
+        return of_rows(self.paths, to_unit_length(texts))
 
 
 def of_rows(steps: PackedHead, rows: Floats) -> Floats:

@@ -59,7 +59,8 @@ class TaskNetwork(nn.Module):
         """Lay encoder and head out as kernels of a CPU read them (`Encoder.make_ready`); heads stay in float32."""
         self.bert.make_ready(precision)
         if self.bert.ready and self.named:
-            weights = {name.removeprefix(HEAD): parameter for name, parameter in self.named_parameters()}
+            stored = [*self.named_parameters(), *self.named_buffers()]
+            weights: dict[str, Tensor] = {name.removeprefix(HEAD): tensor for name, tensor in stored}
             for name in self.named.head.dense(self.named.is_pooled):
                 if ready_of(weights[name]) is None:
                     make_ready(weights[name], "float32")
