@@ -1,10 +1,11 @@
-from unicodedata import is_normalized
+import sys
+from unicodedata import is_normalized, normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mamebert.corpus.cleaning import Cleaning
+from mamebert.corpus.cleaning import CONTROL, SURROGATE, Cleaning
 from mamebert.corpus.dropped import Dropped
 from mamebert.corpus.sentences import split_sentences
 
@@ -32,6 +33,20 @@ def test_nfkc_makes_full_width_letters_ordinary_and_nfc_keeps_them():
 def test_controls_go_and_joiners_stay():
     assert Cleaning().paragraphs("\ufeffbe\0an\u200b s\x07oup\u00ad\r\nnext\u2028last") == ["bean soup", "next", "last"]
     assert Cleaning().paragraphs("می\u200cخواهم") == ["می\u200cخواهم"]
+
+
+def test_what_can_be_printed_holds_nothing_that_goes():
+    printable = "".join(filter(str.isprintable, map(chr, range(sys.maxunicode + 1))))
+    for text in (printable, normalize("NFC", printable), normalize("NFKC", printable)):
+        assert text.isprintable()
+        assert "".join(text.split()) == text.replace(" ", "")
+        assert not CONTROL.search(text)
+        assert not SURROGATE.search(text)
+
+
+@pytest.mark.parametrize("white", ["\u3000", "\xa0", "\t", "  ", " \u2003 "])
+def test_white_space_of_any_kind_is_one_space(white):
+    assert Cleaning().paragraphs(f"{white}bean{white}soup\x1f{white}\u200b") == ["bean soup"]
 
 
 def test_lone_surrogates_become_replacement_characters():

@@ -6,7 +6,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from mamebert.corpus.parallel import ordered_map
+from mamebert.corpus.parallel import begin_server, ordered_map
 from mamebert.corpus.sentences import split_sentences
 from mamebert.errors import UserError
 
@@ -53,3 +53,10 @@ def test_processes_start_after_some_seconds_of_work_here(seconds_here):
     here = [pid == os.getpid() for pid in ordered_map(eval, slowly, 2, seconds_here=seconds_here)]
 
     assert here == {0.0: [False] * 4, 0.3: [True, True, False, False], 60.0: [True] * 4}[seconds_here]
+
+
+def test_processes_come_off_a_server_that_was_begun():
+    begin_server(factorial, 2)
+    work = partial(split_sentences, language="ga")
+    assert list(ordered_map(work, ["A. B.", "C."] * 3, 2, start="server")) == [["A. B."], ["C."]] * 3
+    assert list(ordered_map(factorial, [5, 4, 3], 2, start="server")) == [120, 24, 6]

@@ -11,7 +11,6 @@ from mamebert.config import Config
 from mamebert.corpus.dropped import Dropped
 from mamebert.corpus.sentences import Splitter, split_sentences
 
-LINE_END = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 UNSPACED = (
     ("\u0e01", "\u0eff"),
     ("\u1000", "\u109f"),
@@ -27,7 +26,8 @@ CONTROL = re.compile(
     "[\0-\x08\x0e-\x1f\x7f-\x9f\xad\u0600-\u0605\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff"
     "\ufff0-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
-SPACE = re.compile(r"[^\S\n]{2,}|[^\S\n ]")
+UNIT_END = "\x1f"
+"""The one control character that Python counts as white space and that ends no line."""
 SURROGATE = re.compile("[\ud800-\udfff]")
 # Where a sentence that is too long may be cut, best place first.
 CUTS = (("。", "！", "？", ". ", "! ", "? "), ("、", "，", ",", ";", "；", ":", "："), (" ",))
@@ -47,14 +47,18 @@ class Cleaning(Config):
 
     def paragraphs(self, text: str) -> list[str]:
         """Return the paragraphs of a document: clean lines that hold something."""
-        if not text.isascii():
-            text = SURROGATE.sub("�", text)
-        # Invisible marks go first: one between a letter and its accent would keep the two from joining.
-        text = CONTROL.sub("", WORD_END.sub(" ", LINE_END.sub("\n", text)))
-        if self.normalise != "none":
-            text = unicodedata.normalize(self.normalise, text)
-        text = SPACE.sub(" ", text)
-        return [stripped for line in text.split("\n") if (stripped := line.strip())]
+        return [line for line in map(self._line, text.splitlines()) if line]
+
+    def _line(self, line: str) -> str:
+        # Nothing that goes, and no white space but " ", is printable; most lines are, and patterns cost more.
+        line = line.strip()
+        is_plain = line.isprintable()
+        if not is_plain and (UNIT_END in line or not "".join(line.split()).isprintable()):
+            # Invisible marks go first: one between a letter and its accent would keep the two from joining.
+            line = CONTROL.sub("", WORD_END.sub(" ", SURROGATE.sub("�", line)))
+        if self.normalise != "none" and not line.isascii():
+            line = unicodedata.normalize(self.normalise, line).strip()
+        return line if is_plain and "  " not in line else " ".join(line.split())
 
     def sentences(self, paragraph: str, language: str, splitter: Splitter, dropped: Dropped) -> list[str]:
         """Return the sentences of a clean paragraph; what is dropped or cut is counted in `dropped`."""

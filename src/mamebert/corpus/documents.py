@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -42,8 +43,12 @@ def cleaned_with(run_folder: Path) -> dict[str, Any]:
 
 def write_shard(path: Path, documents: list[list[str]]) -> None:
     """Write documents as one Parquet file (zstd), whole or not at all."""
+    _write_table(path, pa.table({"sentences": documents}, schema=SCHEMA))
+
+
+def _write_table(path: Path, table: pa.Table) -> None:
     with writing(path) as beside:
-        pq.write_table(pa.table({"sentences": documents}, schema=SCHEMA), beside, compression="zstd")
+        pq.write_table(table, beside, compression="zstd")
 
 
 def read_shard(path: Path) -> Iterator[list[str]]:
@@ -66,9 +71,10 @@ def read_batches(path: Path) -> Iterator[pa.RecordBatch]:
 
 
 class DocumentWriter:
-    """Writes documents to numbered shards of about `shard_characters`; one shard is in memory at a time.
+    """Writes documents to numbered shards of about `shard_characters`.
 
-    Use as a context: the last shard is written on leaving without an error.
+    One shard is in memory at a time, beside a column of text that is being packed and written. Use as a context: the
+    last shard is written on leaving without an error.
     """
 
     def __init__(self, run_folder: Path, shard_characters: int) -> None:
@@ -76,6 +82,9 @@ class DocumentWriter:
         self.num_shards = 0
         self._documents: list[list[str]] = []
         self._characters = 0
+        # Packing and waiting for the disk takes no interpreter, and whoever waits feeds no other process.
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
 
     def __enter__(self) -> Self:
         """Start with no shard: those of a run that was killed are taken away."""
@@ -94,12 +103,21 @@ class DocumentWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Write what is left."""
-        if error is None and self._documents:
-            self._write()
-        if error is None and self.num_shards:
-            seal(self.folder)
+        with self._thread:
+            if error is None and self._documents:
+                self._write()
+            if error is None and self.num_shards:
+                self._wait()
+                seal(self.folder)
 
     def _write(self) -> None:
-        write_shard(self.folder / f"{self.num_shards:05}.parquet", self._documents)
-        self.num_shards += 1
+        table = pa.table({"sentences": self._documents}, schema=SCHEMA)
         self._documents, self._characters = [], 0
+        self._wait()
+        self._writing = self._thread.submit(_write_table, self.folder / f"{self.num_shards:05}.parquet", table)
+        self.num_shards += 1
+
+    def _wait(self) -> None:
+        """Wait for the shard that is being written; what stopped it is raised here."""
+        if self._writing:
+            self._writing.result()

@@ -1,14 +1,17 @@
 """The same work on many items in several processes, of this machine or of a cluster; results come in their order."""
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from itertools import chain, islice
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, forkserver, get_context, set_forkserver_preload
+from multiprocessing.context import BaseContext
 from time import monotonic
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from mamebert.children import end_with_parent, spawning
 from mamebert.corpus.on_ray import ray_map
@@ -19,10 +22,13 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 Engine = Literal["local", "ray"]
+Start = Literal["spawn", "server"]
+"""How processes start: each by itself, importing what it takes; or off one that has imported it, and does nothing else,
+which is for work that neither torch nor anything else that starts threads has a part in."""
 
 WAITING_PER_PROCESS = 2
 START_SECONDS = 0.5
-"""What a process that cleans or encodes takes to start, on a quiet core."""
+"""What a process that cleans or encodes takes to start by itself, on a quiet core."""
 
 
 def num_cores() -> int:
@@ -36,6 +42,28 @@ def require(engine: Engine) -> None:
         require_extra("ray")
 
 
+def begin_server(work: Callable[..., Any], processes: int = 0, engine: Engine = "local") -> None:
+    """Begin to start what the processes of some work will come off (`ordered_map` with start="server"), and go on.
+
+    Worth it where there is much to do: it takes another core a third of a second.
+    """
+    if engine == "local" and (processes or num_cores()) > 1 and sys.platform == "linux":
+        _context(work, "server")
+        with spawning():
+            forkserver.ensure_running()
+
+
+def _context(work: Callable[..., Any], start: Start) -> BaseContext:
+    # "fork" is never taken: a process in which torch or Arrow has started threads can hang its child. Elsewhere than
+    # on Linux, libraries of the system mind to be forked even where nothing but imports was done.
+    if start == "spawn" or sys.platform != "linux":
+        return get_context("spawn")
+    while isinstance(work, partial):
+        work = work.func
+    set_forkserver_preload([work.__module__])
+    return get_context("forkserver")
+
+
 def ordered_map(
     work: Callable[[T], R],
     items: Iterable[T],
@@ -43,6 +71,7 @@ def ordered_map(
     abandon: bool = False,
     engine: Engine = "local",
     seconds_here: float = 0.0,
+    start: Start = "spawn",
 ) -> Iterator[R]:
     """Yield `work(item)` for each item, in order, computed in `processes` processes (0: one per core).
 
@@ -67,9 +96,8 @@ def ordered_map(
     if processes == 1 or len(first) < 2:
         yield from map(work, items)
         return
-    # "spawn", because forking a process in which torch or Arrow has started threads can hang the child.
     others = active_children()
-    with ProcessPoolExecutor(processes, get_context("spawn"), initializer=end_with_parent) as pool:
+    with ProcessPoolExecutor(processes, _context(work, start), initializer=end_with_parent) as pool:
         waiting: deque[Future[R]] = deque()
         try:
             for item in items:

@@ -101,3 +101,24 @@ def test_a_long_sentence_of_thai_is_not_taken_for_many_words():
     clause = "เช้าวันนี้อากาศดีมากและแม่ของฉันไปตลาดเพื่อซื้อผักกับปลา"  # 11 words
     assert broken(clause * 6, "th", preset="basic") == []
     assert broken(clause * 20, "th", preset="basic") == ["too_many_words"]
+
+
+def test_words_are_found_between_spaces_of_any_kind_and_number():
+    assert broken("one  two\u3000three ", sentences={"min_words": 3, "max_words": 3}) == []
+    assert broken("a" * 9 + " bb " + "c" * 9, sentences={"max_word_characters": 9}) == []
+    assert broken("a" * 9 + " bb " + "c" * 10, sentences={"max_word_characters": 9}) == ["long_word"]
+    assert broken("c" * 10 + " bb", sentences={"max_word_characters": 9}) == ["long_word"]
+    assert broken("豆" * 50 + "c" * 10, "ja", sentences={"max_word_characters": 9}) == ["long_word"]
+
+
+def test_a_sentence_is_judged_alike_whatever_stands_beside_it():
+    texts = [GOOD, "Bád 1234 5678", "漢字 999", "»»»»»»»»» Bád •••••", *ORDINARY]
+    together, alone = Dropped(), Dropped()
+    filtering = Filtering(Filters.model_validate({"preset": "basic"}).resolved("ga"), "ga")
+
+    kept = filtering.kept([texts[:2], [], texts[2:]], together)
+
+    assert kept == [
+        [text for text in some if filtering.kept([[text]], alone) == [[text]]] for some in (texts[:2], [], texts[2:])
+    ]
+    assert together.counts == alone.counts

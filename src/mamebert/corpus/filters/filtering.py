@@ -1,10 +1,11 @@
 """The filters at work on one document."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from mamebert.corpus.dropped import Dropped
 from mamebert.corpus.filters import document_rules, sentence_rules
-from mamebert.corpus.filters.characters import Measured
+from mamebert.corpus.filters.characters import Measured, measured
 from mamebert.corpus.filters.languages import confidence
 from mamebert.corpus.filters.settings import DocumentRules, Filters, SentenceRules
 
@@ -31,12 +32,16 @@ class Filtering:
         by_sentence, by_document = self.rules.sentences != NO_SENTENCE_RULES, self.rules.documents != NO_DOCUMENT_RULES
         if not (by_sentence or by_document) or not any(paragraphs):
             return paragraphs
-        measured = [[Measured(text, self.language) for text in sentences] for sentences in paragraphs]
-        if by_document and self._goes([each for sentences in measured for each in sentences], dropped):
+        found = measured(paragraphs, self.language)
+        if by_document and self._goes([each for sentences in found for each in sentences], dropped):
             return None
         if not by_sentence:
             return paragraphs
-        return [[each.text for each in sentences if self._stays(each, dropped)] for sentences in measured]
+        return [[each.text for each in sentences if self._stays(each, dropped)] for sentences in found]
+
+    @cached_property
+    def _sentence_rules(self) -> list[tuple[str, sentence_rules.Rule]]:
+        return sentence_rules.asked(self.rules.sentences)
 
     def _goes(self, document: list[Measured], dropped: Dropped) -> bool:
         for name, is_broken in document_rules.RULES.items():
@@ -46,8 +51,9 @@ class Filtering:
         return False
 
     def _stays(self, sentence: Measured, dropped: Dropped) -> bool:
-        for name, is_broken in sentence_rules.RULES.items():
-            if is_broken(sentence, self.rules.sentences):
+        rules = self.rules.sentences
+        for name, is_broken in self._sentence_rules:
+            if is_broken(sentence, rules):
                 dropped.note(f"sentences_by_{name}", sentence.text)
                 return False
         return True

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from mamebert.corpus.filters.characters import ANY_PUNCTUATION, CAPITAL, DIGIT, LETTER, LETTERS, NEUTRAL, Measured
 from mamebert.corpus.filters.languages import confidence
 from mamebert.corpus.filters.settings import SentenceRules
-from mamebert.corpus.filters.writing import is_dense, is_spaced
 
 Rule = Callable[[Measured, SentenceRules], bool]
 # Tags with or without attributes, comments, entities; what is left of wikitext and of links in Markdown.
@@ -15,7 +14,8 @@ MARKUP = re.compile(
     r"""|<!--|-->|<!doctype\b|&(?:nbsp|amp|lt|gt|quot|apos|\#\d+|\#x[0-9a-f]+);|\[\[|\]\]|\{\{|\}\}|\{\||\|\}|\]\(https?:""",
     re.IGNORECASE,
 )
-ASCII_RUN = re.compile("[!-~]+")
+SIGN_OF_MARKUP = re.compile(r"[<>&\[\]{}]")
+"""One stands in all markup, and few sentences have one."""
 FEW_LETTERS = 10
 """Shorter sentences may be all capitals: names of offices, headings."""
 
@@ -32,15 +32,15 @@ def too_many_words(sentence: Measured, rules: SentenceRules) -> bool:
 
 def long_word(sentence: Measured, rules: SentenceRules) -> bool:
     """A word longer than `max_word_characters`; without spaces between words, a run of ASCII."""
-    if rules.max_word_characters is None or len(sentence.text) <= rules.max_word_characters:
-        return False
-    words = sentence.text.split() if is_spaced(sentence.language) else ASCII_RUN.findall(sentence.text)
-    return max(map(len, words), default=0) > rules.max_word_characters
+    most = rules.max_word_characters
+    return most is not None and len(sentence.text) > most and sentence.has_longer_word(most)
 
 
 def markup(sentence: Measured, rules: SentenceRules) -> bool:
     """Tags and entities of HTML, or brackets of wikitext."""
-    return rules.markup == "drop" and MARKUP.search(sentence.text) is not None
+    if rules.markup != "drop" or SIGN_OF_MARKUP.search(sentence.text) is None:
+        return False
+    return MARKUP.search(sentence.text) is not None
 
 
 def punctuation(sentence: Measured, rules: SentenceRules) -> bool:
@@ -66,7 +66,7 @@ def script(sentence: Measured, rules: SentenceRules) -> bool:
         return False
     own = sentence.num(LETTER + CAPITAL + NEUTRAL)
     others = sentence.num_letters - own
-    own += own if is_dense(sentence.language) else 0  # as in `Measured.length`
+    own += own if sentence.writing.is_dense else 0  # as in `Measured.length`
     return own < rules.min_script_share * (own + others)
 
 
@@ -78,10 +78,24 @@ def language(sentence: Measured, rules: SentenceRules) -> bool:
     return confidence(sentence.text, sentence.language)[0] < rules.min_language_confidence * known**2
 
 
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in (
-        too_few_words, too_many_words, long_word, markup, punctuation, digits, upper_case, script, language
+RULES: dict[str, tuple[Rule, str]] = {
+    rule.__name__: (rule, setting)
+    for rule, setting in (
+        (too_few_words, "min_words"),
+        (too_many_words, "max_words"),
+        (long_word, "max_word_characters"),
+        (markup, "markup"),
+        (punctuation, "max_punctuation"),
+        (digits, "max_digits"),
+        (upper_case, "max_upper_case"),
+        (script, "min_script_share"),
+        (language, "min_language_confidence"),
     )
-}  # fmt: skip
-"""In the order in which they are asked; what costs most comes last. The first that is broken is counted."""
+}
+"""With the setting that each asks for, in the order in which they are asked; what costs most comes last. The first that
+is broken is counted."""
+
+
+def asked(rules: SentenceRules) -> list[tuple[str, Rule]]:
+    """Return the rules, with their names, whose setting is there."""
+    return [(name, rule) for name, (rule, setting) in RULES.items() if getattr(rules, setting) is not None]

