@@ -56,7 +56,7 @@ def test_processes_start_after_some_seconds_of_work_here(seconds_here):
 
 
 def test_processes_come_off_a_server_that_was_begun():
-    begin_server(factorial, 2)
+    begin_server(factorial, 10**9, 2)
     work = partial(split_sentences, language="ga")
     assert list(ordered_map(work, ["A. B.", "C."] * 3, 2, start="server")) == [["A. B."], ["C."]] * 3
     assert list(ordered_map(factorial, [5, 4, 3], 2, start="server")) == [120, 24, 6]

@@ -38,8 +38,6 @@ LANGUAGES_OFTEN_MISSPELT = {
 }
 
 ROWS_LOOKED_AT = 3
-LARGE_BYTES = 8_000_000
-"""Of sources, as stored: two processes clean more sooner than one does."""
 
 
 class CleanConfig(StageConfig):
@@ -100,8 +98,7 @@ def clean(config: CleanConfig) -> Run:
     began = monotonic()
     num_bytes = _num_bytes(config)
     work = _work(config)
-    if (num_bytes or 0) > LARGE_BYTES:
-        begin_server(work, config.processes, config.engine)
+    begin_server(work, num_bytes, config.processes, config.engine)
     need_space(config.output, sum(reader.num_clean_bytes() for reader in config.sources), "The cleaned documents")
     run.keep_metrics([])
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from mamebert.checkpoints.model_folder import CONFIG, read_config, tokenizer_for
 from mamebert.config import RunPath
 from mamebert.corpus.documents import MAKERS, document_shards, read_shard
-from mamebert.corpus.parallel import Engine, ordered_map, require
+from mamebert.corpus.parallel import Engine, begin_server, ordered_map, require
 from mamebert.corpus.token_shards import Part, TokenShards, shard_path, write_manifest
 from mamebert.errors import UserError
 from mamebert.files.checksums import seal
@@ -73,6 +73,7 @@ def tokenize(config: TokenizeConfig) -> Run:
     if run.finished:
         return run
     source, shards = _tokenizer_folder(config.tokenizer), document_shards(config.corpus)
+    begin_server(encode_shard, sum(shard.stat().st_size for shard in shards), config.processes, config.engine)
     tokenizer = Tokenizer.open(source)
     sizes = measure_shards(shards)
     tokens_per_character = _tokens_per_character(tokenizer, shards)
@@ -87,10 +88,9 @@ def tokenize(config: TokenizeConfig) -> Run:
     begun = monotonic()
     few = sum(size.characters for size in sizes) < FEW_CHARACTERS
     processes = 1 if few and config.engine == "local" else config.processes
-    work = ordered_map(
-        bind(encode_shard, run.folder, Dropout(config.bpe_dropout, config.seed)), left, processes, engine=config.engine
-    )
-    for done in progress(work, "tokenizing", "shards", len(left)):
+    work = bind(encode_shard, run.folder, Dropout(config.bpe_dropout, config.seed))
+    encoded = ordered_map(work, left, processes, engine=config.engine, start="server")
+    for done in progress(encoded, "tokenizing", "shards", len(left)):
         run.record(**done)
     seconds = round(monotonic() - begun, 3)
 

@@ -5,7 +5,7 @@ nor their order matters.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial as bind
 from itertools import chain, zip_longest
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from mamebert.corpus.columns import column_of
 from mamebert.corpus.documents import read_batches
-from mamebert.corpus.parallel import Engine, ordered_map
+from mamebert.corpus.parallel import Engine, begin_server, num_cores, ordered_map
 from mamebert.errors import UserError
 from mamebert.progress import progress
 from mamebert.tokenizer.japanese import MecabWords
@@ -32,6 +32,7 @@ Chosen = npt.NDArray[np.bool_]
 NUM_HELD = 2_000
 FEW_CHARACTERS: dict[Words, int] = {"whitespace": 20_000_000, "mecab": 1_000_000}
 """Of a text; their words are counted sooner than processes have started."""
+JOBS_PER_PROCESS, SHARDS_PER_JOB = 2, 16
 SHARDS_ASKED = 8
 """Shards that are open at a time."""
 
@@ -71,6 +72,7 @@ class Sample:
         engine: Engine = "local",
     ) -> Self:
         """Sample sentences so that about `characters` are learnt from, or all where there are fewer."""
+        begin_server(_count, sum(shard.stat().st_size for shard in shards), processes, engine)
         sizes = measure_shards(shards)
         total = sum(size.characters for size in sizes)
         if not total:
@@ -94,12 +96,14 @@ class Sample:
         "whitespace" counts what stands between spaces, punctuation still attached; "mecab" Japanese words.
         """
         counts: Counter[str] = Counter()
-        jobs = list(enumerate(self.shards))
         work = bind(_count, self, words)
         few = sum(size.characters for size in self.sizes) < FEW_CHARACTERS[words]
-        processes = 1 if few and self.engine == "local" else self.processes
-        counted = ordered_map(work, jobs, processes, engine=self.engine)
-        for each in progress(counted, "counting words", "shards", len(jobs)):
+        processes = 1 if few and self.engine == "local" else self.processes or num_cores()
+        # Words that several shards of a job have are handed over, and put together here, once.
+        together = min(-(-len(self.shards) // (JOBS_PER_PROCESS * processes)), SHARDS_PER_JOB)
+        jobs = [range(len(self.shards))[start : start + together] for start in range(0, len(self.shards), together)]
+        counted = ordered_map(work, jobs, processes, engine=self.engine, start="server")
+        for each in progress(counted, "counting words", "parts", len(jobs)):
             counts.update(each)
         return counts
 
@@ -137,8 +141,10 @@ def _sentences(shard: Path, chosen: Chosen) -> Iterator[str]:
         start += len(texts)
 
 
-def _count(sample: Sample, words: Words, job: tuple[int, Path]) -> Counter[str]:
-    number, shard = job
+def _count(sample: Sample, words: Words, numbers: Iterable[int]) -> Counter[str]:
     split: Callable[[str], list[str]] = MecabWords().split if words == "mecab" else str.split
-    sentences = _sentences(shard, _pick(sample.sizes[number].sentences, number, sample)[0])
-    return Counter(chain.from_iterable(map(split, sentences)))
+    counts: Counter[str] = Counter()
+    for number in numbers:
+        chosen = _pick(sample.sizes[number].sentences, number, sample)[0]
+        counts.update(chain.from_iterable(map(split, _sentences(sample.shards[number], chosen))))
+    return counts

@@ -3,12 +3,17 @@ import sys
 from collections import Counter
 
 import pytest
+from tokenizers import Tokenizer as RustTokenizer
+from tokenizers.models import WordPiece
 
 from mamebert.config import build
 from mamebert.corpus.documents import write_shard
 from mamebert.errors import UserError
 from mamebert.tokenizer.encoding import Tokenizer
 from mamebert.tokenizer.joining import learn_pieces
+from mamebert.tokenizer.learning.as_encoded import parts_of
+from mamebert.tokenizer.learning.saving import with_rules
+from mamebert.tokenizer.normalising import rules_of_words
 from mamebert.tokenizer.sampling import Sample
 from mamebert.tokenizer.vocabularies.wordpiece import Wordpiece
 
@@ -113,3 +118,18 @@ def test_a_third_of_the_places_is_not_the_limit_where_that_is_too_few_for_the_te
     tokens = learn_pieces(characters + words, 240, 1, 0)
     assert len(characters.keys() & set(tokens)) >= 158
     assert max(map(len, tokens[5:])) > 3
+
+
+@pytest.mark.parametrize("settings", [{}, {"lowercase": True}, {"lowercase": True, "strip_accents": True}])
+def test_words_in_ascii_are_parted_as_the_rules_have_it(tmp_path, settings):
+    words = ["Don't", "(x_1)", "e-mail...", "R&D", "a^b`c~", "ÉTÉ", "naïve-ish", "漢字abc", "x\x07y", "1,000.5%"]
+    write_shard(tmp_path / "shard.parquet", [words * 3])
+    sample = Sample.draw([tmp_path / "shard.parquet"], 10**6, seed=0, processes=1)
+    vocabulary = build(Wordpiece, settings)
+
+    found, _ = vocabulary.words_of(sample)
+
+    rust = RustTokenizer(WordPiece(unk_token="[UNK]"))
+    rust = with_rules(rust, rules_of_words("NFC", True, vocabulary.strip_accents, vocabulary.lowercase))
+    learnt = list(sample.learnt())
+    assert found == Counter(part for _, part in parts_of(learnt, rust))

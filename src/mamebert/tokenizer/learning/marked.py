@@ -14,6 +14,7 @@ from mamebert.tokenizer.joining import characters_by_frequency, sensible_alphabe
 from mamebert.tokenizer.learning.as_encoded import parts_of
 from mamebert.tokenizer.learning.filled import require_filled
 from mamebert.tokenizer.learning.saving import Model, save_description, with_rules
+from mamebert.tokenizer.learning.threads import training_threads
 from mamebert.tokenizer.marked_words import Mark, rules_of_marked_words
 from mamebert.tokenizer.normalising import Rule
 from mamebert.tokenizer.pieces import SPECIAL_TOKENS
@@ -51,7 +52,8 @@ class MarkedVocabulary(Vocabulary):
         """Learn the pieces from the words of `sample`; see `Vocabulary.train`."""
         rules = self._rules(sample)
         counts = self._marked(sample.count_words(self.words), rules)
-        model = self._learn(counts)
+        with training_threads(sample.processes):
+            model = self._learn(counts)
         require_filled(len(model.tokens), self.size)
         save_description(model, rules, folder, self.max_length, self.words)
         return {}

@@ -1,7 +1,9 @@
 """WordPiece (Schuster and Nakajima, 2012), as BERT uses it: pieces of words, "##" before those inside a word."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,6 +17,7 @@ from mamebert.tokenizer.japanese import MecabWords
 from mamebert.tokenizer.joining import learn_pieces
 from mamebert.tokenizer.learning.as_encoded import parts_of
 from mamebert.tokenizer.learning.saving import around, save_about, save_fast, with_rules
+from mamebert.tokenizer.learning.threads import training_threads
 from mamebert.tokenizer.normalising import rules_of_words
 from mamebert.tokenizer.pieces import SPECIAL_TOKENS
 from mamebert.tokenizer.sampling import Sample
@@ -23,6 +26,7 @@ from mamebert.tokenizer.vocabularies import Vocabulary
 MAX_WORD = 100
 """A longer word becomes [UNK], here as in `transformers`."""
 UNKNOWN = "[UNK]"
+ASCII_PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9\s]")
 _PLAIN = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
 JAPANESE = {
     "added_tokens_decoder": {str(n): {"content": token, **_PLAIN} for n, token in enumerate(SPECIAL_TOKENS)},
@@ -82,7 +86,9 @@ class Wordpiece(Vocabulary):
     def train(self, sample: Sample, folder: Path) -> dict[str, Any]:
         """Learn the pieces from the words of `sample`; see `Vocabulary.train`."""
         counts, told = self.words_of(sample)
-        self.save(learn_pieces(counts, self.size, self.min_frequency, self.limit_alphabet), folder, sample)
+        with training_threads(sample.processes):
+            pieces = learn_pieces(counts, self.size, self.min_frequency, self.limit_alphabet)
+        self.save(pieces, folder, sample)
         return told
 
     def words_of(self, sample: Sample) -> tuple[Counter[str], dict[str, Any]]:
@@ -107,8 +113,14 @@ class Wordpiece(Vocabulary):
 
     def _parts(self, found: Counter[str], rust: RustTokenizer) -> Iterator[tuple[str, int]]:
         if self.words == "whitespace":
-            texts = list(found)
-            return ((part, found[texts[number]]) for number, part in parts_of(texts, rust))
+            # Nothing in ASCII is normalised but its case, and its marks are words; to see to it here takes a tenth.
+            plain = [text for text in found if text.isascii() and text.isprintable()]
+            others = [text for text in found if not (text.isascii() and text.isprintable())]
+            case = str.lower if self.lowercase else str
+            return chain(
+                ((part, found[text]) for text in plain for part in ASCII_PARTS.findall(case(text))),
+                ((part, found[others[number]]) for number, part in parts_of(others, rust)),
+            )
         words = ((word.lower() if self.lowercase else word, count) for word, count in found.items())
         return ((part, count) for word, count in words for part in word.split())
 
