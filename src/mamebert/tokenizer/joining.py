@@ -96,9 +96,10 @@ def _join_pairs(counts: Counter[str], size: int, min_frequency: int) -> list[str
 
 
 def repeated(counts: Counter[str]) -> Iterator[str]:
-    """Yield each word as often as it was counted, many in a line."""
+    """Yield each word as often as it was counted, many in a line; a single character, in which no pair is, once."""
     # The trainer counts for itself; it cannot be given counts.
-    for word, count in counts.items():
+    for word, number in counts.items():
+        count = number if len(word) > 1 else 1
         for _ in range(count // REPEATS):
             yield " ".join([word] * REPEATS)
         yield " ".join([word] * (count % REPEATS))

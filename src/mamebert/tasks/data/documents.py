@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mamebert.corpus.sentences import split_sentences
-from mamebert.corpus.sentences.spaced import MARK
+from mamebert.corpus.sentences.spaced import MARKS
 from mamebert.tasks.data.features import Features
 from mamebert.tasks.data.word_windows import enclosed
 from mamebert.tokenizer.encoding import Tokenizer
@@ -39,7 +39,7 @@ def as_document(text: str, language: str, with_heading: bool) -> Document:
         at = start + len(sentence)
         spans.append((start, at))
     first_line = text.lstrip().partition("\n")[0]
-    is_heading = len(spans) > 1 and not MARK.search(first_line.rstrip(CLOSERS)[-1:])
+    is_heading = len(spans) > 1 and not first_line.rstrip(CLOSERS).endswith(tuple(MARKS))
     if is_heading and not with_heading:
         end = text.index(first_line) + len(first_line)
         spans = [span for span in spans if span[0] >= end] or spans
