@@ -10,6 +10,7 @@ from typing import Any, Self
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mamebert.corpus.columns import lists_of_texts
 from mamebert.errors import UserError
 from mamebert.files.checksums import seal, verify
 from mamebert.files.disk import disk_errors, writing
@@ -43,12 +44,12 @@ def cleaned_with(run_folder: Path) -> dict[str, Any]:
 
 def write_shard(path: Path, documents: list[list[str]]) -> None:
     """Write documents as one Parquet file (zstd), whole or not at all."""
-    _write_table(path, pa.table({"sentences": documents}, schema=SCHEMA))
+    _write_column(path, lists_of_texts(documents))
 
 
-def _write_table(path: Path, table: pa.Table) -> None:
+def _write_column(path: Path, column: Any) -> None:
     with writing(path) as beside:
-        pq.write_table(table, beside, compression="zstd")
+        pq.write_table(pa.Table.from_arrays([column], schema=SCHEMA), beside, compression="zstd")
 
 
 def read_shard(path: Path) -> Iterator[list[str]]:
@@ -111,10 +112,10 @@ class DocumentWriter:
                 seal(self.folder)
 
     def _write(self) -> None:
-        table = pa.table({"sentences": self._documents}, schema=SCHEMA)
+        column = lists_of_texts(self._documents)
         self._documents, self._characters = [], 0
         self._wait()
-        self._writing = self._thread.submit(_write_table, self.folder / f"{self.num_shards:05}.parquet", table)
+        self._writing = self._thread.submit(_write_column, self.folder / f"{self.num_shards:05}.parquet", column)
         self.num_shards += 1
 
     def _wait(self) -> None:

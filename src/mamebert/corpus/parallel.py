@@ -29,8 +29,8 @@ which is for work that neither torch nor anything else that starts threads has a
 WAITING_PER_PROCESS = 2
 START_SECONDS = 0.5
 """What a process that cleans or encodes takes to start by itself, on a quiet core."""
-LARGE_BYTES = 8_000_000
-"""Of text, as stored: two processes do more of it sooner than one does."""
+LARGE_BYTES = 2_500_000
+"""Of document shards, packed as they are; some 8 MB of text. Two processes do more of it sooner than one does."""
 
 
 def num_cores() -> int:
@@ -44,13 +44,12 @@ def require(engine: Engine) -> None:
         require_extra("ray")
 
 
-def begin_server(work: Callable[..., Any], num_bytes: int | None, processes: int = 0, engine: Engine = "local") -> None:
+def begin_server(work: Callable[..., Any], num_bytes: int, processes: int = 0, engine: Engine = "local") -> None:
     """Begin to start what the processes of some work will come off (`ordered_map` with start="server"), and go on.
 
-    This takes another core a third of a second; where there are few bytes of text, as stored, nothing is begun.
+    This takes another core a third of a second; where document shards are few bytes, nothing is begun.
     """
-    is_large = (num_bytes or 0) > LARGE_BYTES
-    if is_large and engine == "local" and (processes or num_cores()) > 1 and sys.platform == "linux":
+    if num_bytes > LARGE_BYTES and engine == "local" and (processes or num_cores()) > 1 and sys.platform == "linux":
         _context(work, "server")
         with spawning():
             forkserver.ensure_running()

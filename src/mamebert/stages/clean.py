@@ -14,7 +14,7 @@ from mamebert.corpus.documents import DocumentWriter
 from mamebert.corpus.duplicates.near import NearDuplicates
 from mamebert.corpus.filters.filtering import Filtering
 from mamebert.corpus.filters.settings import Filters
-from mamebert.corpus.parallel import START_SECONDS, Engine, begin_server, ordered_map, require
+from mamebert.corpus.parallel import LARGE_BYTES, START_SECONDS, Engine, begin_server, ordered_map, require
 from mamebert.corpus.readers import Reader, ignore_progress
 from mamebert.corpus.sentences import Splitter
 from mamebert.corpus.tally import Tally
@@ -38,6 +38,8 @@ LANGUAGES_OFTEN_MISSPELT = {
 }
 
 ROWS_LOOKED_AT = 3
+SECONDS_ALONE = 1.5
+"""Text that seems to be little is done within them, unless a slow splitter or filter was asked for."""
 
 
 class CleanConfig(StageConfig):
@@ -98,8 +100,9 @@ def clean(config: CleanConfig) -> Run:
     began = monotonic()
     num_bytes = _num_bytes(config)
     work = _work(config)
-    begin_server(work, num_bytes, config.processes, config.engine)
-    need_space(config.output, sum(reader.num_clean_bytes() for reader in config.sources), "The cleaned documents")
+    clean_bytes = sum(reader.num_clean_bytes() for reader in config.sources)
+    begin_server(work, clean_bytes, config.processes, config.engine)
+    need_space(config.output, clean_bytes, "The cleaned documents")
     run.keep_metrics([])
 
     rules = work.filtering.rules
@@ -118,7 +121,8 @@ def clean(config: CleanConfig) -> Run:
         tally,
     ):
         batches = _read(config, meter if num_bytes else None)
-        done = ordered_map(work, batches, config.processes, False, config.engine, START_SECONDS, "server")
+        alone = START_SECONDS if clean_bytes > LARGE_BYTES else SECONDS_ALONE
+        done = ordered_map(work, batches, config.processes, False, config.engine, alone, "server")
         for batch in done:
             for sentences, characters in tally.kept(batch):
                 writer.add(sentences, characters)
