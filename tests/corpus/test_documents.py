@@ -1,6 +1,12 @@
+import subprocess
+import sys
+
+import pyarrow as pa
 import pytest
 
-from mamebert.corpus.documents import DocumentWriter, document_shards, read_shard
+from mamebert.corpus import columns
+from mamebert.corpus.columns import lists_of_texts
+from mamebert.corpus.documents import SCHEMA, DocumentWriter, document_shards, read_shard
 from mamebert.errors import UserError
 
 
@@ -31,3 +37,23 @@ def test_an_error_writes_no_last_shard(tmp_path):
     with pytest.raises(ZeroDivisionError):
         half()
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_column_of_lists_is_what_arrow_makes_of_them():
+    documents = [["bean", "", "豆を煮た。"], [], ["é😀"]]
+    assert lists_of_texts(documents).to_pylist() == documents
+    assert lists_of_texts([]).to_pylist() == []
+    table = pa.Table.from_arrays([lists_of_texts(documents)], schema=SCHEMA)
+    assert table.equals(pa.table({"sentences": documents}, schema=SCHEMA))
+
+
+def test_no_shard_takes_more_text_than_a_column_has_places_for(monkeypatch):
+    monkeypatch.setattr(columns, "MOST_BYTES", 10)
+    with pytest.raises(UserError, match="shard_characters"):
+        lists_of_texts([["bean soup", "豆"]])
+
+
+def test_writing_documents_takes_no_pandas(tmp_path):
+    code = "import sys; from pathlib import Path; from mamebert.corpus.documents import write_shard; "
+    code += f"write_shard(Path({str(tmp_path)!r}) / 'x.parquet', [['a']]); sys.exit('pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
