@@ -4,6 +4,7 @@ import pytest
 
 from mamebert.reports.page.sections.ablation import tell
 from mamebert.reports.page.story import Story
+from mamebert.reports.page.verdict import facts, verdict
 from mamebert.runs import Run
 
 
@@ -57,6 +58,12 @@ def test_seeds_are_one_row_with_their_spread_and_what_probes_found(write, make, 
     assert [row[-1] for row in rows] == ["3", "3"]
     assert "blimp: words is 0.1000 above tokens, more than chance explains." in table.notes
     assert any(note.startswith("Held-out loss: no two choices differ") for note in table.notes)
+    story = Story([Run.open(folder) for folder in (*words, *tokens, probe, tuned)])
+    first, *rest = verdict(story)
+    assert first.startswith("6 encoders")
+    assert first.endswith("2 choices with 3 seeds each: words, tokens.")
+    assert "blimp: words is 0.1000 above tokens, more than chance explains." in rest
+    assert [fact.beside for fact in facts(story)][:2] == ["best of 2: tokens", "best of 2: words"]
     best = [[cell.strong for cell in row] for row in table.rows]
     assert best[0][4]
     assert not best[1][4]
