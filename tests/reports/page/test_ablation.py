@@ -63,7 +63,7 @@ def test_seeds_are_one_row_with_their_spread_and_what_probes_found(write, make, 
     assert first.startswith("6 encoders")
     assert first.endswith("2 choices with 3 seeds each: words, tokens.")
     assert "blimp: words is 0.1000 above tokens, more than chance explains." in rest
-    assert [fact.beside for fact in facts(story)][:2] == ["best of 2: tokens", "best of 2: words"]
+    assert [fact.beside for fact in facts(story)][:2] == ["best of 2: words", "best of 2: words"]
     best = [[cell.strong for cell in row] for row in table.rows]
     assert best[0][4]
     assert not best[1][4]
