@@ -5,6 +5,7 @@ own parts of every batch, and the gradients are summed, so the weights are those
 reach, but for float rounding. Rank 0 leads: it alone writes and speaks.
 """
 
+import atexit
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -154,6 +155,7 @@ def join(settings: Training) -> Processes:
     if not dist.is_initialized():  # an earlier training in this process has done it
         # Words between the processes go by gloo everywhere: it notices at once when one is gone.
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        atexit.register(dist.destroy_process_group)  # its threads, left to the end, may abort the process
     return Processes(device, rank(), num_processes(), settings.parallel == "fsdp")
 
 
