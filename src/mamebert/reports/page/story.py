@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from mamebert.reports.readings.ablations import Choice, choices
 from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.outcomes import Outcome
 from mamebert.reports.readings.pretrainings import Pretrained, model_name
@@ -53,6 +54,11 @@ class Story:
         """Return (N, W) of every shape that has both."""
         sides = [{model.side: model for model in models} for models in self.shapes.values()]
         return [(both["N"], both["W"]) for both in sides if {"N", "W"} <= both.keys()]
+
+    @cached_property
+    def choices(self) -> list[Choice]:
+        """Return the choices of settings that several seeds were pretrained with; empty unless there are two."""
+        return choices(self.pretrained, self.runs)
 
     @cached_property
     def tasks(self) -> list[Task]:

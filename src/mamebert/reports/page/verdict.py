@@ -7,7 +7,6 @@ from mamebert.reports.page.comparison import arenas
 from mamebert.reports.page.compression_verdict import smaller_facts, smaller_sentences
 from mamebert.reports.page.pretraining_wins import facts_on_all, sentences_on_all
 from mamebert.reports.page.story import Story
-from mamebert.reports.readings.ablations import choices
 from mamebert.reports.readings.finetunings import Task
 from mamebert.reports.readings.outcomes import Outcome
 from mamebert.reports.readings.paper_tables import BEST_ACCURACY, BEST_EPOCH, BEST_MODEL
@@ -28,7 +27,7 @@ FEW = 3  # sets that are told one by one; of more, only how many are won
 def verdict(story: Story) -> list[str]:
     """Return sentences: on what was made, bags of words, the time of each N and W, smaller models and each task."""
     told = bags_of_words_told({model.short: model.results for model in story.pretrained})
-    if several := choices(story.pretrained, story.runs):
+    if several := story.choices:
         return [*ablation_sentences(several), *([told] if told else []), *smaller_sentences(arenas(story))]
     return [
         *what_was_made(story),
@@ -47,7 +46,7 @@ def _on_labelled_rows(story: Story) -> list[str]:
 
 def facts(story: Story) -> list[Fact]:
     """Return the headline numbers."""
-    if several := choices(story.pretrained, story.runs):
+    if several := story.choices:
         return [*smaller_facts(arenas(story)), *ablation_facts(several)]
     found = smaller_facts(arenas(story))
     found += facts_on_all(story.tasks) if len(story.tasks) > 1 else [f for t in story.tasks for f in _task_facts(t)]

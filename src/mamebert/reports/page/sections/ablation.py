@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from mamebert.reports.page.ablation_verdict import best_of, beyond_chance, measures_of
 from mamebert.reports.page.story import Story
 from mamebert.reports.plots.dots import Dot, Dots
-from mamebert.reports.readings.ablations import ORDER, Choice, choices
+from mamebert.reports.readings.ablations import ORDER, Choice
 from mamebert.reports.text.blocks import Block, Cell, Section, Table, cells
 from mamebert.reports.text.number_format import score
 
@@ -17,7 +17,7 @@ LEAD = (
 
 def tell(story: Story) -> list[Section]:
     """Return the section on what choices change; none unless two of them were pretrained with several seeds."""
-    several = choices(story.pretrained, story.runs)
+    several = story.choices
     measures = measures_of(several)
     if not measures:
         return []
