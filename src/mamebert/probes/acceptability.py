@@ -11,7 +11,7 @@ from pydantic import Field
 from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
-from mamebert.probes.scoring.intervals import SURE
+from mamebert.probes.scoring.intervals import SHARE, SURE
 from mamebert.probes.scoring.kept import kept_or_asked
 from mamebert.probes.scoring.pseudo_likelihood import log_likelihoods
 from mamebert.probes.scoring.sentences import scored
@@ -121,5 +121,5 @@ def _by_length(
             }
             name = f"{lengths[band].min():.0f} to {lengths[band].max():.0f} pieces"
             rows.append(FoundRow(name=name, figures=figures))
-    plot = FoundPlot(kind="dots", y=["auc"], y_title="area under the ROC curve", level=0.5)
+    plot = FoundPlot(kind="dots", y=["auc"], y_title="area under the ROC curve", level=0.5, bounds=SHARE)
     return FoundTable(title="By length", rows=rows, plot=plot)

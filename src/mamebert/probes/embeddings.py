@@ -16,7 +16,7 @@ from scipy.stats import spearmanr
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
-from mamebert.probes.scoring.intervals import correlation_plus_minus, share_plus_minus
+from mamebert.probes.scoring.intervals import SHARE, correlation_plus_minus, share_plus_minus
 from mamebert.probes.scoring.ngrams import text_of
 from mamebert.results.probe import FoundExample, FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
@@ -96,7 +96,7 @@ class Embeddings(Probe):
             solved = sum(row.figures["solved"] * row.figures["asked"] for row in rows)
             total = sum(row.figures["asked"] for row in rows)
             figures = {"analogies": solved / total, "analogies_asked": total, **figures}
-            plot = FoundPlot(kind="dots", y=["solved"], y_title="analogies solved")
+            plot = FoundPlot(kind="dots", y=["solved"], y_title="analogies solved", bounds=SHARE)
             tables.append(FoundTable(title="Analogies", rows=rows, plot=plot))
         for name, reader in self.similar.items():
             figures |= _similarity(name, reader, centred, {tokens[n].lower(): int(n) for n in whole})

@@ -19,7 +19,7 @@ from mamebert.errors import UserError
 from mamebert.files.names import file_name
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.gender_words import LISTS, Language, Lists, Over
-from mamebert.probes.scoring.intervals import SURE, line_through, share_plus_minus
+from mamebert.probes.scoring.intervals import SHARE, SURE, line_through, share_plus_minus
 from mamebert.probes.scoring.kept import kept_or_asked
 from mamebert.probes.scoring.masses import masses
 from mamebert.probes.scoring.pseudo_likelihood import Scored, log_likelihoods
@@ -145,7 +145,7 @@ WINO = ("sentid", "sentence")
 WORK = ("occupation", "bls_pct_female")
 FEWEST_OCCUPATIONS = 4
 EQUAL: dict[str, Any] = {"level": 0.0, "level_name": "as likely"}
-EVEN: dict[str, Any] = {"level": 0.5, "level_name": "one as often as the other"}
+EVEN: dict[str, Any] = {"level": 0.5, "level_name": "one as often as the other", "bounds": SHARE}
 
 
 def _at(x: str, over: Over) -> dict[str, float]:

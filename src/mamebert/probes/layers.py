@@ -17,7 +17,7 @@ from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.hidden_states import hidden_states, layer_names
-from mamebert.probes.scoring.intervals import share_plus_minus
+from mamebert.probes.scoring.intervals import SHARE, share_plus_minus
 from mamebert.probes.scoring.linear_probe import learn
 from mamebert.probes.scoring.treebank_tasks import ORDER, WORD_TASKS, disordered, labelled_words, require_tree
 from mamebert.progress import progress, say
@@ -84,7 +84,15 @@ class Layers(Probe):
             drawn = ["accuracy", "control"] if task != ORDER else ["accuracy"]
             chance = Counter(parts[1].labels).most_common(1)[0][1] / len(parts[1].labels)
             level = round(chance, 6)
-            plot = FoundPlot(kind="curves", x="layer", y=drawn, y_title="accuracy", level=level, level_name=MAJORITY)
+            plot = FoundPlot(
+                kind="curves",
+                x="layer",
+                y=drawn,
+                y_title="accuracy",
+                level=level,
+                level_name=MAJORITY,
+                bounds=SHARE,
+            )
             title = task.replace("_", " ").capitalize()
             tables.append(FoundTable(title=title, rows=rows, plot=plot))
             figures[task] = max(row.figures["accuracy"] for row in rows)

@@ -14,7 +14,7 @@ from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.files.names import file_name
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
-from mamebert.probes.scoring.intervals import SURE
+from mamebert.probes.scoring.intervals import SHARE, SURE
 from mamebert.probes.scoring.kept import kept_or_asked
 from mamebert.probes.scoring.ngrams import NAMES, ngram_scores, text_of
 from mamebert.probes.scoring.pseudo_likelihood import Hidden, Scored, log_likelihoods
@@ -197,7 +197,9 @@ def _tables(judged: Mapping[str, Judged], paradigms: Mapping[str, Sequence[Pair]
         for title, groups in told.items()
     ]
     floors = [name for name in NAMES if name in tables[0].rows[0].figures]
-    tables[0].plot = FoundPlot(kind="dots", y=["accuracy", *floors], y_title="share of pairs right", level=0.5)
+    tables[0].plot = FoundPlot(
+        kind="dots", y=["accuracy", *floors], y_title="share of pairs right", level=0.5, bounds=SHARE
+    )
     return tables
 
 

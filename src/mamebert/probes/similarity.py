@@ -13,7 +13,7 @@ from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.hidden_states import layer_names, mean_vectors
-from mamebert.probes.scoring.intervals import correlation_plus_minus
+from mamebert.probes.scoring.intervals import CORRELATION, correlation_plus_minus
 from mamebert.probes.scoring.sentences import scored
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
@@ -100,6 +100,7 @@ class Similarity(Probe):
             y_title="Spearman's correlation",
             level=figures["words_weighted_by_frequency"],
             level_name="words weighted by frequency",
+            bounds=CORRELATION,
         )
         return Findings(figures, [FoundTable(title="Layers", rows=rows, plot=plot)])
 

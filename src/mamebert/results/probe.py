@@ -31,6 +31,8 @@ class FoundPlot(Entry):
     level: float | None = None
     """What to hold it against: what chance gives, say."""
     level_name: str = "chance"
+    bounds: list[float] = Field(default=[], max_length=2)
+    """Least and most that these figures can be; intervals are drawn no further."""
 
 
 class FoundTable(Entry):

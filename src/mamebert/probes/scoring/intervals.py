@@ -9,6 +9,12 @@ import numpy.typing as npt
 SURE = 1.96
 """Standard errors to each side."""
 
+SHARE = [0.0, 1.0]
+"""Bounds of a share."""
+
+CORRELATION = [-1.0, 1.0]
+"""Bounds of a correlation, or a cosine."""
+
 
 class Line(NamedTuple):
     """A straight line through points."""
@@ -21,8 +27,8 @@ class Line(NamedTuple):
 
 
 def share_plus_minus(share: float, number: int) -> float:
-    """Return half of the interval of a share of so many, by the normal distribution."""
-    return SURE * sqrt(share * (1 - share) / number)
+    """Return half of the interval of a share of so many (Wilson, 1927): that of 5 in 5 is not nothing."""
+    return SURE * sqrt(share * (1 - share) / number + SURE**2 / (4 * number**2)) / (1 + SURE**2 / number)
 
 
 def correlation_plus_minus(correlation: float, number: int) -> float:

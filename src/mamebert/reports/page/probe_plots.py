@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from mamebert.reports.plots.attention_map import AttentionMap, SmallMaps, looked_at
-from mamebert.reports.plots.chart import Chart, Line
+from mamebert.reports.plots.chart import ANY, Chart, Line
 from mamebert.reports.plots.dots import Dot, Dots
 from mamebert.reports.plots.points import Place, Points
 from mamebert.reports.text.blocks import Block, Fold, Row
@@ -81,6 +81,7 @@ def _dots(caption: str, plot: FoundPlot, tables: Mapping[str, FoundTable]) -> Do
         models=[(model, [_dot(found.get(name), first) for name in names]) for model, found in rows.items()],
         marks=[mark for floor in others for mark in _marks(floor, names, rows)],
         level=None if plot.level is None else (plot.level_name, plot.level),
+        bounds=_bounds(plot),
     )
 
 
@@ -125,6 +126,7 @@ def _curves(caption: str, plot: FoundPlot, tables: Mapping[str, FoundTable]) -> 
         levels=_levels(tables),
         with_marks=True,
         x_from_zero=False,
+        bounds=_bounds(plot),
     )
 
 
@@ -138,6 +140,10 @@ def _levels(tables: Mapping[str, FoundTable]) -> list[tuple[str, float]]:
     if len(set(found.values())) < 2:
         return list(dict.fromkeys(found.values()))
     return [(f"{name} ({model})", level) for model, (name, level) in found.items()]
+
+
+def _bounds(plot: FoundPlot) -> tuple[float, float]:
+    return (plot.bounds[0], plot.bounds[1]) if len(plot.bounds) == 2 else ANY
 
 
 def _dot(figures: Figures | None, name: str, interval: str = "plus_minus") -> Dot | None:

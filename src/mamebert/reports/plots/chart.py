@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 from sys import float_info
 from typing import ClassVar, Literal
 
@@ -19,6 +19,8 @@ WRITE: dict[Scale, Callable[[float], str]] = {
     "plain": lambda v: f"{v:.3f}",
 }
 SIZE = (480, 300)
+ANY = (-inf, inf)
+"""Bounds of what has none."""
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 46
 
 
@@ -63,6 +65,8 @@ class Chart:
     with_numbers: bool = True
     """Show the numbers below; not where a table beside the chart has them."""
     x_from_zero: bool = True
+    bounds: tuple[float, float] = ANY
+    """Least and most that y can be: no spread is drawn beyond."""
     size: tuple[int, int] = SIZE
     """Width and height of the whole drawing."""
 
@@ -87,9 +91,8 @@ class Chart:
 
     def whiskers(self, line: Line) -> list[tuple[float, float, float]]:
         """Return (x, top, bottom) of the spread around each point."""
-        return [
-            (self.x(x), self.y(y + s), self.y(y - s)) for (x, y), s in zip(line.points, line.spreads, strict=False) if s
-        ]
+        spread = [(x, ends(y, s, self.bounds)) for (x, y), s in zip(line.points, line.spreads, strict=False) if s]
+        return [(self.x(x), self.y(high), self.y(low)) for x, (low, high) in spread]
 
     @property
     def x_ticks(self) -> list[Tick]:
@@ -148,15 +151,21 @@ class Chart:
     def _y_range(self) -> tuple[float, float]:
         values = [y for line in self.lines for _, y in line.points] + [value for _, value in self.levels]
         values += [
-            y + way * s
+            end
             for line in self.lines
             for (_, y), s in zip(line.points, line.spreads, strict=False)
             if s
-            for way in (1, -1)
+            for end in ends(y, s, self.bounds)
         ]
         low, high = min(values), max(values)
         space = (high - low) * 0.06 or abs(high) * 0.05 or 1.0
         return low - space, high + space
+
+
+def ends(value: float, half: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Return where the interval of a number begins and ends, not beyond what such numbers can be."""
+    least, most = bounds
+    return min(value, max(least, value - half)), max(value, min(most, value + half))
 
 
 def ticks(low: float, high: float, most: int, step_of: Callable[[float], float] | None = None) -> list[float]:

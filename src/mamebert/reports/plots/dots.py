@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import floor, log10
 from typing import ClassVar, NamedTuple
 
-from mamebert.reports.plots.chart import Tick, ticks
+from mamebert.reports.plots.chart import ANY, Tick, ends, ticks
 from mamebert.reports.plots.labels import text_width
 from mamebert.reports.plots.matrix import shorten
 from mamebert.reports.text.blocks import Cell, Table
@@ -53,6 +53,8 @@ class Dots:
     """The same of what they are held against, drawn small and hollow."""
     level: tuple[str, float] | None = None
     """What chance gives: a name and a number."""
+    bounds: tuple[float, float] = ANY
+    """Least and most that such numbers can be: no interval is drawn beyond."""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -118,7 +120,7 @@ class Dots:
     @property
     def _range(self) -> tuple[float, float]:
         dots = [dot for _, some in [*self.models, *self.marks] for dot in some if dot]
-        values = [dot.value + way * dot.plus_minus for dot in dots for way in (-1, 1)]
+        values = [end for dot in dots for end in ends(*dot, self.bounds)]
         values += [self.level[1]] if self.level else []
         low, high = min(values, default=0.0), max(values, default=1.0)
         space = (high - low) * 0.05 or 0.5
@@ -128,9 +130,9 @@ class Dots:
         return round(TOP + self._high * (number + 0.5), 1)
 
     def _placed(self, name: str, number: int, dot: Dot, colour: int, off: float, is_mark: bool) -> Placed:
-        ends = self.x(dot.value - dot.plus_minus), self.x(dot.value + dot.plus_minus)
+        left, right = map(self.x, ends(*dot, self.bounds))
         told = f"{self.names[number]}, {name}: {_told(dot)}"
-        return Placed(self.x(dot.value), round(self._y(number) + off, 1), *ends, colour % 6, is_mark, told)
+        return Placed(self.x(dot.value), round(self._y(number) + off, 1), left, right, colour % 6, is_mark, told)
 
 
 def _told(dot: Dot | None) -> str:
