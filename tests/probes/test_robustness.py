@@ -47,6 +47,10 @@ def test_a_classifier_loses_by_what_it_reads(ask_about, classifier, world):
     assert found.figures["accuracy"] == accuracy["0"]["typos"] > 0.7
     assert set(flips["0"].values()) == {0.0}
     assert accuracy["1"]["word_drop"] < 0.7
+    at_most = flips["1"]["informative_words_dropped"] - flips["1"]["word_drop"]
+    assert found.figures["minds_informative_words"] == pytest.approx(at_most)
+    assert 0 < found.figures["plus_minus"] < 0.2
+    assert 0 <= found.figures["minds_informative_words_plus_minus"] < 0.4
     assert flips["0.5"]["informative_words_dropped"] > flips["0.5"]["common_words_dropped"]
 
 

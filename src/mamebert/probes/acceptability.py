@@ -18,7 +18,6 @@ from mamebert.probes.scoring.sentences import scored
 from mamebert.results.probe import FoundPlot, FoundRow, FoundTable
 from mamebert.runs.identity import Source
 
-"""Standard errors to each side of a 95 % interval."""
 BANDS = 4
 """Groups of sentences of about one length."""
 
@@ -61,7 +60,7 @@ class Acceptability(Probe):
         given = asked.network, texts, asked.tokenizer.special
         sums = kept_or_asked(keep / "scores.json", (len(texts),), lambda: log_likelihoods(*given))
         lengths = np.array([max(1, len(each.ids)) for each in texts], float)
-        return Findings(_figures(sums / lengths, sums, lengths, labels), [_by_length(sums / lengths, lengths, labels)])
+        return Findings(_figures(sums / lengths, sums, lengths, labels), [by_length(sums / lengths, lengths, labels)])
 
 
 def _read(row: Row) -> tuple[str, int]:
@@ -106,11 +105,14 @@ def plus_minus(area: float, labels: npt.NDArray[np.bool_]) -> float:
     return SURE * sqrt(max(0.0, spread) / (ones * others))
 
 
-def _by_length(
+def by_length(
     means: npt.NDArray[np.float64], lengths: npt.NDArray[np.float64], labels: npt.NDArray[np.bool_]
 ) -> FoundTable:
+    """Return the area under the curve in groups of sentences of about one length, from three arrays [sentences]."""
     rows = []
-    for band in np.array_split(np.argsort(lengths, kind="stable"), BANDS):
+    ends = np.quantile(lengths, np.arange(1, BANDS) / BANDS, method="lower")
+    for number in range(BANDS):
+        band = np.flatnonzero(np.searchsorted(ends, lengths, side="left") == number)  # one length, one band
         some = labels[band]
         if len(band) and not some.all() and some.any():
             area = auc(means[band], labels[band])

@@ -26,7 +26,6 @@ from mamebert.tokenizer.encoding import Tokenizer
 
 HIDDEN: Mapping[str, Hidden] = {"pll": "token", "pll_word_l2r": "rest_of_word"}
 ALL = "all pairs"
-"""Standard errors to each side of a 95 % interval."""
 TIE = 1e-6
 """Difference, as a share of the scores, that is rounding: sentences of the same pieces get it in different batches."""
 

@@ -7,6 +7,7 @@ that are left out by chance. A model flat under both is robust and reads little 
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import sqrt
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from mamebert.corpus.readers import Reader, Row
 from mamebert.errors import UserError
 from mamebert.probes import ROWS_LOOKED_AT, Asked, Findings, Probe
 from mamebert.probes.scoring.guessed_words import Guesser
+from mamebert.probes.scoring.intervals import SURE, share_plus_minus
 from mamebert.probes.scoring.perturbations import (
     BY_CHANCE,
     GUESSED,
@@ -214,10 +216,15 @@ def _findings(plain: list[str], curves: dict[str, dict[float, list[str]]], label
         accuracy.append(FoundRow(name=f"{strength:g}", figures={"strength": strength, **right}))
         flips.append(FoundRow(name=f"{strength:g}", figures={"strength": strength, **changed}))
     last = flips[-1].figures
-    figures = {"accuracy": _share(plain, labels)}
+    accurate = _share(plain, labels)
+    figures = {"accuracy": accurate, "plus_minus": round(share_plus_minus(accurate, len(labels)), 6)}
     figures |= {f"changed_by_{name}": last[name] for name in curves}
     if SENSITIVE in curves and "word_drop" in curves:
-        figures["minds_informative_words"] = round(last[SENSITIVE] - last["word_drop"], 6)
+        more = np.array(_changed(curves[SENSITIVE][strengths[-1]], plain), float)
+        more -= _changed(curves["word_drop"][strengths[-1]], plain)
+        figures["minds_informative_words"] = round(float(more.mean()), 6)
+        # Both are asked of the same rows, so that the interval is that of their differences.
+        figures["minds_informative_words_plus_minus"] = round(SURE * float(more.std(ddof=1)) / sqrt(len(more)), 6)
     tables = [
         FoundTable(
             title=title,
@@ -227,6 +234,10 @@ def _findings(plain: list[str], curves: dict[str, dict[float, list[str]]], label
         for title, rows in (("Accuracy", accuracy), ("Changed answers", flips))
     ]
     return Findings({**figures, "rows": len(labels)}, tables)
+
+
+def _changed(given: Sequence[str], plain: Sequence[str]) -> list[bool]:
+    return [now != before for now, before in zip(given, plain, strict=True)]
 
 
 def _share(one: Sequence[str], other: Sequence[str]) -> float:

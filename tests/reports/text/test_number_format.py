@@ -37,6 +37,7 @@ def test_the_name_of_a_number_tells_its_unit():
     assert [text.replace(GLUE, " ") for text in found] == ["0.03 %", "< 0.01 %", "1m02s", "2.5 MB", "32,000", "yes"]
     assert words("num_rows") == "Rows"
     assert words("unk_rate") == "Unknown (share)"
+    assert words("rate") == "Rate"
 
 
 def test_what_was_not_measured_is_a_dash_and_never_nan():

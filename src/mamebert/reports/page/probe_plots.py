@@ -8,6 +8,7 @@ from mamebert.reports.plots.chart import ANY, Chart, Line
 from mamebert.reports.plots.dots import Dot, Dots
 from mamebert.reports.plots.points import Place, Points
 from mamebert.reports.text.blocks import Block, Fold, Row
+from mamebert.reports.text.names import lower_first, task_name
 from mamebert.results.probe import FoundMap, FoundPlot, FoundTable, ProbedModel
 
 Figures = Mapping[str, float]
@@ -157,4 +158,4 @@ def _words(figure: str, model: str, num_models: int) -> str:
 
 
 def _spelt(name: str) -> str:
-    return name.replace("_", " ")
+    return lower_first(task_name(name))

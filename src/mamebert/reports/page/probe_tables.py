@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from mamebert.probes import Probe
 from mamebert.reports.text.blocks import Cell, Table
+from mamebert.reports.text.names import lower_first, task_name
 from mamebert.reports.text.number_format import NOT_MEASURED, count, percent, score
 from mamebert.results.probe import FoundTable, ProbedModel
 
@@ -24,7 +25,7 @@ def overall(kind: str, models: Sequence[ProbedModel]) -> Table:
     names = _figures_of([model.figures for model in models])
     rows = [
         [
-            Cell(words(name)),
+            Cell(task_name(name)),
             Cell(probe.explanation(name) if probe else ""),
             *_cells(name, [model.figures for model in models]),
         ]
@@ -53,18 +54,17 @@ def compared(caption: str, title: str, models: Sequence[ProbedModel]) -> Table:
         columns = [column for column in _figures_of(list(found.values())) if column not in across]
         told = [_cells(column, [found[name] for name in names]) for column in columns]
         lines = [[Cell(name), *(column[number] for column in told)] for number, name in enumerate(names)]
-        return Table(caption, ["", *map(words, columns)], lines)
+        return Table(caption, ["", *map(task_name, columns)], lines)
     figures = {model: _main(table, across) for model, table in tables.items()}
     told = [_cells(figures[model], [found.get(name, {}) for name in names]) for model, found in rows.items()]
     lines = [[Cell(name), *(column[number] for column in told)] for number, name in enumerate(names)]
     main = next(iter(figures.values()), "")
-    shown = f"{caption}, {words(main).lower()}" if main and words(main).lower() not in caption.lower() else caption
+    shown = (
+        f"{caption}, {lower_first(task_name(main))}"
+        if main and task_name(main).lower() not in caption.lower()
+        else caption
+    )
     return Table(shown, ["", *rows], lines)
-
-
-def words(name: str) -> str:
-    """Return the name of a figure as a heading."""
-    return name.replace("_", " ").capitalize()
 
 
 def _main(table: FoundTable, across: set[str]) -> str:

@@ -28,7 +28,16 @@ NAMES = {
     "mean_km": "Mean distance",
     "median_km": "Median distance",
 }
-SHORT = {"qa": "QA", "f1": "F1", "mrr": "MRR", "rouge": "ROUGE", "map": "MAP"}
+SHORT = {
+    "qa": "QA",
+    "f1": "F1",
+    "mrr": "MRR",
+    "rouge": "ROUGE",
+    "map": "MAP",
+    "auc": "AUC",
+    "bleu": "BLEU",
+    "ocr": "OCR",
+}
 
 
 def measure_name(name: str) -> str:

@@ -85,7 +85,7 @@ def words(name: str) -> str:
         (" rate ", " (share) "),
         (" seconds ", " time "),
     ):
-        text = text.replace(short, long)
+        text = text.replace(short, long) if text != short else text
     return text.strip()[:1].upper() + text.strip()[1:]
 
 
