@@ -28,14 +28,14 @@ def shape_of_start(
 ) -> tuple[EncoderConfig, bool]:
     """Return the shape that the folder `start` decides, and whether its output matrix is the token table.
 
-    A setting that contradicts the folder is a UserError.
+    A setting that contradicts the folder is a UserError. Shards may still have to be made, by a stage before this one;
+    then the number of [PAD] of another vocabulary is not known yet, and is that of the folder.
     """
-    for path in (start, shards):
-        if not path.exists():
-            identity(path)  # which says what to do about it
+    if not start.exists():
+        identity(start)  # which says what to do about it
     opened = ModelFolder.open(start)
     folder, shape = opened.path, opened.shape
-    if start_vocabulary != "same":
+    if start_vocabulary != "same" and shards.exists():
         read_manifest(shards)  # so that a folder without shards is told as such
         shape = shape.model_copy(update={"pad_token_id": Tokenizer.open(shards / "tokenizer").pad_id})
     free = FREE | set(objective.encoder)

@@ -1,0 +1,54 @@
+"""Recipes that go on from a model that is there already, with text that is made ready by an earlier stage."""
+
+import pytest
+
+RECIPE = """
+output = "{out}"
+
+[clean]
+sources = ["{world}/text.txt"]
+
+[vocab]
+corpus = "@clean"
+vocabulary = {{ size = 80, min_frequency = 1 }}
+
+[tokenize]
+corpus = "@clean"
+tokenizer = "{tokenizer}"
+heldout_rate = 0.1
+
+[adapted]
+command = "pretrain"
+shards = "@tokenize"
+start = "{model}"
+start_vocabulary = "{start_vocabulary}"
+objective = {{ kind = "masked_lm", max_length = 32 }}
+training = {{ steps = 2, batch_tokens = 256, precision = "float32" }}
+
+[smaller]
+command = "compress"
+model = "{model}"
+shards = "@tokenize"
+method = {{ kind = "distil", layers = 1, training = {{ steps = 2 }} }}
+"""
+
+
+@pytest.mark.parametrize("start_vocabulary", ["same", "shared_rows"])
+def test_a_model_reads_text_that_a_stage_will_make(mamebert, encoders, world, tmp_path, start_vocabulary):
+    model = encoders("N") / "model"
+    text = RECIPE.format(
+        out=tmp_path / "out",
+        world=world,
+        model=model,
+        tokenizer=model if start_vocabulary == "same" else "@vocab",
+        start_vocabulary=start_vocabulary,
+    )
+    text = text if start_vocabulary == "same" else text[: text.index("[smaller]")]
+    (tmp_path / "recipe.toml").write_text(text)
+    code, out, err = mamebert("run", tmp_path / "recipe.toml", "--dry-run")
+    assert code == 0, err
+    assert all("will run" in line for line in out.splitlines())
+    assert "M parameters" in next(line for line in out.splitlines() if " adapted " in line)
+    code, _, err = mamebert("run", tmp_path / "recipe.toml")
+    assert code == 0, err
+    assert (tmp_path / "out" / "adapted" / "model" / "model.safetensors").exists()
