@@ -11,6 +11,7 @@ from mamebert.kernels import torch_only
 from mamebert.objectives.data.pretraining_batch import PretrainingBatch
 from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.stages.pretrain.steps import PretrainingSteps
+from mamebert.training.heap import GLIBCS_OWN, keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,10 @@ class Ours:
     def take(self, steps: int) -> Round:
         """Take some steps."""
         batches: list[PretrainingBatch] = []
+        keep_freed_memory()
         with nullcontext() if self.native else torch_only():
             taken = timed(lambda: self._take(steps, batches), self.work.device)
+        keep_freed_memory(GLIBCS_OWN)  # the peer, whose turn is next, has the heap that it would have alone
         network, objective = self.work.network, self.work.config.objective
         return replace(taken, flops=sum(objective.flops(network, batch) for batch in batches))
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mamebert.training.heap import keep_freed_memory
 from mamebert.training.processes import ALONE, Processes, whole
 from mamebert.training.schedules import share_of_peak
 from mamebert.training.settings import Training
@@ -58,6 +59,8 @@ def train(
     """
     watch = watch or stop_at_once()
     device = next(network.parameters()).device
+    if device.type == "cpu":
+        keep_freed_memory()
     for number, parts in enumerate(batches, start=done + 1):
         network.train()
         lr = settings.peak_lr * watch.lr_factor * share_of_peak(number - 1, total_steps, settings)
