@@ -5,8 +5,8 @@
 #include <cmath>
 #include <vector>
 #include "small_product.h"
-#include "turn.h"
 #include "vector.h"
+#include "words.h"
 
 constexpr int64_t QUERIES_AT_A_TIME = 48;  // a multiple of TILE_ROWS
 
@@ -64,28 +64,8 @@ static inline void turn_keys(const View& view, const T* keys, int64_t stride, in
                              rows + j * words);
         const float* from = as_they_are ? (const float*)(keys + first * stride) : rows;
         int64_t between = as_they_are ? stride / 2 : words;
-        for (int64_t d = 0; d < words; d += WIDTH) {
-            Floats block[WIDTH];
-            for (int j = 0; j < WIDTH; j++) block[j] = j < there ? load(from + j * between + d) : all(0.0f);
-            transpose(block);
-            for (int i = 0; i < WIDTH; i++) store(turned + (d + i) * step + first, block[i]);
-        }
+        rows_to_columns(from, between, there, words, turned + first, step);
     }
-}
-
-// rows of values; HALVED, words of those of two neighbouring keys, 0 for one that is not there.
-template <bool HALVED, class T>
-static inline void read_values(const T* values, int64_t stride, int64_t count, int64_t width, float* to) {
-    for (int64_t j = 0; j < count; j += HALVED ? 2 : 1)
-        for (int64_t d = 0; d < width; d += WIDTH) {
-            Floats first = load(values + j * stride + d);
-            if constexpr (HALVED) {  // the second is the upper half of a word already
-                Floats second = j + 1 < count ? load(values + (j + 1) * stride + d) : all(0.0f);
-                store(to + j / 2 * width + d, (Floats)((Words)first >> 16 | (Words)second));
-            } else {
-                store(to + j * width + d, first);
-            }
-        }
 }
 
 // Scores become shares, before they are divided by their sum, whose inverse is returned; behind `count` there are none.
