@@ -1,18 +1,30 @@
-// gelu(x + bias) with the exact GELU, x Phi(x), and its gradient (Hendrycks and Gimpel, 2016).
+// gelu(x + bias) with the exact GELU, x Phi(x), and its gradient (Hendrycks and Gimpel, 2016); in bfloat16 as nearly as
+// that can tell.
+#include <type_traits>
 #include <vector>
 #include "normal.h"
 #include "rows.h"
 #include "vector.h"
 
 template <class T>
+static inline Floats value_of(Floats x) {
+    return std::is_same<T, bfloat16>::value ? nearly_gelu(x) : gelu(x);
+}
+
+template <class T>
+static inline Floats slope_of(Floats x) {
+    if (std::is_same<T, bfloat16>::value) return nearly_gelu_slope(x);
+    Floats distribution, density;
+    normal(x, distribution, density);
+    return x * density + distribution;
+}
+
+template <class T>
 static void forward(const T* x, const float* bias, T* y, int64_t rows, int64_t columns, int threads) {
 #pragma omp parallel for num_threads(threads)
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j += WIDTH) {
-            Floats value = load(x + i * columns + j) + load(bias + j), distribution, density;
-            normal(value, distribution, density);
-            store(y + i * columns + j, value * distribution);
-        }
+        for (int64_t j = 0; j < columns; j += WIDTH)
+            store(y + i * columns + j, value_of<T>(load(x + i * columns + j) + load(bias + j)));
 }
 
 // The gradient of x takes the place of x; d_bias [columns] is its sum over the rows.
@@ -25,9 +37,8 @@ static void backward(const T* upstream, T* x, const float* bias, float* d_bias, 
         float* sums = partial.data() + b * columns;
         for (int64_t i = b * BLOCK; i < block_end(b, rows); i++)
             for (int64_t j = 0; j < columns; j += WIDTH) {
-                Floats value = load(x + i * columns + j) + load(bias + j), distribution, density;
-                normal(value, distribution, density);
-                Floats gradient = load(upstream + i * columns + j) * (value * density + distribution);
+                Floats slope = slope_of<T>(load(x + i * columns + j) + load(bias + j));
+                Floats gradient = load(upstream + i * columns + j) * slope;
                 store(x + i * columns + j, gradient);
                 store(sums + j, load(sums + j) + gradient);
             }
