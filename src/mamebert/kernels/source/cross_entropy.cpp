@@ -1,41 +1,54 @@
 // Softmax cross entropy of some rows of logits, turned in place into their own gradient.
 #include <cmath>
+#include <type_traits>
+#include <vector>
 #include "rows.h"
 #include "vector.h"
+
+// Whether exponentials are kept beside a row until their sum is known: there is no room for them in bfloat16.
+template <class T>
+constexpr bool KEEPS = std::is_same<T, bfloat16>::value;
 
 // losses [rows] in nats; logits [rows][columns], without their bias, become scale * d loss / d logit.
 template <class T>
 static void in_place(T* logits, const float* bias, const int64_t* targets, float* losses, int64_t rows,
                      int64_t columns, float scale, int threads) {
     int64_t whole = columns / WIDTH * WIDTH, rest = columns - whole;
-#pragma omp parallel for num_threads(threads)
-    for (int64_t i = 0; i < rows; i++) {
-        T* row = logits + i * columns;
-        Floats top = all(-INFINITY);
-        auto each = [&](auto&& work) {
-            for (int64_t j = 0; j < whole; j += WIDTH) work(load(row + j), j, int64_t(WIDTH));
-            if (rest) work(load_some(row + whole, rest, -INFINITY), whole, rest);
-        };
-        auto biased = [&](Floats value, int64_t j, int64_t count) {
-            return value + (count == WIDTH ? load(bias + j) : load_some(bias + j, count, 0.0f));
-        };
-        each([&](Floats value, int64_t j, int64_t count) { top = larger(biased(value, j, count), top); });
-        float highest = largest(top);
-        float at_target = biased(load_some(row + targets[i], 1, 0.0f), targets[i], 1)[0];
-        Floats total = all(0.0f);
-        each([&](Floats value, int64_t j, int64_t count) {
-            total += exponential(biased(value, j, count) - highest);
-        });
-        float log_sum = std::log(sum(total)) + highest;
-        losses[i] = log_sum - at_target;
-        each([&](Floats value, int64_t j, int64_t count) {
-            Floats gradient = exponential(biased(value, j, count) - log_sum) * scale;
-            if (count == WIDTH)
-                store(row + j, gradient);
-            else
-                store_some(row + j, gradient, count);
-        });
-        store_some(row + targets[i], (exponential(all(at_target - log_sum)) - 1.0f) * scale, 1);
+#pragma omp parallel num_threads(threads)
+    {
+        std::vector<float> kept(KEEPS<T> ? columns + WIDTH : 0);
+#pragma omp for
+        for (int64_t i = 0; i < rows; i++) {
+            T* row = logits + i * columns;
+            Floats top = all(-INFINITY);
+            auto each = [&](auto&& work) {
+                for (int64_t j = 0; j < whole; j += WIDTH) work(load(row + j), j, int64_t(WIDTH));
+                if (rest) work(load_some(row + whole, rest, -INFINITY), whole, rest);
+            };
+            auto biased = [&](Floats value, int64_t j, int64_t count) {
+                return value + (count == WIDTH ? load(bias + j) : load_some(bias + j, count, 0.0f));
+            };
+            each([&](Floats value, int64_t j, int64_t count) { top = larger(biased(value, j, count), top); });
+            float highest = largest(top);
+            float at_target = biased(load_some(row + targets[i], 1, 0.0f), targets[i], 1)[0];
+            Floats total = all(0.0f);
+            each([&](Floats value, int64_t j, int64_t count) {
+                Floats e = exponential(biased(value, j, count) - highest);
+                total += e;
+                if (KEEPS<T>) store(kept.data() + j, e);
+            });
+            float log_sum = std::log(sum(total)) + highest, share = scale / sum(total);
+            losses[i] = log_sum - at_target;
+            each([&](Floats value, int64_t j, int64_t count) {
+                Floats gradient = KEEPS<T> ? load(kept.data() + j) * share
+                                           : exponential(biased(value, j, count) - log_sum) * scale;
+                if (count == WIDTH)
+                    store(row + j, gradient);
+                else
+                    store_some(row + j, gradient, count);
+            });
+            store_some(row + targets[i], (exponential(all(at_target - log_sum)) - 1.0f) * scale, 1);
+        }
     }
 }
 
