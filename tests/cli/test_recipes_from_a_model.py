@@ -33,6 +33,16 @@ method = {{ kind = "distil", layers = 1, training = {{ steps = 2 }} }}
 """
 
 
+def test_the_tokenizer_of_a_run_that_made_a_model_is_found(mamebert, encoders, world, tmp_path):
+    encoder, settings = encoders("N"), (f"corpus={world / 'clean'}", "processes=1")
+    code, _, err = mamebert("tokenize", f"tokenizer={encoder}", *settings, f"output={tmp_path / 'one'}")
+    assert code == 0, err
+    code, _, err = mamebert("tokenize", f"tokenizer={encoder / 'model'}", *settings, f"output={tmp_path / 'two'}")
+    assert code == 0, err
+    one, two = (next((tmp_path / name).glob("tokens/train*")).read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
 @pytest.mark.parametrize("start_vocabulary", ["same", "shared_rows"])
 def test_a_model_reads_text_that_a_stage_will_make(mamebert, encoders, world, tmp_path, start_vocabulary):
     model = encoders("N") / "model"

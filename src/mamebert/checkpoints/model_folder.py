@@ -197,6 +197,14 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
+def tokenizer_place(path: Path) -> Path:
+    """Return the folder of the tokenizer meant by `path`: that inside a run, of its vocabulary or model, or itself."""
+    if (inside := path / "tokenizer").is_dir():
+        return inside
+    has_models = (path / "model").is_dir() or (path / "models").is_dir()
+    return model_folder(path) if has_models else path
+
+
 def tokenizer_for(folder: Path, num_rows: int) -> Tokenizer:
     """Open the tokenizer of a folder for a token table of so many rows; more tokens than that are a UserError.
 

@@ -5,7 +5,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mamebert.checkpoints.model_folder import ModelFolder
+from mamebert.checkpoints.model_folder import ModelFolder, tokenizer_place
 from mamebert.corpus.readers import Reader
 from mamebert.corpus.token_shards import read_manifest
 from mamebert.encoder.model import PretrainingNetwork
@@ -130,8 +130,9 @@ def num_tokens_known(shards: Path, ahead: Ahead) -> int | None:
     tokenizer: Path = maker.tokenizer  # type: ignore[attr-defined]
     learner = ahead.maker(tokenizer)
     if learner is None:
-        inside = tokenizer / "tokenizer"
-        return Tokenizer.open(inside if inside.is_dir() else tokenizer).vocab_size
+        return Tokenizer.open(tokenizer_place(tokenizer)).vocab_size
+    if learner.command == "pretrain":
+        return num_tokens_known(learner.shards, ahead)  # type: ignore[attr-defined]
     return int(learner.vocabulary.size) if learner.command == "vocab" else None  # type: ignore[attr-defined]
 
 

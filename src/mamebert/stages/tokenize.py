@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from mamebert.checkpoints.model_folder import CONFIG, read_config, tokenizer_for
+from mamebert.checkpoints.model_folder import CONFIG, read_config, tokenizer_for, tokenizer_place
 from mamebert.config import RunPath
 from mamebert.corpus.documents import MAKERS, document_shards, read_shard
 from mamebert.corpus.parallel import Engine, begin_server, ordered_map, require
@@ -46,7 +46,8 @@ class TokenizeConfig(StageConfig):
     corpus: RunPath
     """A run of `mamebert clean` or `mamebert select`."""
     tokenizer: RunPath
-    """A run of `mamebert vocab`, or any folder that `transformers.AutoTokenizer` opens."""
+    """A run of `mamebert vocab`, or of a stage that makes a model, or any folder that `transformers.AutoTokenizer`
+    opens."""
     heldout_rate: float = Field(default=0.01, ge=0, lt=1)
     """Share of the documents, chosen by the seed, that are kept apart to measure the loss on; of one that is more than
     a twentieth of all text, its end."""
@@ -72,7 +73,7 @@ def tokenize(config: TokenizeConfig) -> Run:
     run = Run.start(config)
     if run.finished:
         return run
-    source, shards = _tokenizer_folder(config.tokenizer), document_shards(config.corpus)
+    source, shards = tokenizer_place(config.tokenizer), document_shards(config.corpus)
     begin_server(encode_shard, sum(shard.stat().st_size for shard in shards), config.processes, config.engine)
     tokenizer = Tokenizer.open(source)
     sizes = measure_shards(shards)
@@ -122,19 +123,15 @@ def _not_done(run: Run, jobs: list[Job]) -> list[Job]:
 
 def _look(config: TokenizeConfig, path: Path) -> None:
     """Open a tokenizer, and see whether merges can be left out where that is asked for."""
-    _opened(_tokenizer_folder(path))
+    _opened(tokenizer_place(path))
     if config.bpe_dropout:
-        require_merges(_tokenizer_folder(path))
+        require_merges(tokenizer_place(path))
 
 
 def _opened(folder: Path) -> Tokenizer:
     """Open a tokenizer; the one of a model may have no more tokens than its table has rows."""
     rows = read_config(folder).get("vocab_size") if (folder / CONFIG).is_file() else None
     return tokenizer_for(folder, rows) if isinstance(rows, int) else Tokenizer.open(folder)
-
-
-def _tokenizer_folder(path: Path) -> Path:
-    return path / "tokenizer" if (path / "tokenizer").is_dir() else path
 
 
 def _tokens_per_character(tokenizer: Tokenizer, shards: list[Path]) -> float:
