@@ -62,3 +62,40 @@ def test_a_model_reads_text_that_a_stage_will_make(mamebert, encoders, world, tm
     code, _, err = mamebert("run", tmp_path / "recipe.toml")
     assert code == 0, err
     assert (tmp_path / "out" / "adapted" / "model" / "model.safetensors").exists()
+
+
+ASKED = """
+output = "{out}"
+
+[vectors]
+shards = "{world}/tokens"
+cbow = {{ vector_size = 32, processes = 1 }}
+
+[encoder]
+command = "pretrain"
+shards = "{world}/tokens"
+encoder = {{ hidden_size = 32, num_hidden_layers = 2, num_attention_heads = 2, max_position_embeddings = 64 }}
+objective = {{ kind = "masked_lm", max_length = 32 }}
+training = {{ steps = 2, batch_tokens = 256 }}
+
+[asked]
+command = "probe"
+models.n = "{classifiers}/models/N"
+probe = {{ kind = "robustness", source = "{world}/rows.jsonl", guesser = "{guesser}", vectors = "{vectors}" }}
+"""
+
+
+def test_a_probe_waits_for_what_stages_will_make_and_refuses_what_they_will_not(mamebert, classifiers, world, tmp_path):
+    def planned(guesser, vectors):
+        text = ASKED.format(
+            out=tmp_path / "out", world=world, classifiers=classifiers, guesser=guesser, vectors=vectors
+        )
+        (tmp_path / "recipe.toml").write_text(text)
+        return mamebert("run", tmp_path / "recipe.toml", "--dry-run")
+
+    code, out, err = planned("@encoder", "@vectors")
+    assert (code, out.count("will run")) == (0, 3), err
+    code, _, err = planned("@vectors", "@encoder")
+    assert code == 2
+    assert "will be made by vectors, and that of pretrain or compress is needed there" in err
+    assert "will be made by pretrain, and that of vectors or contrast is needed there" in err

@@ -74,6 +74,13 @@ class Probe(Choice):
     def look(self) -> None:
         """Read the first of what will be asked; what is wrong with it is a UserError."""
 
+    def folders(self) -> list[tuple[Path, Sequence[str], Callable[[Path], object]]]:
+        """Return the folders of other stages that are read: each with the commands that make such, and what opens it.
+
+        They may still have to be made, which is why `look` leaves them alone.
+        """
+        return []
+
     @classmethod
     def asks(cls) -> str:
         """Return what is asked, as a sentence."""

@@ -89,12 +89,19 @@ class Robustness(Probe):
         if not self.operators or (other := next((name for name in self.operators if name not in known), None)):
             named = f"There is no operator {other!r}" if self.operators else "There is no operator"
             raise UserError(f"{named}. Choose from: {', '.join(known)}.")
-        if self.vectors:
-            VectorTable.open(self.vectors)
         if not all(0 < strength <= 1 for strength in self.strengths):
             raise UserError("A strength is a share of the words. Give strengths above 0 and up to 1.")
         for row in self.source.first_rows(ROWS_LOOKED_AT):
             self._row(row)
+
+    def folders(self) -> list[tuple[Path, Sequence[str], Callable[[Path], object]]]:
+        """Return the run of vectors, and the encoder that guesses."""
+        found: list[tuple[Path, Sequence[str], Callable[[Path], object]]] = []
+        if self.vectors:
+            found.append((self.vectors, ("vectors", "contrast"), VectorTable.open))
+        if self.guesser:
+            found.append((self.guesser, ("pretrain", "compress"), _with_words))
+        return found
 
     def fingerprint(self) -> list[Source]:
         """Return the labelled rows."""
@@ -162,10 +169,15 @@ class Robustness(Probe):
         return text, str(label)
 
 
-def _guesser(path: Path, device: torch.device) -> Guesser:
+def _with_words(path: Path) -> Path:
     place = model_folder(path)
     if not ModelFolder.open(place).has_weights("cls.predictions."):
         raise UserError(f"{place} has no head for masked words. Name a pretrain run as guesser.")
+    return place
+
+
+def _guesser(path: Path, device: torch.device) -> Guesser:
+    place = _with_words(path)
     network = load_pretraining(place, ("bert.pooler.", "cls.seq_relationship."))
     return Guesser(network.to(device), tokenizer_for(place, network.bert.embeddings.word_embeddings.num_embeddings))
 

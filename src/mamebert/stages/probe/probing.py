@@ -107,6 +107,8 @@ def check_probe(config: ProbeConfig, ahead: Ahead) -> Found:
     """Yield what would be refused of a probe."""
     yield from tried(pick_device, config.device)
     yield from tried(config.probe.look)
+    for path, commands, look in config.probe.folders():
+        yield from ahead.made_by(path, commands, look, True)
     needs = config.probe.needs
     if not config.models:
         yield UserError(NO_MODEL)
