@@ -26,7 +26,7 @@ def test_a_difference_within_the_spread_is_never_claimed():
 def test_a_sentence_begins_with_a_capital_unless_a_model_is_called_otherwise():
     assert against(outcome("naive Bayes", 0.9, 0.01), outcome("A", 0.5, 0.01)).startswith("Naive Bayes is ahead of A")
     assert against(outcome("A", 0.9, 0.01), outcome("naive Bayes", 0.5, 0.01)).startswith("A is ahead of naive Bayes")
-    named = replace(outcome("mame-en", 0.9, 0.01), has_own_name=True)
+    named = replace(outcome("mame-en", 0.9, 0.01), is_model=True)
     assert against(named, outcome("A", 0.5, 0.01)).startswith("mame-en is ahead")
 
 

@@ -44,6 +44,8 @@ class Outcome:
     """Whether it read the right answers: a bound, and no peer."""
     has_own_name: bool = False
     """Whether the settings call it otherwise than by its shape or its side."""
+    is_model: bool = False
+    """Whether it was fine-tuned, by whatever name; a baseline was not."""
     tests: dict[str, Scores] = field(default_factory=dict)
     """On more test parts, by their names."""
     doubts: list[str] = field(default_factory=list)
@@ -67,7 +69,7 @@ class Outcome:
     @property
     def beginning(self) -> str:
         """Return `short` for the beginning of a sentence: names of models stay as they are, "naive Bayes" does not."""
-        is_named = self.pretrained or self.random_weights or self.has_own_name
+        is_named = self.pretrained or self.random_weights or (self.is_model and self.name != "model")
         return self.short if is_named else self.short[:1].upper() + self.short[1:]
 
     @classmethod
@@ -92,6 +94,7 @@ class Outcome:
             record=name,
             random_weights=random,
             has_own_name=is_own,
+            is_model=True,
             tests={test: scores_of(found, len(seeds)) for test, found in model.tests.items()},
             doubts=model.doubts,
         )
