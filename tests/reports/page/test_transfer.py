@@ -4,6 +4,7 @@ import pytest
 
 from mamebert.reports.page.sections.transfer import tell
 from mamebert.reports.page.story import Story
+from mamebert.reports.page.verdict import verdict
 from mamebert.runs import Run
 
 
@@ -51,3 +52,9 @@ def test_baselines_that_all_languages_have_stand_below_each_in_its_own(learnt):
     )
     told = [[cell.text for cell in row] for row in section.blocks[0].rows]
     assert told[2:] == [["most frequent class", "the language asked in", "0.3000", "0.3500", "–"]]
+
+
+def test_of_several_sets_each_is_called_by_its_name_at_the_top_of_the_page(learnt):
+    both = [Run.open(learnt("en", 0.8, {"ja": 0.5})), Run.open(learnt("ja", 0.7, {"en": 0.4}))]
+    assert [told.partition(":")[0] for told in verdict(Story(both))] == ["en", "ja"]
+    assert verdict(Story(both[:1]))[0].startswith("Classification")

@@ -41,7 +41,8 @@ def verdict(story: Story) -> list[str]:
 def _on_labelled_rows(story: Story) -> list[str]:
     if len(story.tasks) > FEW:
         return sentences_on_all(story.tasks)
-    return [" ".join(sentences) for task in story.tasks if (sentences := task_sentences(task))]
+    several = len(story.tasks) > 1
+    return [" ".join(told) for task in story.tasks if (told := task_sentences(task, several))]
 
 
 def facts(story: Story) -> list[Fact]:
@@ -143,15 +144,19 @@ def _by_the_clock(n: Pretrained, w: Pretrained) -> str:
     return f"{w.short} takes {size} per epoch than {n.short} ({clock(by_w)} against {clock(by_n)})."
 
 
-def task_sentences(task: Task) -> list[str]:
-    """Return N against W, then the best encoder against the strongest baseline and the paper."""
+def task_sentences(task: Task, several: bool = False) -> list[str]:
+    """Return N against W, then the best encoder against the strongest baseline and the paper.
+
+    Where there are `several` sets, each is called by its name.
+    """
     models, best = task.encoders, task.best_encoder
     if not best:
         return []
     seeds = max(m.num_seeds for m in models)
     measured = f" (mean ± spread over {seeds} seeds)" if seeds > 1 else " (one seed)" if seeds else ""
     scores = _and([f"{m.short} {value_of(task.measure, m.value, m.spread, 3)}" for m in models])
-    sentences = [f"{task.title}: {in_a_sentence(task.measure)} {scores}{measured}."]
+    title = f"{task.name}: {task.title}" if several else task.title
+    sentences = [f"{title}: {in_a_sentence(task.measure)} {scores}{measured}."]
     for shape in dict.fromkeys(m.pretrained.shape for m in models if m.pretrained):
         both = {m.pretrained.side: m for m in models if m.pretrained and m.pretrained.shape == shape}
         if {"N", "W"} <= both.keys():
