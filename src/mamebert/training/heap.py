@@ -6,6 +6,8 @@ and filled with zeros, anew: 7 % of a step of L4-H256 on a processor (docs/lab.m
 
 import ctypes
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -22,6 +24,18 @@ def keep_freed_memory(limits: dict[int, int] = KEPT) -> None:
     for which, size in limits.items():
         if heap:
             heap.mallopt(which, size)
+
+
+@contextmanager
+def freed_memory_kept() -> Iterator[None]:
+    """Keep what is freed inside, and give it back at the end: what comes after a training is measured without it."""
+    keep_freed_memory()
+    try:
+        yield
+    finally:
+        keep_freed_memory(GLIBCS_OWN)
+        if heap := _glibc():
+            heap.malloc_trim(0)
 
 
 @cache

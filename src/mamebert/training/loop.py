@@ -1,6 +1,7 @@
 """ONE loop for everything that learns."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mamebert.training.heap import keep_freed_memory
+from mamebert.training.heap import freed_memory_kept
 from mamebert.training.processes import ALONE, Processes, whole
 from mamebert.training.schedules import share_of_peak
 from mamebert.training.settings import Training
@@ -59,21 +60,20 @@ def train(
     """
     watch = watch or stop_at_once()
     device = next(network.parameters()).device
-    if device.type == "cpu":
-        keep_freed_memory()
-    for number, parts in enumerate(batches, start=done + 1):
-        network.train()
-        lr = settings.peak_lr * watch.lr_factor * share_of_peak(number - 1, total_steps, settings)
-        for group in optimizer.param_groups:
-            group["lr"] = lr * group.get("lr_factor", 1.0)
-        value, terms = _learn(parts, loss, processes, derive_seed(seed, "dropout", number), device)
-        norm = nn.utils.clip_grad_norm_((p for p in network.parameters() if p.requires_grad), settings.clip_norm)
-        norm = whole(norm)
-        trouble = watch.judge(number, value, float(norm))
-        if not trouble:
-            optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        yield Step(number, lr, value, terms, float(norm), trouble)
+    with freed_memory_kept() if device.type == "cpu" else nullcontext():
+        for number, parts in enumerate(batches, start=done + 1):
+            network.train()
+            lr = settings.peak_lr * watch.lr_factor * share_of_peak(number - 1, total_steps, settings)
+            for group in optimizer.param_groups:
+                group["lr"] = lr * group.get("lr_factor", 1.0)
+            value, terms = _learn(parts, loss, processes, derive_seed(seed, "dropout", number), device)
+            norm = nn.utils.clip_grad_norm_((p for p in network.parameters() if p.requires_grad), settings.clip_norm)
+            norm = whole(norm)
+            trouble = watch.judge(number, value, float(norm))
+            if not trouble:
+                optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            yield Step(number, lr, value, terms, float(norm), trouble)
 
 
 def _learn(

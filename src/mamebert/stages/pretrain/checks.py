@@ -25,7 +25,7 @@ from mamebert.stages.pretrain.settings import PretrainConfig
 from mamebert.training.devices import pick_device, pick_precision
 from mamebert.word2vec.table import VectorTable, require_width
 
-SHARE_OF_PEAK = 0.35
+SHARE_OF_PEAK = 0.55
 """Of the rate of matrix products, what small encoders reach (docs/lab.md); only for a guess in minutes."""
 
 

@@ -1,0 +1,26 @@
+"""Memory that a training keeps is given back when it ends."""
+
+import platform
+
+import pytest
+import torch
+
+from mamebert.evaluation.cost.memory import forget_peak_memory, peak_memory
+from mamebert.training.heap import freed_memory_kept
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's heap is told what to keep")
+def test_what_is_freed_is_kept_inside_and_given_back_at_the_end():
+    def left_by_an_array():
+        forget_peak_memory(CPU)
+        before = peak_memory(CPU)
+        array = torch.ones(50_000_000)
+        del array
+        forget_peak_memory(CPU)
+        return peak_memory(CPU) - before
+
+    with freed_memory_kept():
+        assert left_by_an_array() > 150e6
+    assert left_by_an_array() < 50e6
