@@ -4,7 +4,18 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from mamebert.config import Config, RunPath, build, describe, merge, parse_pair, read_file, read_settings, walk
+from mamebert.config import (
+    Config,
+    RunPath,
+    build,
+    describe,
+    described,
+    merge,
+    parse_pair,
+    read_file,
+    read_settings,
+    walk,
+)
 from mamebert.corpus.readers import Reader
 from mamebert.errors import UserError
 from mamebert.objectives import Objective
@@ -27,6 +38,12 @@ class Outer(Config):
 class NeedsTraining(Config):
     training: Inner
     """How long."""
+
+
+class Named(Config):
+    training: Inner = Inner()
+    tests: dict[str, Reader] = Field(default={})
+    """More rows, by name."""
 
 
 class Labelled(Config):
@@ -168,6 +185,26 @@ def test_a_setting_of_another_kind_is_told_with_the_kinds_that_have_it():
 
     with pytest.raises(UserError, match=r"There is no setting called 'label_column'.*Kinds with 'label_column': class"):
         Task.find("tagging")(label_column="upos")
+
+
+@pytest.mark.parametrize(
+    ("pair", "sentence"),
+    [
+        ("epoch=3", "There is no setting called 'epoch'"),
+        ('tests.german={kind="squad", paht="dev.json"}', "The setting 'tests.german.path' is missing"),
+        ('tests.german={kind="squad", path="dev.json", typo=1}', "no setting called 'tests.german.typo'. Did you mean"),
+        ("tests.german.paht=dev.json", "tests.german: `kind` is missing"),
+    ],
+)
+def test_mistakes_beside_and_in_things_with_names_of_their_own_are_told(pair, sentence):
+    with pytest.raises(UserError) as caught:
+        build(Named, read_settings(['tests.french={kind="squad", path="t.json"}', pair]))
+    assert sentence in str(caught.value)
+
+
+def test_the_help_of_things_with_names_of_their_own_says_where_the_name_stands():
+    assert "tests.NAME.path (required)" in list(described(Named, "tests.squad"))
+    assert list(described(Named, "tests.german.path")) == list(described(Named, "tests.NAME.path"))
 
 
 def test_a_group_that_is_missing_is_not_asked_for_as_one_value():

@@ -5,8 +5,9 @@ from itertools import islice
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
-from mamebert.config.groups import Family, family_of, group_in, leaves_open_the_kind
+from mamebert.config.groups import Family, family_of, group_in, is_by_name, leaves_open_the_kind
 from mamebert.config.meanings import meaning
 from mamebert.config.spellings import plain
 from mamebert.errors import UserError, unknown
@@ -66,6 +67,8 @@ def _below(kind: type[BaseModel], names: list[str], prefix: str = "", within: Ba
         return
     field = kind.model_fields[name]
     inner = group_in(field.annotation)
+    if is_by_name(field.annotation) and (family := family_of(inner)) and deeper and deeper[0] not in family.names():
+        deeper = deeper[1:]  # of tests.NAME.path, or of tests.german.path
     if not deeper:
         yield from describe(kind, prefix, within, only=name, opened=1)
     elif inner is None:
@@ -74,7 +77,7 @@ def _below(kind: type[BaseModel], names: list[str], prefix: str = "", within: Ba
         if deeper == ["kind"]:
             yield from islice(describe(kind, prefix, within, only=name), 2)
         else:
-            yield from _below_choice(family, deeper, f"{prefix}{name}.")
+            yield from _below_choice(family, deeper, f"{prefix}{_named(name, field)}.")
     else:
         is_given = within is not None and name in within.model_fields_set
         default = getattr(within, name) if is_given else field.get_default(call_default_factory=True)
@@ -115,7 +118,8 @@ def describe(
         if only and name != only:
             continue
         inner = group_in(field.annotation)
-        required = field.is_required() and within is None
+        named = f"{prefix}{_named(name, field)}"
+        required = (field.is_required() and within is None) or (inner is not None and is_by_name(field.annotation))
         default = None if required else field.get_default(call_default_factory=True)
         if within is not None and name in within.model_fields_set:
             default = getattr(within, name)
@@ -124,21 +128,17 @@ def describe(
             yield from _closed(kind, name, inner, list(describe(kind, only=name)), prefix)
         elif inner and family and leaves_open_the_kind(inner):
             shown = "(required)" if required else f"= {getattr(default, 'kind', None)!r}"
-            yield f"{prefix}{name}.kind {shown}  one of: {', '.join(family.names())}"
+            yield f"{named}.kind {shown}  one of: {', '.join(family.names())}"
             yield f"    {_one_line(meaning(kind, name) or inner.__doc__)}"
             for each in family.names():
-                yield f"    with {name}.kind = {each!r}:"
-                yield from (
-                    f"    {line}" for line in describe(family.find(each), f"{prefix}{name}.", opened=opened - 1)
-                )
+                yield f"    with {_named(name, field)}.kind = {each!r}:"
+                yield from (f"    {line}" for line in describe(family.find(each), f"{named}.", opened=opened - 1))
         elif inner:
-            yield from describe(
-                inner, f"{prefix}{name}.", default if default != _as_declared(inner) else None, opened=opened
-            )
+            yield from describe(inner, f"{named}.", default if default != _as_declared(inner) else None, opened=opened)
         elif name != "kind":
             shown = "(required)" if required else f"= {plain(default)}"
             bounds = "".join(f"  {bound}" for bound in map(_bound, field.metadata) if bound)
-            yield f"{prefix}{name} {shown}{bounds}{_choices(field.annotation)}"
+            yield f"{named} {shown}{bounds}{_choices(field.annotation)}"
             yield f"    {_one_line(meaning(kind, name))}"
 
 
@@ -147,6 +147,11 @@ def _as_declared(kind: type[BaseModel]) -> BaseModel | None:
         return kind()
     except UserError:  # something in it must be given
         return None
+
+
+def _named(name: str, field: FieldInfo) -> str:
+    """Return a field's name, followed by NAME where things stand in it by names that their user chooses."""
+    return f"{name}.NAME" if group_in(field.annotation) and is_by_name(field.annotation) else name
 
 
 def _one_line(text: str | None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mamebert.config.groups import family_of, group_in
+from mamebert.config.groups import family_of, group_in, is_by_name
 from mamebert.config.merging import with_bare
 from mamebert.config.spellings import plain
 from mamebert.errors import unknown
@@ -101,16 +101,21 @@ def _names_beside(kind: type[BaseModel], place: list[str], settings: Any) -> lis
 def _kind_at(kind: type[BaseModel], place: list[str], settings: Any) -> type[BaseModel] | None:
     """Return the class of the group of settings in a place, of the kind that is chosen there."""
     current: type[BaseModel] | None = kind
+    by_name = False  # whether the next part is a name that its user chose: tests.NAME
     for part in place:
-        if part.isdigit():  # an item of a list; a single one may stand without its list
+        if by_name:
+            default, by_name = None, False
+            settings = settings.get(part) if isinstance(settings, Mapping) else None
+        elif part.isdigit():  # an item of a list; a single one may stand without its list
             settings = settings[int(part)] if isinstance(settings, list | tuple) else settings
         else:
             field = current.model_fields.get(part) if current else None
             current = group_in(field.annotation) if field else None
-            default = field.get_default(call_default_factory=True) if field else None
+            by_name = field is not None and is_by_name(field.annotation)
+            default = field.get_default(call_default_factory=True) if field and not by_name else None
             settings = settings.get(part) if isinstance(settings, Mapping) else None
-        if (family := family_of(current)) and isinstance(settings, Mapping):
+        if not by_name and (family := family_of(current)) and isinstance(settings, Mapping):
             told = with_bare(family, settings)
             chosen = told.get("kind") or family.kind_unsaid(told) or getattr(default, "kind", "")
-            current = family.find(str(chosen))
-    return current
+            current = family.find(str(chosen)) if chosen else current
+    return None if by_name else current

@@ -29,6 +29,11 @@ def group_in(annotation: Any) -> type[BaseModel] | None:
     return next((p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)), None)
 
 
+def is_by_name(annotation: Any) -> bool:
+    """Tell whether a field of this type holds things by names that its user chooses, as `tests.NAME` does."""
+    return get_origin(annotation) is dict
+
+
 def family_of(group: Any) -> Family | None:
     """Return the family of a class of settings that is a choice; None for one that is not, and for other classes."""
     return getattr(group, "family", None)
