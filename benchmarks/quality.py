@@ -81,7 +81,7 @@ def at_work(shards: Path, steps: int, seed: int = 0) -> PretrainingSteps:
 def held_out_loss(shards: Path, model: Path) -> float:
     """Return the loss of masked words in nats; every model is asked for the same ones."""
     judge = at_work(shards, steps=1)
-    judge.network = load_pretraining(model)
+    judge.network = judge.learner.network = load_pretraining(model)
     return judge.measure()["heldout_mlm_loss"]
 
 
