@@ -229,7 +229,7 @@ class _Addresses:
             return None
         self.kinds.add(type(ready))
         self.in_features = ready.in_features
-        more = (ready.steps, ready.offsets) if isinstance(ready, Int8Weight) else (None, None)
+        more = (ready.steps, ready.totals) if isinstance(ready, Int8Weight) else (None, None)
         filled = np.pad(bias, (0, -len(bias) % filled_to))
         return [self._of(each) for each in (ready.panels, *more, filled)] + [ready.out_features]
 

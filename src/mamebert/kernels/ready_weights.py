@@ -1,8 +1,8 @@
 """Weights that are multiplied with again and again, laid out once as kernels read them: in float32, bfloat16 or 8 bits.
 
-In 8 bits each row of a weight is rounded by its own step, and so is each row that it is multiplied with: the steps of
-what flows through are those of each token by itself, so that an answer does not depend on what is asked beside it, as
-it does where a batch has one range (the dynamic quantisation of other runtimes).
+In 8 bits each row of a weight is rounded by its own step, and each row that it is multiplied with by its own step
+around a zero of its own: what flows through is rounded token by token, so that an answer does not depend on what is
+asked beside it, as it does where a batch has one range (the dynamic quantisation of other runtimes).
 """
 
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ Precision = Literal["float32", "bfloat16", "int8"]
 WIDEST = 64
 """Rows of a weight that lie together in float32, where vectors are longest; elsewhere they are fewer."""
 LARGEST = 127
+LEVELS = 253
+"""Steps from the lowest number of a row to the highest, as source/rounded_product.h counts them."""
 ATTRIBUTE = "ready"
 COLUMNS, WORD = 16, 4
 """Rows of a weight that lie together where it is rounded, and bytes of each, as source/rounded_product.h reads them."""
@@ -91,8 +93,8 @@ class Int8Weight:
     """[panels, words, COLUMNS, 4]: up to 127, or 64 where processors could not add more up; 0 where nothing is."""
     steps: Floats
     """[panels * COLUMNS]: what 1 stands for in each row."""
-    offsets: npt.NDArray[np.int32]
-    """[panels * COLUMNS]: 128 times the sum of each row, by which kernels' sums are too large."""
+    totals: npt.NDArray[np.int32]
+    """[panels * COLUMNS]: the sum of each row, by which sums are too large as often as a row's zero says."""
     out_features: int
     in_features: int
 
@@ -102,8 +104,8 @@ class Int8Weight:
         floats = weight.astype(np.float32) if isinstance(weight, np.ndarray) else weight.detach().float().cpu().numpy()
         steps = np.abs(floats).max(axis=1, initial=0) / np.float32(largest_weight())
         whole = np.rint(floats / np.maximum(steps, np.finfo(np.float32).tiny)[:, None]).astype(np.int8)
-        offsets, missing = whole.sum(axis=1, dtype=np.int32) * 128, (0, -len(whole) % COLUMNS)
-        return cls(_in_words(whole), np.pad(steps, missing), np.pad(offsets, missing), *whole.shape)
+        totals, missing = whole.sum(axis=1, dtype=np.int32), (0, -len(whole) % COLUMNS)
+        return cls(_in_words(whole), np.pad(steps, missing), np.pad(totals, missing), *whole.shape)
 
     def whole(self) -> "Tensor":
         """Return the whole numbers as they belong, int8 [out_features, in_features]."""
@@ -120,16 +122,19 @@ class Int8Weight:
         """Write rows weight^T + bias into `out`; a row that is not finite gives NaN."""
         if library := native_of(rows):
             shift = None if bias is None else bias.float().contiguous()
-            about = (self.panels, self.steps, self.offsets, shift)
+            about = (self.panels, self.steps, self.totals, shift)
             library("linear_rounded", rows, *about, out, *rows.shape, self.out_features, out.stride(0))
             return
         import torch
 
-        most = rows.abs().amax(dim=1, keepdim=True)
-        most = torch.where(most.isfinite(), most, torch.nan)
-        whole = (rows * torch.where(most > 0, LARGEST / most, 0.0)).round().nan_to_num(0.0)
+        low, high = rows.amin(dim=1, keepdim=True).clamp(max=0), rows.amax(dim=1, keepdim=True).clamp(min=0)
+        step = high * (1 / LEVELS) - low * (1 / LEVELS)
+        step = torch.where(step.isfinite(), step, torch.nan)
+        inverse = torch.where(step > 1e-36, 1 / step, 0.0)
+        zero = (-low * inverse).round()
+        whole = ((rows * inverse + zero).round() - zero).nan_to_num(0.0)
         sums = whole.double() @ self.whole().double().T  # exact, where float32 would round
-        found = sums.float() * (most / LARGEST * torch.from_numpy(self.steps[: self.out_features]))
+        found = sums.float() * (step * torch.from_numpy(self.steps[: self.out_features]))
         out.copy_(found if bias is None else found + bias)
 
 

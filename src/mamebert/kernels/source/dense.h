@@ -18,7 +18,7 @@ using Between = std::conditional_t<HAS_BFLOAT16 && !std::is_same<Kind, Exact>::v
 struct Dense {
     const void* panels;      // as pack_float32, Int8Weight or BFloat16Weight lay them
     const float* steps;      // of the rows of the weight, in 8 bits; filled up to panels
-    const int32_t* offsets;  // and 128 times their sums
+    const int32_t* totals;   // and their sums
     const float* bias;
     int64_t width;
 };
@@ -49,16 +49,16 @@ struct Room {
 template <class Kind>
 struct Left {
     Room<typename Kind::Number> numbers;
-    Room<float> steps;
+    Room<Meant> meant;
 
     static int64_t words(int64_t depth) { return words_of(depth, Kind::DEEP); }
     void make(int64_t rows, int64_t depth) {
         numbers.make(rows * words(depth) * Kind::DEEP);
-        steps.make(rows);
+        meant.make(rows);
     }
     template <class T>
     void take(const T* from, int64_t row, int64_t depth) {
-        steps.get()[row] = rounded(from + row * depth, depth, numbers.get() + row * words(depth) * Kind::DEEP);
+        meant.get()[row] = rounded(from + row * depth, depth, numbers.get() + row * words(depth) * Kind::DEEP);
     }
 };
 
@@ -105,21 +105,21 @@ static void multiply(Team team, const float* floats, const Left<Exact>&, int64_t
 // What sums of a row and columns from `column` on stand for.
 struct Meaning {
     Floats steps;
-    Ints offsets;
+    Ints totals;
 
     Meaning(Bytes, const Dense& dense, int64_t column) : steps(load(dense.steps + column)) {
-        std::memcpy(&offsets, dense.offsets + column, sizeof offsets);
+        std::memcpy(&totals, dense.totals + column, sizeof totals);
     }
-    Floats of(const int32_t* sums, float step) const {
+    Floats of(const int32_t* sums, Meant row) const {
         Ints whole;
         std::memcpy(&whole, sums, sizeof whole);
-        return __builtin_convertvector(whole - offsets, Floats) * (steps * step);
+        return __builtin_convertvector(whole - totals * row.zero, Floats) * (steps * row.step);
     }
 };
 
 struct NoMeaning {
     NoMeaning(Halved, const Dense&, int64_t) {}
-    Floats of(const float* sums, float) const { return load(sums); }
+    Floats of(const float* sums, Meant) const { return load(sums); }
 };
 
 template <class Kind, class Each>
@@ -128,7 +128,7 @@ static void multiply(Team team, const float*, const Left<Kind>& left, int64_t ro
     using Means = std::conditional_t<std::is_same<Kind, Bytes>::value, Meaning, NoMeaning>;
     constexpr int WIDE = ROUNDED_PANELS * COLUMNS;
     int64_t words = left.words(depth), groups = (dense.width + WIDE - 1) / WIDE;
-    const float* steps = left.steps.get();
+    const Meant* meant = left.meant.get();
     for (int64_t group = team.begin(groups); group < team.end(groups); group++) {
         int64_t column = group * WIDE, there = std::min<int64_t>(WIDE, dense.width - column);
         int panels = int((there + COLUMNS - 1) / COLUMNS);
@@ -143,7 +143,7 @@ static void multiply(Team team, const float*, const Left<Kind>& left, int64_t ro
                 Means means(Kind{}, dense, column + j);
                 auto write = each(column + j);
                 for (int64_t i = 0; i < count; i++)
-                    write(row + i, means.of(sums + i * panels * COLUMNS + j, steps[row + i]));
+                    write(row + i, means.of(sums + i * panels * COLUMNS + j, meant[row + i]));
             }
         }
     }

@@ -1,4 +1,4 @@
-// x weight^T + bias over rows rounded to 8 bits, each by its own step, or to bfloat16. A row of the result depends on its
+// x weight^T + bias over rows rounded to 8 bits, each by its own step and zero, or to bfloat16. A row of the result depends on its
 // own row of x alone. Bytes are added up exactly: but for the last rounding they are the same on every processor.
 #include <algorithm>
 #include "dense.h"
@@ -42,12 +42,12 @@ extern "C" void int8_largest_weight(int64_t* largest, int) { *largest = LARGEST_
 extern "C" void has_bfloat16(int64_t* has, int) { *has = HAS_BFLOAT16; }
 
 // y [rows][stride], of which `width` columns are written, = x [rows][depth] times a weight of `width` rows, whose
-// panels lie as rounded_product.h reads them. `steps` and `offsets` are those of its rows in 8 bits; without them it
+// panels lie as rounded_product.h reads them. `steps` and `totals` are those of its rows in 8 bits; without them it
 // is bfloat16. bias [width] may be null.
-extern "C" void linear_rounded(const float* x, const void* weight, const float* steps, const int32_t* offsets,
+extern "C" void linear_rounded(const float* x, const void* weight, const float* steps, const int32_t* totals,
                                const float* bias, float* y, int64_t rows, int64_t depth, int64_t width, int64_t stride,
                                int threads) {
-    Dense dense{weight, steps, offsets, bias, width};
+    Dense dense{weight, steps, totals, bias, width};
     if (steps) return linear<Bytes>(x, dense, y, rows, depth, stride, threads);
     if constexpr (HAS_BFLOAT16) linear<Halved>(x, dense, y, rows, depth, stride, threads);
 }

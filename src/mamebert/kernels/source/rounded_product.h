@@ -1,8 +1,9 @@
 // Products of rows that are rounded to 8 bits or to bfloat16 with panels of a weight. Both are made of words of 32 bits,
 // four bytes or two bfloat16 along the depth, which processors multiply and add up at once; a panel is [words][COLUMNS].
 //
-// Bytes: rows are held as unsigned ones, 128 above what they stand for, as processors multiply them with signed ones;
-// what 128 times a weight adds up to is taken away afterwards. Sums are exact in 32 bits. VNNI adds four products up in
+// Bytes: rows are held as unsigned ones, as processors multiply them with signed ones. Each row is rounded by a step and
+// around a zero of its own, so that no byte is lost on one side of 0 where nothing lies (behind GELU it is half of all);
+// what the zero times a weight adds up to is taken away afterwards. Sums are exact in 32 bits. VNNI adds four products up in
 // 32 bits. Without it x86 adds two up in 16, which hold 2 * 255 * 64: there weights are whole numbers up to 64 (7 bits).
 #pragma once
 #include <algorithm>
@@ -14,7 +15,7 @@
 #endif
 
 constexpr int COLUMNS = 16;  // of a panel
-constexpr float LARGEST = 127.0f;
+constexpr float LEVELS = 253.0f;  // between the lowest number of a row and the highest: 255 less what rounding may add
 #if defined(__AVX2__) && !(defined(__AVX512VNNI__) && defined(__AVX512BW__))
 constexpr int LARGEST_WEIGHT = 64;
 #else
@@ -141,9 +142,8 @@ static inline void rounded_product(int64_t count, int panels, const void* rows, 
 
 typedef uint8_t ByteLanes __attribute__((vector_size(WIDTH)));
 
-// The sizes of numbers, as whole numbers in the same order: NaN is above all others.
-static inline Ints sizes(Floats value) { return (Ints)value & 0x7fffffff; }
 static inline Ints larger(Ints a, Ints b) { return a > b ? a : b; }
+static inline Words larger(Words a, Words b) { return a > b ? a : b; }
 
 // The lowest byte of each word.
 static inline ByteLanes lowest_bytes(Words words) {
@@ -154,22 +154,47 @@ static inline ByteLanes lowest_bytes(Words words) {
 #endif
 }
 
-// Rounds a row to whole numbers from -127 to 127, writes them 128 higher, and returns what one of them stands for: NaN
-// for a row that is not finite.
+// What the numbers of a rounded row stand for: (number - zero) * step.
+struct Meant {
+    float step;
+    int32_t zero;
+};
+
+// The lowest and the highest of a row's numbers and 0. As whole numbers, floats above 0 are in their order and those
+// below 0 in the order of their sizes; NaN is beyond all others.
+struct Range {
+    Words low = Words{} + 0x80000000u;
+    Ints high = Ints{};
+
+    void take(Floats value) {
+        low = larger((Words)value, low);
+        high = larger((Ints)value, high);
+    }
+    float lowest() const {
+        return across((Floats)low, [](Floats a, Floats b) { return (Floats)larger((Words)a, (Words)b); }, LANES);
+    }
+    float highest() const {
+        return across((Floats)high, [](Floats a, Floats b) { return (Floats)larger((Ints)a, (Ints)b); }, LANES);
+    }
+};
+
+// Rounds a row to bytes; the step is NaN for a row that is not finite.
 template <class T>
-static inline float rounded(const T* from, int64_t depth, uint8_t* to) {
+static inline Meant rounded(const T* from, int64_t depth, uint8_t* to) {
     constexpr float magic = 12582912.0f;  // added to a number, its last bits are the nearest whole number
     int64_t whole = depth / WIDTH * WIDTH, room = 4 * words_of(depth, 4);
     Floats last = whole < depth ? load_some(from + whole, depth - whole, 0.0f) : all(0.0f);
-    Ints tops = sizes(last);
-    for (int64_t k = 0; k < whole; k += WIDTH) tops = larger(sizes(load(from + k)), tops);
-    float most = across((Floats)tops, [](Floats a, Floats b) { return (Floats)larger((Ints)a, (Ints)b); }, LANES);
-    if (!(most < INFINITY)) {
-        std::fill(to, to + room, 128);
-        return most - most;
+    Range range;
+    range.take(last);
+    for (int64_t k = 0; k < whole; k += WIDTH) range.take(load(from + k));
+    float low = range.lowest(), high = range.highest();
+    if (!(low > -INFINITY && high < INFINITY)) {
+        std::fill(to, to + room, 0);
+        return {NAN, 0};
     }
-    float inverse = most > 0.0f ? LARGEST / most : 0.0f;
-    auto bytes = [&](Floats value) { return lowest_bytes((Words)(value * inverse + (magic + 128.0f))); };
+    float step = high * (1.0f / LEVELS) - low * (1.0f / LEVELS), inverse = step > 1e-36f ? 1.0f / step : 0.0f;
+    float zero = std::nearbyint(-low * inverse) + 1.0f;
+    auto bytes = [&](Floats value) { return lowest_bytes((Words)(value * inverse + (magic + zero))); };
     for (int64_t k = 0; k < whole; k += WIDTH) {
         ByteLanes made = bytes(load(from + k));
         std::memcpy(to + k, &made, sizeof made);
@@ -178,14 +203,14 @@ static inline float rounded(const T* from, int64_t depth, uint8_t* to) {
         ByteLanes made = bytes(last);
         std::memcpy(to + whole, &made, room - whole);
     }
-    return most / LARGEST;
+    return {step, int32_t(zero)};
 }
 
 // Rounds a row to bfloat16; nothing more has to be known of it.
 template <class T>
-static inline float rounded(const T* from, int64_t depth, bfloat16* to) {
+static inline Meant rounded(const T* from, int64_t depth, bfloat16* to) {
     int64_t whole = depth / WIDTH * WIDTH, room = 2 * words_of(depth, 2);
     for (int64_t k = 0; k < whole; k += WIDTH) store(to + k, load(from + k));
     if (whole < depth) store_some(to + whole, load_some(from + whole, depth - whole, 0.0f), room - whole);
-    return 1.0f;
+    return {1.0f, 0};
 }
