@@ -14,7 +14,7 @@ DIGITS = 3
 TEXTS = ["Data set", "Task", "Measure", "Best simple baseline", "Encoder"]
 NOTES = {
     "≈": "≈ The difference from the pretrained encoder (the best, where there are several) cannot be told from chance: "
-    "it lies within the spread over seeds, p ≥ 0.05 in the paired bootstrap, or there is one seed of fine-tuning alone.",
+    "it lies within the spread over seeds, p ≥ 0.05 in the paired bootstrap, or there is one seed alone.",
     "±": "± is the standard deviation over the seeds of fine-tuning.",
     "†": "† The texts of the test rows (not their labels) were in the text that the encoder learnt from.",
 }
