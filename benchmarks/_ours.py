@@ -44,8 +44,10 @@ class Ours:
         native: bool = True,
         seed: int = 1,
         encoder: dict[str, Any] | None = None,
+        as_decided: bool = False,
         **training: Any,
     ) -> None:
+        """`as_decided` leaves to `pretrain` what it decides for small encoders; else they have BERT's own numbers."""
         settings = {
             "shards": shards,
             "output": shards / "nothing is written",
@@ -55,7 +57,8 @@ class Ours:
             "embeddings": {"vectors": vectors, "storage": storage} if vectors else {},
             "training": {"steps": 1_000_000, "batch_tokens": batch_tokens, **training},
         }
-        self.work = PretrainingSteps(PretrainConfig.model_validate(settings))
+        config = PretrainConfig.model_validate(settings)
+        self.work = PretrainingSteps(config.settled() if as_decided else config)
         self.native = native
         self._steps = iter(self.work)
 

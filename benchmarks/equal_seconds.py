@@ -38,10 +38,10 @@ PLACE = torch.device("cpu")
 
 def ours(shards: Path, seconds: float, seed: int, folder: Path) -> dict[str, Any]:
     """Pretrain as `mamebert pretrain` would for so many seconds; return what was read and what came out."""
-    trial = Ours(SHAPE, shards, BATCH_TOKENS)
+    trial = Ours(SHAPE, shards, BATCH_TOKENS, as_decided=True)
     trial.take(CALIBRATION)
     steps = max(4, round(seconds * CALIBRATION / trial.take(CALIBRATION).seconds))
-    side = Ours(SHAPE, shards, BATCH_TOKENS, seed=seed, steps=steps)
+    side = Ours(SHAPE, shards, BATCH_TOKENS, seed=seed, as_decided=True, steps=steps)
     taken = side.take(steps)
     return {"steps": steps, "tokens": taken.tokens, "seconds": taken.seconds, **judged(shards, side.work.network)}
 
