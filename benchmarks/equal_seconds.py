@@ -36,7 +36,7 @@ SHAPE, VOCAB, BATCH_TOKENS, RATES, CALIBRATION = Shape(256, 4), 8_000, 2048, (2e
 PLACE = torch.device("cpu")
 
 
-def ours(shards: Path, seconds: float, seed: int, folder: Path) -> dict[str, Any]:
+def ours(shards: Path, seconds: float, seed: int) -> dict[str, Any]:
     """Pretrain as `mamebert pretrain` would for so many seconds; return what was read and what came out."""
     trial = Ours(SHAPE, shards, BATCH_TOKENS, as_decided=True)
     trial.take(CALIBRATION)
@@ -114,7 +114,7 @@ def main() -> None:
         tried = {rate: theirs(shards, seconds, seeds[0], folder, rate) for rate in rates}
         best = min(tried, key=lambda rate: tried[rate]["bits_per_character"])
         found = {
-            "ours": [ours(shards, seconds, seed, folder) for seed in seeds],
+            "ours": [ours(shards, seconds, seed) for seed in seeds],
             "theirs": [tried[best], *(theirs(shards, seconds, seed, folder, best) for seed in seeds[1:])],
         }
     both = {name: spread(each) for name, each in found.items()}

@@ -1,5 +1,5 @@
-// x weight^T + bias over rows rounded to 8 bits, each by its own step and zero, or to bfloat16. A row of the result depends on its
-// own row of x alone. Bytes are added up exactly: but for the last rounding they are the same on every processor.
+// x weight^T + bias over rows rounded to 8 bits, each by its own step and zero, or to bfloat16. A row of the result
+// depends on its own row of x alone. Bytes are added up exactly: but for the last rounding they are the same on every processor.
 #include <algorithm>
 #include "dense.h"
 
